@@ -1,0 +1,3 @@
+module github.com/snatctl/snatctl
+
+go 1.26.0

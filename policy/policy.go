@@ -1,0 +1,293 @@
+// Package policy is the language that operators write: its model, the loader that
+// reads it from YAML with every error in one run, and its validation.
+//
+// The package is pure except for Load, which reads the files that it is given.
+package policy
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/snatctl/snatctl/inet"
+)
+
+// Policy is a whole policy: all files joined, defaults filled in, names resolved.
+type Policy struct {
+	Version  int
+	Gateway  Gateway
+	Laddrs   []Pool // pools by name, in the order written
+	Zones    []Zone // the first that matches decides
+	Services []Service
+	Tests    []Test
+}
+
+// Pos is a place in a policy file. Line and Col start at 1; Col counts characters.
+// The zero value is no place.
+type Pos struct {
+	File      string
+	Line, Col int
+}
+
+// String returns "file:line:col", or the file alone where there is no line.
+func (p Pos) String() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col)
+}
+
+// Where tells where an object stands, and where each of its keys does.
+type Where struct {
+	Pos  Pos      // of the object: its name where it has one, else its first character
+	Keys []KeyPos // of the keys' values, in the order written
+}
+
+// KeyPos is the place of one key's value.
+type KeyPos struct {
+	Key string
+	Pos Pos
+}
+
+// At returns the place of a key's value, and the object's own where the key was not written.
+func (w Where) At(key string) Pos {
+	for _, k := range w.Keys {
+		if k.Key == key {
+			return k.Pos
+		}
+	}
+	return w.Pos
+}
+
+// Has tells whether the key was written.
+func (w Where) Has(key string) bool {
+	for _, k := range w.Keys {
+		if k.Key == key {
+			return true
+		}
+	}
+	return false
+}
+
+// Gateway is what concerns the whole machine. DefaultGateway is what an absent section means.
+type Gateway struct {
+	Where
+	Table      string   // nftables table, family inet
+	Uplinks    []string // interface names, "ppp*" for a prefix; none: any interface
+	Unmatched  Action   // Accept, Drop or Reject
+	Cleanup    Cleanup
+	Forwarding bool
+	Sysctls    bool
+	Offload    Offload
+}
+
+// DefaultGateway is the gateway of a policy that does not mention it.
+func DefaultGateway() Gateway {
+	return Gateway{Table: "snatctl", Unmatched: Accept, Cleanup: CleanupStale, Forwarding: true, Sysctls: true, Offload: OffloadOff}
+}
+
+// Action is what becomes of a zone's connections.
+type Action string
+
+// The actions of zones; `unmatched` knows accept, drop and reject of them.
+const (
+	Snat       Action = "snat"
+	Masquerade Action = "masquerade"
+	Accept     Action = "accept"
+	Drop       Action = "drop"
+	Reject     Action = "reject"
+)
+
+// Cleanup says what becomes of flows that contradict a newly applied policy.
+type Cleanup string
+
+// The values of gateway.cleanup.
+const (
+	CleanupStale Cleanup = "stale"
+	CleanupNone  Cleanup = "none"
+)
+
+// Offload says whether established flows go to an nft flowtable.
+type Offload string
+
+// The values of gateway.offload.
+const (
+	OffloadOff      Offload = "off"
+	OffloadSoftware Offload = "software"
+	OffloadAuto     Offload = "auto"
+)
+
+// Select is how a connection's laddr is chosen from its pool.
+type Select string
+
+// The selections.
+const (
+	SelectSource            Select = "source" // default: a source keeps its laddr (RFC 4787 REQ-2, paired)
+	SelectSourceDestination Select = "source-destination"
+	SelectFlow              Select = "flow" // 5-tuple
+	SelectRoundRobin        Select = "round-robin"
+	SelectRandom            Select = "random"
+)
+
+// Mode is how a service translates.
+type Mode string
+
+// The modes.
+const (
+	NAT     Mode = "nat"     // destination only: the real server sees the client
+	FullNAT Mode = "fullnat" // destination and source: the real server sees a laddr
+)
+
+// Scheduler is how a service chooses a real server for a new connection.
+type Scheduler string
+
+// The schedulers.
+const (
+	RoundRobin         Scheduler = "rr" // default
+	WeightedRoundRobin Scheduler = "wrr"
+	Random             Scheduler = "random"
+	SourceHash         Scheduler = "sh"
+	DestinationHash    Scheduler = "dh"
+	Maglev             Scheduler = "mh"
+	LeastConn          Scheduler = "lc"
+	WeightedLeastConn  Scheduler = "wlc"
+)
+
+// OnEmpty is what a service answers when no real server can take a connection.
+type OnEmpty string
+
+// The values of on_empty.
+const (
+	EmptyReject OnEmpty = "reject" // default
+	EmptyDrop   OnEmpty = "drop"
+	EmptyPass   OnEmpty = "pass"
+)
+
+// Pool is a set of laddrs: a named one of the section `laddrs`, or one written in line
+// at a zone or service, which has no name.
+type Pool struct {
+	Where
+	Name   string // empty for a pool written in line
+	Laddrs []Laddr
+	Ports  inet.PortRange // source ports that may be used; zero: the kernel's choice
+	Random bool           // randomized source ports (RFC 6056)
+	Block  int            // ports in a source's fixed block (RFC 7422); 0: shared ports
+}
+
+// Ranges returns the pool's addresses of one family, sorted, adjacent ranges joined.
+func (p *Pool) Ranges(f inet.Family) []inet.Range {
+	if p == nil {
+		return nil
+	}
+	var rs []inet.Range
+	for _, l := range p.Laddrs {
+		if l.Range.Family() == f {
+			rs = append(rs, l.Range)
+		}
+	}
+	return inet.Merge(rs)
+}
+
+// Laddr is one entry of a pool.
+type Laddr struct {
+	Pos    Pos
+	Range  inet.Range
+	Weight int // share of new connections of each of its addresses; 1 unless written
+}
+
+// Zone is a set of sources and what becomes of their connections.
+type Zone struct {
+	Where
+	Name    string
+	From    []inet.Range
+	To      []inet.Range      // destinations; none: any
+	Ports   []inet.ProtoPorts // none: any
+	OIf     []string          // leaving through; overrides gateway.uplinks
+	IIf     []string          // entering through
+	Action  Action            // Snat where laddrs stands, Reject where neither is written
+	Laddrs  *Pool             // nil where the action is not Snat
+	Select  Select
+	Exclude []inet.Range // destinations left untranslated
+	Map     inet.Range   // 1:1 to a prefix; zero: none
+}
+
+// Conditional tells whether more than the source decides that the zone matches.
+func (z *Zone) Conditional() bool {
+	return len(z.To) > 0 || len(z.Ports) > 0 || len(z.OIf) > 0 || len(z.IIf) > 0
+}
+
+// Service is virtual addresses and the real servers behind them.
+type Service struct {
+	Where
+	Name        string
+	VIP         []netip.Addr
+	Ports       []inet.ProtoPorts
+	Mode        Mode
+	Scheduler   Scheduler
+	Persistence Persistence
+	Allow, Deny []inet.Range
+	RealServers []RealServer
+	Laddrs      *Pool // nil in mode nat
+	Select      Select
+	OnEmpty     OnEmpty
+}
+
+// Active returns the real servers of one family that take new connections: those whose
+// weight is not 0, in the order written.
+func (s *Service) Active(f inet.Family) []RealServer {
+	var out []RealServer
+	for _, rs := range s.RealServers {
+		if rs.Weight > 0 && inet.FamilyOf(rs.Addr) == f {
+			out = append(out, rs)
+		}
+	}
+	return out
+}
+
+// Persistence keeps a client with its real server. The zero value is none.
+type Persistence struct {
+	Timeout      time.Duration // after the client's last new connection; 0: no persistence
+	Mask4, Mask6 int           // prefix length by which clients count as one; 32 and 128 unless written
+}
+
+// RealServer is one server behind a service.
+type RealServer struct {
+	Pos    Pos
+	Addr   netip.Addr
+	Port   uint16 // 0: the port that the client called
+	Weight int    // 0: keeps its flows, gets no new ones
+}
+
+// String returns the real server as policies write it: address, or address:port.
+func (r RealServer) String() string {
+	if r.Port == 0 {
+		return r.Addr.String()
+	}
+	return netip.AddrPortFrom(r.Addr, r.Port).String()
+}
+
+// Test is one expectation that `snatctl test` checks.
+type Test struct {
+	Where
+	Name     string // free text
+	From, To netip.AddrPort
+	Proto    inet.Proto
+	IIf, OIf string
+	Expect   Expect
+}
+
+// Expect is what a test wants. An empty field expects nothing.
+type Expect struct {
+	Where
+	Zone, Service string
+	Verdict       Action   // Accept, Drop or Reject; empty: not checked
+	Snat, Dnat    []Target // every possible result must lie in one of these
+	SnatNone      bool     // `none`: untranslated
+	DnatNone      bool
+}
+
+// Target is addresses, with or without a port, that a translation may lead to.
+type Target struct {
+	Range inet.Range
+	Port  uint16 // 0: any
+}

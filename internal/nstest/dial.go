@@ -1,0 +1,117 @@
+package nstest
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Answer is what a client learns about the far end of a connection.
+type Answer struct {
+	Host string         // who answered
+	Peer netip.AddrPort // the client as that host saw it
+}
+
+// Errors by which a test tells how a packet was refused.
+var (
+	// ErrRefused: a TCP reset, or ICMP port unreachable, came back.
+	ErrRefused = errors.New("refused")
+	// ErrSilent: nothing came back.
+	ErrSilent = errors.New("no answer")
+)
+
+// Patience is how long a client waits before it takes silence for an answer. It is
+// under TCP's first retransmission (1 s), so a connection is tried once.
+const Patience = 600 * time.Millisecond
+
+// Dial connects to raddr, from laddr where that is not empty ("10.1.200.7", or with a port).
+// Network is tcp or udp.
+func (h *Host) Dial(network, laddr, raddr string) (net.Conn, error) {
+	d := net.Dialer{Timeout: Patience}
+	if laddr != "" {
+		from, err := parseLocal(laddr)
+		if err != nil {
+			return nil, err
+		}
+		if network == "tcp" {
+			d.LocalAddr = net.TCPAddrFromAddrPort(from)
+		} else {
+			d.LocalAddr = net.UDPAddrFromAddrPort(from)
+		}
+	}
+	var c net.Conn
+	err := h.Do(func() (err error) {
+		c, err = d.Dial(network, raddr)
+		return err
+	})
+	return c, classify(err)
+}
+
+func parseLocal(s string) (netip.AddrPort, error) {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return netip.AddrPortFrom(a, 0), nil
+	}
+	return netip.ParseAddrPort(s)
+}
+
+// Ask connects to raddr, reads the one line that servers of this package answer with, and
+// hangs up.
+func (h *Host) Ask(network, laddr, raddr string) (Answer, error) {
+	c, err := h.Dial(network, laddr, raddr)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer c.Close()
+	return AskOn(c)
+}
+
+// AskOn reads a server's line from an open connection; over UDP it sends a datagram first.
+func AskOn(c net.Conn) (Answer, error) {
+	c.SetDeadline(time.Now().Add(Patience))
+	if _, udp := c.(*net.UDPConn); udp {
+		if _, err := c.Write([]byte("?\n")); err != nil {
+			return Answer{}, classify(err)
+		}
+	}
+	// Byte by byte: what follows the line belongs to the connection's next reader.
+	var line []byte
+	buf := make([]byte, 1)
+	if _, udp := c.(*net.UDPConn); udp {
+		buf = make([]byte, 2048)
+	}
+	for len(line) == 0 || line[len(line)-1] != '\n' {
+		n, err := c.Read(buf)
+		if err != nil {
+			return Answer{}, classify(err)
+		}
+		line = append(line, buf[:n]...)
+	}
+	return parseAnswer(string(line))
+}
+
+func parseAnswer(line string) (Answer, error) {
+	name, peer, ok := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+	p, err := netip.ParseAddrPort(peer)
+	if !ok || err != nil {
+		return Answer{}, fmt.Errorf("answer %q is not from a server of this package", line)
+	}
+	return Answer{name, p}, nil
+}
+
+// classify wraps the errors that tests tell apart.
+func classify(err error) error {
+	var ne net.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET):
+		return fmt.Errorf("%w: %w", ErrRefused, err)
+	case errors.As(err, &ne) && ne.Timeout():
+		return fmt.Errorf("%w: %w", ErrSilent, err)
+	}
+	return err
+}

@@ -1,0 +1,100 @@
+package nstest
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"sync/atomic"
+)
+
+// ServeTCP answers every connection to addr (":80", "8.8.8.8:53", "[fd05::1]:80") with one
+// line, "<host> <peer as seen>", then sends back whatever it receives.
+func (h *Host) ServeTCP(addr string) error {
+	var l net.Listener
+	err := h.Do(func() (err error) {
+		l, err = net.Listen("tcp", addr)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", h.Name, err)
+	}
+	h.keep(l)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				if _, err := io.WriteString(c, h.answer(c.RemoteAddr().(*net.TCPAddr).AddrPort())); err == nil {
+					io.Copy(c, c)
+				}
+			}()
+		}
+	}()
+	return nil
+}
+
+// ServeUDP answers every datagram to addr with "<host> <peer as seen>". An address that is
+// not the host's only one of its family must be written out, for answers to come from it.
+func (h *Host) ServeUDP(addr string) error {
+	c, err := h.listenUDP(addr)
+	if err != nil {
+		return err
+	}
+	go func() {
+		buf := make([]byte, 2048)
+		for {
+			_, peer, err := c.ReadFromUDPAddrPort(buf)
+			if err != nil {
+				return
+			}
+			c.WriteToUDPAddrPort([]byte(h.answer(peer)), peer)
+		}
+	}()
+	return nil
+}
+
+// Sink counts datagrams and never answers.
+type Sink struct{ n atomic.Int64 }
+
+// Received returns how many datagrams have come.
+func (s *Sink) Received() int { return int(s.n.Load()) }
+
+// SinkUDP takes datagrams to addr without answering.
+func (h *Host) SinkUDP(addr string) (*Sink, error) {
+	c, err := h.listenUDP(addr)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sink{}
+	go func() {
+		buf := make([]byte, 2048)
+		for {
+			if _, _, err := c.ReadFromUDPAddrPort(buf); err != nil {
+				return
+			}
+			s.n.Add(1)
+		}
+	}()
+	return s, nil
+}
+
+func (h *Host) listenUDP(addr string) (*net.UDPConn, error) {
+	var c net.PacketConn
+	err := h.Do(func() (err error) {
+		c, err = net.ListenPacket("udp", addr)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", h.Name, err)
+	}
+	h.keep(c)
+	return c.(*net.UDPConn), nil
+}
+
+func (h *Host) answer(peer netip.AddrPort) string {
+	return fmt.Sprintf("%s %s\n", h.Name, netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port()))
+}

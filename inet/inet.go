@@ -4,6 +4,7 @@
 package inet
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -60,10 +61,17 @@ var protoNames = map[Proto]string{ICMP: "icmp", TCP: "tcp", UDP: "udp", ICMPv6: 
 
 // ParseProto reads a protocol by name, in lower case: tcp, udp, sctp, icmp or icmpv6.
 func ParseProto(s string) (Proto, error) {
-	for p, n := range protoNames {
-		if n == s {
-			return p, nil
-		}
+	switch s {
+	case "tcp":
+		return TCP, nil
+	case "udp":
+		return UDP, nil
+	case "sctp":
+		return SCTP, nil
+	case "icmp":
+		return ICMP, nil
+	case "icmpv6":
+		return ICMPv6, nil
 	}
 	return 0, fmt.Errorf("unknown protocol %q (want tcp, udp, sctp, icmp or icmpv6)", s)
 }
@@ -85,6 +93,13 @@ type PortRange struct{ First, Last uint16 }
 // AnyPort is what `*` means: every port of the protocol.
 var AnyPort = PortRange{0, 65535}
 
+// ErrPortZero is wrapped by ParsePortRange for port 0.
+var ErrPortZero = errors.New("port 0 cannot be used")
+
+// ErrPortsReversed is wrapped by ParsePortRange when the end of a range lies before its
+// start.
+var ErrPortsReversed = errors.New("port range is reversed")
+
 // ParsePortRange reads "80", "8000-8099" or "*". Port 0 is refused.
 func ParsePortRange(s string) (PortRange, error) {
 	if s == "*" {
@@ -103,7 +118,7 @@ func ParsePortRange(s string) (PortRange, error) {
 		return PortRange{}, err
 	}
 	if last < first {
-		return PortRange{}, fmt.Errorf("port range %s is reversed (write %d-%d)", s, last, first)
+		return PortRange{}, fmt.Errorf("%s: %w (write %d-%d)", s, ErrPortsReversed, last, first)
 	}
 	return PortRange{first, last}, nil
 }
@@ -114,7 +129,7 @@ func parsePort(s string) (uint16, error) {
 		return 0, fmt.Errorf("%q is not a port (want 1 to 65535)", s)
 	}
 	if n == 0 {
-		return 0, fmt.Errorf("port 0 cannot be used (want 1 to 65535)")
+		return 0, fmt.Errorf("%w (want 1 to 65535)", ErrPortZero)
 	}
 	return uint16(n), nil
 }

@@ -20,6 +20,9 @@ var ErrHostBits = errors.New("host bits set")
 // ErrReversed is wrapped by ParseRange when the end of a range lies before its start.
 var ErrReversed = errors.New("range is reversed")
 
+// ErrMixed is wrapped by ParseRange when the ends of a range are of different families.
+var ErrMixed = errors.New("range mixes IPv4 and IPv6")
+
 // ErrNotAddress is wrapped by ParseRange and ParseAddr when the text is no address at
 // all: a host name, most likely.
 var ErrNotAddress = errors.New("not an IP address")
@@ -67,7 +70,7 @@ func ParseRange(s string) (Range, error) {
 		return Range{}, err
 	}
 	if FamilyOf(from) != FamilyOf(to) {
-		return Range{}, fmt.Errorf("range %s mixes IPv4 and IPv6", s)
+		return Range{}, fmt.Errorf("%s: %w", s, ErrMixed)
 	}
 	if to.Less(from) {
 		return Range{}, fmt.Errorf("%s: %w (write %s-%s)", s, ErrReversed, to, from)

@@ -1,0 +1,151 @@
+package policy
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+)
+
+// document decodes the one YAML document of a file to its tree, or tells why that
+// cannot be done. The tree is walked by hand afterwards: yaml.v3's own decoding to
+// structs knows lines only, stops early and lets too much pass.
+func document(src Source) (*yaml.Node, *Diagnostic) {
+	data := bytes.TrimPrefix(src.Data, []byte("\xef\xbb\xbf"))
+	fail := func(line, col int, msg, hint string) (*yaml.Node, *Diagnostic) {
+		return nil, &Diagnostic{Pos: Pos{src.Name, line, col}, Severity: Error, Code: "N03", Msg: msg, Hint: hint}
+	}
+	if line, col, msg, hint := badCharacter(data); msg != "" {
+		return fail(line, col, msg, hint)
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	doc, err := decode(dec)
+	switch {
+	case errors.Is(err, io.EOF):
+		return fail(1, 1, "the file is empty", `a policy starts with "version: 1"`)
+	case err != nil:
+		line, msg := syntaxError(data, err)
+		return fail(line, 1, "not valid YAML: "+msg, "check the indentation, the quotes and the brackets here and above")
+	}
+	root := doc.Content[0]
+	if root.Kind == yaml.ScalarNode && isNull(root) {
+		return fail(1, 1, "the file is empty", `a policy starts with "version: 1"`)
+	}
+	switch second, err := decode(dec); {
+	case err == nil:
+		return fail(second.Line, second.Column, "a second YAML document begins here", "one document a file: put it in a file of its own, and give both with -f")
+	case !errors.Is(err, io.EOF):
+		line, msg := syntaxError(data, err)
+		return fail(line, 1, "not valid YAML: "+msg, "check the indentation, the quotes and the brackets here and above")
+	}
+	return root, nil
+}
+
+// decode reads one document. yaml.v3 panics on some malformed input; that is an error
+// like others.
+func decode(dec *yaml.Decoder) (doc *yaml.Node, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("yaml: the parser failed: %v", r)
+		}
+	}()
+	doc = new(yaml.Node)
+	if err := dec.Decode(doc); err != nil {
+		return nil, err
+	}
+	if len(doc.Content) != 1 {
+		return nil, io.EOF
+	}
+	return doc, nil
+}
+
+// badCharacter finds the first character that a policy must not hold. Line and column
+// count as editors count, which is why the Unicode line breaks are refused: YAML 1.1
+// takes them for line ends.
+func badCharacter(data []byte) (line, col int, msg, hint string) {
+	line, col = 1, 1
+	for i := 0; i < len(data); {
+		c := data[i]
+		if c >= 0x20 && c < 0x7f || c == '\t' {
+			i++
+			col++
+			continue
+		}
+		if c == '\n' || c == '\r' {
+			if c == '\n' || i+1 == len(data) || data[i+1] != '\n' {
+				line, col = line+1, 0
+			}
+			i++
+			col++
+			continue
+		}
+		r, size := utf8.DecodeRune(data[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			return line, col, fmt.Sprintf("byte 0x%02x is not UTF-8", c), "save the file as UTF-8"
+		case r == 0:
+			return line, col, "a NUL byte stands in the file", "is it a text file, saved as UTF-8?"
+		case r == 0x85 || r == 0x2028 || r == 0x2029:
+			return line, col, fmt.Sprintf("the character U+%04X, which YAML takes for the end of a line", r), "end the line with a newline, or remove the character"
+		case r < 0xa0 || r == 0xfeff || r >= 0xfffe && r <= 0xffff:
+			return line, col, fmt.Sprintf("the control character U+%04X", r), "remove it: YAML does not allow it"
+		}
+		i += size
+		col++
+	}
+	return 0, 0, "", ""
+}
+
+var errorLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?((?s).*)$`)
+
+// syntaxError returns the line and the message of a syntax error. The line that yaml.v3
+// names is where the enclosing list or mapping began, if it names one at all. So the
+// text is read again, a line at a time: where the parser gave up, there the mistake is.
+func syntaxError(data []byte, err error) (line int, msg string) {
+	line, msg = 1, err.Error()
+	if m := errorLine.FindStringSubmatch(msg); m != nil {
+		line, _ = strconv.Atoi(m[1])
+		msg = m[2]
+	}
+	if name, ok := strings.CutPrefix(msg, "unknown anchor '"); ok {
+		name = strings.TrimSuffix(name, "' referenced")
+		before, _, _ := bytes.Cut(data, []byte("*"+name))
+		return 1 + bytes.Count(before, []byte("\n")), fmt.Sprintf("the alias *%s has no anchor &%s above it", name, name)
+	}
+	lines := &lineReader{rest: data}
+	dec := yaml.NewDecoder(lines)
+	for {
+		if _, err := decode(dec); err != nil {
+			break
+		}
+	}
+	return max(line, lines.given, 1), msg
+}
+
+// lineReader gives one line a call, and counts them.
+type lineReader struct {
+	rest  []byte
+	given int
+}
+
+func (r *lineReader) Read(p []byte) (int, error) {
+	if len(r.rest) == 0 {
+		return 0, io.EOF
+	}
+	n := len(r.rest)
+	if i := bytes.IndexByte(r.rest, '\n'); i >= 0 {
+		n = i + 1
+	}
+	n = copy(p, r.rest[:n])
+	if p[n-1] == '\n' || n == len(r.rest) {
+		r.given++
+	}
+	r.rest = r.rest[n:]
+	return n, nil
+}

@@ -1,0 +1,187 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Source is one policy file in memory.
+type Source struct {
+	Name string // as diagnostics show it
+	Data []byte
+}
+
+// maxFileSize is the most bytes that Load reads of one file. A policy of 30,000
+// services has about 5 MB; the limit only keeps a wrong path (a device, an image)
+// from filling the memory.
+const maxFileSize = 64 << 20
+
+// Load reads the policy that paths name: files, directories (their *.yaml and *.yml,
+// sorted by name, without subdirectories) or "-" for stdin, which diagnostics call
+// "<stdin>". Lists of several files are joined in the order given.
+//
+// All errors of all files come back in one run. The policy is nil if and only if one
+// of the diagnostics is an error; warnings travel beside it.
+func Load(paths []string, stdin io.Reader) (*Policy, Diagnostics) {
+	l := newLoader()
+	for _, path := range paths {
+		switch info, err := os.Stat(path); {
+		case path == "-":
+			l.read("<stdin>", stdin)
+		case err != nil:
+			l.unreadable(path, err)
+		case info.IsDir():
+			l.readDir(path)
+		default:
+			l.readFile(path)
+		}
+	}
+	return l.finish()
+}
+
+// Parse reads the policy that the sources hold. It is Load without files.
+func Parse(srcs []Source) (*Policy, Diagnostics) {
+	l := newLoader()
+	for _, src := range srcs {
+		l.add(src)
+	}
+	return l.finish()
+}
+
+// readDir adds the policy files of a directory.
+func (l *loader) readDir(dir string) {
+	entries, err := os.ReadDir(dir) // sorted by name
+	if err != nil {
+		l.unreadable(dir, err)
+		return
+	}
+	found := false
+	for _, e := range entries {
+		if ext := filepath.Ext(e.Name()); ext != ".yaml" && ext != ".yml" || e.IsDir() {
+			continue
+		}
+		found = true
+		l.readFile(filepath.Join(dir, e.Name()))
+	}
+	if !found {
+		l.unreadable(dir, errors.New("the directory holds no *.yaml or *.yml file"))
+	}
+}
+
+// readFile adds one file.
+func (l *loader) readFile(path string) {
+	f, err := os.Open(path)
+	if err != nil {
+		l.unreadable(path, err)
+		return
+	}
+	defer f.Close()
+	l.read(path, f)
+}
+
+// read adds what r holds.
+func (l *loader) read(name string, r io.Reader) {
+	if r == nil {
+		l.unreadable(name, errors.New("there is no standard input"))
+		return
+	}
+	data, err := io.ReadAll(io.LimitReader(r, maxFileSize+1))
+	switch {
+	case err != nil:
+		l.unreadable(name, err)
+	case len(data) > maxFileSize:
+		l.unreadable(name, fmt.Errorf("it holds more than %d MB; is it a policy?", maxFileSize>>20))
+	default:
+		l.add(Source{name, data})
+	}
+}
+
+// unreadable reports a file or directory that could not be read.
+func (l *loader) unreadable(name string, err error) {
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		err = pathErr.Err // the place says the path already
+	}
+	l.incomplete = true
+	l.report(Diagnostic{
+		Pos: Pos{File: name}, Severity: Error, Code: "F01",
+		Msg: "cannot read the policy: " + err.Error(),
+	})
+}
+
+// loader collects files, one after the other, and makes one policy of them.
+type loader struct {
+	policy   Policy
+	diags    Diagnostics
+	files    int
+	pools    []bool // whether the pool of that index had errors of its own
+	zones    []state
+	services []state
+
+	suggested int // unknown names that were held against all others
+
+	// incomplete: some file could not be read to its end, so a name that is not known
+	// may well stand there.
+	incomplete bool
+}
+
+// state is what the loader keeps about a zone or service until the policy is whole.
+type state struct {
+	pool   string // name of its pool; empty: none, or written in line
+	broken bool   // it had errors already: checks that need all of it would mislead
+}
+
+func newLoader() *loader {
+	return &loader{policy: Policy{Version: 1, Gateway: DefaultGateway()}}
+}
+
+func (l *loader) report(d Diagnostic) { l.diags = append(l.diags, d) }
+
+// add reads one file.
+func (l *loader) add(src Source) {
+	l.files++
+	root, diag := document(src)
+	if diag != nil {
+		l.incomplete = true
+		l.report(*diag)
+		return
+	}
+	w := &walker{loader: l, file: src.Name, expand: maxExpansion}
+	w.root(root)
+}
+
+// finish joins what was read: names are resolved, rules checked.
+func (l *loader) finish() (*Policy, Diagnostics) {
+	if l.files == 0 && len(l.diags) == 0 {
+		l.report(Diagnostic{Severity: Error, Code: "F01", Msg: "no policy file was given"})
+	}
+	l.join()
+	l.check()
+	l.diags.Sort()
+	l.diags = slices.CompactFunc(l.diags, func(a, b Diagnostic) bool { return a == b })
+	if l.diags.Err() != nil {
+		return nil, l.diags
+	}
+	return &l.policy, l.diags
+}
+
+// quoteList writes words as operators read them: "a, b or c".
+func quoteList[T ~string](words []T) string {
+	var b strings.Builder
+	for i, word := range words {
+		switch {
+		case i > 0 && i == len(words)-1:
+			b.WriteString(" or ")
+		case i > 0:
+			b.WriteString(", ")
+		}
+		b.WriteString(string(word))
+	}
+	return b.String()
+}

@@ -1,0 +1,84 @@
+package policy
+
+import "gopkg.in/yaml.v3"
+
+var rootKeys = []string{"version", "gateway", "laddrs", "zones", "services", "tests"}
+
+// root reads a whole file.
+func (w *walker) root(n *yaml.Node) {
+	written := w.fields(n, rootKeys, func(key string, v *yaml.Node) {
+		switch key {
+		case "version":
+			if i, ok := w.integer(v, 0, 1<<31); ok && i != 1 {
+				w.fail(v, "N03", "write version: 1", "this snatctl does not know version %d of the policy language", i)
+			}
+		case "gateway":
+			w.gateway(v)
+		case "laddrs":
+			w.laddrs(v)
+		case "zones":
+			w.objects(v, "zone", w.zone)
+		case "services":
+			w.objects(v, "service", w.service)
+		case "tests":
+			w.objects(v, "test", w.test)
+		}
+		w.begin("", "")
+	})
+	w.require(n, written, "version")
+}
+
+// objects reads a list of mappings, each an object of a kind.
+func (w *walker) objects(n *yaml.Node, kind string, read func(*yaml.Node)) {
+	v, ok := w.value(n)
+	if !ok {
+		return
+	}
+	if v.Kind != yaml.SequenceNode {
+		w.fail(v, "N03", "begin each "+kind+" with a dash", "wants a list, not %s", describe(v))
+		return
+	}
+	path := w.path
+	for i, item := range v.Content {
+		if item, ok := w.value(item); ok {
+			w.path = nil
+			w.begin(kind, nameOf(item))
+			read(item)
+			w.begin("", "")
+		}
+		w.path = path
+		w.release(v, i)
+	}
+}
+
+var gatewayKeys = []string{"table", "uplinks", "unmatched", "cleanup", "forwarding", "sysctls", "offload"}
+
+// gateway reads the section of that name.
+func (w *walker) gateway(n *yaml.Node) {
+	w.path = nil
+	w.begin("gateway", "")
+	g := &w.policy.Gateway
+	if g.Pos.Line != 0 {
+		w.fail(n, "G01", "write all of it in one file", "the section stands twice, first at %s", g.Pos)
+		return
+	}
+	g.Pos = w.pos(n)
+	g.Keys = w.fields(n, gatewayKeys, func(key string, v *yaml.Node) {
+		switch key {
+		case "table":
+			w.tableName(v, &g.Table)
+		case "uplinks":
+			g.Uplinks = w.interfaces(v)
+		case "unmatched":
+			enum(w, v, "G01", &g.Unmatched, Accept, Drop, Reject)
+		case "cleanup":
+			enum(w, v, "G01", &g.Cleanup, CleanupStale, CleanupNone)
+		case "forwarding":
+			w.boolean(v, &g.Forwarding)
+		case "sysctls":
+			w.boolean(v, &g.Sysctls)
+		case "offload":
+			enum(w, v, "G01", &g.Offload, OffloadOff, OffloadSoftware, OffloadAuto)
+		}
+	})
+}

@@ -1,0 +1,165 @@
+package policy
+
+import (
+	"errors"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/snatctl/snatctl/inet"
+)
+
+// laddrs reads the section of that name: pools by name.
+func (w *walker) laddrs(n *yaml.Node) {
+	n, ok := w.value(n)
+	if !ok {
+		return
+	}
+	if n.Kind != yaml.MappingNode {
+		w.fail(n, "N03", "write each pool as name: [addresses]", "wants pools by name, not %s", describe(n))
+		return
+	}
+	path := w.path
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k := n.Content[i]
+		w.path = path
+		w.begin("", "")
+		if _, ok := w.key(k); !ok {
+			continue
+		}
+		w.path = nil
+		w.begin("pool", k.Value)
+		name, ok := w.objectName(k)
+		if ok && isAddresses(name) {
+			w.fail(k, "N01", "give it a name that is no address", "a zone could not tell this name from addresses")
+		}
+		p := w.pool(n.Content[i+1])
+		p.Name, p.Pos = name, w.pos(k)
+		w.policy.Laddrs = append(w.policy.Laddrs, p)
+		w.loader.pools = append(w.loader.pools, w.broken)
+		w.release(n, i+1)
+	}
+	w.begin("", "")
+}
+
+var poolKeys = []string{"addresses", "ports", "random", "block"}
+
+// pool reads what a pool's name stands for: a list of laddrs, or a mapping with one.
+func (w *walker) pool(n *yaml.Node) Pool {
+	var p Pool
+	n, ok := w.value(n)
+	if !ok {
+		return p
+	}
+	if n.Kind != yaml.MappingNode {
+		p.Laddrs = w.laddrList(n)
+		return p
+	}
+	p.Keys = w.fields(n, poolKeys, func(key string, v *yaml.Node) {
+		switch key {
+		case "addresses":
+			p.Laddrs = w.laddrList(v)
+		case "ports":
+			p.Ports = w.portRange(v)
+		case "random":
+			w.boolean(v, &p.Random)
+		case "block":
+			p.Block, _ = w.integer(v, 1, 65535)
+		}
+	})
+	w.require(n, p.Keys, "addresses")
+	return p
+}
+
+var laddrKeys = []string{"address", "weight"}
+
+// laddrList reads the entries of a pool.
+func (w *walker) laddrList(n *yaml.Node) []Laddr {
+	items := w.items(n, "a list of addresses, ranges and prefixes")
+	if v, ok := w.value(n); ok && v.Kind == yaml.SequenceNode && len(items) == 0 {
+		w.fail(n, "Z07", "write at least one address", "the pool is empty")
+	}
+	out := make([]Laddr, 0, len(items))
+	for _, item := range items {
+		l := Laddr{Pos: w.pos(item), Weight: 1}
+		item, ok := w.value(item)
+		if !ok {
+			continue
+		}
+		if item.Kind == yaml.MappingNode {
+			written := w.fields(item, laddrKeys, func(key string, v *yaml.Node) {
+				switch key {
+				case "address":
+					l.Pos = w.pos(v)
+					l.Range, ok = w.addresses(v)
+				case "weight":
+					if weight, isWeight := w.integer(v, 1, 65535); isWeight {
+						l.Weight = weight
+					}
+				}
+			})
+			w.require(item, written, "address")
+		} else {
+			l.Range, ok = w.addresses(item)
+		}
+		if ok && l.Range.Family() != 0 {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// portRange reads "1024-65535" or one port. "*" is the kernel's choice, as if absent.
+func (w *walker) portRange(n *yaml.Node) inet.PortRange {
+	text, ok := w.portText(n)
+	if !ok || text == "*" {
+		return inet.PortRange{}
+	}
+	r, err := inet.ParsePortRange(text)
+	if err != nil {
+		w.badPorts(n, err)
+	}
+	return r
+}
+
+// portText returns a port or port range as text; a plain number must be in decimal.
+func (w *walker) portText(n *yaml.Node) (string, bool) {
+	text, ok := w.text(n, "a port")
+	if !ok {
+		return "", false
+	}
+	if why := notDecimal(text); why != "" && why != "it is text" {
+		w.fail(n, "N03", "write a plain decimal number", "%s is not a plain number: %s", text, why)
+		return "", false
+	}
+	return text, true
+}
+
+// badPorts reports what inet says about ports.
+func (w *walker) badPorts(n *yaml.Node, err error) {
+	code := "N03"
+	if errors.Is(err, inet.ErrPortZero) || errors.Is(err, inet.ErrPortsReversed) {
+		code = "P08"
+	}
+	w.fail(n, code, "", "%s", err)
+}
+
+// poolOrList reads the `laddrs` of a zone or service: the name of a pool, or a pool
+// written in line.
+func (w *walker) poolOrList(n *yaml.Node) (name string, inline *Pool) {
+	v, ok := w.value(n)
+	if !ok {
+		return "", nil
+	}
+	if v.Kind == yaml.MappingNode {
+		w.fail(n, "N03", "define a pool in the section laddrs and name it here", "wants the name of a pool or a list of addresses, not a mapping")
+		return "", nil
+	}
+	if v.Kind == yaml.ScalarNode && !isNull(v) && !isAddresses(v.Value) {
+		if !strings.ContainsAny(v.Value, "/:") {
+			name, _ = w.objectName(v)
+			return name, nil
+		}
+	}
+	return "", &Pool{Where: Where{Pos: w.pos(n)}, Laddrs: w.laddrList(n)}
+}

@@ -1,0 +1,209 @@
+package policy
+
+import (
+	"errors"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/snatctl/snatctl/inet"
+)
+
+var serviceKeys = []string{"name", "vip", "ports", "mode", "scheduler", "persistence", "allow", "deny",
+	"real_servers", "laddrs", "select", "on_empty"}
+
+// service reads one service.
+func (w *walker) service(n *yaml.Node) {
+	s := Service{Mode: NAT, Scheduler: RoundRobin, Select: SelectSource, OnEmpty: EmptyReject}
+	var pool string
+	s.Keys = w.fields(n, serviceKeys, func(key string, v *yaml.Node) {
+		switch key {
+		case "name":
+			s.Name, _ = w.objectName(v)
+		case "vip":
+			s.VIP = w.vips(v)
+		case "ports":
+			s.Ports = w.servicePorts(v)
+		case "mode":
+			enum(w, v, "N03", &s.Mode, NAT, FullNAT)
+		case "scheduler":
+			enum(w, v, "N03", &s.Scheduler, RoundRobin, WeightedRoundRobin, Random, SourceHash, DestinationHash, Maglev, LeastConn, WeightedLeastConn)
+		case "persistence":
+			s.Persistence = w.persistence(v)
+		case "allow":
+			s.Allow = w.ranges(w.someItems(v, wantAddresses))
+		case "deny":
+			s.Deny = w.ranges(w.items(v, wantAddresses))
+		case "real_servers":
+			s.RealServers = w.realServers(v)
+		case "laddrs":
+			pool, s.Laddrs = w.poolOrList(v)
+		case "select":
+			w.selection(v, &s.Select)
+		case "on_empty":
+			enum(w, v, "N03", &s.OnEmpty, EmptyReject, EmptyDrop, EmptyPass)
+		}
+	})
+	w.require(n, s.Keys, "name", "vip", "ports")
+	s.Pos = w.pos(n)
+	s.Pos = s.At("name")
+	w.policy.Services = append(w.policy.Services, s)
+	w.loader.services = append(w.loader.services, state{pool, w.broken})
+}
+
+// vips reads the virtual addresses of a service.
+func (w *walker) vips(n *yaml.Node) []netip.Addr {
+	items := w.someItems(n, "an address or a list of addresses")
+	out := make([]netip.Addr, 0, len(items))
+	for _, item := range items {
+		if a, ok := w.address(item); ok {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// servicePorts reads the ports of a service, whose protocols must have some.
+func (w *walker) servicePorts(n *yaml.Node) []inet.ProtoPorts {
+	for _, item := range w.items(n, "ports like tcp/80") {
+		if v, ok := w.value(item); ok && strings.HasPrefix(v.Value, "icmp") {
+			w.fail(item, "S18", "let a zone treat icmp", "a service takes tcp, udp and sctp, not %s", v.Value)
+			return nil
+		}
+	}
+	return w.protoPorts(n)
+}
+
+var persistenceKeys = []string{"timeout", "mask4", "mask6"}
+
+// persistence reads a duration, or a mapping with one.
+func (w *walker) persistence(n *yaml.Node) Persistence {
+	p := Persistence{Mask4: 32, Mask6: 128}
+	v, ok := w.value(n)
+	switch {
+	case !ok:
+		return Persistence{}
+	case v.Kind == yaml.MappingNode:
+		written := w.fields(v, persistenceKeys, func(key string, v *yaml.Node) {
+			switch key {
+			case "timeout":
+				p.Timeout, _ = w.duration(v)
+			case "mask4":
+				p.Mask4, _ = w.integer(v, 0, 32)
+			case "mask6":
+				p.Mask6, _ = w.integer(v, 0, 128)
+			}
+		})
+		w.require(v, written, "timeout")
+	default:
+		p.Timeout, _ = w.duration(n)
+	}
+	if p.Timeout == 0 {
+		return Persistence{}
+	}
+	return p
+}
+
+var realServerKeys = []string{"address", "port", "weight"}
+
+// realServers reads the real servers of a service.
+func (w *walker) realServers(n *yaml.Node) []RealServer {
+	items := w.items(n, "a list of real servers")
+	out := make([]RealServer, 0, len(items))
+	for _, item := range items {
+		rs := RealServer{Pos: w.pos(item), Weight: 1}
+		item, ok := w.value(item)
+		if !ok {
+			continue
+		}
+		if item.Kind == yaml.MappingNode {
+			w.realServer(item, &rs)
+		} else {
+			rs.Addr, rs.Port, _ = w.endpoint(item)
+		}
+		if rs.Addr.IsValid() {
+			out = append(out, rs)
+		}
+	}
+	return out
+}
+
+// realServer reads the long form of a real server.
+func (w *walker) realServer(n *yaml.Node, rs *RealServer) {
+	written := w.fields(n, realServerKeys, func(key string, v *yaml.Node) {
+		switch key {
+		case "address":
+			rs.Pos = w.pos(v)
+			rs.Addr, _ = w.address(v)
+		case "port":
+			if text, ok := w.portText(v); ok {
+				rs.Port = w.port(v, text)
+			}
+		case "weight":
+			if weight, ok := w.integer(v, 0, 65535); ok {
+				rs.Weight = weight
+			}
+		}
+	})
+	w.require(n, written, "address")
+}
+
+// endpoint reads "addr", "addr:port" or "[v6]:port"; the port is 0 where none is given.
+func (w *walker) endpoint(n *yaml.Node) (netip.Addr, uint16, bool) {
+	text, ok := w.text(n, "an address, with or without a port")
+	if !ok {
+		return netip.Addr{}, 0, false
+	}
+	host, port, hasPort := splitPort(text)
+	a, err := inet.ParseAddr(host)
+	if err != nil {
+		if _, rangeErr := inet.ParseRange(host); rangeErr == nil {
+			w.fail(n, "N03", "", "%q is more than one address", host)
+		} else {
+			w.badAddress(n, host, err)
+		}
+		return netip.Addr{}, 0, false
+	}
+	if !hasPort {
+		return a, 0, true
+	}
+	p := w.port(n, port)
+	return a, p, p != 0
+}
+
+// port reads one port.
+func (w *walker) port(n *yaml.Node, text string) uint16 {
+	r, err := inet.ParsePortRange(text)
+	switch {
+	case errors.Is(err, inet.ErrPortZero):
+		w.badPorts(n, err)
+	case err != nil || !r.Single():
+		w.fail(n, "N03", "", "%s is not a port (want 1 to 65535)", strconv.Quote(text))
+	}
+	if err != nil || !r.Single() {
+		return 0
+	}
+	return r.First
+}
+
+// splitPort splits "a:port", "[v6]:port" and "[v6]"; a bare IPv6 address has no port.
+func splitPort(s string) (host, port string, hasPort bool) {
+	if rest, ok := strings.CutPrefix(s, "["); ok {
+		if host, port, ok := strings.Cut(rest, "]"); ok {
+			if port == "" {
+				return host, "", false
+			}
+			if port, ok := strings.CutPrefix(port, ":"); ok {
+				return host, port, true
+			}
+		}
+		return s, "", false
+	}
+	host, port, hasPort = strings.Cut(s, ":")
+	if strings.Contains(port, ":") {
+		return s, "", false
+	}
+	return host, port, hasPort
+}

@@ -1,0 +1,124 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/snatctl/snatctl/inet"
+)
+
+var zoneKeys = []string{"name", "from", "to", "ports", "iif", "oif", "laddrs", "select", "exclude", "action", "map"}
+
+// zone reads one zone.
+func (w *walker) zone(n *yaml.Node) {
+	z := Zone{Select: SelectSource}
+	var pool string
+	z.Keys = w.fields(n, zoneKeys, func(key string, v *yaml.Node) {
+		switch key {
+		case "name":
+			z.Name, _ = w.objectName(v)
+		case "from":
+			z.From = w.ranges(w.someItems(v, wantAddresses))
+		case "to":
+			z.To = w.ranges(w.someItems(v, wantAddresses))
+		case "ports":
+			z.Ports = w.protoPorts(v)
+		case "iif":
+			z.IIf = w.interfaces(v)
+		case "oif":
+			z.OIf = w.interfaces(v)
+		case "laddrs":
+			pool, z.Laddrs = w.poolOrList(v)
+		case "select":
+			w.selection(v, &z.Select)
+		case "exclude":
+			z.Exclude = w.ranges(w.items(v, wantAddresses))
+		case "action":
+			enum(w, v, "N03", &z.Action, Snat, Masquerade, Accept, Drop, Reject)
+		case "map":
+			z.Map = w.prefix(v)
+		}
+	})
+	w.require(n, z.Keys, "name", "from")
+	z.Pos = w.pos(n)
+	z.Pos = z.At("name")
+	w.zoneAction(&z)
+	w.policy.Zones = append(w.policy.Zones, z)
+	w.loader.zones = append(w.loader.zones, state{pool, w.broken})
+}
+
+// zoneAction fills in the action that was not written, and holds it against the keys
+// that only make sense with another.
+func (w *walker) zoneAction(z *Zone) {
+	at := func(key string) *yaml.Node {
+		p := z.At(key)
+		return &yaml.Node{Line: p.Line, Column: p.Col}
+	}
+	translated := z.Has("laddrs") || z.Has("map")
+	switch {
+	case z.Has("laddrs") && z.Has("map"):
+		w.fail(at("map"), "Z13", "remove one of the two", "laddrs and map contradict each other")
+	case z.Action == Snat && !translated:
+		w.fail(at("action"), "Z13", "add laddrs, or write action: masquerade", "the action snat needs laddrs")
+	case z.Action != "" && z.Action != Snat && translated:
+		key := "laddrs"
+		if z.Has("map") {
+			key = "map"
+		}
+		w.fail(at("action"), "Z13", "remove "+key+", or write action: snat", "the action %s makes no use of %s", z.Action, key)
+	case z.Action == "" && z.Has("action"):
+		// reported already
+	case z.Action == "" && translated:
+		z.Action = Snat
+	case z.Action == "":
+		z.Action = Reject
+	}
+}
+
+// selection reads how a laddr is chosen.
+func (w *walker) selection(n *yaml.Node, into *Select) {
+	enum(w, n, "N03", into, SelectSource, SelectSourceDestination, SelectFlow, SelectRoundRobin, SelectRandom)
+}
+
+// prefix reads a prefix; one address counts as one.
+func (w *walker) prefix(n *yaml.Node) inet.Range {
+	r, ok := w.addresses(n)
+	if !ok {
+		return inet.Range{}
+	}
+	if _, ok := r.Prefix(); !ok {
+		w.fail(n, "Z14", "", "%s is not a prefix", r)
+		return inet.Range{}
+	}
+	return r
+}
+
+// protoPorts reads a list of "tcp/80", "udp/5000-5999", "sctp/*" and "icmp".
+func (w *walker) protoPorts(n *yaml.Node) []inet.ProtoPorts {
+	items := w.someItems(n, "ports like tcp/80")
+	out := make([]inet.ProtoPorts, 0, len(items))
+	for _, item := range items {
+		text, ok := w.text(item, "a port like tcp/80")
+		if !ok {
+			continue
+		}
+		pp, err := inet.ParseProtoPorts(text)
+		switch name, ports, cut := strings.Cut(text, "/"); {
+		case err == nil && slices.Contains(out, pp):
+			w.fail(item, "N03", "remove one of the two", "%s stands twice", text)
+		case err == nil:
+			out = append(out, pp)
+		case cut && (name == "icmp" || name == "icmpv6"):
+			w.fail(item, "Z09", "write "+name+" alone", "%s has no ports, but %q gives it one", name, text)
+		case !cut && text != "" && text[0] >= '0' && text[0] <= '9':
+			w.fail(item, "N03", "write tcp/"+text+" or udp/"+text, "%q lacks the protocol", text)
+		case cut && notDecimal(ports) != "" && notDecimal(ports) != "it is text":
+			w.fail(item, "N03", "write a plain decimal number", "%s is not a plain number: %s", ports, notDecimal(ports))
+		default:
+			w.badPorts(item, err)
+		}
+	}
+	return out
+}

@@ -1,0 +1,243 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// maxExpansion is how many nodes the aliases of one file may stand for, all together.
+// It keeps a small file from meaning a huge policy ("billion laughs").
+const maxExpansion = 100_000
+
+// walker goes through the tree of one file, once, from top to bottom. It reports what
+// it does not like and goes on, so that one run shows everything.
+type walker struct {
+	*loader
+	file   string
+	kind   string   // of the object at hand: "zone"; empty outside of objects
+	name   string   // of the object at hand
+	path   []string // keys that lead from the object to the value at hand
+	broken bool     // an error was reported since begin
+	expand int      // nodes that aliases may still stand for
+	spent  yaml.Node
+}
+
+// begin says which object the following reports concern.
+func (w *walker) begin(kind, name string) {
+	w.kind, w.name, w.broken = kind, name, false
+}
+
+// object names the object at hand: "zone office".
+func (w *walker) object() string { return strings.TrimSpace(w.kind + " " + w.name) }
+
+// pos returns the place of a node.
+func (w *walker) pos(n *yaml.Node) Pos { return Pos{w.file, n.Line, n.Column} }
+
+// fail reports an error at a node. The message begins with the object and the key.
+func (w *walker) fail(n *yaml.Node, code, hint, format string, args ...any) {
+	w.broken = true
+	msg := fmt.Sprintf(format, args...)
+	if len(w.path) > 0 {
+		msg = strings.Join(w.path, ".") + ": " + msg
+	}
+	object := w.object()
+	if object != "" {
+		msg = object + ": " + msg
+	}
+	w.report(Diagnostic{Pos: w.pos(n), Severity: Error, Code: code, Object: object, Msg: oneLine(msg), Hint: hint})
+}
+
+// oneLine keeps a message on its line, whatever it quotes, and its length bounded.
+func oneLine(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < 0x20 || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)
+	const most = 300
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "..."
+	}
+	return s
+}
+
+// value follows an alias and refuses explicit tags. It returns false where it reported.
+func (w *walker) value(n *yaml.Node) (*yaml.Node, bool) {
+	if n.Kind == yaml.AliasNode {
+		size := aliasFree(n.Alias, w.expand)
+		switch {
+		case size == 0:
+			w.expand /= 2 // finding that out was work, too
+			w.fail(n, "N03", "write the value out", "the alias *%s stands for text that holds aliases itself", n.Value)
+			return nil, false
+		case size > w.expand:
+			w.expand = 0
+			w.fail(n, "N03", "write the values out", "the aliases of this file stand for more than %d values", maxExpansion)
+			return nil, false
+		}
+		w.expand -= size
+		n = n.Alias
+	}
+	if n.Style&yaml.TaggedStyle != 0 {
+		w.fail(n, "N03", "remove the tag", "the YAML tag %s is not understood here", n.Tag)
+		return nil, false
+	}
+	return n, true
+}
+
+// release lets go an element of a list or mapping that was read: the tree of a large
+// policy takes more memory than the policy itself. What aliases point to must stay.
+func (w *walker) release(parent *yaml.Node, i int) {
+	if parent.Anchor == "" {
+		parent.Content[i] = &w.spent
+	}
+}
+
+// aliasFree counts the nodes below n, up to just over limit. It returns 0 where one of
+// them is an alias.
+func aliasFree(n *yaml.Node, limit int) int {
+	if n.Kind == yaml.AliasNode {
+		return 0
+	}
+	count := 1
+	for _, child := range n.Content {
+		if count > limit {
+			break
+		}
+		size := aliasFree(child, limit-count)
+		if size == 0 {
+			return 0
+		}
+		count += size
+	}
+	return count
+}
+
+// describe says what a node is, in words.
+func describe(n *yaml.Node) string {
+	switch {
+	case n.Kind == yaml.MappingNode:
+		return "a mapping"
+	case n.Kind == yaml.SequenceNode:
+		return "a list"
+	case isNull(n):
+		return "nothing (null)"
+	}
+	return fmt.Sprintf("%q", n.Value)
+}
+
+// isPlain tells whether a scalar stands without quotes, so that YAML may take it for
+// something else than text.
+func isPlain(n *yaml.Node) bool {
+	const quoted = yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
+	return n.Kind == yaml.ScalarNode && n.Style&quoted == 0
+}
+
+func isNull(n *yaml.Node) bool {
+	return isPlain(n) && slices.Contains([]string{"", "~", "null", "Null", "NULL"}, n.Value)
+}
+
+// fields walks a mapping whose keys are known. It calls visit once for every known key,
+// in the order written, and returns the places of the values.
+func (w *walker) fields(n *yaml.Node, keys []string, visit func(key string, v *yaml.Node)) []KeyPos {
+	n, ok := w.mapping(n, "a mapping with "+keys[0]+" and so on", keys)
+	if !ok {
+		return nil
+	}
+	written := make([]KeyPos, 0, min(len(n.Content)/2, len(keys)))
+	path := w.path
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		key, ok := w.key(k)
+		if !ok {
+			continue
+		}
+		at := slices.Index(keys, key)
+		if at < 0 {
+			w.fail(k, "N03", "the keys here are "+quoteList(keys), "unknown key %q%s", key, didYouMean(key, keys))
+			continue
+		}
+		if j := slices.IndexFunc(written, func(p KeyPos) bool { return p.Key == key }); j >= 0 {
+			w.fail(k, "N03", "remove one of the two", "the key %q stands twice, first at %s", key, written[j].Pos)
+			continue
+		}
+		written = append(written, KeyPos{keys[at], w.pos(v)})
+		w.path = append(path, key)
+		visit(keys[at], v)
+		w.path = path
+	}
+	return written
+}
+
+// mapping returns a node if it is a mapping.
+func (w *walker) mapping(n *yaml.Node, want string, keys []string) (*yaml.Node, bool) {
+	n, ok := w.value(n)
+	if !ok {
+		return nil, false
+	}
+	if n.Kind != yaml.MappingNode {
+		w.fail(n, "N03", "the keys here are "+quoteList(keys), "wants %s, not %s", want, describe(n))
+		return nil, false
+	}
+	return n, true
+}
+
+// key returns the text of a mapping's key.
+func (w *walker) key(k *yaml.Node) (string, bool) {
+	switch {
+	case k.Kind != yaml.ScalarNode || isNull(k):
+		w.fail(k, "N03", "write a plain word before the colon", "a key must be text, not %s", describe(k))
+		return "", false
+	case k.Style&yaml.TaggedStyle != 0 && k.Value != "<<":
+		w.fail(k, "N03", "remove the tag", "the YAML tag %s is not understood here", k.Tag)
+		return "", false
+	case k.Value == "<<" && isPlain(k):
+		w.fail(k, "N03", "write the keys out", "YAML merge keys (<<) are not allowed")
+		return "", false
+	}
+	return k.Value, true
+}
+
+// items returns the elements of a list, or the one scalar that stands for a list of it.
+func (w *walker) items(n *yaml.Node, want string) []*yaml.Node {
+	n, ok := w.value(n)
+	switch {
+	case !ok:
+		return nil
+	case n.Kind == yaml.SequenceNode:
+		return n.Content
+	case n.Kind == yaml.ScalarNode && !isNull(n):
+		return []*yaml.Node{n}
+	}
+	hint := "write them as [a, b], or one a line after a dash"
+	if isNull(n) {
+		hint = "write a value, or remove the key"
+	}
+	w.fail(n, "N03", hint, "wants %s, not %s", want, describe(n))
+	return nil
+}
+
+// someItems is items for a list that must not be empty.
+func (w *walker) someItems(n *yaml.Node, want string) []*yaml.Node {
+	items := w.items(n, want)
+	if v, ok := w.value(n); ok && v.Kind == yaml.SequenceNode && len(items) == 0 {
+		w.fail(n, "N03", "write at least one, or remove the key", "the list is empty")
+	}
+	return items
+}
+
+// require reports the keys that must stand in an object and do not.
+func (w *walker) require(n *yaml.Node, written []KeyPos, keys ...string) {
+	if n.Kind != yaml.MappingNode {
+		return // reported already
+	}
+	for _, key := range keys {
+		if !(Where{Keys: written}).Has(key) {
+			w.fail(n, "N03", "", "the key %q is missing", key)
+		}
+	}
+}

@@ -34,6 +34,18 @@ func New(t testing.TB, o Options) *World {
 	return w
 }
 
+// NewHost makes a single namespace, connected to nothing, for a test.
+func NewHost(t testing.TB, name string) *Host {
+	t.Helper()
+	Require(t)
+	h, err := newHost(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(h.close)
+	return h
+}
+
 // Create builds a world.
 func Create(o Options) (*World, error) {
 	if o.RealServers == 0 {

@@ -1,0 +1,66 @@
+package integration
+
+import (
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/snatctl/snatctl/internal/nstest"
+)
+
+// For every valid policy the table that apply makes by netlink and the one that nft makes
+// of compile's script are listed alike, snatctl calls both its own, and the listing loads
+// again. nft is the judge: it shares no code with snatctl.
+func TestOracle(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../testdata/valid/*.yaml")
+	must(t, err)
+	own, err := filepath.Glob("testdata/*.yaml")
+	must(t, err)
+	examples, err := filepath.Glob("../examples/*.yaml")
+	must(t, err)
+	tried := 0
+	for _, file := range append(append(files, own...), examples...) {
+		t.Run(strings.TrimPrefix(file, "../"), func(t *testing.T) {
+			applied, loaded, again := nstest.NewHost(t, "applied"), nstest.NewHost(t, "loaded"), nstest.NewHost(t, "again")
+			r := run(t, applied, program(t), "apply", "-f", file)
+			if r.Code == 1 && strings.Contains(r.Stderr, "not supported yet") && list(t, applied) == "" {
+				t.Skip(strings.TrimSpace(r.Stderr))
+			}
+			if r.Code != 0 {
+				t.Fatalf("apply exits %d: %s", r.Code, r.Stderr)
+			}
+			tried++
+			script := output(t, applied, program(t), "compile", "-f", file)
+			if twice := output(t, applied, program(t), "compile", "-f", file); twice != script {
+				t.Error("compile prints something else the second time")
+			}
+			nft(t, loaded, script)
+			ours, theirs := list(t, applied), list(t, loaded)
+			if ours != theirs {
+				t.Errorf("apply makes\n%s\nnft makes\n%s", ours, theirs)
+			}
+			for _, h := range []*nstest.Host{applied, loaded} {
+				if r := run(t, h, program(t), "diff", "-f", file); r.Code != 0 {
+					t.Errorf("diff of the %s table exits %d: %s%s", h.Name, r.Code, r.Stdout, r.Stderr)
+				}
+			}
+			nft(t, again, ours)
+			if listed := list(t, again); listed != ours {
+				t.Errorf("the listing\n%s\nlists differently after loading it:\n%s", ours, listed)
+			}
+			// The script replaces what is there, whole: loading it twice is loading it once.
+			nft(t, loaded, script)
+			if twice := list(t, loaded); twice != theirs {
+				t.Errorf("the script loaded twice gives\n%s\nwant\n%s", twice, theirs)
+			}
+			if objects := regexp.MustCompile(`(?m)^table `).FindAllString(ours, -1); len(objects) != 1 {
+				t.Errorf("apply makes %d tables, want one", len(objects))
+			}
+		})
+	}
+	if tried < 4 {
+		t.Errorf("only %d policies could be tried", tried)
+	}
+}

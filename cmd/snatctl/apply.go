@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/nft/nftlink"
+)
+
+// attempts bounds how often apply reads again because another program changed the ruleset
+// between reading and committing.
+const attempts = 3
+
+type applyOptions struct {
+	files   []string
+	dryRun  bool
+	timings bool
+	format  string
+}
+
+func applyCommand() *cobra.Command {
+	var o applyOptions
+	c := &cobra.Command{
+		Use:   "apply -f FILE",
+		Short: "bring the kernel to the policy, in one transaction",
+		Long: `Compile the policy, compare it with the table in the kernel, and send the difference as one
+transaction: the kernel takes all of it or nothing. What does not change is not touched;
+established connections keep their translation.
+
+apply also switches on IP forwarding for the families that the policy uses, unless it says
+gateway.forwarding: false.
+
+Exit status: 0 applied or nothing to do, 1 refused or failed and the kernel is unchanged,
+2 usage, 6 another apply is running. With --dry-run as diff: 0 no difference, 1 differences,
+2 error.`,
+		Example: `  snatctl apply -f policy.yaml
+  snatctl apply -f policy.yaml --dry-run
+  snatctl apply -f /etc/snatctl/policy.d`,
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			if o.files, err = policyFiles(o.files, args); err != nil {
+				return err
+			}
+			if err := checkFormat(o.format); err != nil {
+				return err
+			}
+			if o.dryRun {
+				return diff(c.Context(), o)
+			}
+			return apply(c.Context(), o)
+		},
+	}
+	fileFlag(c, &o.files)
+	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "print what would change, as diff does, and change nothing")
+	c.Flags().BoolVar(&o.timings, "timings", false, "print the seconds of each stage as JSON, last on standard error")
+	c.Flags().StringVar(&o.format, "format", "text", "of the report: text or json")
+	return c
+}
+
+// apply is the spine: load, compile, read, diff, commit. Every failure leaves the kernel as
+// it was.
+func apply(ctx context.Context, o applyOptions) error {
+	var t timings
+	if o.timings {
+		defer t.print()
+	}
+	p, want, err := load(o.files, &t, exitRefused)
+	if err != nil {
+		return err
+	}
+	unlock, err := lock(want.Table)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	conn, err := nftlink.Open()
+	if err != nil {
+		return exit{exitRefused, err}
+	}
+	defer conn.Close()
+
+	live, plan, err := commit(ctx, conn, want, func() (func(), error) { return forwardingOn(p, want) }, &t)
+	if err != nil {
+		return exit{exitRefused, fmt.Errorf("%w; nothing was changed", err)}
+	}
+	accountingOn(p)
+	return report(os.Stdout, o.format, live, want, plan, true)
+}
+
+// commit sends the difference, reading again whenever another writer came between. before
+// runs ahead of the transaction and returns what undoes it should that fail.
+func commit(ctx context.Context, conn *nftlink.Conn, want *nft.Ruleset, before func() (func(), error), t *timings) (*nft.Ruleset, nft.Plan, error) {
+	undo, err := before()
+	if err != nil {
+		return nil, nft.Plan{}, err
+	}
+	for try := 1; ; try++ {
+		live, gen, plan, err := compare(ctx, conn, want, t)
+		if err == nil {
+			start := time.Now()
+			err = conn.Apply(ctx, plan, want, gen)
+			t.Commit += since(start)
+		}
+		if err == nil {
+			return live, plan, nil
+		}
+		if !errors.Is(err, nftlink.ErrStale) || try == attempts {
+			undo()
+			if errors.Is(err, nftlink.ErrStale) {
+				err = fmt.Errorf("another program keeps changing the rulesets of this network namespace (tried %d times; `nft monitor` shows who): %w", attempts, err)
+			}
+			return nil, nft.Plan{}, err
+		}
+	}
+}
+
+// compare reads the table and returns it with what turns it into the wanted one.
+func compare(ctx context.Context, conn *nftlink.Conn, want *nft.Ruleset, t *timings) (*nft.Ruleset, nftlink.Generation, nft.Plan, error) {
+	start := time.Now()
+	live, gen, err := conn.Read(ctx, want.Table)
+	t.Read += since(start)
+	if err != nil {
+		return nil, 0, nft.Plan{}, err
+	}
+	start = time.Now()
+	defer func() { t.Diff += since(start) }()
+	if err := nftlink.SetForms(want); err != nil {
+		return nil, 0, nft.Plan{}, err
+	}
+	return live, gen, nft.Diff(live, want), nil
+}

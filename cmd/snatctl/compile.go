@@ -1,0 +1,34 @@
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+func compileCommand() *cobra.Command {
+	var files []string
+	c := &cobra.Command{
+		Use:   "compile -f FILE",
+		Short: "print the table as a script for nft -f",
+		Long: `Print the table that a policy compiles to, as a script that nft -f loads. Loading it replaces
+the table in one transaction. Equal policies give equal scripts, byte for byte.
+
+Exit status: 0 printed, 1 invalid policy, 2 usage.`,
+		Example: `  snatctl compile -f policy.yaml > table.nft
+  nft -c -f table.nft              # let nft check it`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			files, err := policyFiles(files, args)
+			if err != nil {
+				return err
+			}
+			_, want, err := load(files, new(timings), exitRefused)
+			if err != nil {
+				return err
+			}
+			return want.WriteScript(os.Stdout)
+		},
+	}
+	fileFlag(c, &files)
+	return c
+}

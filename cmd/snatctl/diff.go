@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snatctl/snatctl/nft/nftlink"
+)
+
+const (
+	exitDiffers   = 1
+	exitDiffError = 2
+)
+
+func diffCommand() *cobra.Command {
+	var o applyOptions
+	c := &cobra.Command{
+		Use:   "diff -f FILE",
+		Short: "print what apply would change",
+		Long: `Compare the policy with the table in the kernel and print what apply would change: by policy
+object (+ added, - removed, ~ changed), then how many rules and elements that takes. What
+was changed in the kernel by hand shows up too. Nothing is changed.
+
+Exit status: 0 no difference, 1 differences, 2 error.`,
+		Example: `  snatctl diff -f policy.yaml
+  snatctl diff -f policy.yaml --format json | jq .changes`,
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			if o.files, err = policyFiles(o.files, args); err != nil {
+				return err
+			}
+			if err := checkFormat(o.format); err != nil {
+				return err
+			}
+			return diff(c.Context(), o)
+		},
+	}
+	fileFlag(c, &o.files)
+	c.Flags().BoolVar(&o.timings, "timings", false, "print the seconds of each stage as JSON, last on standard error")
+	c.Flags().StringVar(&o.format, "format", "text", "text or json")
+	return c
+}
+
+func diff(ctx context.Context, o applyOptions) error {
+	var t timings
+	if o.timings {
+		defer t.print()
+	}
+	_, want, err := load(o.files, &t, exitDiffError)
+	if err != nil {
+		return err
+	}
+	conn, err := nftlink.Open()
+	if err != nil {
+		return exit{exitDiffError, err}
+	}
+	defer conn.Close()
+	live, _, plan, err := compare(ctx, conn, want, &t)
+	if err != nil {
+		return exit{exitDiffError, err}
+	}
+	if err := report(os.Stdout, o.format, live, want, plan, false); err != nil {
+		return err
+	}
+	if !plan.Empty() {
+		return exit{code: exitDiffers}
+	}
+	return nil
+}
+
+func checkFormat(f string) error {
+	if f != "text" && f != "json" {
+		return fmt.Errorf("unknown format %q: want text or json", f)
+	}
+	return nil
+}

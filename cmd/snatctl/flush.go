@@ -1,0 +1,59 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snatctl/snatctl/nft/nftlink"
+	"github.com/snatctl/snatctl/policy"
+)
+
+func flushCommand() *cobra.Command {
+	var table string
+	var files []string
+	c := &cobra.Command{
+		Use:   "flush",
+		Short: "remove the table, and nothing else",
+		Long: `Remove snatctl's table. Connections that it translated go on until they end; new ones are no
+longer translated. No other table is touched, and forwarding stays as it is.
+
+Exit status: 0 removed, or there was none; 1 failed and nothing was changed.`,
+		Example: `  snatctl flush
+  snatctl flush -f policy.yaml     # the table that this policy names
+  snatctl flush --table edge`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if len(files) > 0 {
+				p, want, err := load(files, new(timings), exitRefused)
+				if err != nil {
+					return err
+				}
+				_, table = p, want.Table
+			}
+			unlock, err := lock(table)
+			if err != nil {
+				return err
+			}
+			defer unlock()
+			conn, err := nftlink.Open()
+			if err != nil {
+				return exit{exitRefused, err}
+			}
+			defer conn.Close()
+			was, err := conn.Delete(c.Context(), table)
+			if err != nil {
+				return exit{exitRefused, fmt.Errorf("remove table inet %s: %w; nothing was changed", table, err)}
+			}
+			if was {
+				fmt.Printf("removed table inet %s\n", table)
+			} else {
+				fmt.Printf("there is no table inet %s\n", table)
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&table, "table", policy.DefaultGateway().Table, "name of the table")
+	fileFlag(c, &files)
+	return c
+}

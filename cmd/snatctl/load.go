@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// fileFlag adds -f/--file, which may be repeated.
+func fileFlag(c *cobra.Command, files *[]string) {
+	c.Flags().StringArrayVarP(files, "file", "f", nil, "policy: a file, a directory of *.yaml and *.yml, or - for standard input; may be repeated")
+	c.ValidArgsFunction = cobra.NoFileCompletions
+	_ = c.MarkFlagFilename("file", "yaml", "yml")
+}
+
+// policyFiles takes files from -f and from the arguments alike.
+func policyFiles(flags, args []string) ([]string, error) {
+	files := append(append([]string(nil), flags...), args...)
+	if len(files) == 0 {
+		return nil, errors.New("no policy given: name it with -f FILE")
+	}
+	return files, nil
+}
+
+// load reads and compiles a policy. Findings go to standard error; an invalid policy ends
+// with the given status.
+func load(files []string, t *timings, status int) (*policy.Policy, *nft.Ruleset, error) {
+	start := time.Now()
+	p, ds := policy.Load(files, os.Stdin)
+	t.Load = since(start)
+	for _, d := range ds {
+		printDiagnostic(d)
+	}
+	if p == nil {
+		return nil, nil, exit{status, fmt.Errorf("invalid policy: %s; nothing was changed", count(len(errorsOf(ds)), "error"))}
+	}
+	start = time.Now()
+	want, more := compiler.Compile(p)
+	t.Compile = since(start)
+	for _, d := range more {
+		printDiagnostic(d)
+	}
+	if want == nil {
+		return nil, nil, exit{status, fmt.Errorf("policy cannot be carried out: %s; nothing was changed", count(len(errorsOf(more)), "error"))}
+	}
+	return p, want, nil
+}
+
+func errorsOf(ds policy.Diagnostics) (out policy.Diagnostics) {
+	for _, d := range ds {
+		if d.Severity == policy.Error {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+func printDiagnostic(d policy.Diagnostic) {
+	fmt.Fprintln(os.Stderr, d)
+	if d.Hint != "" {
+		fmt.Fprintf(os.Stderr, "    hint: %s\n", d.Hint)
+	}
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,75 @@
+// Command snatctl turns a Linux machine into a NAT gateway and layer-4 load balancer by one
+// declarative policy. See README.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := root().ExecuteContext(ctx)
+	var status exit
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &status):
+		if status.err != nil {
+			fmt.Fprintln(os.Stderr, "snatctl: "+status.err.Error())
+		}
+		return status.code
+	}
+	fmt.Fprintln(os.Stderr, "snatctl: "+err.Error())
+	fmt.Fprintln(os.Stderr, "try 'snatctl --help'")
+	return exitUsage
+}
+
+// The exit statuses that all commands share.
+const (
+	exitRefused = 1 // the policy is invalid, or the kernel refused; nothing has changed
+	exitUsage   = 2
+	exitBusy    = 6 // another apply is running
+)
+
+// exit is an error that ends the program with a status of its own. A nil err says nothing.
+type exit struct {
+	code int
+	err  error
+}
+
+func (e exit) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func root() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "snatctl",
+		Short: "NAT gateway and layer-4 load balancer from one policy file",
+		Long: `snatctl turns a Linux machine into a NAT gateway and layer-4 load balancer.
+
+A YAML policy names zones (who may leave, under which addresses), services (virtual
+addresses and the real servers behind them) and laddrs (pools of local addresses).
+snatctl compiles it into one nftables table and brings the kernel to it in one
+transaction. The table is all the state there is.`,
+		Example: `  snatctl diff  -f policy.yaml     # what would change
+  snatctl apply -f policy.yaml     # change it
+  snatctl flush                    # remove it all`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	c.AddCommand(applyCommand(), diffCommand(), compileCommand(), flushCommand(), versionCommand())
+	return c
+}

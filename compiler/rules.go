@@ -1,0 +1,178 @@
+package compiler
+
+import (
+	"strings"
+
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// skeleton makes the chains that every table has.
+func (b *builder) skeleton() {
+	hook := func(name, typ string, priority int32) {
+		b.chain(name).Hook = &nft.Hook{Type: typ, Point: name, Priority: priority}
+	}
+	hook(chainPrerouting, "nat", -100) // dstnat
+	hook(chainOutput, "nat", -100)
+	hook(chainPostrouting, "nat", 100) // srcnat
+	b.chain(chainServices)
+	b.chain(chainFullNAT)
+	b.chain(chainZones)
+}
+
+// rules writes the constant rules: one for each kind of map that the policy needs.
+func (b *builder) rules() {
+	toServices := nft.Give{Verdict: nft.JumpChain(chainServices)}
+	b.rule(chainPrerouting, toServices)
+	b.rule(chainOutput, toServices)
+	b.dispatch()
+
+	b.rule(chainPostrouting, nft.CtStatus{Bit: nft.DNAT}, nft.Give{Verdict: nft.GotoChain(chainFullNAT)})
+	b.rule(chainPostrouting, nft.FromSelf{}, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}})
+	b.towardUplinks(chainPostrouting, nil, nft.GotoChain(chainZones))
+	b.fullNATRules()
+	b.zoneRules()
+	b.refuseRules()
+	if b.usesChain(chainMasquerade) {
+		b.rule(chainMasquerade, nft.Masq{})
+	}
+	if b.usesChain(chainRefused) {
+		b.rule(chainRefused, nft.L4Is{Protos: []inet.Proto{inet.TCP}}, nft.RejectTCPReset{})
+		b.rule(chainRefused, nft.RejectPortUnreachable{})
+	}
+}
+
+// dispatch looks up where a new connection to a VIP goes. The order of the kinds is that of
+// precedence: an exact port wins over a range, a range over all ports.
+func (b *builder) dispatch() {
+	for _, kind := range []portKind{exactPorts, portRanges, allPorts} {
+		for _, f := range inet.Families {
+			if m := named(mapServices, f, kind.variant()); b.has(m) {
+				b.rule(chainServices, nft.Vmap{Key: serviceKey(f, kind, fieldsOf(f).daddr, nft.F(nft.Dport)), Map: m})
+			}
+		}
+	}
+}
+
+// towardUplinks sends what leaves through an uplink to a chain.
+func (b *builder) towardUplinks(chain string, cond []nft.Stmt, v nft.Verdict) {
+	var names []string
+	matches := []nft.Stmt{}
+	for _, u := range b.policy.Gateway.Uplinks {
+		if strings.HasSuffix(u, "*") {
+			matches = append(matches, nft.OIfIs{Name: u})
+		} else {
+			names = append(names, u)
+		}
+	}
+	if len(names) > 0 {
+		set := b.sets[setUplinks]
+		if set == nil {
+			set = b.set(setUplinks, nft.NoData, false, nft.Ifname)
+			for _, n := range names {
+				set.Elements = append(set.Elements, nft.Element{Key: b.wire.Ifname(n).Take()})
+			}
+		}
+		matches = append([]nft.Stmt{nft.OIfIn{Set: setUplinks}}, matches...)
+	}
+	if len(matches) == 0 {
+		b.rule(chain, append(cond[:len(cond):len(cond)], nft.Give{Verdict: v})...)
+	}
+	for _, m := range matches {
+		b.rule(chain, append(cond[:len(cond):len(cond)], m, nft.Give{Verdict: v})...)
+	}
+}
+
+// variantsOf lists the variants that translations come in, those that bind ports first.
+func variantsOf(f func(t translation)) {
+	for _, ports := range []bool{true, false} {
+		for _, spread := range []bool{false, true} {
+			for _, random := range []bool{false, true} {
+				f(translation{ports: ports, spread: spread, random: random})
+			}
+		}
+	}
+}
+
+func (t translation) nat(m *nft.Set, key []nft.Field) nft.NAT {
+	return nft.NAT{Source: true, Key: key, Map: m.Name, Data: m.Data, Random: t.random, Persistent: !t.spread}
+}
+
+// fullNATRules gives connections that a FULLNAT service sent on a laddr of the service. All
+// others that were sent on, those of NAT services above all, fall off the end of the chain
+// and keep the client's address.
+func (b *builder) fullNATRules() {
+	match := nft.L4Is{Protos: transports}
+	for _, kind := range []portKind{exactPorts, portRanges, allPorts} {
+		for _, f := range inet.Families {
+			key := serviceKey(f, kind, fieldsOf(f).ctDaddr, nft.F(nft.CtDport))
+			variantsOf(func(t translation) {
+				if m := b.sets[named(mapLaddrs, f, append([]string{kind.variant()}, t.variants()...)...)]; m != nil {
+					b.rule(chainFullNAT, match, t.nat(m, key))
+				}
+			})
+			if m := named(mapLaddrsIn, f, kind.variant()); b.has(m) {
+				b.rule(chainFullNAT, match, nft.Vmap{Key: key, Map: m})
+			}
+		}
+	}
+}
+
+func (b *builder) zoneRules() {
+	b.bySource(chainZones, mapExcludes)
+	for _, f := range inet.Families {
+		variantsOf(func(t translation) {
+			m := b.sets[named(mapZones, f, t.variants()...)]
+			if m == nil {
+				return
+			}
+			stmts := []nft.Stmt{t.nat(m, []nft.Field{fieldsOf(f).saddr})}
+			if t.ports {
+				stmts = append([]nft.Stmt{nft.L4Is{Protos: transports}}, stmts...)
+			}
+			b.rule(chainZones, stmts...)
+		})
+	}
+	b.bySource(chainZones, mapActions)
+	if b.policy.Gateway.Unmatched == policy.Drop {
+		b.rule(chainZones, nft.Give{Verdict: nft.Verdict{Kind: nft.Drop}})
+	}
+}
+
+// refuseRules rejects in the hook forward, since the kernel cannot in postrouting. That hook
+// sees all packets, so the rules look for the first of a connection themselves.
+func (b *builder) refuseRules() {
+	if !b.has(named(mapRejects, inet.V4)) && !b.has(named(mapRejects, inet.V6)) {
+		return
+	}
+	b.chain(chainForward).Hook = &nft.Hook{Type: "filter", Point: "forward", Priority: 0}
+	first := []nft.Stmt{nft.CtNew{}, nft.CtStatus{Bit: nft.Confirmed, Not: true}, nft.CtStatus{Bit: nft.DNAT, Not: true}}
+	b.towardUplinks(chainForward, first, nft.JumpChain(chainRefuse))
+	b.bySource(chainRefuse, mapExcludes)
+	b.bySource(chainRefuse, mapRejects)
+}
+
+// bySource looks the source up in a verdict map of each family that has one.
+func (b *builder) bySource(chain, base string) {
+	for _, f := range inet.Families {
+		if m := named(base, f); b.has(m) {
+			b.rule(chain, nft.Vmap{Key: []nft.Field{fieldsOf(f).saddr}, Map: m})
+		}
+	}
+}
+
+// usesChain tells whether an element leads to the chain.
+func (b *builder) usesChain(chain string) bool {
+	for _, s := range b.sets {
+		if s.Data != nft.VerdictData {
+			continue
+		}
+		for _, e := range s.Elements {
+			if e.Verdict.Chain == chain {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,209 @@
+package compiler
+
+import (
+	"fmt"
+
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// service puts a service into the maps: where its VIPs lead, which real server each slot
+// of its schedule is, and the laddrs of FULLNAT.
+func (b *builder) service(s *policy.Service) {
+	kind := kindOf(s)
+	for _, f := range inet.Families {
+		sched := b.schedule(s, f, kind)
+		for _, vip := range s.VIP {
+			if inet.FamilyOf(vip) != f {
+				continue
+			}
+			for _, p := range s.Ports {
+				b.port(s, sched, endpoint{vip, p.Proto}, p.Ports)
+			}
+		}
+	}
+}
+
+// schedule is how one family of a service chooses among its real servers.
+type schedule struct {
+	family  inet.Family
+	kind    portKind
+	verdict nft.Verdict         // where the service's VIPs lead
+	slots   []policy.RealServer // what each slot stands for; none: no real server takes connections
+	slotMap *nft.Set
+	keep    bool // the map gives no port: the client's stays
+}
+
+func (b *builder) schedule(s *policy.Service, f inet.Family, kind portKind) schedule {
+	sc := schedule{family: f, kind: kind, slots: slotsOf(s, f)}
+	if len(sc.slots) == 0 {
+		sc.verdict = emptyVerdict(s.OnEmpty)
+		return sc
+	}
+	sc.keep = kind != exactPorts && sc.slots[0].Port == 0
+	keep := ""
+	if sc.keep {
+		keep = "keep"
+	}
+	n := len(sc.slots)
+	gen := nft.Field{Kind: nft.NumgenInc, Mod: uint32(n)}
+	base, chain := mapSlots, named("rr", f)+fmt.Sprintf("-%d", n)
+	switch lane, ok := b.lanes[s]; {
+	case n == 1:
+	case s.Scheduler == policy.Random:
+		chain = named("random", f) + fmt.Sprintf("-%d", n)
+		gen.Kind = nft.NumgenRandom
+	case ok:
+		base = mapTurns
+		chain += fmt.Sprintf("-%d", lane)
+	default:
+		chain += "-shared"
+		gen.Kind = nft.NumgenRandom
+	}
+	for _, v := range []string{kind.variant(), keep} {
+		if v != "" {
+			chain += "/" + v
+		}
+	}
+	sc.verdict = nft.GotoChain(chain)
+	sc.slotMap = b.slotMap(named(base, f, kind.variant(), keep), sc)
+	if b.chains[chain] == nil {
+		key := append(serviceKey(f, kind, fieldsOf(f).daddr, nft.F(nft.Dport)), gen)
+		b.rule(chain, nft.NAT{Key: key, Map: sc.slotMap.Name, Data: sc.slotMap.Data})
+	}
+	return sc
+}
+
+// slotsOf returns the schedule table of one family of a service.
+func slotsOf(s *policy.Service, f inet.Family) []policy.RealServer {
+	active := s.Active(f)
+	if s.Scheduler != policy.Random {
+		return active
+	}
+	weights := make([]int, len(active))
+	for i, rs := range active {
+		weights[i] = rs.Weight
+	}
+	var slots []policy.RealServer
+	for i, n := range shares(weights, maxSlots) {
+		for range n {
+			slots = append(slots, active[i])
+		}
+	}
+	return slots
+}
+
+func emptyVerdict(e policy.OnEmpty) nft.Verdict {
+	switch e {
+	case policy.EmptyDrop:
+		return nft.Verdict{Kind: nft.Drop}
+	case policy.EmptyPass:
+		return nft.Verdict{Kind: nft.Accept}
+	}
+	return nft.GotoChain(chainRefused)
+}
+
+// serviceKey returns the fields by which a service of some kind is looked up.
+func serviceKey(_ inet.Family, kind portKind, daddr, dport nft.Field) []nft.Field {
+	key := []nft.Field{daddr, nft.F(nft.L4Proto)}
+	if kind != allPorts {
+		key = append(key, dport)
+	}
+	return key
+}
+
+func serviceTypes(f inet.Family, kind portKind) []nft.Type {
+	key := []nft.Type{nft.AddrType(f), nft.Proto}
+	if kind != allPorts {
+		key = append(key, nft.Service)
+	}
+	return key
+}
+
+func (b *builder) slotMap(name string, sc schedule) *nft.Set {
+	data := map[inet.Family]nft.Data{inet.V4: nft.Addr4Port, inet.V6: nft.Addr6Port}[sc.family]
+	if sc.keep {
+		data = map[inet.Family]nft.Data{inet.V4: nft.Addr4, inet.V6: nft.Addr6}[sc.family]
+	}
+	return b.set(name, data, sc.kind == portRanges, append(serviceTypes(sc.family, sc.kind), nft.Slot)...)
+}
+
+// port enters one VIP, protocol and port of a service.
+func (b *builder) port(s *policy.Service, sc schedule, e endpoint, ports inet.PortRange) {
+	pieces := []inet.PortRange{ports}
+	if sc.kind == portRanges {
+		// Ranges in one map must not overlap; the dispatch order settles the rest.
+		pieces = b.left(e, ports, func(c claim) bool { return c.kind == portRanges })
+	}
+	services := b.set(named(mapServices, sc.family, sc.kind.variant()), nft.VerdictData, sc.kind == portRanges, serviceTypes(sc.family, sc.kind)...)
+	services.Counter = true
+	for _, piece := range pieces {
+		key, end := b.serviceKeys(e, sc.kind, piece)
+		services.Elements = append(services.Elements, nft.Element{Key: key, KeyEnd: end, Verdict: sc.verdict, Comment: s.Name})
+		for i, rs := range sc.slots {
+			b.slot(sc, e, piece, i, rs)
+		}
+	}
+	if s.Mode == policy.FullNAT && len(sc.slots) > 0 {
+		b.fullNAT(s, sc.family, e, ports)
+	}
+}
+
+// serviceKeys returns the key of a service's element, and its end in maps of ranges.
+func (b *builder) serviceKeys(e endpoint, kind portKind, ports inet.PortRange) (key, end string) {
+	w := b.wire.Addr(e.vip).Proto(e.proto)
+	switch kind {
+	case allPorts:
+		return w.Take(), ""
+	case exactPorts:
+		return w.Port(ports.First).Take(), ""
+	}
+	return w.Port(ports.First).Take(), b.wire.Addr(e.vip).Proto(e.proto).Port(ports.Last).Take()
+}
+
+func (b *builder) slot(sc schedule, e endpoint, ports inet.PortRange, slot int, rs policy.RealServer) {
+	var el nft.Element
+	w := b.wire.Addr(e.vip).Proto(e.proto)
+	switch sc.kind {
+	case allPorts:
+		el.Key = w.Slot(slot).Take()
+	case exactPorts:
+		el.Key = w.Port(ports.First).Slot(slot).Take()
+	case portRanges:
+		el.Key = w.Port(ports.First).SlotBig(slot).Take()
+		el.KeyEnd = b.wire.Addr(e.vip).Proto(e.proto).Port(ports.Last).SlotBig(slot).Take()
+	}
+	port := rs.Port
+	if port == 0 {
+		port = ports.First // of an exact port: its own
+	}
+	if b.wire.Addr(rs.Addr); !sc.keep {
+		b.wire.Port(port)
+	}
+	el.Data = b.wire.Take()
+	sc.slotMap.Elements = append(sc.slotMap.Elements, el)
+}
+
+// fullNAT enters the laddrs of one VIP, protocol and port of a FULLNAT service. They are
+// looked up by what the client called, so ports that another service took out of a range
+// must not be found here: that service may be one that keeps the client's address.
+func (b *builder) fullNAT(s *policy.Service, f inet.Family, e endpoint, ports inet.PortRange) {
+	for _, piece := range b.left(e, ports, func(claim) bool { return true }) {
+		kind := kindOf(&policy.Service{Ports: []inet.ProtoPorts{{Proto: e.proto, Ports: piece}}})
+		t := b.translation(s.Laddrs, f, s.Select, poolOf{service: s})
+		name, data := mapLaddrs, t.data
+		if t.chain != "" {
+			name, data = mapLaddrsIn, nft.VerdictData
+		}
+		m := b.set(named(name, f, append([]string{kind.variant()}, t.variants()...)...), data, kind == portRanges, serviceTypes(f, kind)...)
+		key, end := b.serviceKeys(e, kind, piece)
+		el := nft.Element{Key: key, KeyEnd: end, Comment: owner(s.Name, s.Laddrs.Name)}
+		if t.chain != "" {
+			el.Verdict = nft.GotoChain(t.chain)
+		} else {
+			el.Data = t.bytes
+		}
+		m.Elements = append(m.Elements, el)
+	}
+}

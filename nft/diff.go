@@ -1,0 +1,182 @@
+package nft
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Diff returns what turns the live ruleset into the wanted one. A nil live ruleset means
+// that the table does not exist; a nil want means that it shall not.
+//
+// Rules are compared by their Form, so both sides must have them (nftlink.Read and
+// nftlink.SetForms see to it). Elements that are equal stay untouched, and so do a
+// chain's rules up to the first that differs. A set or a base chain whose declaration
+// differs cannot be changed in place: then the whole table is made anew.
+func Diff(live, want *Ruleset) Plan {
+	switch {
+	case live == nil:
+		return whole(Create, "", want)
+	case live.Others != nil:
+		return whole(Replace, fmt.Sprintf("it holds %s, which snatctl did not make", live.Others[0]), want)
+	}
+	if why := irreconcilable(live, want); why != "" {
+		return whole(Replace, why, want)
+	}
+	p := Plan{Table: want.Table, Comment: want.Comment}
+	if live.Dormant {
+		p.Whole = Wake
+	}
+	var d differ
+	d.sets(live, want)
+	d.chains(live, want)
+	p.Ops = d.ordered()
+	return p
+}
+
+// irreconcilable tells why the table must be made anew, or "".
+func irreconcilable(live, want *Ruleset) string {
+	if live.Comment != want.Comment {
+		return "it was not made by this version of snatctl"
+	}
+	sets := index(live.Sets, func(s *Set) string { return s.Name })
+	for _, w := range want.Sets {
+		if l := sets[w.Name]; l != nil && !sameDeclaration(l, w) {
+			return fmt.Sprintf("%s is declared differently", w.Name)
+		}
+	}
+	chains := index(live.Chains, func(c *Chain) string { return c.Name })
+	for _, w := range want.Chains {
+		if l := chains[w.Name]; l != nil && !sameHook(l.Hook, w.Hook) {
+			return fmt.Sprintf("chain %s is hooked differently", w.Name)
+		}
+	}
+	return ""
+}
+
+func sameDeclaration(a, b *Set) bool {
+	return slices.Equal(a.Key, b.Key) && a.Data == b.Data && a.Interval == b.Interval && a.Counter == b.Counter
+}
+
+func sameHook(a, b *Hook) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}
+
+// whole returns the plan that makes the table from nothing.
+func whole(w Whole, reason string, want *Ruleset) Plan {
+	p := Plan{Table: want.Table, Comment: want.Comment, Whole: w, Reason: reason}
+	var d differ
+	empty := &Ruleset{}
+	d.sets(empty, want)
+	d.chains(empty, want)
+	p.Ops = d.ordered()
+	return p
+}
+
+// differ collects operations by phase.
+type differ struct {
+	delElems, delRules, delSets, delChains []Op
+	addSets, addChains, addElems, addRules []Op
+}
+
+// ordered returns the operations as the kernel can take them: what refers goes before what
+// it refers to when deleting, and comes after it when adding.
+func (d *differ) ordered() []Op {
+	return slices.Concat(d.delElems, d.delRules, d.delSets, d.delChains, d.addSets, d.addChains, d.addElems, d.addRules)
+}
+
+func (d *differ) sets(live, want *Ruleset) {
+	old := index(live.Sets, func(s *Set) string { return s.Name })
+	for _, w := range want.Sets {
+		l := old[w.Name]
+		delete(old, w.Name)
+		if l == nil {
+			d.addSets = append(d.addSets, Op{Mark: Add, Set: w})
+			if len(w.Elements) > 0 {
+				d.addElems = append(d.addElems, Op{Mark: Add, Set: w, Elements: w.Elements})
+			}
+			continue
+		}
+		del, add := diffElements(l.Elements, w.Elements)
+		if len(del) > 0 {
+			d.delElems = append(d.delElems, Op{Mark: Delete, Set: w, Elements: del})
+		}
+		if len(add) > 0 {
+			d.addElems = append(d.addElems, Op{Mark: Add, Set: w, Elements: add})
+		}
+	}
+	for _, l := range live.Sets {
+		if old[l.Name] != nil {
+			if len(l.Elements) > 0 {
+				d.delElems = append(d.delElems, Op{Mark: Delete, Set: l, Elements: l.Elements})
+			}
+			d.delSets = append(d.delSets, Op{Mark: Delete, Set: l})
+		}
+	}
+}
+
+// diffElements returns what must be deleted and what added. An element whose data or
+// comment differs is both: the kernel cannot change an element in place.
+func diffElements(live, want []Element) (del, add []Element) {
+	type key struct{ first, last string }
+	old := make(map[key]int, len(live))
+	for i, e := range live {
+		old[key{e.Key, e.KeyEnd}] = i
+	}
+	kept := make([]bool, len(live))
+	for _, w := range want {
+		if i, ok := old[key{w.Key, w.KeyEnd}]; ok && live[i] == w {
+			kept[i] = true
+			continue
+		}
+		add = append(add, w)
+	}
+	for i, e := range live {
+		if !kept[i] {
+			del = append(del, e)
+		}
+	}
+	slices.SortFunc(del, func(a, b Element) int { return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.KeyEnd, b.KeyEnd)) })
+	return del, add
+}
+
+func (d *differ) chains(live, want *Ruleset) {
+	old := index(live.Chains, func(c *Chain) string { return c.Name })
+	for _, w := range want.Chains {
+		l := old[w.Name]
+		delete(old, w.Name)
+		if l == nil {
+			d.addChains = append(d.addChains, Op{Mark: Add, Chain: w})
+			l = &Chain{}
+		}
+		same := 0
+		for same < len(l.Rules) && same < len(w.Rules) && l.Rules[same].Form == w.Rules[same].Form && l.Rules[same].Comment == w.Rules[same].Comment {
+			same++
+		}
+		if same < len(l.Rules) {
+			d.delRules = append(d.delRules, Op{Mark: Delete, Chain: w, Rules: l.Rules[same:]})
+		}
+		if same < len(w.Rules) {
+			d.addRules = append(d.addRules, Op{Mark: Add, Chain: w, Rules: w.Rules[same:]})
+		}
+	}
+	for _, l := range live.Chains {
+		if old[l.Name] != nil {
+			if len(l.Rules) > 0 {
+				d.delRules = append(d.delRules, Op{Mark: Delete, Chain: l, Rules: l.Rules})
+			}
+			d.delChains = append(d.delChains, Op{Mark: Delete, Chain: l})
+		}
+	}
+}
+
+func index[T any](xs []*T, name func(*T) string) map[string]*T {
+	m := make(map[string]*T, len(xs))
+	for _, x := range xs {
+		m[name(x)] = x
+	}
+	return m
+}

@@ -1,0 +1,181 @@
+// Package nftlink is the kernel's side of package nft: it encodes plans, sends them as one
+// transaction, and reads tables back. Only here netlink is spoken for nftables.
+package nftlink
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Conn is a netlink socket for nftables in the network namespace of the thread that
+// opened it. It is not safe for concurrent use.
+type Conn struct {
+	fd  int
+	buf []byte
+	seq uint32
+}
+
+// Buffers: a whole transaction is one datagram, and each reply of a dump fills what the
+// reader offers (net/netlink/af_netlink.c, netlink_dump: at most 32 KiB).
+const (
+	recvSpace = 8 << 20
+	readSize  = 1 << 17
+)
+
+// Open opens a socket. It needs CAP_NET_ADMIN to do anything with it.
+func Open() (*Conn, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
+	if err != nil {
+		return nil, fmt.Errorf("open netlink socket for nftables: %w", err)
+	}
+	c := &Conn{fd: fd, buf: make([]byte, readSize)}
+	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("bind netlink socket for nftables: %w", err)
+	}
+	// Without privilege over the socket limits the defaults must do.
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, recvSpace) != nil {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, recvSpace)
+	}
+	for _, opt := range []int{unix.NETLINK_CAP_ACK, unix.NETLINK_EXT_ACK} {
+		_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, opt, 1) // older kernels: errors say less
+	}
+	return c, nil
+}
+
+// Close closes the socket.
+func (c *Conn) Close() error { return unix.Close(c.fd) }
+
+// send sends one datagram of any size.
+func (c *Conn) send(b []byte) error {
+	// A netlink datagram must fit the send buffer with its overhead (netlink_sendmsg).
+	room := len(b) + 1<<16
+	if unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, room) != nil {
+		_ = unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_SNDBUF, room)
+	}
+	for {
+		err := unix.Sendto(c.fd, b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+		if err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+// recv reads one datagram; the bytes are good until the next call.
+func (c *Conn) recv(flags int) ([]byte, error) {
+	for {
+		n, _, err := unix.Recvfrom(c.fd, c.buf, flags)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return c.buf[:n], nil
+	}
+}
+
+// message is one netlink message: what stands behind its nlmsghdr.
+type message struct {
+	typ, flags uint16
+	seq        uint32
+	data       []byte
+}
+
+// messages calls f for each message of a datagram until it returns false.
+func messages(b []byte, f func(message) bool) error {
+	for len(b) >= unix.NLMSG_HDRLEN {
+		n := int(binary.NativeEndian.Uint32(b))
+		if n < unix.NLMSG_HDRLEN || n > len(b) {
+			return errTruncated
+		}
+		m := message{binary.NativeEndian.Uint16(b[4:]), binary.NativeEndian.Uint16(b[6:]), binary.NativeEndian.Uint32(b[8:]), b[unix.NLMSG_HDRLEN:n]}
+		if !f(m) {
+			return nil
+		}
+		b = b[min(align(n), len(b)):]
+	}
+	return nil
+}
+
+var errTruncated = errors.New("netlink message is cut short")
+
+// errInterrupted says that the ruleset changed while it was dumped.
+var errInterrupted = errors.New("ruleset changed while it was read")
+
+// dump requests a dump and calls f for each answer's payload, behind its nfgenmsg.
+func (c *Conn) dump(ctx context.Context, typ uint16, attrs []byte, f func([]byte) error) error {
+	return c.request(ctx, typ, unix.NLM_F_DUMP, attrs, f)
+}
+
+// request sends one request and calls f for each answer up to the end of a dump, an
+// acknowledgement or an error.
+func (c *Conn) request(ctx context.Context, typ, flags uint16, attrs []byte, f func([]byte) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c.seq++
+	b := appendHeader(nil, unix.NFNL_SUBSYS_NFTABLES<<8|typ, unix.NLM_F_REQUEST|flags, c.seq, unix.NFPROTO_INET, 0)
+	b = append(b, attrs...)
+	binary.NativeEndian.PutUint32(b, uint32(len(b)))
+	if err := c.send(b); err != nil {
+		return err
+	}
+	var failed error
+	for done := false; !done; {
+		d, err := c.recv(0)
+		if err != nil {
+			return err
+		}
+		err = messages(d, func(m message) bool {
+			if m.seq != c.seq {
+				return true // left over from an earlier request
+			}
+			switch m.typ {
+			case unix.NLMSG_DONE:
+				done = true
+			case unix.NLMSG_ERROR:
+				done = true
+				if e := errno(m.data); e != 0 && failed == nil {
+					failed = e
+				}
+			default:
+				if m.flags&unix.NLM_F_DUMP_INTR != 0 && failed == nil {
+					failed = errInterrupted
+				}
+				if failed == nil && len(m.data) >= 4 {
+					failed = f(m.data[4:])
+				}
+				done = flags&unix.NLM_F_DUMP == 0 && flags&unix.NLM_F_ACK == 0
+			}
+			return !done
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return failed
+}
+
+// errno returns the error number of an NLMSG_ERROR, 0 for an acknowledgement.
+func errno(data []byte) unix.Errno {
+	if len(data) < 4 {
+		return unix.EBADMSG
+	}
+	return unix.Errno(-int32(binary.NativeEndian.Uint32(data)))
+}
+
+// ErrNoPermission says that the process may not change the ruleset.
+var ErrNoPermission = errors.New("not permitted: nftables needs CAP_NET_ADMIN in this network namespace (run as root)")
+
+func explainErrno(err error) error {
+	if errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("%w (%w)", ErrNoPermission, os.ErrPermission)
+	}
+	return err
+}

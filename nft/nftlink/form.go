@@ -1,0 +1,167 @@
+package nftlink
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nft"
+)
+
+// SetForms fills in the Form of every rule of a compiled ruleset, so that it can be compared
+// with one that was read from the kernel.
+func SetForms(r *nft.Ruleset) error {
+	interval := intervals(r)
+	for _, c := range r.Chains {
+		for i := range c.Rules {
+			es, anon := lower(c.Rules[i], interval)
+			b, err := appendExprs(nil, es, func(int) uint32 { return 0 })
+			if err != nil {
+				return fmt.Errorf("chain %s, rule %q: %w", c.Name, c.Rules[i], err)
+			}
+			n := 0
+			c.Rules[i].Form = form(b, func(string) string { n++; return anonForm(anon[n-1]) })
+		}
+	}
+	return nil
+}
+
+// intervals returns a function that tells whether a named set holds ranges.
+func intervals(r *nft.Ruleset) func(string) bool {
+	m := make(map[string]bool)
+	for _, s := range r.Sets {
+		if s.Interval {
+			m[s.Name] = true
+		}
+	}
+	return func(name string) bool { return m[name] }
+}
+
+// appendExprs appends a list of expressions; anonID gives the transaction's number for the
+// n-th anonymous set among them.
+func appendExprs(b []byte, es []expr.Any, anonID func(n int) uint32) ([]byte, error) {
+	n := 0
+	for _, e := range es {
+		if l, ok := e.(*expr.Lookup); ok && l.SetName == anonName {
+			l.SetID = anonID(n)
+			n++
+		}
+		x, err := expr.Marshal(unix.NFPROTO_INET, e)
+		if err != nil {
+			return nil, fmt.Errorf("encode %T: %w", e, err)
+		}
+		b = appendAttr(b, unix.NLA_F_NESTED|unix.NFTA_LIST_ELEM, x)
+	}
+	return b, nil
+}
+
+func anonForm(ps []inet.Proto) string {
+	names := make([]string, len(ps))
+	for i, p := range ps {
+		names[i] = strconv.Itoa(int(p))
+	}
+	return "{" + strings.Join(names, ",") + "}"
+}
+
+// form lists expressions canonically: names and attributes as the kernel returns them, less
+// what it fills in by itself. anon gives the contents of an anonymous set by its name.
+func form(list []byte, anon func(name string) string) string {
+	var b strings.Builder
+	for a := (attrs{rest: list}); a.next(); {
+		name := strings.TrimRight(string(find(a.val, unix.NFTA_EXPR_NAME)), "\x00")
+		vals := map[uint16]string{}
+		for d := (attrs{rest: find(a.val, unix.NFTA_EXPR_DATA)}); d.next(); {
+			vals[d.typ] = value(d.val, depths[name][d.typ])
+			if name == "lookup" && d.typ == unix.NFTA_LOOKUP_SET {
+				vals[d.typ] = d.str()
+			}
+		}
+		normalize(name, vals, anon)
+		b.WriteString("[" + name)
+		for t := uint16(1); t < 32; t++ {
+			if v, ok := vals[t]; ok {
+				fmt.Fprintf(&b, " %d=%s", t, v)
+			}
+		}
+		b.WriteString("]")
+	}
+	return b.String()
+}
+
+// depths says which attributes hold lists of attributes, and how deep: the kernel sets the
+// flag that marks them, which senders may leave out.
+var depths = map[string]map[uint16]int{
+	"immediate": {unix.NFTA_IMMEDIATE_DATA: 2},
+	"cmp":       {unix.NFTA_CMP_DATA: 1},
+	"bitwise":   {unix.NFTA_BITWISE_MASK: 1, unix.NFTA_BITWISE_XOR: 1},
+}
+
+// value lists an attribute's bytes, or the attributes in it down to a depth.
+func value(b []byte, depth int) string {
+	if depth == 0 {
+		return fmt.Sprintf("%x", b)
+	}
+	var s strings.Builder
+	for a := (attrs{rest: b}); a.next(); {
+		below := depth - 1
+		if a.typ != unix.NFTA_DATA_VERDICT {
+			below = 0
+		}
+		fmt.Fprintf(&s, "(%d=%s)", a.typ, value(a.val, below))
+	}
+	return s.String()
+}
+
+// normalize drops and fills in attributes so that what was sent equals what is returned.
+func normalize(name string, v map[uint16]string, anon func(string) string) {
+	def := func(t uint16, value string) {
+		if _, ok := v[t]; !ok {
+			v[t] = value
+		}
+	}
+	const zero32 = "00000000"
+	switch name {
+	case "lookup":
+		delete(v, unix.NFTA_LOOKUP_SET_ID)
+		def(unix.NFTA_LOOKUP_FLAGS, zero32)
+		if s := v[unix.NFTA_LOOKUP_SET]; strings.HasPrefix(s, "__set") {
+			v[unix.NFTA_LOOKUP_SET] = anon(s)
+		}
+	case "nat":
+		normalizeNAT(v)
+	case "bitwise":
+		def(bitwiseOp, zero32)
+	case "masq":
+		def(unix.NFTA_MASQ_FLAGS, zero32)
+	case "counter":
+		clear(v)
+	case "reject":
+		if v[unix.NFTA_REJECT_TYPE] == fmt.Sprintf("%08x", unix.NFT_REJECT_TCP_RST) {
+			delete(v, unix.NFTA_REJECT_ICMP_CODE)
+		}
+	case "hash":
+		def(unix.NFTA_HASH_SEED, zero32)
+		def(unix.NFTA_HASH_OFFSET, zero32)
+	}
+}
+
+// normalizeNAT fills in what nft_nat_init and nft_nat_dump make of absent attributes.
+func normalizeNAT(v map[uint16]string) {
+	for lo, hi := range map[uint16]uint16{unix.NFTA_NAT_REG_ADDR_MIN: unix.NFTA_NAT_REG_ADDR_MAX, unix.NFTA_NAT_REG_PROTO_MIN: unix.NFTA_NAT_REG_PROTO_MAX} {
+		if _, ok := v[hi]; !ok && v[lo] != "" {
+			v[hi] = v[lo]
+		}
+	}
+	flags, _ := strconv.ParseUint(v[unix.NFTA_NAT_FLAGS], 16, 32)
+	if v[unix.NFTA_NAT_REG_ADDR_MIN] != "" {
+		flags |= unix.NF_NAT_RANGE_MAP_IPS
+	}
+	if v[unix.NFTA_NAT_REG_PROTO_MIN] != "" {
+		flags |= unix.NF_NAT_RANGE_PROTO_SPECIFIED
+	}
+	v[unix.NFTA_NAT_FLAGS] = fmt.Sprintf("%08x", flags)
+}

@@ -1,0 +1,238 @@
+package nft
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/snatctl/snatctl/inet"
+)
+
+// Field is something that a rule loads from the packet, its flow, or makes itself.
+type Field struct {
+	Kind FieldKind
+	Mod  uint32  // of the generators: values are 0 to Mod-1
+	Seed uint32  // of JHash
+	Of   []Field // of JHash: what is hashed
+}
+
+// FieldKind is the kind of a field.
+type FieldKind uint8
+
+// The fields. "Ct" fields are those of the flow's first packet as it came in, before any
+// translation (nft: `ct original …`).
+const (
+	IPSaddr FieldKind = iota + 1
+	IPDaddr
+	IP6Saddr
+	IP6Daddr
+	L4Proto
+	Dport
+	CtIPDaddr
+	CtIP6Daddr
+	CtDport
+	NumgenInc
+	NumgenRandom
+	JHash
+)
+
+var fieldNames = map[FieldKind]string{
+	IPSaddr: "ip saddr", IPDaddr: "ip daddr", IP6Saddr: "ip6 saddr", IP6Daddr: "ip6 daddr",
+	L4Proto: "meta l4proto", Dport: "th dport",
+	CtIPDaddr: "ct original ip daddr", CtIP6Daddr: "ct original ip6 daddr", CtDport: "ct original proto-dst",
+}
+
+// F returns a plain field.
+func F(k FieldKind) Field { return Field{Kind: k} }
+
+// String returns the field as nft writes it.
+func (f Field) String() string {
+	switch f.Kind {
+	case NumgenInc:
+		return fmt.Sprintf("numgen inc mod %d", f.Mod)
+	case NumgenRandom:
+		return fmt.Sprintf("numgen random mod %d", f.Mod)
+	case JHash:
+		return fmt.Sprintf("jhash %s mod %d seed 0x%x", concat(f.Of), f.Mod, f.Seed)
+	}
+	return fieldNames[f.Kind]
+}
+
+func concat(fs []Field) string {
+	names := make([]string, len(fs))
+	for i, f := range fs {
+		names[i] = f.String()
+	}
+	return strings.Join(names, " . ")
+}
+
+// Stmt is one statement of a rule. The set of implementations is closed: whoever adds one
+// gives it a text form here and an encoding in package nftlink.
+type Stmt interface {
+	String() string // as nft writes it
+	stmt()
+}
+
+type (
+	// L4Is matches one of some transport protocols. With several, nft makes an anonymous set.
+	L4Is struct{ Protos []inet.Proto }
+	// FamilyIs matches packets of one family.
+	FamilyIs struct{ Family inet.Family }
+	// CtNew matches packets of flows that have seen no reply.
+	CtNew struct{}
+	// CtStatus matches a status bit of the flow, or its absence.
+	CtStatus struct {
+		Bit StatusBit
+		Not bool
+	}
+	// FromSelf matches packets that the machine itself sends: they entered nowhere.
+	FromSelf struct{}
+	// OIfIs matches the interface through which the packet leaves; "ppp*" matches by prefix.
+	OIfIs struct{ Name string }
+	// OIfIn matches the leaving interface against a set.
+	OIfIn struct{ Set string }
+	// InSet matches a field against a set.
+	InSet struct {
+		Field Field
+		Set   string
+	}
+	// Vmap looks the fields up in a verdict map; a miss goes on to the next rule.
+	Vmap struct {
+		Key []Field
+		Map string
+	}
+	// NAT translates the source or the destination to what a map gives; a miss goes on to
+	// the next rule.
+	NAT struct {
+		Source     bool // snat; else dnat
+		Key        []Field
+		Map        string
+		Data       Data           // of the map
+		Ports      inet.PortRange // constant source ports; zero: none
+		Random     bool           // fully-random
+		Persistent bool           // of a range, the source address alone chooses
+	}
+	// Masq translates the source to the address of the interface that the packet leaves through.
+	Masq struct{}
+	// RejectTCPReset answers with a TCP reset.
+	RejectTCPReset struct{}
+	// RejectPortUnreachable answers with ICMP or ICMPv6 port unreachable.
+	RejectPortUnreachable struct{}
+	// Give is a verdict.
+	Give struct{ Verdict Verdict }
+	// Count counts the packets that come this far.
+	Count struct{}
+)
+
+// StatusBit is a bit of a flow's status (include/uapi/linux/netfilter/nf_conntrack_common.h).
+type StatusBit uint32
+
+// The bits that snatctl looks at.
+const (
+	Confirmed StatusBit = 1 << 3 // the flow's first packet has left
+	DNAT      StatusBit = 1 << 5 // the destination was translated
+)
+
+func (L4Is) stmt()                  {}
+func (FamilyIs) stmt()              {}
+func (CtNew) stmt()                 {}
+func (CtStatus) stmt()              {}
+func (FromSelf) stmt()              {}
+func (OIfIs) stmt()                 {}
+func (OIfIn) stmt()                 {}
+func (InSet) stmt()                 {}
+func (Vmap) stmt()                  {}
+func (NAT) stmt()                   {}
+func (Masq) stmt()                  {}
+func (RejectTCPReset) stmt()        {}
+func (RejectPortUnreachable) stmt() {}
+func (Give) stmt()                  {}
+func (Count) stmt()                 {}
+
+func (s L4Is) String() string {
+	names := make([]string, len(s.Protos))
+	for i, p := range s.Protos {
+		names[i] = p.String()
+	}
+	if len(names) == 1 {
+		return "meta l4proto " + names[0]
+	}
+	return "meta l4proto { " + strings.Join(names, ", ") + " }"
+}
+
+func (s FamilyIs) String() string {
+	if s.Family == inet.V4 {
+		return "meta nfproto ipv4"
+	}
+	return "meta nfproto ipv6"
+}
+
+func (CtNew) String() string { return "ct state new" }
+
+func (s CtStatus) String() string {
+	name := map[StatusBit]string{Confirmed: "confirmed", DNAT: "dnat"}[s.Bit]
+	if s.Not {
+		return "ct status ! " + name
+	}
+	return "ct status " + name
+}
+
+func (FromSelf) String() string { return "iif 0" }
+func (s OIfIs) String() string  { return "oifname " + strconv.Quote(s.Name) }
+func (s OIfIn) String() string  { return "oifname @" + s.Set }
+func (s InSet) String() string  { return s.Field.String() + " @" + s.Set }
+func (s Vmap) String() string   { return concat(s.Key) + " vmap @" + s.Map }
+
+func (s NAT) String() string {
+	var b strings.Builder
+	b.WriteString("dnat ")
+	if s.Source {
+		b.Reset()
+		b.WriteString("snat ")
+	}
+	b.WriteString("ip")
+	if s.Family() == inet.V6 {
+		b.WriteString("6")
+	}
+	b.WriteString(" to " + concat(s.Key) + " map @" + s.Map)
+	if !s.Ports.IsZero() {
+		b.WriteString(":" + s.Ports.String())
+	}
+	var flags []string
+	if s.Random {
+		flags = append(flags, "fully-random")
+	}
+	if s.Persistent {
+		flags = append(flags, "persistent")
+	}
+	if len(flags) > 0 {
+		b.WriteString(" " + strings.Join(flags, ","))
+	}
+	return b.String()
+}
+
+// Family returns the family of the addresses that the map gives.
+func (s NAT) Family() inet.Family {
+	if m := s.Data.Members(); len(m) > 0 && m[0] == IPv6 {
+		return inet.V6
+	}
+	return inet.V4
+}
+
+func (Masq) String() string                  { return "masquerade" }
+func (RejectTCPReset) String() string        { return "reject with tcp reset" }
+func (RejectPortUnreachable) String() string { return "reject" }
+func (s Give) String() string                { return s.Verdict.String() }
+func (Count) String() string                 { return "counter" }
+
+// String returns the rule as nft writes it.
+func (r Rule) String() string {
+	words := make([]string, 0, len(r.Stmts)+1)
+	for _, s := range r.Stmts {
+		words = append(words, s.String())
+	}
+	if r.Comment != "" {
+		words = append(words, "comment "+strconv.Quote(r.Comment))
+	}
+	return strings.Join(words, " ")
+}

@@ -1,0 +1,111 @@
+package nft
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// WriteScript writes the ruleset as a script for `nft -f` that replaces the table, whether
+// it exists or not, in one transaction. Equal rulesets give equal bytes.
+func (r *Ruleset) WriteScript(out io.Writer) error {
+	w := bufio.NewWriterSize(out, 1<<16)
+	fmt.Fprintf(w, "table inet %[1]s\ndelete table inet %[1]s\ntable inet %[1]s {\n", r.Table)
+	if r.Comment != "" {
+		fmt.Fprintf(w, "\tcomment %q\n", r.Comment)
+	}
+	for _, s := range r.Sets {
+		w.WriteString("\n")
+		s.write(w)
+	}
+	for _, c := range r.Chains {
+		w.WriteString("\n")
+		c.write(w)
+	}
+	w.WriteString("}\n")
+	return w.Flush()
+}
+
+// Header returns the words behind `type` or `typeof` in the set's declaration.
+func (s *Set) header() string {
+	word := "type"
+	if s.HasSlot() {
+		word = "typeof"
+	}
+	names := make([]string, len(s.Key))
+	for i, t := range s.Key {
+		if names[i] = types[t].name; s.HasSlot() {
+			names[i] = types[t].typeof
+		}
+	}
+	text := word + " " + strings.Join(names, " . ")
+	if d := datas[s.Data]; s.Data != NoData {
+		if s.HasSlot() {
+			return text + " : " + d.typeof
+		}
+		return text + " : " + d.name
+	}
+	return text
+}
+
+func (s *Set) write(w *bufio.Writer) {
+	kind := "set"
+	if s.Data != NoData {
+		kind = "map"
+	}
+	fmt.Fprintf(w, "\t%s %s {\n\t\t%s\n", kind, s.Name, s.header())
+	if s.Interval {
+		w.WriteString("\t\tflags interval\n")
+	}
+	if s.Counter {
+		w.WriteString("\t\tcounter\n")
+	}
+	if len(s.Elements) > 0 {
+		w.WriteString("\t\telements = {\n")
+		var b strings.Builder
+		for _, e := range s.Elements {
+			b.Reset()
+			b.WriteString("\t\t\t")
+			s.formatElement(&b, e)
+			b.WriteString(",\n")
+			w.WriteString(b.String())
+		}
+		w.WriteString("\t\t}\n")
+	}
+	w.WriteString("\t}\n")
+}
+
+func (s *Set) formatElement(b *strings.Builder, e Element) {
+	formatWire(b, s.Key, e.Key, e.KeyEnd, s.Interval)
+	if e.Comment != "" {
+		b.WriteString(` comment "` + e.Comment + `"`)
+	}
+	if s.Data != NoData {
+		b.WriteString(" : ")
+		s.formatData(b, e)
+	}
+}
+
+// ElementString prints an element as nft writes it.
+func (s *Set) ElementString(e Element) string {
+	var b strings.Builder
+	s.formatElement(&b, e)
+	return b.String()
+}
+
+func (c *Chain) write(w *bufio.Writer) {
+	fmt.Fprintf(w, "\tchain %s {\n", c.Name)
+	if c.Hook != nil {
+		fmt.Fprintf(w, "\t\t%s\n", c.Hook)
+	}
+	for _, r := range c.Rules {
+		fmt.Fprintf(w, "\t\t%s\n", r)
+	}
+	w.WriteString("\t}\n")
+}
+
+// String returns the line that makes a chain a base chain.
+func (h *Hook) String() string {
+	return fmt.Sprintf("type %s hook %s priority %d; policy accept;", h.Type, h.Point, h.Priority)
+}

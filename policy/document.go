@@ -30,8 +30,8 @@ func document(src Source) (*yaml.Node, *Diagnostic) {
 	case errors.Is(err, io.EOF):
 		return fail(1, 1, "the file is empty", `a policy starts with "version: 1"`)
 	case err != nil:
-		line, msg := syntaxError(data, err)
-		return fail(line, 1, "not valid YAML: "+msg, "check the indentation, the quotes and the brackets here and above")
+		line, col, msg := syntaxError(data, err)
+		return fail(line, col, "not valid YAML: "+msg, "check the indentation, the quotes and the brackets here and above")
 	}
 	root := doc.Content[0]
 	if root.Kind == yaml.ScalarNode && isNull(root) {
@@ -41,8 +41,8 @@ func document(src Source) (*yaml.Node, *Diagnostic) {
 	case err == nil:
 		return fail(second.Line, second.Column, "a second YAML document begins here", "one document a file: put it in a file of its own, and give both with -f")
 	case !errors.Is(err, io.EOF):
-		line, msg := syntaxError(data, err)
-		return fail(line, 1, "not valid YAML: "+msg, "check the indentation, the quotes and the brackets here and above")
+		line, col, msg := syntaxError(data, err)
+		return fail(line, col, "not valid YAML: "+msg, "check the indentation, the quotes and the brackets here and above")
 	}
 	return root, nil
 }
@@ -104,48 +104,57 @@ func badCharacter(data []byte) (line, col int, msg, hint string) {
 
 var errorLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?((?s).*)$`)
 
-// syntaxError returns the line and the message of a syntax error. The line that yaml.v3
+// syntaxError returns the place and the message of a syntax error. The line that yaml.v3
 // names is where the enclosing list or mapping began, if it names one at all. So the
-// text is read again, a line at a time: where the parser gave up, there the mistake is.
-func syntaxError(data []byte, err error) (line int, msg string) {
-	line, msg = 1, err.Error()
+// text is read again, a byte at a time: where the parser gave up, there the mistake is.
+func syntaxError(data []byte, err error) (line, col int, msg string) {
+	msg = err.Error()
 	if m := errorLine.FindStringSubmatch(msg); m != nil {
 		line, _ = strconv.Atoi(m[1])
 		msg = m[2]
 	}
 	if name, ok := strings.CutPrefix(msg, "unknown anchor '"); ok {
 		name = strings.TrimSuffix(name, "' referenced")
-		before, _, _ := bytes.Cut(data, []byte("*"+name))
-		return 1 + bytes.Count(before, []byte("\n")), fmt.Sprintf("the alias *%s has no anchor &%s above it", name, name)
+		at := max(bytes.Index(data, []byte("*"+name)), 0)
+		line, col = lineCol(data[:at])
+		return line, col, fmt.Sprintf("the alias *%s has no anchor &%s above it", name, name)
 	}
-	lines := &lineReader{rest: data}
-	dec := yaml.NewDecoder(lines)
-	for {
+	r := &byteReader{data: data}
+	for dec := yaml.NewDecoder(r); ; {
 		if _, err := decode(dec); err != nil {
 			break
 		}
 	}
-	return max(line, lines.given, 1), msg
+	if r.read == len(data) && line > 0 {
+		// A bracket or quote is open to the end: where it began tells more. yaml.v3
+		// counts lines from 0 in what its parser says, and from 1 in what its scanner says.
+		if strings.HasPrefix(msg, "did not find expected") {
+			line++
+		}
+		return line, 1, msg
+	}
+	line, _ = lineCol(bytes.TrimRight(data[:r.read], " \t\r\n"))
+	return line, 1, msg
 }
 
-// lineReader gives one line a call, and counts them.
-type lineReader struct {
-	rest  []byte
-	given int
+// lineCol returns the place that follows text.
+func lineCol(text []byte) (line, col int) {
+	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	text = bytes.ReplaceAll(text, []byte("\r"), []byte("\n"))
+	last := bytes.LastIndexByte(text, '\n') + 1
+	return 1 + bytes.Count(text, []byte("\n")), 1 + utf8.RuneCount(text[last:])
 }
 
-func (r *lineReader) Read(p []byte) (int, error) {
-	if len(r.rest) == 0 {
+// byteReader gives one byte a call, so that its reader cannot read ahead.
+type byteReader struct {
+	data []byte
+	read int
+}
+
+func (r *byteReader) Read(p []byte) (int, error) {
+	if r.read == len(r.data) {
 		return 0, io.EOF
 	}
-	n := len(r.rest)
-	if i := bytes.IndexByte(r.rest, '\n'); i >= 0 {
-		n = i + 1
-	}
-	n = copy(p, r.rest[:n])
-	if p[n-1] == '\n' || n == len(r.rest) {
-		r.given++
-	}
-	r.rest = r.rest[n:]
-	return n, nil
+	r.read++
+	return copy(p, r.data[r.read-1:r.read]), nil
 }

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 )
@@ -19,7 +18,7 @@ func (l *loader) join() {
 		z := &p.Zones[i]
 		l.define(zones, "zone", z.Name, i, z.Pos, func(j int) Pos { return p.Zones[j].Pos })
 		if z.Laddrs == nil {
-			z.Laddrs = l.resolve(pools, &l.zones[i], "zone "+z.Name, &z.Where)
+			z.Laddrs = l.resolve(pools, &l.zones[i], object{"zone", z.Name}, &z.Where)
 		}
 	}
 	services := make(map[string]int, len(p.Services))
@@ -27,7 +26,7 @@ func (l *loader) join() {
 		s := &p.Services[i]
 		l.define(services, "service", s.Name, i, s.Pos, func(j int) Pos { return p.Services[j].Pos })
 		if s.Laddrs == nil {
-			s.Laddrs = l.resolve(pools, &l.services[i], "service "+s.Name, &s.Where)
+			s.Laddrs = l.resolve(pools, &l.services[i], object{"service", s.Name}, &s.Where)
 		}
 	}
 	for i := range p.Tests {
@@ -47,16 +46,11 @@ func (l *loader) define(names map[string]int, kind, name string, i int, at Pos, 
 		names[name] = i
 		return
 	}
-	object := kind + " " + name
-	l.report(Diagnostic{
-		Pos: at, Severity: Error, Code: "N01", Object: object,
-		Msg:  fmt.Sprintf("%s: the name is defined twice, first at %s", object, pos(first)),
-		Hint: "rename one of the two",
-	})
+	l.fault(at, "N01", object{kind, name}, "rename one of the two", "the name is defined twice, first at %s", pos(first))
 }
 
 // resolve returns the pool that a zone or service names.
-func (l *loader) resolve(pools map[string]int, s *state, object string, w *Where) *Pool {
+func (l *loader) resolve(pools map[string]int, s *state, about object, w *Where) *Pool {
 	if s.pool == "" {
 		return nil
 	}
@@ -68,16 +62,12 @@ func (l *loader) resolve(pools map[string]int, s *state, object string, w *Where
 	if l.incomplete {
 		return nil
 	}
-	d := Diagnostic{
-		Pos: w.At("laddrs"), Severity: Error, Code: "Z07", Object: object,
-		Msg:  fmt.Sprintf("%s: laddrs: there is no pool %q%s", object, s.pool, l.suggest(s.pool, pools)),
-		Hint: "define it in the section laddrs, or write the addresses here",
-	}
 	if numeric.MatchString(s.pool) {
-		d.Code, d.Hint = "N02", ""
-		d.Msg = fmt.Sprintf("%s: laddrs: %q is neither an address nor the name of a pool", object, s.pool)
+		l.fault(w.At("laddrs"), "N02", about, "", "laddrs: %q is neither an address nor the name of a pool", s.pool)
+		return nil
 	}
-	l.report(d)
+	l.fault(w.At("laddrs"), "Z07", about, "define it in the section laddrs, or write the addresses here",
+		"laddrs: there is no pool %q%s", s.pool, l.suggest(s.pool, pools))
 	return nil
 }
 
@@ -86,12 +76,8 @@ func (l *loader) known(defined map[string]int, kind, name string, t *Test) {
 	if _, ok := defined[name]; ok || name == "" || l.incomplete {
 		return
 	}
-	object := "test " + t.Name
-	l.report(Diagnostic{
-		Pos: t.Expect.At(kind), Severity: Error, Code: "T02", Object: object,
-		Msg:  oneLine(fmt.Sprintf("%s: there is no %s %q%s", object, kind, name, l.suggest(name, defined))),
-		Hint: "define it, or correct the test",
-	})
+	l.fault(t.Expect.At(kind), "T02", object{"test", t.Name}, "define it, or correct the test",
+		"there is no %s %q%s", kind, name, l.suggest(name, defined))
 }
 
 // suggest returns a defined name that is near to what was written. It stays silent

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -33,7 +34,7 @@ func Load(paths []string, stdin io.Reader) (*Policy, Diagnostics) {
 	for _, path := range paths {
 		switch info, err := os.Stat(path); {
 		case path == "-":
-			l.read("<stdin>", stdin)
+			l.read("<stdin>", stdin, 0)
 		case err != nil:
 			l.unreadable(path, err)
 		case info.IsDir():
@@ -82,23 +83,30 @@ func (l *loader) readFile(path string) {
 		return
 	}
 	defer f.Close()
-	l.read(path, f)
+	info, err := f.Stat()
+	if err != nil {
+		l.unreadable(path, err)
+		return
+	}
+	l.read(path, f, info.Size())
 }
 
-// read adds what r holds.
-func (l *loader) read(name string, r io.Reader) {
+// read adds what r holds; size is about how much.
+func (l *loader) read(name string, r io.Reader, size int64) {
 	if r == nil {
 		l.unreadable(name, errors.New("there is no standard input"))
 		return
 	}
-	data, err := io.ReadAll(io.LimitReader(r, maxFileSize+1))
+	var data bytes.Buffer
+	data.Grow(int(min(size, maxFileSize)) + bytes.MinRead)
+	_, err := data.ReadFrom(io.LimitReader(r, maxFileSize+1))
 	switch {
 	case err != nil:
 		l.unreadable(name, err)
-	case len(data) > maxFileSize:
+	case data.Len() > maxFileSize:
 		l.unreadable(name, fmt.Errorf("it holds more than %d MB; is it a policy?", maxFileSize>>20))
 	default:
-		l.add(Source{name, data})
+		l.add(Source{name, data.Bytes()})
 	}
 }
 
@@ -124,6 +132,7 @@ type loader struct {
 	zones    []state
 	services []state
 
+	families  map[*Pool]familySet
 	suggested int // unknown names that were held against all others
 
 	// incomplete: some file could not be read to its end, so a name that is not known
@@ -138,7 +147,7 @@ type state struct {
 }
 
 func newLoader() *loader {
-	return &loader{policy: Policy{Version: 1, Gateway: DefaultGateway()}}
+	return &loader{policy: Policy{Version: 1, Gateway: DefaultGateway()}, families: map[*Pool]familySet{}}
 }
 
 func (l *loader) report(d Diagnostic) { l.diags = append(l.diags, d) }

@@ -1,6 +1,10 @@
 package policy
 
-import "gopkg.in/yaml.v3"
+import (
+	"slices"
+
+	"gopkg.in/yaml.v3"
+)
 
 var rootKeys = []string{"version", "gateway", "laddrs", "zones", "services", "tests"}
 
@@ -17,8 +21,10 @@ func (w *walker) root(n *yaml.Node) {
 		case "laddrs":
 			w.laddrs(v)
 		case "zones":
+			w.policy.Zones = slices.Grow(w.policy.Zones, len(v.Content))
 			w.objects(v, "zone", w.zone)
 		case "services":
+			w.policy.Services = slices.Grow(w.policy.Services, len(v.Content))
 			w.objects(v, "service", w.service)
 		case "tests":
 			w.objects(v, "test", w.test)

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -19,6 +20,7 @@ func (w *walker) laddrs(n *yaml.Node) {
 		w.fail(n, "N03", "write each pool as name: [addresses]", "wants pools by name, not %s", describe(n))
 		return
 	}
+	w.policy.Laddrs = slices.Grow(w.policy.Laddrs, len(n.Content)/2)
 	path := w.path
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k := n.Content[i]

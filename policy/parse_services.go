@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,7 +59,11 @@ func (w *walker) vips(n *yaml.Node) []netip.Addr {
 	items := w.someItems(n, "an address or a list of addresses")
 	out := make([]netip.Addr, 0, len(items))
 	for _, item := range items {
-		if a, ok := w.address(item); ok {
+		a, ok := w.address(item)
+		switch {
+		case ok && slices.Contains(out, a):
+			w.fail(item, "S01", "remove one of the two", "the VIP %s stands twice", a)
+		case ok:
 			out = append(out, a)
 		}
 	}

@@ -17,8 +17,7 @@ const maxExpansion = 100_000
 type walker struct {
 	*loader
 	file   string
-	kind   string   // of the object at hand: "zone"; empty outside of objects
-	name   string   // of the object at hand
+	about  object   // the object at hand; zero outside of objects
 	path   []string // keys that lead from the object to the value at hand
 	broken bool     // an error was reported since begin
 	expand int      // nodes that aliases may still stand for
@@ -27,11 +26,8 @@ type walker struct {
 
 // begin says which object the following reports concern.
 func (w *walker) begin(kind, name string) {
-	w.kind, w.name, w.broken = kind, name, false
+	w.about, w.broken = object{kind, name}, false
 }
-
-// object names the object at hand: "zone office".
-func (w *walker) object() string { return strings.TrimSpace(w.kind + " " + w.name) }
 
 // pos returns the place of a node.
 func (w *walker) pos(n *yaml.Node) Pos { return Pos{w.file, n.Line, n.Column} }
@@ -43,7 +39,7 @@ func (w *walker) fail(n *yaml.Node, code, hint, format string, args ...any) {
 	if len(w.path) > 0 {
 		msg = strings.Join(w.path, ".") + ": " + msg
 	}
-	object := w.object()
+	object := w.about.String()
 	if object != "" {
 		msg = object + ": " + msg
 	}
@@ -161,8 +157,8 @@ func (w *walker) fields(n *yaml.Node, keys []string, visit func(key string, v *y
 			w.fail(k, "N03", "the keys here are "+quoteList(keys), "unknown key %q%s", key, didYouMean(key, keys))
 			continue
 		}
-		if j := slices.IndexFunc(written, func(p KeyPos) bool { return p.Key == key }); j >= 0 {
-			w.fail(k, "N03", "remove one of the two", "the key %q stands twice, first at %s", key, written[j].Pos)
+		if (Where{Keys: written}).Has(key) {
+			w.twice(n, k)
 			continue
 		}
 		written = append(written, KeyPos{keys[at], w.pos(v)})
@@ -171,6 +167,12 @@ func (w *walker) fields(n *yaml.Node, keys []string, visit func(key string, v *y
 		w.path = path
 	}
 	return written
+}
+
+// twice reports a key that stands in the mapping n before, too.
+func (w *walker) twice(n, k *yaml.Node) {
+	first := slices.IndexFunc(n.Content, func(c *yaml.Node) bool { return c.Value == k.Value && c.Kind == yaml.ScalarNode })
+	w.fail(k, "N03", "remove one of the two", "the key %q stands twice, first at %s", k.Value, w.pos(n.Content[first]))
 }
 
 // mapping returns a node if it is a mapping.

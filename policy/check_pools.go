@@ -1,0 +1,144 @@
+package policy
+
+import (
+	"net/netip"
+	"slices"
+	"sort"
+
+	"github.com/snatctl/snatctl/inet"
+)
+
+// checkPools applies the rules about pools, and about laddrs, VIPs and real servers as
+// addresses.
+func (l *loader) checkPools() {
+	owned := l.ownedLaddrs()
+	for _, o := range owned {
+		if what := unusable(o.laddr.Range); what != "" {
+			l.fault(o.laddr.Pos, "P04", o.about, "", "the laddr %s %s", o.laddr.Range, what)
+		}
+	}
+	for i := range l.policy.Laddrs {
+		l.checkBlock(&l.policy.Laddrs[i])
+	}
+	l.checkLaddrsAlone(owned)
+}
+
+// checkBlock holds a pool's block against its ports.
+func (l *loader) checkBlock(p *Pool) {
+	if p.Block > 0 && !p.Ports.IsZero() && p.Block > p.Ports.Len() {
+		l.fault(p.At("block"), "P14", object{"pool", p.Name}, "write a smaller block or more ports",
+			"a block of %d does not fit into the %d ports %s", p.Block, p.Ports.Len(), p.Ports)
+	}
+}
+
+// owned is a laddr and who it belongs to.
+type owned struct {
+	laddr *Laddr
+	about object
+}
+
+// ownedLaddrs returns the laddrs of all pools, named or in line, and the prefixes that
+// zones are mapped to.
+func (l *loader) ownedLaddrs() []owned {
+	var out []owned
+	add := func(p *Pool, about object) {
+		for i := range p.Laddrs {
+			out = append(out, owned{&p.Laddrs[i], about})
+		}
+	}
+	p := &l.policy
+	for i := range p.Laddrs {
+		add(&p.Laddrs[i], object{"pool", p.Laddrs[i].Name})
+	}
+	for i := range p.Zones {
+		z := &p.Zones[i]
+		if z.Laddrs != nil && z.Laddrs.Name == "" && l.zones[i].pool == "" {
+			add(z.Laddrs, object{"zone", z.Name})
+		}
+		if z.Map.Family() != 0 {
+			out = append(out, owned{&Laddr{Pos: z.At("map"), Range: z.Map, Weight: 1}, object{"zone", z.Name}})
+		}
+	}
+	for i := range p.Services {
+		s := &p.Services[i]
+		if s.Laddrs != nil && s.Laddrs.Name == "" && l.services[i].pool == "" {
+			add(s.Laddrs, object{"service", s.Name})
+		}
+	}
+	return out
+}
+
+// checkLaddrsAlone reports laddrs that are also a VIP or a real server, once each. The
+// laddrs are sorted by their start, and each knows which of those before it reaches
+// farthest: that one holds an address if any does.
+func (l *loader) checkLaddrsAlone(laddrs []owned) {
+	if len(laddrs) == 0 {
+		return
+	}
+	slices.SortStableFunc(laddrs, func(a, b owned) int { return a.laddr.Range.From.Compare(b.laddr.Range.From) })
+	farthest := make([]int, len(laddrs))
+	for i := 1; i < len(laddrs); i++ {
+		farthest[i] = farthest[i-1]
+		if laddrs[farthest[i]].laddr.Range.To.Less(laddrs[i].laddr.Range.To) {
+			farthest[i] = i
+		}
+	}
+	reported := make([]bool, len(laddrs))
+	look := func(a netip.Addr, what string, s *Service, at Pos) {
+		i := sort.Search(len(laddrs), func(i int) bool { return a.Less(laddrs[i].laddr.Range.From) })
+		if i == 0 {
+			return
+		}
+		f := farthest[i-1]
+		o := laddrs[f]
+		if !o.laddr.Range.Contains(a) || reported[f] {
+			return
+		}
+		reported[f] = true
+		l.fault(o.laddr.Pos, "P01", o.about, "a laddr is for translated sources alone: take "+a.String()+" out",
+			"the laddr %s holds %s, which is %s of service %s (%s)", o.laddr.Range, a, what, s.Name, at)
+	}
+	for i := range l.policy.Services {
+		s := &l.policy.Services[i]
+		for _, vip := range s.VIP {
+			look(vip, "a VIP", s, s.At("vip"))
+		}
+		for j := range s.RealServers {
+			look(s.RealServers[j].Addr, "a real server", s, s.RealServers[j].Pos)
+		}
+	}
+}
+
+var reserved = []struct {
+	inet.Range
+	what string
+}{
+	{inet.MustRange("0.0.0.0"), "is unspecified"},
+	{inet.MustRange("127.0.0.0/8"), "is loopback"},
+	{inet.MustRange("169.254.0.0/16"), "is link-local"},
+	{inet.MustRange("224.0.0.0/4"), "is multicast"},
+	{inet.MustRange("255.255.255.255"), "is the broadcast address"},
+	{inet.MustRange("::"), "is unspecified"},
+	{inet.MustRange("::1"), "is loopback"},
+	{inet.MustRange("fe80::/10"), "is link-local"},
+	{inet.MustRange("ff00::/8"), "is multicast"},
+}
+
+// unusable says why no packet may carry an address of r, and nothing where it may.
+func unusable(r inet.Range) string {
+	if r.Single() {
+		a := r.From
+		if !a.IsUnspecified() && !a.IsLoopback() && !a.IsLinkLocalUnicast() && !a.IsMulticast() && a != reserved[4].From {
+			return ""
+		}
+	}
+	for _, bad := range reserved {
+		switch {
+		case bad.Covers(r):
+			return bad.what
+		case bad.Overlaps(r):
+			return "holds " + bad.String() + ", which " + bad.what
+		}
+	}
+	return ""
+}

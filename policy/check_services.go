@@ -1,0 +1,248 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/snatctl/snatctl/inet"
+)
+
+// checkServices applies the rules about services.
+func (l *loader) checkServices() {
+	for i := range l.policy.Services {
+		s := &l.policy.Services[i]
+		l.checkServiceAddresses(s)
+		if !l.services[i].broken {
+			l.checkServiceLaddrs(s)
+			l.checkWeights(s)
+			l.checkPorts(s)
+		}
+	}
+	l.checkClaims()
+}
+
+// checkServiceAddresses holds a service's VIPs and real servers against each other.
+func (l *loader) checkServiceAddresses(s *Service) {
+	about := object{"service", s.Name}
+	var vips, servers familySet
+	for _, vip := range s.VIP {
+		vips.add(inet.FamilyOf(vip))
+		if what := unusable(inet.AddrRange(vip)); what != "" {
+			l.fault(s.At("vip"), "P04", about, "", "the VIP %s %s", vip, what)
+		}
+	}
+	for i := range s.RealServers {
+		rs := &s.RealServers[i]
+		servers.add(inet.FamilyOf(rs.Addr))
+		if what := unusable(inet.AddrRange(rs.Addr)); what != "" {
+			l.fault(rs.Pos, "P04", about, "", "the real server %s %s", rs.Addr, what)
+		}
+		if slices.Contains(s.VIP, rs.Addr) {
+			l.fault(rs.Pos, "S07", about, "write the address that the server itself has", "the VIP %s is its own real server", rs.Addr)
+		}
+	}
+	l.checkTwins(s)
+	if len(s.VIP) > 0 && len(s.RealServers) > 0 && vips != servers && !(vips.v4 && servers.v4) && !(vips.v6 && servers.v6) {
+		l.fault(s.RealServers[0].Pos, "S08", about, "add a VIP or a real server of the other's family",
+			"the VIPs are %s and the real servers %s: one is not translated to the other", vips, servers)
+	}
+}
+
+// String returns "IPv4", "IPv6" or both.
+func (s familySet) String() string {
+	switch {
+	case s.v4 && s.v6:
+		return "IPv4 and IPv6"
+	case s.v4:
+		return inet.V4.String()
+	case s.v6:
+		return inet.V6.String()
+	}
+	return "of no family"
+}
+
+// checkTwins reports real servers that stand twice. Where the service has one port only,
+// a real server without a port is one with that port.
+func (l *loader) checkTwins(s *Service) {
+	own := uint16(0)
+	for i, pp := range s.Ports {
+		if !pp.Ports.Single() || i > 0 && pp.Ports.First != own {
+			own = 0
+			break
+		}
+		own = pp.Ports.First
+	}
+	endpoint := func(rs *RealServer) netip.AddrPort {
+		return netip.AddrPortFrom(rs.Addr, cmp.Or(rs.Port, own))
+	}
+	report := func(first, again *RealServer) {
+		l.fault(again.Pos, "S06", object{"service", s.Name}, "remove one of the two; give the other the sum of the weights if that is meant",
+			"the real server %s stands twice, first at %s", again, first.Pos)
+	}
+	if len(s.RealServers) <= 16 { // the usual case, without a map
+		for i := range s.RealServers {
+			for j := range i {
+				if s.RealServers[i].Addr == s.RealServers[j].Addr && endpoint(&s.RealServers[i]) == endpoint(&s.RealServers[j]) {
+					report(&s.RealServers[j], &s.RealServers[i])
+					break
+				}
+			}
+		}
+		return
+	}
+	seen := make(map[netip.AddrPort]int, len(s.RealServers))
+	for i := range s.RealServers {
+		e := endpoint(&s.RealServers[i])
+		if j, ok := seen[e]; ok {
+			report(&s.RealServers[j], &s.RealServers[i])
+			continue
+		}
+		seen[e] = i
+	}
+}
+
+// checkServiceLaddrs holds a service's laddrs against its mode and real servers.
+func (l *loader) checkServiceLaddrs(s *Service) {
+	about := object{"service", s.Name}
+	if s.Mode == NAT {
+		if s.Has("laddrs") {
+			l.fault(s.At("laddrs"), "S09", about, "write mode: fullnat, or remove laddrs", "the mode nat makes no use of laddrs")
+		}
+		return
+	}
+	if s.Laddrs == nil {
+		l.fault(s.At("mode"), "S09", about, "add laddrs, the sources that real servers see", "the mode fullnat needs laddrs")
+		return
+	}
+	have := l.poolFamilies(s.Laddrs)
+	var missing familySet
+	for i := range s.RealServers {
+		if f := inet.FamilyOf(s.RealServers[i].Addr); !have.has(f) && !missing.has(f) {
+			missing.add(f)
+			l.fault(s.At("laddrs"), "S09", about, "add an "+f.String()+" laddr",
+				"the real server %s has no laddr of its family %s", s.RealServers[i].Addr, f)
+		}
+	}
+}
+
+// checkWeights reports weights that rr would ignore. A weight of 0 is none: it drains.
+func (l *loader) checkWeights(s *Service) {
+	if s.Scheduler != RoundRobin {
+		return
+	}
+	var first4, first6 int
+	for i := range s.RealServers {
+		rs := &s.RealServers[i]
+		first := &first4
+		if rs.Addr.Is6() {
+			first = &first6
+		}
+		switch {
+		case rs.Weight == 0 || rs.Weight == *first:
+		case *first == 0:
+			*first = rs.Weight
+		default:
+			l.fault(rs.Pos, "S16", object{"service", s.Name}, "write scheduler: wrr, or make the weights equal",
+				"the scheduler rr ignores weights, but %s has %d and another %d", rs, rs.Weight, *first)
+			return
+		}
+	}
+}
+
+// checkPorts reports a service of many ports where some real servers have a port of
+// their own and some have not: one translation cannot do both.
+func (l *loader) checkPorts(s *Service) {
+	exact := func(pp inet.ProtoPorts) bool { return pp.Ports.Single() }
+	if !slices.ContainsFunc(s.Ports, func(pp inet.ProtoPorts) bool { return !exact(pp) }) {
+		return
+	}
+	for _, f := range inet.Families {
+		var with, without *RealServer
+		for i := range s.RealServers {
+			switch rs := &s.RealServers[i]; {
+			case inet.FamilyOf(rs.Addr) != f:
+			case rs.Port != 0:
+				with = rs
+			default:
+				without = rs
+			}
+		}
+		if with != nil && without != nil {
+			l.fault(with.Pos, "S17", object{"service", s.Name}, "give all real servers a port or none, or write the ports one by one",
+				"with a range of ports, the real server %s has a port and %s has none", with, without)
+		}
+	}
+}
+
+// claim is one VIP, protocol and port range of one service.
+type claim struct {
+	vip     netip.Addr
+	ports   inet.ProtoPorts
+	service int
+}
+
+// kind orders claims: exact ports, ranges, all ports. Claims contradict only their kind,
+// because an exact port wins over a range and a range over all.
+func (c claim) kind() int {
+	switch {
+	case c.ports.Ports.Single():
+		return 0
+	case c.ports.Ports != inet.AnyPort:
+		return 1
+	}
+	return 2
+}
+
+// checkClaims reports services that claim the same VIP, protocol and port.
+func (l *loader) checkClaims() {
+	services := l.policy.Services
+	claims := make([]claim, 0, len(services))
+	for i := range services {
+		for _, vip := range services[i].VIP {
+			for _, pp := range services[i].Ports {
+				claims = append(claims, claim{vip, pp, i})
+			}
+		}
+	}
+	slices.SortFunc(claims, func(a, b claim) int {
+		return cmp.Or(a.vip.Compare(b.vip), cmp.Compare(a.ports.Proto, b.ports.Proto), cmp.Compare(a.kind(), b.kind()),
+			cmp.Compare(a.ports.Ports.First, b.ports.Ports.First), cmp.Compare(a.service, b.service))
+	})
+	var widest claim // of those of the same VIP, protocol and kind
+	for i, c := range claims {
+		if i == 0 || c.vip != widest.vip || c.ports.Proto != widest.ports.Proto || c.kind() != widest.kind() {
+			widest = c
+			continue
+		}
+		if c.ports.Ports.Overlaps(widest.ports.Ports) {
+			l.conflict(widest, c)
+		}
+		if c.ports.Ports.Last > widest.ports.Ports.Last {
+			widest = c
+		}
+	}
+}
+
+// conflict reports two claims of one kind that meet, at the one written later.
+func (l *loader) conflict(a, b claim) {
+	if b.service < a.service {
+		a, b = b, a
+	}
+	first, second := &l.policy.Services[a.service], &l.policy.Services[b.service]
+	code, what, hint := "S01", "claims", "one of the two must have another VIP or port"
+	if a.ports != b.ports {
+		code, what, hint = "S02", "overlaps with", "split the ranges; one exact port inside a range is allowed"
+	}
+	other := fmt.Sprintf("service %s (%s)", first.Name, first.At("ports"))
+	if first == second {
+		l.fault(second.At("ports"), code, object{"service", second.Name}, hint, "%s overlaps with %s of the same service", b.ports, a.ports)
+		return
+	}
+	if code == "S01" {
+		l.fault(second.At("ports"), code, object{"service", second.Name}, hint, "%s on %s belongs to %s already", b.ports, b.vip, other)
+		return
+	}
+	l.fault(second.At("ports"), code, object{"service", second.Name}, hint, "%s on %s %s %s of %s", b.ports, b.vip, what, a.ports, other)
+}

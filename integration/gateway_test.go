@@ -11,11 +11,11 @@ import (
 func TestGatewaysOwnTraffic(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nstest.Options{})
-	for _, uplinks := range []string{"[wan0, wan1]", "[]"} {
-		t.Run("uplinks "+uplinks, func(t *testing.T) {
+	for _, uplinks := range []string{"uplinks: [wan0, wan1], ", ""} {
+		t.Run(uplinks, func(t *testing.T) {
 			s.start(t, `
 version: 1
-gateway: {uplinks: `+uplinks+`, unmatched: drop}
+gateway: {`+uplinks+`unmatched: drop}
 zones:
   - {name: gateway-networks, from: [192.0.2.0/24, "2001:db8:2::/64"], laddrs: [198.51.100.1, "2001:db8:99::1"]}
   - {name: everyone, from: [0.0.0.0/0, "::/0"], action: drop}

@@ -133,7 +133,7 @@ services:
   - {name: full, vip: 203.0.113.1, ports: [tcp/80, udp/80], mode: fullnat, laddrs: inner, real_servers: 192.168.1.1}
   - {name: plain, vip: 203.0.113.2, ports: [tcp/80, udp/80], mode: fullnat, laddrs: 192.168.2.9, real_servers: 192.168.1.1}
 `)
-	for _, c := range []struct {
+	for i, c := range []struct {
 		name       string
 		sources    []string
 		calls      []string
@@ -153,8 +153,8 @@ services:
 		t.Run(c.name, func(t *testing.T) {
 			for _, src := range c.sources {
 				for _, to := range c.calls {
-					for i := range 5 {
-						own, seen := ports(t, s, src, to, uint16(20000+i))
+					for n := range 5 {
+						own, seen := ports(t, s, src, to, uint16(20000+100*i+n))
 						if c.first == 0 && seen != own || c.first != 0 && (seen < c.first || seen > c.end) {
 							t.Errorf("%s port %d to %s leaves with port %d", src, own, to, seen)
 						}

@@ -40,7 +40,7 @@ services:
   - {name: d, vip: 203.0.113.4, ports: tcp/80, mode: fullnat, laddrs: 192.168.2.9, real_servers: [192.168.1.1, 192.168.1.2:8080, 192.168.1.3]}
   - {name: range, vip: 203.0.113.5, ports: tcp/8000-8001, mode: nat, real_servers: [192.168.1.1, 192.168.1.2]}
   - {name: all, vip: 203.0.113.6, ports: tcp/*, mode: nat, real_servers: [192.168.1.1, 192.168.1.3]}
-  - {name: weights, vip: 203.0.113.7, ports: tcp/80, mode: nat, real_servers: [{address: 192.168.1.1, weight: 5}, {address: 192.168.1.2, weight: 1}]}
+  - {name: weights, vip: 203.0.113.7, ports: tcp/80, mode: nat, real_servers: [{address: 192.168.1.1, weight: 5}, {address: 192.168.1.2, weight: 5}]}
   - {name: zero, vip: 203.0.113.8, ports: tcp/80, mode: nat, real_servers: [192.168.1.1, {address: 192.168.1.2, weight: 0}, 192.168.1.3]}
 `)
 	// All of them called in turn, each with its own idea of whose turn it is.
@@ -55,7 +55,7 @@ services:
 		{"a over IPv6", "tcp [2001:db8::1]:80", 2},
 		{"range", "tcp 203.0.113.5:8000", 2},
 		{"all", "tcp 203.0.113.6:443", 2},
-		{"weights do not matter to rr", "tcp 203.0.113.7:80", 2},
+		{"equal weights", "tcp 203.0.113.7:80", 2},
 		{"weight 0 gets nothing", "tcp 203.0.113.8:80", 2},
 	}
 	answers := map[string][]string{}

@@ -37,6 +37,7 @@ services:
     mode: fullnat
     laddrs: 192.168.2.77
     real_servers: 192.168.1.3
+  - {name: tcp-only, vip: 8.8.8.8, ports: tcp/3868, mode: nat, real_servers: 192.168.1.1}
 `)
 	s.check(t,
 		packet{s.Office, "tcp 203.0.113.10:80", "rs1 sees 10.1.5.9"},
@@ -67,12 +68,12 @@ services:
 			t.Errorf("conntrack has %v, want a translation to 192.168.1.2:8080", f)
 		}
 	})
-	t.Run("SCTP is left alone", func(t *testing.T) {
-		// Nobody named sctp: the INIT leaves by the default route.
+	t.Run("another protocol is left alone", func(t *testing.T) {
+		// The service has TCP only, so SCTP goes on to the VIP's owner.
 		sniffer, err := s.Outside.SniffSCTP()
 		must(t, err)
-		must(t, s.Office.SendSCTP(7000, netip.MustParseAddrPort("203.0.113.10:80")))
-		if got, err := sniffer.Next(); err != nil || got.String() != "10.1.5.9:7000 > 203.0.113.10:80" {
+		must(t, s.Office.SendSCTP(7000, netip.MustParseAddrPort("8.8.8.8:3868")))
+		if got, err := sniffer.Next(); err != nil || got.String() != "10.1.5.9:7000 > 8.8.8.8:3868" {
 			t.Errorf("outside got %v, %v", got, err)
 		}
 	})

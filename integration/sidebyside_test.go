@@ -11,7 +11,7 @@ import (
 // for something that changes.
 const sidePolicy = `
 version: 1
-gateway: {uplinks: [%s]}
+%s
 laddrs:
   shared: [198.51.100.1, "2001:db8:99::1"]
 zones:
@@ -30,9 +30,9 @@ func TestSideBySide(t *testing.T) {
 	s := newSite(t, nstest.Options{})
 	far := `- {name: far-nat, vip: 203.0.113.3, ports: [tcp/80, udp/80], mode: nat, real_servers: 9.9.9.9}
   - {name: far-fullnat, vip: 203.0.113.4, ports: [tcp/80, udp/80], mode: fullnat, laddrs: 198.51.100.77, real_servers: 9.9.9.9}`
-	for _, uplinks := range []string{"wan0, wan1", ""} {
-		t.Run("uplinks "+uplinks, func(t *testing.T) {
-			s.start(t, fmt.Sprintf(sidePolicy, uplinks, "", far))
+	for _, gateway := range []string{"gateway: {uplinks: [wan0, wan1]}", ""} {
+		t.Run(gateway, func(t *testing.T) {
+			s.start(t, fmt.Sprintf(sidePolicy, gateway, "", far))
 			s.check(t,
 				packet{s.Office, "tcp 203.0.113.1:80", "rs1 sees 10.1.5.9"},
 				packet{s.Office, "udp 203.0.113.1:80", "rs1 sees 10.1.5.9"},
@@ -54,7 +54,7 @@ func TestSideBySide(t *testing.T) {
 	}
 	// An operator's own DNAT in a table of theirs is no service: the zone decides.
 	t.Run("foreign dnat", func(t *testing.T) {
-		s.start(t, fmt.Sprintf(sidePolicy, "wan0, wan1", "", ""))
+		s.start(t, fmt.Sprintf(sidePolicy, "gateway: {uplinks: [wan0, wan1]}", "", ""))
 		nft(t, s.Gateway, `table ip other { chain pre { type nat hook prerouting priority dstnat + 5; ip daddr 203.0.113.99 tcp dport 80 dnat to 9.9.9.9; }; }`)
 		s.check(t, packet{s.Office, "tcp 203.0.113.99:80", "outside sees 198.51.100.1 | outside sees 10.1.5.9"})
 	})
@@ -65,7 +65,7 @@ func TestSideBySide(t *testing.T) {
 func TestStreamsOutliveApplies(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nstest.Options{})
-	base := fmt.Sprintf(sidePolicy, "wan0, wan1", "", "")
+	base := fmt.Sprintf(sidePolicy, "gateway: {uplinks: [wan0, wan1]}", "", "")
 	s.start(t, base)
 	streams := map[string]*nstest.Stream{}
 	for _, c := range []struct{ name, to, want string }{
@@ -91,14 +91,14 @@ func TestStreamsOutliveApplies(t *testing.T) {
 	}
 	alive("before")
 	for i := range 50 {
-		uplinks := []string{"wan0, wan1", "wan*", ""}[i%3]
-		zone := fmt.Sprintf("- {name: z%d, from: [10.66.%d.0/24, \"fd66:%x::/64\"], laddrs: [198.51.100.%d, 198.51.100.200]}", i, i, i, 10+i)
-		services := fmt.Sprintf("- {name: s%d, vip: 203.0.113.%d, ports: [tcp/%d, udp/%d-%d], mode: nat, real_servers: [192.168.1.%d, 192.168.1.3:%d]}", i, 10+i, 1000+i, 2000+i, 3000+i, 1+i%3, 4000+i)
+		gateway := []string{"gateway: {uplinks: [wan0, wan1]}", "gateway: {uplinks: wan*}", ""}[i%3]
+		zone := fmt.Sprintf("- {name: z%d, from: [10.66.%d.0/24, \"fd66:%x::/64\"], laddrs: [198.51.100.%d, 198.51.100.200, \"2001:db8:99::%x\"]}", i, i, i, 10+i, 10+i)
+		services := fmt.Sprintf("- {name: s%d, vip: 203.0.113.%d, ports: [tcp/%d, udp/%d-%d], mode: nat, real_servers: [192.168.1.%d, 192.168.1.%d]}", i, 10+i, 1000+i, 2000+i, 3000+i, 1+i%3, 4+i)
 		if i%7 == 3 {
 			zone = "- {name: lab, from: 10.66.0.0/16, action: drop}" // another shape of table
 			services = ""
 		}
-		changed := fmt.Sprintf(sidePolicy, uplinks, zone, services)
+		changed := fmt.Sprintf(sidePolicy, gateway, zone, services)
 		wantDiff(t, s.Gateway, changed, 1)
 		apply(t, s.Gateway, changed)
 		if i%10 == 9 {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,10 +68,30 @@ func nft(t testing.TB, h *nstest.Host, script string) {
 	}
 }
 
-// list returns the whole ruleset of a host without counters and other state.
+// list returns the whole ruleset of a host without counters and other state. The kernel
+// lists a hash's elements in no order, so they are sorted here.
 func list(t testing.TB, h *nstest.Host) string {
 	t.Helper()
-	return output(t, h, "nft", "-s", "list", "ruleset")
+	return sortElements(output(t, h, "nft", "-s", "list", "ruleset"))
+}
+
+// elements matches the elements of one set or map in a listing. No text of ours has a brace.
+var elements = regexp.MustCompile(`(?s)elements = \{ (.*?) \}`)
+
+// sortElements orders the elements of every set and map, one a line.
+func sortElements(listing string) string {
+	return elements.ReplaceAllStringFunc(listing, func(m string) string {
+		var all []string
+		quoted := false
+		for _, e := range strings.FieldsFunc(elements.FindStringSubmatch(m)[1], func(r rune) bool {
+			quoted = quoted != (r == '"')
+			return r == ',' && !quoted
+		}) {
+			all = append(all, strings.TrimSpace(e))
+		}
+		slices.Sort(all)
+		return "elements = {\n\t\t\t" + strings.Join(all, ",\n\t\t\t") + " }"
+	})
 }
 
 // policyFile writes a policy and returns its path. The leading newline that a raw string

@@ -1,14 +1,80 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/nft"
 )
 
+// difference is what diff and apply report.
+type difference struct {
+	Changes    []compiler.Change `json:"changes"`
+	Elements   nft.Tally         `json:"elements"`
+	Rules      nft.Tally         `json:"rules"`
+	FlowsEnded int               `json:"flows_ended"`
+}
+
+// mostChanges bounds what the text form lists; --format json lists all.
+const mostChanges = 200
+
+// report prints what a plan changes, or has changed.
 func report(w io.Writer, format string, live, want *nft.Ruleset, plan nft.Plan, done bool) error {
-	plan.Format(w)
-	fmt.Fprintln(w, plan.Empty())
+	d := difference{Changes: compiler.Changes(live, want, plan)}
+	d.Rules, d.Elements = plan.Counts()
+	if format == "json" {
+		if d.Changes == nil {
+			d.Changes = []compiler.Change{}
+		}
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		return e.Encode(d)
+	}
+	if plan.Empty() {
+		fmt.Fprintf(w, "no difference: table inet %s is as the policy says\n", want.Table)
+		return nil
+	}
+	paint := painter(w)
+	for i, c := range d.Changes {
+		if i == mostChanges {
+			fmt.Fprintf(w, "… and %d more (--format json lists all)\n", len(d.Changes)-i)
+			break
+		}
+		indent := ""
+		if c.Kind == compiler.KindRealServer {
+			indent = "  "
+		}
+		kind := map[compiler.Kind]string{compiler.KindRealServer: "real server"}[c.Kind]
+		if kind == "" {
+			kind = string(c.Kind)
+		}
+		fmt.Fprintf(w, "%s%s %s: %s\n", indent, paint(c.Action, c.Action.Mark()+" "+kind), c.Name, c.Detail)
+	}
+	verb := "would change"
+	if done {
+		verb = "changed"
+	}
+	fmt.Fprintf(w, "%s table inet %s: rules +%d -%d, elements +%d -%d\n", verb, want.Table, d.Rules.Add, d.Rules.Delete, d.Elements.Add, d.Elements.Delete)
 	return nil
+}
+
+// painter returns a function that colours by action: only on a terminal, and never where
+// NO_COLOR is set (no-color.org).
+func painter(w io.Writer) func(compiler.Action, string) string {
+	colours := map[compiler.Action]string{compiler.AddObject: "32", compiler.RemoveObject: "31", compiler.ChangeObject: "33"}
+	f, isFile := w.(*os.File)
+	if !isFile || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" || !isTerminal(f) {
+		return func(_ compiler.Action, s string) string { return s }
+	}
+	return func(a compiler.Action, s string) string { return "\x1b[" + colours[a] + "m" + s + "\x1b[0m" }
+}
+
+func isTerminal(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
 }

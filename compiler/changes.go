@@ -1,0 +1,425 @@
+package compiler
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nft"
+)
+
+// Change is what a difference means for one policy object.
+type Change struct {
+	Action Action `json:"action"`
+	Kind   Kind   `json:"kind"`
+	Name   string `json:"name"` // of a real server: its service, a slash, and its address
+	Detail string `json:"detail"`
+}
+
+// Action says what happens to an object.
+type Action string
+
+// The actions.
+const (
+	AddObject    Action = "add"
+	RemoveObject Action = "remove"
+	ChangeObject Action = "change"
+)
+
+// Mark returns the sign that a diff prints: + - ~.
+func (a Action) Mark() string {
+	return map[Action]string{AddObject: "+", RemoveObject: "-", ChangeObject: "~"}[a]
+}
+
+// Kind is a kind of policy object.
+type Kind string
+
+// The kinds, in the order in which they are listed.
+const (
+	KindGateway    Kind = "gateway"
+	KindPool       Kind = "pool"
+	KindZone       Kind = "zone"
+	KindService    Kind = "service"
+	KindRealServer Kind = "real_server"
+)
+
+// Changes tells what a plan means for the objects of the policy. live is nil where there is
+// no table yet. Whatever the plan does that no object accounts for, such as undoing what
+// somebody did to the table by hand, is a change of the gateway.
+func Changes(live, want *nft.Ruleset, plan nft.Plan) []Change {
+	if plan.Empty() {
+		return nil
+	}
+	t := touchedBy(live, want, plan)
+	was, will := look(live, t), look(want, t)
+	c := changes{table: want.Table}
+	c.gateway(live, want, plan, t)
+	for name := range both(was.pools, will.pools) {
+		c.pool(name, was.pools[name], will.pools[name])
+	}
+	for name := range both(was.zones, will.zones) {
+		c.zone(name, was.zones[name], will.zones[name])
+	}
+	for name := range both(was.services, will.services) {
+		c.service(name, was.services[name], will.services[name])
+	}
+	if len(c.list) == 0 {
+		c.add(ChangeObject, KindGateway, want.Table, "the table differs from what the policy makes: "+tally(plan))
+	}
+	slices.SortStableFunc(c.list, func(a, b Change) int {
+		return cmp.Or(cmp.Compare(kindRank[a.Kind], kindRank[b.Kind]), compareNatural(objectOf(a), objectOf(b)), cmp.Compare(kindDepth(a.Kind), kindDepth(b.Kind)), compareNatural(a.Name, b.Name))
+	})
+	return c.list
+}
+
+// Services and their real servers are listed together.
+var kindRank = map[Kind]int{KindGateway: 0, KindPool: 1, KindZone: 2, KindService: 3, KindRealServer: 3}
+
+func kindDepth(k Kind) int {
+	if k == KindRealServer {
+		return 1
+	}
+	return 0
+}
+
+func objectOf(c Change) string {
+	if c.Kind == KindRealServer {
+		s, _, _ := strings.Cut(c.Name, "/")
+		return s
+	}
+	return c.Name
+}
+
+// touchedBy finds the objects that a plan's elements belong to.
+func touchedBy(live, want *nft.Ruleset, plan nft.Plan) touched {
+	t := touched{zones: make(map[string]bool), services: make(map[string]bool), pools: make(map[string]bool)}
+	var was, will owners
+	for _, op := range plan.Ops {
+		if op.Set == nil {
+			continue
+		}
+		name := op.Set.Name
+		if pool, ok := poolNameOf(name); ok {
+			t.pools[pool] = pool != ""
+			if pool == "" {
+				t.inline(name)
+			}
+		}
+		if isSlots(name) && was == nil {
+			was, will = ownersOf(live), ownersOf(want)
+		}
+		for _, e := range op.Elements {
+			owner, pool := splitOwner(e.Comment)
+			if isSlots(name) {
+				owner, pool = cmp.Or(will.of(e), was.of(e)), ""
+			}
+			t.stray(op, e, owner)
+			switch {
+			case isSlots(name):
+				t.services[owner] = true
+			case isKind(name, mapServices), isKind(name, mapLaddrs), isKind(name, mapLaddrsIn):
+				t.services[owner] = true
+			case isKind(name, mapZones), isKind(name, mapActions), isKind(name, mapRejects), isKind(name, mapExcludes):
+				t.zones[owner] = true
+			case strings.HasPrefix(name, setExclude):
+				t.excluding(live, name)
+				t.excluding(want, name)
+			}
+			if pool != "" {
+				t.pools[pool] = true
+			}
+		}
+	}
+	delete(t.zones, "")
+	delete(t.services, "")
+	delete(t.pools, "")
+	return t
+}
+
+// stray notes an element that belongs to no object: somebody added it by hand. What no zone
+// matches is entered without an owner too.
+func (t *touched) stray(op nft.Op, e nft.Element, owner string) {
+	name := op.Set.Name
+	switch {
+	case owner != "" || op.Set.Data == nft.NoData || isKind(name, chainPool):
+	case isKind(name, mapRejects) && e.Verdict.Chain == chainRefused:
+		t.unmatched = true
+	case op.Mark == nft.Delete:
+		t.strays = append(t.strays, fmt.Sprintf("- element %s of %s, which is not the policy's", op.Set.ElementString(e), name))
+	}
+}
+
+// inline notes the zone or service whose own pool a map holds.
+func (t touched) inline(mapName string) {
+	parts := strings.Split(mapName, "/")
+	if n := len(parts); n >= 3 && parts[n-2] == "zone" {
+		t.zones[parts[n-1]] = true
+	} else if n >= 3 {
+		t.services[parts[n-1]] = true
+	}
+}
+
+// excluding notes the zones that use a list of excluded destinations.
+func (t touched) excluding(r *nft.Ruleset, set string) {
+	if r == nil {
+		return
+	}
+	chain := chainExclude + variantOf(set)
+	for _, s := range r.Sets {
+		if !isKind(s.Name, mapExcludes) {
+			continue
+		}
+		for _, e := range s.Elements {
+			if e.Verdict.Chain == chain {
+				t.zones[e.Comment] = true
+			}
+		}
+	}
+}
+
+type changes struct {
+	table string
+	list  []Change
+}
+
+func (c *changes) add(a Action, k Kind, name, detail string) {
+	c.list = append(c.list, Change{a, k, name, detail})
+}
+
+// gateway reports what concerns the table as a whole: uplinks, and rules that are not the
+// policy's.
+func (c *changes) gateway(live, want *nft.Ruleset, plan nft.Plan, t touched) {
+	switch plan.Whole {
+	case nft.Create:
+		c.add(AddObject, KindGateway, c.table, "new table inet "+c.table)
+		return
+	case nft.Replace:
+		c.add(ChangeObject, KindGateway, c.table, "table is made anew: "+plan.Reason)
+		return
+	case nft.Wake:
+		c.add(ChangeObject, KindGateway, c.table, "table is switched on again (it was dormant)")
+	}
+	var details []string
+	for _, op := range plan.Ops {
+		if op.Set == nil || op.Set.Name != setUplinks {
+			continue
+		}
+		for _, e := range op.Elements {
+			details = append(details, fmt.Sprintf("%c uplink %s", op.Mark, strings.Trim(op.Set.KeyString(e), `"`)))
+		}
+	}
+	details = append(details, ruleChanges(plan)...)
+	if t.unmatched {
+		details = append(details, "what no zone matches: sources that are rejected change")
+	}
+	details = append(details, t.strays...)
+	details = append(details, strangers(live, want)...)
+	for _, d := range details {
+		c.add(ChangeObject, KindGateway, c.table, d)
+	}
+}
+
+// ruleChanges lists rules that appear or vanish in the chains that every table has. Rules
+// that a plan deletes and adds again, because one before them changed, are no change.
+func ruleChanges(plan nft.Plan) []string {
+	type rule struct{ chain, form string }
+	count := make(map[rule]int)
+	for _, op := range plan.Ops {
+		for _, r := range op.Rules {
+			if op.Mark == nft.Add {
+				count[rule{op.Chain.Name, r.Form}]++
+			} else {
+				count[rule{op.Chain.Name, r.Form}]--
+			}
+		}
+	}
+	var out []string
+	for _, op := range plan.Ops {
+		if op.Chain == nil || !slices.Contains(chainOrder, op.Chain.Name) {
+			continue
+		}
+		for _, r := range op.Rules {
+			id := rule{op.Chain.Name, r.Form}
+			if n := count[id]; n < 0 && op.Mark == nft.Delete || n > 0 && op.Mark == nft.Add {
+				out = append(out, fmt.Sprintf("chain %s: %c %s", op.Chain.Name, op.Mark, ruleText(r)))
+				count[id] -= map[bool]int{true: 1, false: -1}[n > 0]
+			}
+		}
+	}
+	return out
+}
+
+func ruleText(r nft.Rule) string {
+	if len(r.Stmts) > 0 {
+		return r.String()
+	}
+	return fmt.Sprintf("the rule with handle %d, which is not the policy's (`nft -a list chain` shows it)", r.Handle)
+}
+
+// strangers lists sets and chains in the kernel that no policy makes.
+func strangers(live, want *nft.Ruleset) []string {
+	var out []string
+	known := append(append([]string{setExclude + "4", setExclude + "6"}, setOrder...), "rr", "random")
+	ours := func(name string) bool {
+		return slices.ContainsFunc(known, func(p string) bool { return strings.HasPrefix(name, p) })
+	}
+	for _, s := range live.Sets {
+		if want.Set(s.Name) == nil && !ours(s.Name) {
+			out = append(out, "- set "+s.Name+", which snatctl did not make")
+		}
+	}
+	known = append(known, chainOrder...)
+	for _, ch := range live.Chains {
+		if !ours(ch.Name) && want.Chain(ch.Name) == nil {
+			out = append(out, "- chain "+ch.Name+", which snatctl did not make")
+		}
+	}
+	return out
+}
+
+func (c *changes) pool(name string, was, will *poolView) {
+	switch {
+	case was == nil:
+		c.add(AddObject, KindPool, name, rangesText(will.ranges))
+	case will == nil:
+		c.add(RemoveObject, KindPool, name, rangesText(was.ranges))
+	case !slices.Equal(was.ranges, will.ranges):
+		c.add(ChangeObject, KindPool, name, rangeChanges("", was.ranges, will.ranges))
+	}
+}
+
+// rangeChanges says what comes and what goes.
+func rangeChanges(what string, was, will []inet.Range) string {
+	var parts []string
+	if more := inet.Subtract(will, was); len(more) > 0 {
+		parts = append(parts, "+ "+rangesText(more))
+	}
+	if less := inet.Subtract(was, will); len(less) > 0 {
+		parts = append(parts, "- "+rangesText(less))
+	}
+	return strings.TrimSpace(what + " " + strings.Join(parts, " "))
+}
+
+func (c *changes) zone(name string, was, will *zoneView) {
+	switch {
+	case was == nil:
+		c.add(AddObject, KindZone, name, rangesText(inet.Merge(will.sources))+" → "+will.describe())
+	case will == nil:
+		c.add(RemoveObject, KindZone, name, rangesText(inet.Merge(was.sources))+" → "+was.describe())
+	default:
+		var parts []string
+		if d := rangeChanges("from", was.sources, will.sources); d != "from" {
+			parts = append(parts, d)
+		}
+		if was.does != will.does {
+			parts = append(parts, was.does+" → "+will.does)
+		}
+		if was.exclude != will.exclude {
+			parts = append(parts, fmt.Sprintf("exclude %s → %s", cmp.Or(was.exclude, "none"), cmp.Or(will.exclude, "none")))
+		}
+		if len(parts) > 0 {
+			c.add(ChangeObject, KindZone, name, strings.Join(parts, "; "))
+		}
+	}
+}
+
+func (z *zoneView) describe() string {
+	if z.exclude != "" {
+		return z.does + ", except to " + z.exclude
+	}
+	return z.does
+}
+
+func (c *changes) service(name string, was, will *serviceView) {
+	switch {
+	case was == nil:
+		c.add(AddObject, KindService, name, will.describe())
+		was = &serviceView{}
+	case will == nil:
+		c.add(RemoveObject, KindService, name, was.describe())
+		will = &serviceView{}
+	default:
+		if parts := serviceChanges(was, will); len(parts) > 0 {
+			c.add(ChangeObject, KindService, name, strings.Join(parts, "; "))
+		}
+	}
+	old, now := was.weights(), will.weights()
+	for rs := range both(old, now) {
+		id := name + "/" + rs
+		switch a, b := old[rs], now[rs]; {
+		case a == 0:
+			c.add(AddObject, KindRealServer, id, fmt.Sprintf("weight %d", b))
+		case b == 0:
+			c.add(RemoveObject, KindRealServer, id, fmt.Sprintf("weight %d", a))
+		case a != b:
+			c.add(ChangeObject, KindRealServer, id, fmt.Sprintf("weight %d → %d", a, b))
+		}
+	}
+}
+
+func (sv *serviceView) describe() string {
+	return wordsText(slices.SortedFunc(maps.Keys(sv.ports), compareNatural)) + ", " + sv.does + ", " + sv.scheduler()
+}
+
+func (sv *serviceView) scheduler() string {
+	four, six := sv.sched[inet.V4], sv.sched[inet.V6]
+	switch {
+	case six == "" || four == six:
+		return four
+	case four == "":
+		return six
+	}
+	return four + " (IPv4), " + six + " (IPv6)"
+}
+
+func serviceChanges(was, will *serviceView) []string {
+	var parts []string
+	if more := missing(will.ports, was.ports); len(more) > 0 {
+		parts = append(parts, "+ "+wordsText(more))
+	}
+	if less := missing(was.ports, will.ports); len(less) > 0 {
+		parts = append(parts, "- "+wordsText(less))
+	}
+	if was.does != will.does {
+		parts = append(parts, was.does+" → "+will.does)
+	}
+	if a, b := was.scheduler(), will.scheduler(); a != b {
+		parts = append(parts, cmp.Or(a, "none")+" → "+cmp.Or(b, "none"))
+	}
+	return parts
+}
+
+// missing returns what stands in a and not in b, sorted.
+func missing(a, b map[string]bool) []string {
+	var out []string
+	for k := range a {
+		if !b[k] {
+			out = append(out, k)
+		}
+	}
+	slices.SortFunc(out, compareNatural)
+	return out
+}
+
+// both returns the keys of two maps.
+func both[V any](a, b map[string]V) map[string]bool {
+	out := make(map[string]bool, len(a)+len(b))
+	for k := range a {
+		out[k] = true
+	}
+	for k := range b {
+		out[k] = true
+	}
+	return out
+}
+
+func tally(plan nft.Plan) string {
+	rules, elements := plan.Counts()
+	return fmt.Sprintf("%d rules and %d elements to add, %d and %d to delete", rules.Add, elements.Add, rules.Delete, elements.Delete)
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -1,0 +1,419 @@
+package compiler
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nft"
+)
+
+// view is a table read back as policy objects: what a policy says, as far as the table
+// holds it. Live and wanted tables are read by the same code, so that equal ones look equal.
+type view struct {
+	zones    map[string]*zoneView
+	services map[string]*serviceView
+	pools    map[string]*poolView
+}
+
+type zoneView struct {
+	sources []inet.Range // what earlier zones leave of them
+	does    string       // "laddrs guests", "drop", …
+	exclude string       // the list of destinations left untranslated
+}
+
+type serviceView struct {
+	ports   map[string]bool // "203.0.113.10 tcp/80"
+	does    string          // mode and laddrs
+	sched   map[inet.Family]string
+	servers map[string]*serverView
+}
+
+// serverView counts a real server's slots at one of its service's ports.
+type serverView struct {
+	slots   int
+	first   string // the port that is counted
+	ownPort bool   // at every port it is called at the port that the client called
+	addr    netip.Addr
+	port    uint16
+}
+
+type poolView struct {
+	ranges []inet.Range
+	how    string // ports, random
+}
+
+// touched is the names of the objects that a difference is about.
+type touched struct {
+	zones, services, pools map[string]bool
+	strays                 []string // elements that belong to none
+	unmatched              bool     // so do sources that no zone matches
+}
+
+// owners finds the service of a key in the slot maps.
+type owners map[string]string
+
+func ownersOf(r *nft.Ruleset) owners {
+	o := make(owners)
+	if r == nil {
+		return o
+	}
+	for _, s := range r.Sets {
+		if !isKind(s.Name, mapServices) {
+			continue
+		}
+		for _, e := range s.Elements {
+			o[e.Key+e.KeyEnd] = e.Comment
+		}
+	}
+	return o
+}
+
+// of returns the service that a slot belongs to: the key less the slot, for ranges at
+// both ends.
+func (o owners) of(e nft.Element) string {
+	return o[slotOwner(e)]
+}
+
+func slotOwner(e nft.Element) string {
+	w := nft.Slot.Width()
+	if len(e.Key) < w {
+		return ""
+	}
+	key := e.Key[:len(e.Key)-w]
+	if len(e.KeyEnd) >= w {
+		key += e.KeyEnd[:len(e.KeyEnd)-w]
+	}
+	return key
+}
+
+// isKind tells whether a name is that of a map of a kind, in some family and variant.
+func isKind(name, base string) bool {
+	rest, ok := strings.CutPrefix(name, base)
+	return ok && (strings.HasPrefix(rest, "4") || strings.HasPrefix(rest, "6"))
+}
+
+func isSlots(name string) bool { return isKind(name, mapTurns) || isKind(name, mapSlots) }
+
+// variantOf returns what stands behind the family in a map's name: "ports/random".
+func variantOf(name string) string {
+	_, v, _ := strings.Cut(name, "/")
+	return v
+}
+
+// poolNameOf returns the pool that a map or chain of a pool belongs to: its name, or "" for
+// one written in line.
+func poolNameOf(name string) (pool string, ok bool) {
+	if !isKind(name, chainPool) {
+		return "", false
+	}
+	parts := strings.Split(name, "/")[1:]
+	if len(parts) > 1 && parts[0] == "spread" {
+		parts = parts[1:]
+	}
+	if len(parts) != 1 {
+		return "", true
+	}
+	return parts[0], true
+}
+
+// look reads the touched objects out of a table.
+func look(r *nft.Ruleset, t touched) view {
+	v := view{make(map[string]*zoneView), make(map[string]*serviceView), make(map[string]*poolView)}
+	if r == nil {
+		return v
+	}
+	o := ownersOf(r)
+	for _, s := range r.Sets {
+		switch {
+		case isKind(s.Name, mapServices):
+			v.readServices(s, t)
+		case isSlots(s.Name):
+			v.readSlots(s, o, t)
+		case isKind(s.Name, mapLaddrs), isKind(s.Name, mapLaddrsIn):
+			v.readLaddrs(r, s, t)
+		case isKind(s.Name, mapZones), isKind(s.Name, mapActions), isKind(s.Name, mapRejects):
+			v.readZones(r, s, t)
+		case isKind(s.Name, mapExcludes):
+			v.readExcludes(r, s, t)
+		}
+	}
+	return v
+}
+
+func (v view) zone(name string) *zoneView {
+	if v.zones[name] == nil {
+		v.zones[name] = &zoneView{}
+	}
+	return v.zones[name]
+}
+
+func (v view) service(name string) *serviceView {
+	if v.services[name] == nil {
+		v.services[name] = &serviceView{ports: make(map[string]bool), sched: make(map[inet.Family]string), servers: make(map[string]*serverView), does: "nat"}
+	}
+	return v.services[name]
+}
+
+func familyOfMap(s *nft.Set) inet.Family {
+	if len(s.Key) > 0 && s.Key[0] == nft.IPv6 {
+		return inet.V6
+	}
+	return inet.V4
+}
+
+// portText prints VIP, protocol and ports of a service's key.
+func portText(s *nft.Set, e nft.Element) string {
+	text := strings.Split(s.KeyString(e), " . ")
+	if len(text) < 2 {
+		return strings.Join(text, " ")
+	}
+	if len(text) == 2 {
+		text = append(text, "*")
+	}
+	return text[0] + " " + text[1] + "/" + text[2]
+}
+
+func (v view) readServices(s *nft.Set, t touched) {
+	for _, e := range s.Elements {
+		if !t.services[e.Comment] {
+			continue
+		}
+		sv := v.service(e.Comment)
+		sv.ports[portText(s, e)] = true
+		sv.sched[familyOfMap(s)] = schedulerOf(e.Verdict)
+	}
+}
+
+// schedulerOf tells the scheduler, or what an empty service does, from where its VIPs lead.
+func schedulerOf(v nft.Verdict) string {
+	switch {
+	case v.Kind == nft.Accept:
+		return "no real servers: pass"
+	case v.Kind == nft.Drop:
+		return "no real servers: drop"
+	case v.Chain == chainRefused:
+		return "no real servers: reject"
+	}
+	name, _, _ := strings.Cut(v.Chain, "-")
+	return strings.TrimRight(name, "46")
+}
+
+func (v view) readSlots(s *nft.Set, o owners, t touched) {
+	for _, e := range s.Elements {
+		name := o.of(e)
+		if !t.services[name] || len(e.Data) < s.Data.Members()[0].Width() {
+			continue
+		}
+		w := s.Data.Members()[0].Width()
+		addr, _ := netip.AddrFromSlice([]byte(e.Data[:w]))
+		own, port := true, uint16(0)
+		if len(e.Data) > w { // the map says which port
+			port = uint16(e.Data[w])<<8 | uint16(e.Data[w+1])
+			at := s.Key[0].Width() + nft.Proto.Width()
+			own = len(s.Key) > 3 && e.KeyEnd == "" && e.Key[at:at+2] == e.Data[w:w+2]
+		}
+		v.service(name).server(addr, port, own, slotOwner(e))
+	}
+}
+
+// server counts a slot. A real server that takes clients at the port that they called has
+// another port in each of the service's keys; it is one all the same.
+func (sv *serviceView) server(addr netip.Addr, port uint16, own bool, at string) {
+	key := addr.String()
+	if !own {
+		key = netip.AddrPortFrom(addr, port).String()
+	}
+	rs := sv.servers[key]
+	if rs == nil {
+		rs = &serverView{first: at, ownPort: own, addr: addr, port: port}
+		sv.servers[key] = rs
+	}
+	if rs.first == at {
+		rs.slots++
+	}
+}
+
+// weights returns the real servers with their weights, reduced to lowest terms.
+func (sv *serviceView) weights() map[string]int {
+	g := map[inet.Family]int{}
+	for _, rs := range sv.servers {
+		g[inet.FamilyOf(rs.addr)] = gcd(g[inet.FamilyOf(rs.addr)], rs.slots)
+	}
+	out := make(map[string]int)
+	for name, rs := range sv.servers {
+		out[name] = rs.slots / g[inet.FamilyOf(rs.addr)]
+	}
+	return out
+}
+
+func (v view) readLaddrs(r *nft.Ruleset, s *nft.Set, t touched) {
+	variant := variantOf(s.Name)
+	for _, kind := range []portKind{portRanges, allPorts} {
+		variant = strings.TrimPrefix(strings.TrimPrefix(variant, kind.variant()), "/")
+	}
+	for _, e := range s.Elements {
+		name, pool := splitOwner(e.Comment)
+		if !t.services[name] && !t.pools[pool] {
+			continue
+		}
+		how := v.translation(r, s, e, pool, variant)
+		if t.services[name] {
+			v.service(name).does = join(v.service(name).does, "fullnat", how)
+		}
+	}
+}
+
+// join collects what a service does; parts that it has already are not repeated.
+func join(does, mode, how string) string {
+	if does == "nat" {
+		return mode + " with " + how
+	}
+	if strings.Contains(does, how) {
+		return does
+	}
+	return does + "; " + how
+}
+
+func (v view) readZones(r *nft.Ruleset, s *nft.Set, t touched) {
+	for _, e := range s.Elements {
+		name, pool := splitOwner(e.Comment)
+		if name == "" || !t.zones[name] && !t.pools[pool] {
+			continue
+		}
+		does := e.Verdict.String()
+		switch {
+		case s.Data != nft.VerdictData:
+			does = v.translation(r, s, e, pool, variantOf(s.Name))
+		case e.Verdict.Chain == chainMasquerade:
+			does = "masquerade"
+		case e.Verdict.Chain == chainRefused:
+			does = "reject"
+		case isKind(e.Verdict.Chain, chainPool):
+			does = v.translation(r, s, e, pool, "")
+		}
+		if !t.zones[name] {
+			continue
+		}
+		z := v.zone(name)
+		if src, ok := keyRange(e); ok {
+			z.sources = append(z.sources, src)
+		}
+		switch {
+		case z.does == "":
+			z.does = does
+		case !strings.Contains(z.does, does):
+			z.does += "; " + does
+		}
+	}
+}
+
+// translation describes the laddrs of an element, and enters those of a named pool.
+func (v view) translation(r *nft.Ruleset, s *nft.Set, e nft.Element, pool, variant string) string {
+	var ranges []inet.Range
+	how := variant
+	if c := e.Verdict.Chain; c != "" {
+		ranges = poolRanges(r.Set(c))
+		how = ""
+		if strings.HasPrefix(variantOf(c), "spread/") {
+			how = "spread"
+		}
+	} else if half := len(e.Data) / 2; half > 0 {
+		w := s.Data.Members()[0].Width()
+		from, _ := netip.AddrFromSlice([]byte(e.Data[:w]))
+		to, _ := netip.AddrFromSlice([]byte(e.Data[half : half+w]))
+		ranges = []inet.Range{{From: from, To: to}}
+		if len(s.Data.Members()) > 1 {
+			how = strings.Replace(how, "ports", "ports "+portSpan(e.Data[w:], e.Data[half+w:]), 1)
+		}
+	}
+	how = strings.ReplaceAll(strings.ReplaceAll(how, "/", ", "), "spread", "select source-destination")
+	suffix := ""
+	if how != "" {
+		suffix = " (" + how + ")"
+	}
+	if pool == "" {
+		return "laddrs " + rangesText(ranges) + suffix
+	}
+	p := v.pools[pool]
+	if p == nil {
+		p = &poolView{}
+		v.pools[pool] = p
+	}
+	p.ranges = inet.Merge(append(p.ranges, ranges...))
+	return "pool " + pool + suffix
+}
+
+func portSpan(first, last string) string {
+	return inet.PortRange{First: uint16(first[0])<<8 | uint16(first[1]), Last: uint16(last[0])<<8 | uint16(last[1])}.String()
+}
+
+func poolRanges(s *nft.Set) []inet.Range {
+	if s == nil {
+		return nil
+	}
+	var out []inet.Range
+	for _, e := range s.Elements {
+		if a, ok := netip.AddrFromSlice([]byte(e.Data)); ok {
+			out = append(out, inet.AddrRange(a))
+		}
+	}
+	return inet.Merge(out)
+}
+
+func keyRange(e nft.Element) (inet.Range, bool) {
+	from, ok := netip.AddrFromSlice([]byte(e.Key))
+	to, ok2 := netip.AddrFromSlice([]byte(e.KeyEnd))
+	return inet.Range{From: from, To: to}, ok && ok2
+}
+
+func (v view) readExcludes(r *nft.Ruleset, s *nft.Set, t touched) {
+	for _, e := range s.Elements {
+		if !t.zones[e.Comment] {
+			continue
+		}
+		var list []inet.Range
+		zone := strings.TrimPrefix(e.Verdict.Chain, chainExclude)
+		for _, f := range inet.Families {
+			set := r.Set(named(setExclude, f, zone))
+			if set == nil {
+				continue
+			}
+			for _, x := range set.Elements {
+				if rng, ok := keyRange(x); ok {
+					list = append(list, rng)
+				}
+			}
+		}
+		v.zone(e.Comment).exclude = rangesText(inet.Merge(list))
+	}
+}
+
+// rangesText prints ranges sorted, separated by commas, the tail of long lists counted.
+func rangesText(rs []inet.Range) string {
+	if len(rs) == 0 {
+		return "none"
+	}
+	rs = slices.Clone(rs)
+	slices.SortFunc(rs, inet.Range.Compare)
+	words := make([]string, len(rs))
+	for i, r := range rs {
+		words[i] = r.String()
+	}
+	return wordsText(words)
+}
+
+const mostWords = 6
+
+func wordsText(words []string) string {
+	if len(words) > mostWords {
+		return strings.Join(words[:mostWords], ", ") + " and " + plural(len(words)-mostWords, "more")
+	}
+	return strings.Join(words, ", ")
+}
+
+func plural(n int, what string) string {
+	return cmp.Or(map[int]string{1: "1 " + what}[n], itoa(n)+" "+what)
+}

@@ -104,13 +104,20 @@ func badCharacter(data []byte) (line, col int, msg, hint string) {
 
 var errorLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?((?s).*)$`)
 
-// syntaxError returns the place and the message of a syntax error. The line that yaml.v3
-// names is where the enclosing list or mapping began, if it names one at all. So the
-// text is read again, a byte at a time: where the parser gave up, there the mistake is.
+// lookahead is how many bytes the parser may have read behind the token that it refuses:
+// yaml.v3 keeps up to four characters ready (scannerc.go), newlines and blanks apart.
+const lookahead = 4
+
+// syntaxError returns the place and the message of a syntax error. What yaml.v3's scanner
+// says bears the right line. What its parser says ("did not find expected ...") bears
+// that of the list or mapping around it, counted from 0, or none. For those the text is
+// read again, a byte at a time: where the parser gave up, there the mistake is.
 func syntaxError(data []byte, err error) (line, col int, msg string) {
-	msg = err.Error()
+	line, msg = 1, err.Error()
 	if m := errorLine.FindStringSubmatch(msg); m != nil {
-		line, _ = strconv.Atoi(m[1])
+		if m[1] != "" {
+			line, _ = strconv.Atoi(m[1])
+		}
 		msg = m[2]
 	}
 	if name, ok := strings.CutPrefix(msg, "unknown anchor '"); ok {
@@ -119,21 +126,24 @@ func syntaxError(data []byte, err error) (line, col int, msg string) {
 		line, col = lineCol(data[:at])
 		return line, col, fmt.Sprintf("the alias *%s has no anchor &%s above it", name, name)
 	}
+	last, _ := lineCol(bytes.TrimRight(data, " \t\r\n"))
+	if !strings.HasPrefix(msg, "did not find expected") {
+		return min(line, last), 1, msg
+	}
 	r := &byteReader{data: data}
 	for dec := yaml.NewDecoder(r); ; {
 		if _, err := decode(dec); err != nil {
 			break
 		}
 	}
-	if r.read == len(data) && line > 0 {
-		// A bracket or quote is open to the end: where it began tells more. yaml.v3
-		// counts lines from 0 in what its parser says, and from 1 in what its scanner says.
-		if strings.HasPrefix(msg, "did not find expected") {
-			line++
-		}
-		return line, 1, msg
+	if r.read == len(data) {
+		return min(line+1, last), 1, msg // open to the end: where it began tells more
 	}
-	line, _ = lineCol(bytes.TrimRight(data[:r.read], " \t\r\n"))
+	given := data[:r.read]
+	if strings.HasSuffix(msg, "']'") || strings.HasSuffix(msg, "'}'") || strings.HasSuffix(msg, "content") {
+		given = data[:max(r.read-lookahead, 0)] // else the token is the first of its line
+	}
+	line, _ = lineCol(bytes.TrimRight(given, " \t\r\n"))
 	return line, 1, msg
 }
 

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"slices"
 
@@ -27,7 +26,9 @@ func (l *loader) checkServices() {
 func (l *loader) checkServiceAddresses(s *Service) {
 	about := object{"service", s.Name}
 	var vips, servers familySet
+	var own distinct[netip.Addr]
 	for _, vip := range s.VIP {
+		own.add(vip)
 		vips.add(inet.FamilyOf(vip))
 		if what := unusable(inet.AddrRange(vip)); what != "" {
 			l.fault(s.At("vip"), "P04", about, "", "the VIP %s %s", vip, what)
@@ -39,7 +40,7 @@ func (l *loader) checkServiceAddresses(s *Service) {
 		if what := unusable(inet.AddrRange(rs.Addr)); what != "" {
 			l.fault(rs.Pos, "P04", about, "", "the real server %s %s", rs.Addr, what)
 		}
-		if slices.Contains(s.VIP, rs.Addr) {
+		if own.has(rs.Addr) {
 			l.fault(rs.Pos, "S07", about, "write the address that the server itself has", "the VIP %s is its own real server", rs.Addr)
 		}
 	}
@@ -174,75 +175,4 @@ func (l *loader) checkPorts(s *Service) {
 				"with a range of ports, the real server %s has a port and %s has none", with, without)
 		}
 	}
-}
-
-// claim is one VIP, protocol and port range of one service.
-type claim struct {
-	vip     netip.Addr
-	ports   inet.ProtoPorts
-	service int
-}
-
-// kind orders claims: exact ports, ranges, all ports. Claims contradict only their kind,
-// because an exact port wins over a range and a range over all.
-func (c claim) kind() int {
-	switch {
-	case c.ports.Ports.Single():
-		return 0
-	case c.ports.Ports != inet.AnyPort:
-		return 1
-	}
-	return 2
-}
-
-// checkClaims reports services that claim the same VIP, protocol and port.
-func (l *loader) checkClaims() {
-	services := l.policy.Services
-	claims := make([]claim, 0, len(services))
-	for i := range services {
-		for _, vip := range services[i].VIP {
-			for _, pp := range services[i].Ports {
-				claims = append(claims, claim{vip, pp, i})
-			}
-		}
-	}
-	slices.SortFunc(claims, func(a, b claim) int {
-		return cmp.Or(a.vip.Compare(b.vip), cmp.Compare(a.ports.Proto, b.ports.Proto), cmp.Compare(a.kind(), b.kind()),
-			cmp.Compare(a.ports.Ports.First, b.ports.Ports.First), cmp.Compare(a.service, b.service))
-	})
-	var widest claim // of those of the same VIP, protocol and kind
-	for i, c := range claims {
-		if i == 0 || c.vip != widest.vip || c.ports.Proto != widest.ports.Proto || c.kind() != widest.kind() {
-			widest = c
-			continue
-		}
-		if c.ports.Ports.Overlaps(widest.ports.Ports) {
-			l.conflict(widest, c)
-		}
-		if c.ports.Ports.Last > widest.ports.Ports.Last {
-			widest = c
-		}
-	}
-}
-
-// conflict reports two claims of one kind that meet, at the one written later.
-func (l *loader) conflict(a, b claim) {
-	if b.service < a.service {
-		a, b = b, a
-	}
-	first, second := &l.policy.Services[a.service], &l.policy.Services[b.service]
-	code, what, hint := "S01", "claims", "one of the two must have another VIP or port"
-	if a.ports != b.ports {
-		code, what, hint = "S02", "overlaps with", "split the ranges; one exact port inside a range is allowed"
-	}
-	other := fmt.Sprintf("service %s (%s)", first.Name, first.At("ports"))
-	if first == second {
-		l.fault(second.At("ports"), code, object{"service", second.Name}, hint, "%s overlaps with %s of the same service", b.ports, a.ports)
-		return
-	}
-	if code == "S01" {
-		l.fault(second.At("ports"), code, object{"service", second.Name}, hint, "%s on %s belongs to %s already", b.ports, b.vip, other)
-		return
-	}
-	l.fault(second.At("ports"), code, object{"service", second.Name}, hint, "%s on %s %s %s of %s", b.ports, b.vip, what, a.ports, other)
 }

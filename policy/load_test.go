@@ -2,6 +2,7 @@ package policy
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -148,6 +149,20 @@ func TestAliasesAreBounded(t *testing.T) {
 	}
 	p, ds := Parse([]Source{{"f", []byte(b.String())}})
 	if p != nil || !strings.Contains(ds.Error(), "the aliases of this file stand for more than 100000 values [N03]") {
+		t.Errorf("got %v and %.300v", p != nil, ds)
+	}
+}
+
+// TestClaimsAreBounded holds that VIPs times ports cannot fill the memory.
+func TestClaimsAreBounded(t *testing.T) {
+	var vips, ports []string
+	for i := range 2000 {
+		vips = append(vips, fmt.Sprintf("203.0.%d.%d", i/250, i%250+1))
+		ports = append(ports, fmt.Sprintf("tcp/%d", i+1))
+	}
+	text := "version: 1\nservices: [{name: s, vip: [" + strings.Join(vips, ", ") + "], ports: [" + strings.Join(ports, ", ") + "]}]\n"
+	p, ds := Parse([]Source{{"f", []byte(text)}})
+	if p != nil || len(ds) != 1 || ds[0].Code != "S19" {
 		t.Errorf("got %v and %.300v", p != nil, ds)
 	}
 }

@@ -10,10 +10,7 @@ import (
 	"github.com/snatctl/snatctl/inet"
 )
 
-var (
-	nameForm  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`)
-	tableForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,31}$`)
-)
+var tableForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,31}$`)
 
 // objectName reads the name of a zone, service or pool.
 func (w *walker) objectName(n *yaml.Node) (string, bool) {
@@ -32,7 +29,8 @@ func (w *walker) objectName(n *yaml.Node) (string, bool) {
 	return text, true
 }
 
-// validName is nameForm without the cost of a regular expression.
+// validName tells whether s is [A-Za-z0-9][A-Za-z0-9._-]{0,62}; by hand, because a
+// regular expression would cost more than all else that is done with a name.
 func validName(s string) bool {
 	if len(s) == 0 || len(s) > 63 {
 		return false
@@ -70,10 +68,11 @@ func nameOf(n *yaml.Node) string {
 func (w *walker) interfaces(n *yaml.Node) []string {
 	items := w.someItems(n, "a list of interface names")
 	out := make([]string, 0, len(items))
+	var seen distinct[string]
 	for _, item := range items {
 		name, ok := w.iface(item, true)
 		switch {
-		case ok && slices.Contains(out, name):
+		case ok && !seen.add(name):
 			w.fail(item, "N01", "remove one of the two", "the interface %q stands twice", name)
 		case ok:
 			out = append(out, name)

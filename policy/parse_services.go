@@ -3,7 +3,6 @@ package policy
 import (
 	"errors"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -58,10 +57,11 @@ func (w *walker) service(n *yaml.Node) {
 func (w *walker) vips(n *yaml.Node) []netip.Addr {
 	items := w.someItems(n, "an address or a list of addresses")
 	out := make([]netip.Addr, 0, len(items))
+	var seen distinct[netip.Addr]
 	for _, item := range items {
 		a, ok := w.address(item)
 		switch {
-		case ok && slices.Contains(out, a):
+		case ok && !seen.add(a):
 			w.fail(item, "S01", "remove one of the two", "the VIP %s stands twice", a)
 		case ok:
 			out = append(out, a)

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -99,6 +98,7 @@ func (w *walker) prefix(n *yaml.Node) inet.Range {
 func (w *walker) protoPorts(n *yaml.Node) []inet.ProtoPorts {
 	items := w.someItems(n, "ports like tcp/80")
 	out := make([]inet.ProtoPorts, 0, len(items))
+	var seen distinct[inet.ProtoPorts]
 	for _, item := range items {
 		text, ok := w.text(item, "a port like tcp/80")
 		if !ok {
@@ -106,7 +106,7 @@ func (w *walker) protoPorts(n *yaml.Node) []inet.ProtoPorts {
 		}
 		pp, err := inet.ParseProtoPorts(text)
 		switch name, ports, cut := strings.Cut(text, "/"); {
-		case err == nil && slices.Contains(out, pp):
+		case err == nil && !seen.add(pp):
 			w.fail(item, "N03", "remove one of the two", "%s stands twice", text)
 		case err == nil:
 			out = append(out, pp)

@@ -205,7 +205,7 @@ type Zone struct {
 	OIf     []string          // leaving through; overrides gateway.uplinks
 	IIf     []string          // entering through
 	Action  Action            // Snat where laddrs stands, Reject where neither is written
-	Laddrs  *Pool             // nil where the action is not Snat
+	Laddrs  *Pool             // nil where the action is not Snat, and where map stands
 	Select  Select
 	Exclude []inet.Range // destinations left untranslated
 	Map     inet.Range   // 1:1 to a prefix; zero: none

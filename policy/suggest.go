@@ -1,6 +1,9 @@
 package policy
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // didYouMean returns ` (did you mean "x"?)` for the known word that is nearest to what
 // was written, and nothing where none is near.
@@ -18,6 +21,39 @@ func didYouMean[T ~string](written string, known []T) string {
 		return ""
 	}
 	return fmt.Sprintf(" (did you mean %q?)", string(known[at]))
+}
+
+// distinct finds values that come twice. Lists are short as a rule, so a map is made
+// only for long ones.
+type distinct[T comparable] struct {
+	few  []T
+	many map[T]bool
+}
+
+// add tells whether v is new.
+func (d *distinct[T]) add(v T) bool {
+	if d.has(v) {
+		return false
+	}
+	switch {
+	case d.many != nil:
+		d.many[v] = true
+	case len(d.few) < 16:
+		d.few = append(d.few, v)
+	default:
+		d.many = map[T]bool{v: true}
+		for _, f := range d.few {
+			d.many[f] = true
+		}
+	}
+	return true
+}
+
+func (d *distinct[T]) has(v T) bool {
+	if d.many != nil {
+		return d.many[v]
+	}
+	return slices.Contains(d.few, v)
 }
 
 // distance is the number of characters to insert, delete or replace to make b of a

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/snatctl/snatctl/internal/nstest"
 )
@@ -317,6 +318,82 @@ func TestKernelRefuses(t *testing.T) {
 			t.Errorf("exits %d (%s) and leaves\n%s\nwant 0 and the policy, or 1 and no change", r.Code, r.Stderr, after)
 		}
 	})
+}
+
+// Without the right to look, diff says so: that is neither "none" nor "differences".
+func TestDiffNeedsPrivilege(t *testing.T) {
+	t.Parallel()
+	h := nstest.NewHost(t, "gateway")
+	apply(t, h, small)
+	r := run(t, h, "setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin", program(t), "diff", "-f", policyFile(t, small))
+	if r.Code != 2 || r.Stderr == "" {
+		t.Errorf("diff without CAP_NET_ADMIN exits %d, want 2: %s%s", r.Code, r.Stdout, r.Stderr)
+	}
+}
+
+// Other programs may change their own tables all the time; apply still gets through.
+func TestForeignWriters(t *testing.T) {
+	t.Parallel()
+	h := nstest.NewHost(t, "gateway")
+	nft(t, h, "table inet other { set s { type ipv4_addr; }; }")
+	ctx, cancel := context.WithCancel(context.Background())
+	var writes int
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for ctx.Err() == nil {
+			h.Output(ctx, "nft", "add element inet other s { 10.0.0.1 }; delete element inet other s { 10.0.0.1 }")
+			writes++
+		}
+	})
+	applied := 0
+	for i := range 20 {
+		policy := []string{small, changed}[i%2]
+		switch r := snatctl(t, h, policy, "apply"); r.Code {
+		case 0:
+			applied++
+			wantDiff(t, h, policy, 0)
+		case 1: // out of tries: allowed, as long as nothing was changed
+		default:
+			t.Errorf("apply exits %d: %s", r.Code, r.Stderr)
+		}
+	}
+	cancel()
+	wg.Wait()
+	t.Logf("%d of 20 applies got through %d foreign writes", applied, writes)
+	if applied < 15 {
+		t.Errorf("only %d of 20 applies got through", applied)
+	}
+}
+
+// An apply that is killed has applied everything or nothing, and does not bar the next.
+func TestKilledApply(t *testing.T) {
+	t.Parallel()
+	h := nstest.NewHost(t, "gateway")
+	var many strings.Builder
+	for i := range 1500 {
+		fmt.Fprintf(&many, "  - {name: s%d, vip: 203.1.%d.%d, ports: tcp/80, mode: nat, real_servers: [192.168.1.1, 192.168.1.2]}\n", i, i/250, i%250+1)
+	}
+	policies := []string{small, changed + many.String()}
+	files := []string{policyFile(t, policies[0]), policyFile(t, policies[1])}
+	apply(t, h, small)
+	start := time.Now()
+	apply(t, h, policies[1])
+	whole := time.Since(start)
+	cut := 0
+	for i := range 24 {
+		ctx, cancel := context.WithTimeout(context.Background(), whole*time.Duration(i+1)/24)
+		r, err := h.Run(ctx, program(t), "apply", "-f", files[i%2])
+		cancel()
+		must(t, err)
+		if r.Code == -1 {
+			cut++
+		}
+		a, b := run(t, h, program(t), "diff", "-f", files[0]).Code, run(t, h, program(t), "diff", "-f", files[1]).Code
+		if a+b != 1 {
+			t.Fatalf("after an apply that was killed diff exits %d for the one policy and %d for the other", a, b)
+		}
+	}
+	t.Logf("%d of 24 applies were killed", cut)
 }
 
 // apply switches forwarding on for the families that the policy uses, and the accounting

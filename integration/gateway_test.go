@@ -11,8 +11,8 @@ import (
 func TestGatewaysOwnTraffic(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nstest.Options{})
-	for _, uplinks := range []string{"uplinks: [wan0, wan1], ", ""} {
-		t.Run(uplinks, func(t *testing.T) {
+	for name, uplinks := range map[string]string{"uplinks": "uplinks: [wan0, wan1], ", "any interface": ""} {
+		t.Run(name, func(t *testing.T) {
 			s.start(t, `
 version: 1
 gateway: {`+uplinks+`unmatched: drop}

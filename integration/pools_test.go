@@ -1,8 +1,10 @@
 package integration
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/snatctl/snatctl/internal/nstest"
@@ -24,6 +26,9 @@ zones:
   - {name: guests, from: [10.2.0.0/16, "fd02::/64"], laddrs: range, select: source}
   - {name: lab-apart, from: 10.66.200.0/24, laddrs: apart, select: source-destination}
   - {name: lab-range, from: 10.66.201.0/24, laddrs: range, select: source-destination}
+services:
+  - {name: full, vip: [203.0.113.1, "2001:db8::1"], ports: [udp/80, tcp/80, udp/8000-8010], mode: fullnat, laddrs: apart, real_servers: [192.168.1.1, 192.168.1.2, "fd05::1"]}
+  - {name: full-range, vip: 203.0.113.2, ports: [udp/80, tcp/80, udp/8000-8010], mode: fullnat, laddrs: range, real_servers: [192.168.1.1]}
 `)
 	apart4 := []string{"198.51.100.1", "198.51.100.2", "198.51.100.9"}
 	apart6 := []string{"2001:db8:99::1", "2001:db8:99::5", "2001:db8:99::77"}
@@ -41,6 +46,9 @@ zones:
 		{"apart, IPv6", s.Office, "fd01::8000:0:0:%x", [3]string{"udp [2001:db8:8::8]:53", "udp [2001:db8:9::9]:80", "tcp [2001:db8:8::99]:7"}, apart6},
 		{"range, IPv4", s.Guests, "10.2.200.%d", [3]string{"udp 8.8.8.8:53", "udp 9.9.9.9:80", "tcp 8.8.8.9:7"}, range4},
 		{"range, IPv6", s.Guests, "fd02::8000:0:0:%x", [3]string{"udp [2001:db8:8::8]:53", "udp [2001:db8:9::9]:80", "tcp [2001:db8:8::99]:7"}, range6},
+		{"fullnat apart, IPv4", s.Lab, "10.66.201.%d", [3]string{"udp 203.0.113.1:80", "udp 203.0.113.1:8005", "tcp 203.0.113.1:80"}, apart4},
+		{"fullnat apart, IPv6", s.Lab, "fd66::8000:0:0:%x", [3]string{"udp [2001:db8::1]:80", "udp [2001:db8::1]:8005", "tcp [2001:db8::1]:80"}, apart6},
+		{"fullnat range, IPv4", s.Lab, "10.66.202.%d", [3]string{"udp 203.0.113.2:80", "udp 203.0.113.2:8005", "tcp 203.0.113.2:80"}, range4},
 	} {
 		t.Run("source, "+c.name, func(t *testing.T) {
 			base := netip.MustParseAddr(fmt.Sprintf(c.source, 0))
@@ -108,6 +116,49 @@ func wantEven(t *testing.T, seen map[string]int, pool []string, n int) {
 	}
 	if total != n || chi2 > limit {
 		t.Errorf("%d connections are spread as %v over %v: chi-squared %.1f, at most %.1f", n, seen, pool, chi2, limit)
+	}
+}
+
+// A source keeps its laddr while the pool stands, whatever else changes: other zones, the
+// order of everything, even the table itself.
+func TestSourceKeepsLaddr(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nstest.Options{})
+	policy := func(before, after string) string {
+		return `
+version: 1
+gateway: {uplinks: [wan0, wan1]}
+laddrs:
+  apart: [198.51.100.1-198.51.100.2, 198.51.100.9]
+  range: [198.51.100.16/28]
+zones:
+` + before + `
+  - {name: office, from: 10.1.0.0/16, laddrs: apart}
+  - {name: guests, from: 10.2.0.0/16, laddrs: range}
+` + after
+	}
+	survey := func() (seen []string) {
+		for i := range 40 {
+			seen = append(seen, sees(t, s.Office, fmt.Sprintf("10.1.200.%d", i), "udp 8.8.8.8:53"), sees(t, s.Guests, fmt.Sprintf("10.2.200.%d", i), "udp 8.8.8.8:53"))
+		}
+		return seen
+	}
+	s.start(t, policy("", ""))
+	first := survey()
+	other := policy("  - {name: first, from: 10.66.0.0/16, laddrs: [198.51.100.3, 198.51.100.5, 198.51.100.7]}", "  - {name: last, from: 10.0.0.0/8, laddrs: range}\n")
+	for _, change := range []struct {
+		name  string
+		apply func()
+	}{
+		{"other zones", func() { apply(t, s.Gateway, other) }},
+		{"flush", func() { s.start(t, other) }},
+		{"nft -f", func() { nft(t, s.Gateway, snatctl(t, s.Gateway, other, "compile").Stdout) }},
+	} {
+		change.apply()
+		must(t, s.Gateway.FlushFlows(context.Background()))
+		if now := survey(); !slices.Equal(now, first) {
+			t.Errorf("after %s the sources have other laddrs:\n%v\nthan before:\n%v", change.name, now, first)
+		}
 	}
 }
 

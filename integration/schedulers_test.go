@@ -1,8 +1,10 @@
 package integration
 
 import (
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/snatctl/snatctl/internal/nstest"
@@ -84,6 +86,40 @@ services:
 	}
 	if ca, cb := count(a), count(b); !maps.Equal(ca, map[string]int{"rs1": 10, "rs2": 10}) || !maps.Equal(cb, map[string]int{"rs2": 10, "rs3": 10}) {
 		t.Errorf("of 20 calls each in turn: a %v, b %v, want 10 and 10 each", ca, cb)
+	}
+}
+
+// Each of many services takes its turns alone, and goes on where it was when others come
+// and go.
+func TestManyServicesTakeTurns(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nstest.Options{})
+	const n = 120
+	policy := func(first, last int) string {
+		var b strings.Builder
+		b.WriteString("version: 1\nservices:\n")
+		for i := first; i < last; i++ {
+			fmt.Fprintf(&b, "  - {name: s%d, vip: 203.0.113.%d, ports: udp/80, mode: nat, real_servers: [192.168.1.1, 192.168.1.2%s]}\n", i, i, []string{"", ", 192.168.1.3"}[i%2])
+		}
+		return b.String()
+	}
+	s.start(t, policy(1, n))
+	answers := map[int][]string{}
+	round := func(last int) {
+		for i := 1; i < last; i++ {
+			answers[i] = append(answers[i], call(t, s.Office, fmt.Sprintf("udp 203.0.113.%d:80", i)).Host)
+		}
+	}
+	round(n)
+	round(n)
+	apply(t, s.Gateway, policy(1, 250))
+	round(n)
+	apply(t, s.Gateway, policy(1, n))
+	round(n)
+	apply(t, s.Gateway, policy(1, n/2))
+	round(n / 2)
+	for i := 1; i < n; i++ {
+		turns(t, fmt.Sprintf("service %d", i), 2+i%2, answers[i])
 	}
 }
 

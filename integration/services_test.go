@@ -138,6 +138,34 @@ services:
 	)
 }
 
+// A VIP may be an address of the gateway: the service takes its ports and no others.
+func TestVIPOfTheGateway(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nstest.Options{})
+	must(t, s.Gateway.ServeTCP(":22"))
+	s.start(t, `
+version: 1
+gateway: {uplinks: [wan0, wan1]}
+zones:
+  - {name: everyone, from: [0.0.0.0/0, "::/0"], action: masquerade}
+services:
+  - {name: nat, vip: [192.0.2.2, "2001:db8:2::2"], ports: tcp/8080, mode: nat, real_servers: [192.168.1.1, "fd05::1"]}
+  - {name: fullnat, vip: 192.0.2.2, ports: tcp/8081, mode: fullnat, laddrs: 192.168.1.254, real_servers: 192.168.1.2:8080}
+`)
+	s.check(t,
+		packet{s.Outside, "tcp 8.8.8.8 > 192.0.2.2:8080", "rs1 sees 8.8.8.8"},
+		packet{s.Outside, "tcp 192.0.2.1 > 192.0.2.2:8080", "rs1 sees 192.0.2.1"},
+		packet{s.Outside, "tcp [2001:db8:2::2]:8080", "rs1 sees 2001:db8:2::1"},
+		packet{s.Office, "tcp 192.0.2.2:8080", "rs1 sees 10.1.5.9"},
+		packet{s.Office, "tcp 192.0.2.2:8081", "rs2 sees 192.168.1.254"},
+		packet{s.RS[1], "tcp 192.0.2.2:8081", "rs2 sees 192.168.1.254"},
+		packet{s.Gateway, "tcp 192.0.2.2:8080", "rs1 sees 192.0.2.2"},
+		packet{s.Gateway, "tcp 192.0.2.2:8081", "rs2 sees 192.168.1.254"},
+		packet{s.Outside, "tcp 8.8.8.8 > 192.0.2.2:22", "gateway sees 8.8.8.8"},
+		packet{s.Office, "tcp 192.0.2.2:22", "gateway sees 10.1.5.9"},
+	)
+}
+
 func TestServiceSCTP(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nstest.Options{})

@@ -42,6 +42,21 @@ func newSite(t testing.TB, o nstest.Options) *site {
 	return s
 }
 
+// object matches one set, map or chain in a listing.
+var object = regexp.MustCompile(`(?ms)^\t(?:set|map|chain) .*?^\t\}\n\n?`)
+
+// sortObjects orders the sets, maps and chains of a listing, which the kernel keeps in the
+// order in which they were made. Rules stay in their order.
+func sortObjects(listing string) string {
+	objects := object.FindAllString(listing, -1)
+	for i := range objects {
+		objects[i] = strings.TrimSpace(objects[i])
+	}
+	slices.Sort(objects)
+	rest := object.ReplaceAllString(listing, "")
+	return strings.TrimSuffix(rest, "}\n") + "\t" + strings.Join(objects, "\n\n\t") + "\n}\n"
+}
+
 // run runs a command on a host and returns its result.
 func run(t testing.TB, h *nstest.Host, name string, args ...string) nstest.Result {
 	t.Helper()

@@ -44,3 +44,21 @@ zones:
 		})
 	}
 }
+
+// An uplink may come up after apply, as PPP does each time it dials.
+func TestUplinkComesLater(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nstest.Options{Uplinks: [2]string{"wan0", "idle"}})
+	s.start(t, `
+version: 1
+gateway: {uplinks: [wan0, ppp*]}
+zones:
+  - {name: guests, from: 10.2.0.0/16, laddrs: 198.51.100.6}
+`)
+	s.check(t, packet{s.Guests, "tcp 9.9.9.9:53", "outside sees 10.2.5.9"})
+	output(t, s.Gateway, "ip", "link", "set", "idle", "down")
+	output(t, s.Gateway, "ip", "link", "set", "idle", "name", "ppp3")
+	output(t, s.Gateway, "ip", "link", "set", "ppp3", "up")
+	must(t, s.Gateway.AddRoute("ppp3", "9.9.9.0/24", "198.18.1.1"))
+	s.check(t, packet{s.Guests, "tcp 9.9.9.9:53", "outside sees 198.51.100.6"})
+}

@@ -92,6 +92,44 @@ zones:
 	)
 }
 
+// The first zone that matches decides even where it leaves a connection alone: what it
+// excludes or accepts is not offered to the next zone, nor is it unmatched.
+func TestZonesDecideOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nstest.Options{})
+	for _, rest := range []string{"laddrs: [198.51.100.99, \"2001:db8:99::99\"]", "action: drop", "action: reject", "action: masquerade"} {
+		t.Run(rest, func(t *testing.T) {
+			s.start(t, `
+version: 1
+gateway: {uplinks: [wan0, wan1], unmatched: drop}
+laddrs:
+  apart: [198.51.100.1, 198.51.100.3, "2001:db8:99::1", "2001:db8:99::3"]
+zones:
+  - {name: plain, from: [10.1.200.0/28, "fd01::8000:0:0:0/124"], laddrs: [198.51.100.5, "2001:db8:99::5"], exclude: [9.9.9.0/24, "2001:db8:9::/64"]}
+  - {name: apart, from: 10.1.200.16/28, laddrs: apart, exclude: [9.9.9.0/24, "2001:db8:9::/64"]}
+  - {name: masquerade, from: 10.1.200.32/28, action: masquerade, exclude: [9.9.9.9]}
+  - {name: accept, from: [10.1.200.48/28, "fd01::8000:0:0:30/124"], action: accept}
+  - {name: pairs, from: 10.1.200.64/28, laddrs: apart, select: source-destination, exclude: 9.9.9.9}
+  - {name: everyone, from: [0.0.0.0/0, "::/0"], `+rest+`}
+`)
+			s.check(t,
+				packet{s.Office, "udp 10.1.200.1 > 9.9.9.9:53", "outside sees 10.1.200.1"},
+				packet{s.Office, "tcp 10.1.200.1 > 8.8.8.8:53", "outside sees 198.51.100.5"},
+				packet{s.Office, "udp fd01::8000:0:0:1 > [2001:db8:9::9]:53", "outside sees fd01::8000:0:0:1"},
+				packet{s.Office, "udp fd01::8000:0:0:1 > [2001:db8:8::8]:53", "outside sees 2001:db8:99::5"},
+				packet{s.Office, "tcp 10.1.200.17 > 9.9.9.9:53", "outside sees 10.1.200.17"},
+				packet{s.Office, "udp 10.1.200.17 > 8.8.8.8:53", "outside sees 198.51.100.1 | outside sees 198.51.100.3"},
+				packet{s.Office, "udp 10.1.200.33 > 9.9.9.9:53", "outside sees 10.1.200.33"},
+				packet{s.Office, "udp 10.1.200.33 > 8.8.8.8:53", "outside sees 192.0.2.2"},
+				packet{s.Office, "udp 10.1.200.49 > 8.8.8.8:53", "outside sees 10.1.200.49"},
+				packet{s.Office, "udp fd01::8000:0:0:31 > [2001:db8:8::8]:53", "outside sees fd01::8000:0:0:31"},
+				packet{s.Office, "udp 10.1.200.65 > 9.9.9.9:53", "outside sees 10.1.200.65"},
+				packet{s.Office, "udp 10.1.200.65 > 8.8.8.8:53", "outside sees 198.51.100.1 | outside sees 198.51.100.3"},
+			)
+		})
+	}
+}
+
 // A zone with laddrs of one family only has no address to give to the other.
 func TestZoneOneFamily(t *testing.T) {
 	t.Parallel()

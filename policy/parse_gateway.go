@@ -47,7 +47,6 @@ func (w *walker) objects(n *yaml.Node, kind string, read func(*yaml.Node)) {
 	path := w.path
 	for i, item := range v.Content {
 		if item, ok := w.value(item); ok {
-			w.path = nil
 			w.begin(kind, nameOf(item))
 			read(item)
 			w.begin("", "")
@@ -61,7 +60,6 @@ var gatewayKeys = []string{"table", "uplinks", "unmatched", "cleanup", "forwardi
 
 // gateway reads the section of that name.
 func (w *walker) gateway(n *yaml.Node) {
-	w.path = nil
 	w.begin("gateway", "")
 	g := &w.policy.Gateway
 	if g.Pos.Line != 0 {

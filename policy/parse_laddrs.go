@@ -24,12 +24,11 @@ func (w *walker) laddrs(n *yaml.Node) {
 	path := w.path
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k := n.Content[i]
-		w.path = path
 		w.begin("", "")
+		w.path = path
 		if _, ok := w.key(k); !ok {
 			continue
 		}
-		w.path = nil
 		w.begin("pool", k.Value)
 		name, ok := w.objectName(k)
 		if ok && isAddresses(name) {

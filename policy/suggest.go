@@ -26,7 +26,8 @@ func didYouMean[T ~string](written string, known []T) string {
 // distinct finds values that come twice. Lists are short as a rule, so a map is made
 // only for long ones.
 type distinct[T comparable] struct {
-	few  []T
+	few  [8]T
+	n    int // of few
 	many map[T]bool
 }
 
@@ -38,8 +39,9 @@ func (d *distinct[T]) add(v T) bool {
 	switch {
 	case d.many != nil:
 		d.many[v] = true
-	case len(d.few) < 16:
-		d.few = append(d.few, v)
+	case d.n < len(d.few):
+		d.few[d.n] = v
+		d.n++
 	default:
 		d.many = map[T]bool{v: true}
 		for _, f := range d.few {
@@ -53,7 +55,7 @@ func (d *distinct[T]) has(v T) bool {
 	if d.many != nil {
 		return d.many[v]
 	}
-	return slices.Contains(d.few, v)
+	return slices.Contains(d.few[:d.n], v)
 }
 
 // distance is the number of characters to insert, delete or replace to make b of a

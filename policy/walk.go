@@ -17,15 +17,17 @@ const maxExpansion = 100_000
 type walker struct {
 	*loader
 	file   string
-	about  object   // the object at hand; zero outside of objects
-	path   []string // keys that lead from the object to the value at hand
-	broken bool     // an error was reported since begin
-	expand int      // nodes that aliases may still stand for
+	about  object    // the object at hand; zero outside of objects
+	path   []string  // keys that lead from the object to the value at hand
+	inner  [4]string // room for the path inside an object
+	broken bool      // an error was reported since begin
+	expand int       // nodes that aliases may still stand for
 	spent  yaml.Node
 }
 
-// begin says which object the following reports concern.
+// begin says which object the following reports concern; the path starts at it.
 func (w *walker) begin(kind, name string) {
+	w.path = w.inner[:0]
 	w.about, w.broken = object{kind, name}, false
 }
 

@@ -18,7 +18,8 @@ type demo struct {
 	policyFile string
 
 	world          *nstest.World
-	dir            string // the gateway's working directory, where the policy lies
+	dir            string          // the gateway's working directory, where the policy lies
+	shown          map[string]bool // lines of the last diff, which apply repeats
 	passed, failed int
 	bytes          int64 // of the transfer
 }
@@ -26,7 +27,7 @@ type demo struct {
 const picture = `
  office 10.1.5.9 ──────┐           ┌── wan0 ──┐
  guests 10.2.5.9 ──────┤  gateway  ├── wan1 ──┴─ outside 8.8.8.8, 9.9.9.9
- lab    10.66.5.9 ─────┘     │     
+ lab    10.66.5.9 ─────┘     │
                   rs1  rs2  rs3  192.168.1.1 to .3
 `
 
@@ -159,6 +160,9 @@ func (d *demo) second(ctx context.Context, policy string) error {
 	if err := d.tool(ctx, 1, "diff"); err != nil {
 		return err
 	}
+	if err := wait(ctx, time.Second); err != nil {
+		return err
+	}
 	before := stream.Bytes() + zone.Bytes()
 	if err := d.tool(ctx, 0, "apply"); err != nil {
 		return err
@@ -166,12 +170,17 @@ func (d *demo) second(ctx context.Context, policy string) error {
 	if err := d.tool(ctx, 0, "diff"); err != nil {
 		return err
 	}
+	if err := wait(ctx, time.Second); err != nil {
+		return err
+	}
 	for _, s := range []*nstest.Stream{stream, zone} {
 		d.check(s.Alive())
 		d.check(s.Close())
 	}
 	d.bytes = stream.Bytes() + zone.Bytes()
-	d.say("   The transfers: %d bytes before the change, %d after it, in order, none lost, no connection broken.", before, d.bytes-before)
+	if d.failed == 0 {
+		d.say("   The transfers: %d bytes before the change, %d since: in order, none lost, no connection broken.", before, d.bytes-before)
+	}
 
 	d.title(6, "The same calls after the change")
 	return d.calls(ctx,
@@ -191,7 +200,7 @@ func (d *demo) tool(ctx context.Context, code int, command string) error {
 	if err != nil {
 		return err
 	}
-	d.command("snatctl "+command+" -f policy.yaml", strings.ReplaceAll(r.Stdout+r.Stderr, d.dir+"/", ""))
+	d.command("snatctl "+command+" -f policy.yaml", d.news(strings.ReplaceAll(r.Stdout+r.Stderr, d.dir+"/", ""), command == "diff"))
 	d.say("")
 	if err := ctx.Err(); err != nil {
 		return err
@@ -201,6 +210,31 @@ func (d *demo) tool(ctx context.Context, code int, command string) error {
 	}
 	d.passed++
 	return nil
+}
+
+// news cuts the lines that the last diff has shown already, and the ends of very long ones.
+func (d *demo) news(output string, isDiff bool) string {
+	const width = 140
+	var b strings.Builder
+	shown, repeated := map[string]bool{}, 0
+	for line := range strings.Lines(output) {
+		if isDiff {
+			shown[line] = true
+		} else if d.shown[line] {
+			repeated++
+			continue
+		}
+		if repeated > 0 {
+			fmt.Fprintf(&b, "(the %d lines that diff showed)\n", repeated)
+			repeated = 0
+		}
+		if r := []rune(line); len(r) > width {
+			line = string(r[:width-1]) + "…\n"
+		}
+		b.WriteString(line)
+	}
+	d.shown = shown
+	return b.String()
 }
 
 // calls makes the calls in turn and prints how they went.
@@ -220,6 +254,16 @@ func (d *demo) calls(ctx context.Context, calls ...call) error {
 	}
 	d.screen.calls(rows)
 	return nil
+}
+
+// wait lets the transfers run for a while.
+func wait(ctx context.Context, long time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(long):
+		return nil
+	}
 }
 
 func (d *demo) check(err error) {

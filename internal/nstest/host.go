@@ -125,7 +125,7 @@ func (h *Host) RunInput(ctx context.Context, stdin, name string, args ...string)
 	}
 	err := cmd.Wait()
 	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
+	if err != nil && !errors.As(err, &exit) && !errors.Is(err, ctx.Err()) { // a command may end well just when its time is up
 		return Result{}, fmt.Errorf("%s: run %s: %w", h.Name, name, err)
 	}
 	return Result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}, nil

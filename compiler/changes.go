@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/snatctl/snatctl/inet"
@@ -44,7 +43,7 @@ const (
 	KindPool       Kind = "pool"
 	KindZone       Kind = "zone"
 	KindService    Kind = "service"
-	KindRealServer Kind = "real_server"
+	KindRealServer Kind = "real_server" // listed below its service
 )
 
 // Changes tells what a plan means for the objects of the policy. live is nil where there is
@@ -58,40 +57,19 @@ func Changes(live, want *nft.Ruleset, plan nft.Plan) []Change {
 	was, will := look(live, t), look(want, t)
 	c := changes{table: want.Table}
 	c.gateway(live, want, plan, t)
-	for name := range both(was.pools, will.pools) {
+	for _, name := range both(was.pools, will.pools, compareNatural) {
 		c.pool(name, was.pools[name], will.pools[name])
 	}
-	for name := range both(was.zones, will.zones) {
+	for _, name := range both(was.zones, will.zones, compareNatural) {
 		c.zone(name, was.zones[name], will.zones[name])
 	}
-	for name := range both(was.services, will.services) {
+	for _, name := range both(was.services, will.services, compareNatural) {
 		c.service(name, was.services[name], will.services[name])
 	}
 	if len(c.list) == 0 {
 		c.add(ChangeObject, KindGateway, want.Table, "the table differs from what the policy makes: "+tally(plan))
 	}
-	slices.SortStableFunc(c.list, func(a, b Change) int {
-		return cmp.Or(cmp.Compare(kindRank[a.Kind], kindRank[b.Kind]), compareNatural(objectOf(a), objectOf(b)), cmp.Compare(kindDepth(a.Kind), kindDepth(b.Kind)), compareNatural(a.Name, b.Name))
-	})
 	return c.list
-}
-
-// Services and their real servers are listed together.
-var kindRank = map[Kind]int{KindGateway: 0, KindPool: 1, KindZone: 2, KindService: 3, KindRealServer: 3}
-
-func kindDepth(k Kind) int {
-	if k == KindRealServer {
-		return 1
-	}
-	return 0
-}
-
-func objectOf(c Change) string {
-	if c.Kind == KindRealServer {
-		s, _, _ := strings.Cut(c.Name, "/")
-		return s
-	}
-	return c.Name
 }
 
 // touchedBy finds the objects that a plan's elements belong to.
@@ -347,16 +325,19 @@ func (c *changes) service(name string, was, will *serviceView) {
 			c.add(ChangeObject, KindService, name, strings.Join(parts, "; "))
 		}
 	}
-	old, now := was.weights(), will.weights()
-	for rs := range both(old, now) {
-		id := name + "/" + rs
+	c.servers(name, was.shares(), will.shares())
+}
+
+func (c *changes) servers(service string, old, now map[serverKey]share) {
+	for _, rs := range both(old, now, serverKey.compare) {
+		id := service + "/" + rs.String()
 		switch a, b := old[rs], now[rs]; {
-		case a == 0:
-			c.add(AddObject, KindRealServer, id, fmt.Sprintf("weight %d", b))
-		case b == 0:
-			c.add(RemoveObject, KindRealServer, id, fmt.Sprintf("weight %d", a))
-		case a != b:
-			c.add(ChangeObject, KindRealServer, id, fmt.Sprintf("weight %d → %d", a, b))
+		case a.slots == 0:
+			c.add(AddObject, KindRealServer, id, "share "+b.String())
+		case b.slots == 0:
+			c.add(RemoveObject, KindRealServer, id, "share "+a.String())
+		case a.slots*b.of != b.slots*a.of && len(old) == len(now):
+			c.add(ChangeObject, KindRealServer, id, fmt.Sprintf("share %s → %s", a, b))
 		}
 	}
 }
@@ -405,15 +386,18 @@ func missing(a, b map[string]bool) []string {
 	return out
 }
 
-// both returns the keys of two maps.
-func both[V any](a, b map[string]V) map[string]bool {
-	out := make(map[string]bool, len(a)+len(b))
+// both returns the keys of two maps, sorted.
+func both[K comparable, V any](a, b map[K]V, compare func(K, K) int) []K {
+	out := make([]K, 0, max(len(a), len(b)))
 	for k := range a {
-		out[k] = true
+		out = append(out, k)
 	}
 	for k := range b {
-		out[k] = true
+		if _, ok := a[k]; !ok {
+			out = append(out, k)
+		}
 	}
+	slices.SortFunc(out, compare)
 	return out
 }
 
@@ -421,5 +405,3 @@ func tally(plan nft.Plan) string {
 	rules, elements := plan.Counts()
 	return fmt.Sprintf("%d rules and %d elements to add, %d and %d to delete", rules.Add, elements.Add, rules.Delete, elements.Delete)
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

@@ -25,7 +25,9 @@ func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 		lanes:  assignLanes(p.Services),
 		claims: claimsOf(p.Services),
 		pools:  make(map[poolKey]string),
+		merged: make(map[poolKey][]inet.Range),
 	}
+	b.parted = b.needsParts()
 	b.skeleton()
 	for i := range p.Services {
 		b.service(&p.Services[i])
@@ -48,8 +50,10 @@ type builder struct {
 	sets   map[string]*nft.Set
 	chains map[string]*nft.Chain
 	lanes  map[*policy.Service]int
+	parted bool // slots of services without a lane are spread over several maps
 	claims map[endpoint][]claim
 	pools  map[poolKey]string // chains of pools, by what they do
+	merged map[poolKey][]inet.Range
 	wire   nft.Wire
 	diags  policy.Diagnostics
 }
@@ -58,10 +62,23 @@ type builder struct {
 func (b *builder) set(name string, data nft.Data, interval bool, key ...nft.Type) *nft.Set {
 	s := b.sets[name]
 	if s == nil {
-		s = &nft.Set{Name: name, Key: key, Data: data, Interval: interval}
+		s = &nft.Set{Name: name, Key: key, Data: data, Interval: interval, Elements: make([]nft.Element, 0, b.room(name))}
 		b.sets[name] = s
 	}
 	return s
+}
+
+// room guesses how many elements the big maps will hold.
+func (b *builder) room(name string) int {
+	switch name {
+	case named(mapServices, inet.V4):
+		return len(b.policy.Services)
+	case named(mapSlots, inet.V4):
+		return 4 * len(b.policy.Services)
+	case named(mapZones, inet.V4):
+		return len(b.policy.Zones)
+	}
+	return 0
 }
 
 func (b *builder) has(set string) bool { return b.sets[set] != nil }

@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"hash/fnv"
+	"strconv"
 
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/policy"
@@ -25,9 +26,7 @@ func assignLanes(services []policy.Service) map[*policy.Service]int {
 		if !takesTurns(s) {
 			continue
 		}
-		h := fnv.New32a()
-		h.Write([]byte(s.Name))
-		lane := int(h.Sum32() % maxLanes)
+		lane := int(hashName(s.Name) % maxLanes)
 		for taken[lane] {
 			lane = (lane + 1) % maxLanes
 		}
@@ -35,6 +34,40 @@ func assignLanes(services []policy.Service) map[*policy.Service]int {
 		lanes[s] = lane
 	}
 	return lanes
+}
+
+// The slots of services without a lane are one map, until there are many: then they are
+// dealt out over several. The kernel lists a map in pieces and walks it from its start for
+// each (nf_tables_dump_set), so reading one back takes time by the square of its size.
+const (
+	partsFrom = 8192 // slots
+	maxParts  = 16
+)
+
+// needsParts tells whether the services without a lane have many slots.
+func (b *builder) needsParts() bool {
+	n := 0
+	for i := range b.policy.Services {
+		s := &b.policy.Services[i]
+		if _, ok := b.lanes[s]; !ok {
+			n += len(s.RealServers) * len(s.VIP) * len(s.Ports)
+		}
+	}
+	return n >= partsFrom
+}
+
+// part returns the part that a service's slots go to; "" where there is one map for all.
+func (b *builder) part(s *policy.Service) string {
+	if !b.parted {
+		return ""
+	}
+	return strconv.Itoa(int(hashName(s.Name) % maxParts))
+}
+
+func hashName(name string) uint32 {
+	h := fnv.New32a()
+	h.Write([]byte(name))
+	return h.Sum32()
 }
 
 func takesTurns(s *policy.Service) bool {

@@ -2,7 +2,6 @@ package compiler
 
 import (
 	"cmp"
-	"fmt"
 	"strings"
 
 	"github.com/snatctl/snatctl/inet"
@@ -110,7 +109,7 @@ func digits(s string) int {
 
 // named returns a map's name for a family, with its variants.
 func named(base string, f inet.Family, variants ...string) string {
-	name := fmt.Sprintf("%s%d", base, f)
+	name := base + string('0'+rune(f))
 	for _, v := range variants {
 		if v != "" {
 			name += "/" + v

@@ -54,16 +54,13 @@ const hashSeed = 0x5ca1ab1e
 
 func (b *builder) translation(p *policy.Pool, f inet.Family, sel policy.Select, of poolOf) translation {
 	t := translation{ports: !p.Ports.IsZero(), spread: sel == policy.SelectSourceDestination, random: p.Random}
-	ranges := p.Ranges(f)
+	ranges := b.ranges(p, f)
 	// nft 1.0.6 cannot load maps of IPv6 ranges with ports.
 	if len(ranges) != 1 || t.ports && f == inet.V6 {
 		t.chain = b.poolChain(p, f, t, of)
 		return t
 	}
-	t.data = addrRange(f)
-	if t.ports {
-		t.data = nft.AddrRange4Port
-	}
+	t.data = t.dataFor(f)
 	t.bytes = b.rangeBytes(ranges[0], p.Ports)
 	return t
 }
@@ -71,8 +68,19 @@ func (b *builder) translation(p *policy.Pool, f inet.Family, sel policy.Select, 
 // plain returns the translation for protocols without ports.
 func (t translation) plain(b *builder, p *policy.Pool, f inet.Family) translation {
 	t.ports, t.data = false, addrRange(f)
-	t.bytes = b.rangeBytes(p.Ranges(f)[0], inet.PortRange{})
+	t.bytes = b.rangeBytes(b.ranges(p, f)[0], inet.PortRange{})
 	return t
+}
+
+// ranges returns a pool's addresses, remembering them: many ranges of sources may share it.
+func (b *builder) ranges(p *policy.Pool, f inet.Family) []inet.Range {
+	id := poolKey{pool: p, family: f}
+	rs, ok := b.merged[id]
+	if !ok {
+		rs = p.Ranges(f)
+		b.merged[id] = rs
+	}
+	return rs
 }
 
 func (b *builder) rangeBytes(r inet.Range, ports inet.PortRange) string {

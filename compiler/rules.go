@@ -49,7 +49,7 @@ func (b *builder) dispatch() {
 	for _, kind := range []portKind{exactPorts, portRanges, allPorts} {
 		for _, f := range inet.Families {
 			if m := named(mapServices, f, kind.variant()); b.has(m) {
-				b.rule(chainServices, nft.Vmap{Key: serviceKey(f, kind, fieldsOf(f).daddr, nft.F(nft.Dport)), Map: m})
+				b.rule(chainServices, nft.Vmap{Key: serviceKey(kind, fieldsOf(f).daddr, nft.F(nft.Dport)), Map: m})
 			}
 		}
 	}
@@ -106,7 +106,7 @@ func (b *builder) fullNATRules() {
 	match := nft.L4Is{Protos: transports}
 	for _, kind := range []portKind{exactPorts, portRanges, allPorts} {
 		for _, f := range inet.Families {
-			key := serviceKey(f, kind, fieldsOf(f).ctDaddr, nft.F(nft.CtDport))
+			key := serviceKey(kind, fieldsOf(f).ctDaddr, nft.F(nft.CtDport))
 			variantsOf(func(t translation) {
 				if m := b.sets[named(mapLaddrs, f, append([]string{kind.variant()}, t.variants()...)...)]; m != nil {
 					b.rule(chainFullNAT, match, t.nat(m, key))

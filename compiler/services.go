@@ -2,6 +2,8 @@ package compiler
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
@@ -13,6 +15,9 @@ import (
 func (b *builder) service(s *policy.Service) {
 	kind := kindOf(s)
 	for _, f := range inet.Families {
+		if !slices.ContainsFunc(s.VIP, func(a netip.Addr) bool { return inet.FamilyOf(a) == f }) {
+			continue
+		}
 		sched := b.schedule(s, f, kind)
 		for _, vip := range s.VIP {
 			if inet.FamilyOf(vip) != f {
@@ -32,11 +37,14 @@ type schedule struct {
 	verdict nft.Verdict         // where the service's VIPs lead
 	slots   []policy.RealServer // what each slot stands for; none: no real server takes connections
 	slotMap *nft.Set
-	keep    bool // the map gives no port: the client's stays
+	vips    *nft.Set // where the service's VIPs stand
+	keep    bool     // the map gives no port: the client's stays
 }
 
 func (b *builder) schedule(s *policy.Service, f inet.Family, kind portKind) schedule {
 	sc := schedule{family: f, kind: kind, slots: slotsOf(s, f)}
+	sc.vips = b.set(named(mapServices, f, kind.variant()), nft.VerdictData, kind == portRanges, serviceTypes(f, kind)...)
+	sc.vips.Counter = true
 	if len(sc.slots) == 0 {
 		sc.verdict = emptyVerdict(s.OnEmpty)
 		return sc
@@ -61,15 +69,19 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind portKind) sche
 		chain += "-shared"
 		gen.Kind = nft.NumgenRandom
 	}
-	for _, v := range []string{kind.variant(), keep} {
+	part := ""
+	if base == mapSlots && kind == exactPorts {
+		part = b.part(s)
+	}
+	for _, v := range []string{kind.variant(), keep, part} {
 		if v != "" {
 			chain += "/" + v
 		}
 	}
 	sc.verdict = nft.GotoChain(chain)
-	sc.slotMap = b.slotMap(named(base, f, kind.variant(), keep), sc)
+	sc.slotMap = b.slotMap(named(base, f, kind.variant(), keep, part), sc)
 	if b.chains[chain] == nil {
-		key := append(serviceKey(f, kind, fieldsOf(f).daddr, nft.F(nft.Dport)), gen)
+		key := append(serviceKey(kind, fieldsOf(f).daddr, nft.F(nft.Dport)), gen)
 		b.rule(chain, nft.NAT{Key: key, Map: sc.slotMap.Name, Data: sc.slotMap.Data})
 	}
 	return sc
@@ -105,7 +117,7 @@ func emptyVerdict(e policy.OnEmpty) nft.Verdict {
 }
 
 // serviceKey returns the fields by which a service of some kind is looked up.
-func serviceKey(_ inet.Family, kind portKind, daddr, dport nft.Field) []nft.Field {
+func serviceKey(kind portKind, daddr, dport nft.Field) []nft.Field {
 	key := []nft.Field{daddr, nft.F(nft.L4Proto)}
 	if kind != allPorts {
 		key = append(key, dport)
@@ -136,11 +148,9 @@ func (b *builder) port(s *policy.Service, sc schedule, e endpoint, ports inet.Po
 		// Ranges in one map must not overlap; the dispatch order settles the rest.
 		pieces = b.left(e, ports, func(c claim) bool { return c.kind == portRanges })
 	}
-	services := b.set(named(mapServices, sc.family, sc.kind.variant()), nft.VerdictData, sc.kind == portRanges, serviceTypes(sc.family, sc.kind)...)
-	services.Counter = true
 	for _, piece := range pieces {
 		key, end := b.serviceKeys(e, sc.kind, piece)
-		services.Elements = append(services.Elements, nft.Element{Key: key, KeyEnd: end, Verdict: sc.verdict, Comment: s.Name})
+		sc.vips.Elements = append(sc.vips.Elements, nft.Element{Key: key, KeyEnd: end, Verdict: sc.verdict, Comment: s.Name})
 		for i, rs := range sc.slots {
 			b.slot(sc, e, piece, i, rs)
 		}

@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -28,16 +29,31 @@ type serviceView struct {
 	ports   map[string]bool // "203.0.113.10 tcp/80"
 	does    string          // mode and laddrs
 	sched   map[inet.Family]string
-	servers map[string]*serverView
+	servers map[serverKey]*serverView
+}
+
+// serverKey tells a service's real servers apart. One that takes clients at the port that
+// they called has another port in each of the service's keys, and port 0 here.
+type serverKey struct {
+	addr netip.Addr
+	port uint16
+}
+
+func (k serverKey) String() string {
+	if k.port == 0 {
+		return k.addr.String()
+	}
+	return netip.AddrPortFrom(k.addr, k.port).String()
+}
+
+func (k serverKey) compare(o serverKey) int {
+	return cmp.Or(k.addr.Compare(o.addr), cmp.Compare(k.port, o.port))
 }
 
 // serverView counts a real server's slots at one of its service's ports.
 type serverView struct {
-	slots   int
-	first   string // the port that is counted
-	ownPort bool   // at every port it is called at the port that the client called
-	addr    netip.Addr
-	port    uint16
+	slots int
+	first string // the key that is counted
 }
 
 type poolView struct {
@@ -152,7 +168,7 @@ func (v view) zone(name string) *zoneView {
 
 func (v view) service(name string) *serviceView {
 	if v.services[name] == nil {
-		v.services[name] = &serviceView{ports: make(map[string]bool), sched: make(map[inet.Family]string), servers: make(map[string]*serverView), does: "nat"}
+		v.services[name] = &serviceView{ports: make(map[string]bool), sched: make(map[inet.Family]string), servers: make(map[serverKey]*serverView), does: "nat"}
 	}
 	return v.services[name]
 }
@@ -166,14 +182,19 @@ func familyOfMap(s *nft.Set) inet.Family {
 
 // portText prints VIP, protocol and ports of a service's key.
 func portText(s *nft.Set, e nft.Element) string {
-	text := strings.Split(s.KeyString(e), " . ")
-	if len(text) < 2 {
-		return strings.Join(text, " ")
+	w := s.Key[0].Width()
+	vip, ok := netip.AddrFromSlice([]byte(e.Key[:w]))
+	if !ok || len(e.Key) < s.KeyWidth() || len(s.Key) < 2 {
+		return s.KeyString(e)
 	}
-	if len(text) == 2 {
-		text = append(text, "*")
+	p := inet.ProtoPorts{Proto: inet.Proto(e.Key[w]), Ports: inet.AnyPort}
+	if at := w + nft.Proto.Width(); len(s.Key) > 2 {
+		p.Ports.First = uint16(e.Key[at])<<8 | uint16(e.Key[at+1])
+		if p.Ports.Last = p.Ports.First; len(e.KeyEnd) == len(e.Key) {
+			p.Ports.Last = uint16(e.KeyEnd[at])<<8 | uint16(e.KeyEnd[at+1])
+		}
 	}
-	return text[0] + " " + text[1] + "/" + text[2]
+	return vip.String() + " " + p.String()
 }
 
 func (v view) readServices(s *nft.Set, t touched) {
@@ -215,36 +236,42 @@ func (v view) readSlots(s *nft.Set, o owners, t touched) {
 			at := s.Key[0].Width() + nft.Proto.Width()
 			own = len(s.Key) > 3 && e.KeyEnd == "" && e.Key[at:at+2] == e.Data[w:w+2]
 		}
-		v.service(name).server(addr, port, own, slotOwner(e))
+		if own {
+			port = 0
+		}
+		v.service(name).server(serverKey{addr, port}, slotOwner(e))
 	}
 }
 
-// server counts a slot. A real server that takes clients at the port that they called has
-// another port in each of the service's keys; it is one all the same.
-func (sv *serviceView) server(addr netip.Addr, port uint16, own bool, at string) {
-	key := addr.String()
-	if !own {
-		key = netip.AddrPortFrom(addr, port).String()
-	}
-	rs := sv.servers[key]
+// server counts a slot, at the first of the service's keys that it stands in.
+func (sv *serviceView) server(k serverKey, at string) {
+	rs := sv.servers[k]
 	if rs == nil {
-		rs = &serverView{first: at, ownPort: own, addr: addr, port: port}
-		sv.servers[key] = rs
+		rs = &serverView{first: at}
+		sv.servers[k] = rs
 	}
 	if rs.first == at {
 		rs.slots++
 	}
 }
 
-// weights returns the real servers with their weights, reduced to lowest terms.
-func (sv *serviceView) weights() map[string]int {
-	g := map[inet.Family]int{}
-	for _, rs := range sv.servers {
-		g[inet.FamilyOf(rs.addr)] = gcd(g[inet.FamilyOf(rs.addr)], rs.slots)
+// share is a part of a service's new connections, in lowest terms.
+type share struct{ slots, of int }
+
+func (s share) String() string {
+	g := gcd(s.slots, s.of)
+	return fmt.Sprintf("%d/%d", s.slots/g, s.of/g)
+}
+
+// shares returns what each real server gets of its family's connections.
+func (sv *serviceView) shares() map[serverKey]share {
+	total := map[inet.Family]int{}
+	for k, rs := range sv.servers {
+		total[inet.FamilyOf(k.addr)] += rs.slots
 	}
-	out := make(map[string]int)
-	for name, rs := range sv.servers {
-		out[name] = rs.slots / g[inet.FamilyOf(rs.addr)]
+	out := make(map[serverKey]share, len(sv.servers))
+	for k, rs := range sv.servers {
+		out[k] = share{rs.slots, total[inet.FamilyOf(k.addr)]}
 	}
 	return out
 }
@@ -409,11 +436,7 @@ const mostWords = 6
 
 func wordsText(words []string) string {
 	if len(words) > mostWords {
-		return strings.Join(words[:mostWords], ", ") + " and " + plural(len(words)-mostWords, "more")
+		return strings.Join(words[:mostWords], ", ") + fmt.Sprintf(" and %d more", len(words)-mostWords)
 	}
 	return strings.Join(words, ", ")
-}
-
-func plural(n int, what string) string {
-	return cmp.Or(map[int]string{1: "1 " + what}[n], itoa(n)+" "+what)
 }

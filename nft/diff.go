@@ -121,18 +121,18 @@ func (d *differ) sets(live, want *Ruleset) {
 // diffElements returns what must be deleted and what added. An element whose data or
 // comment differs is both: the kernel cannot change an element in place.
 func diffElements(live, want []Element) (del, add []Element) {
-	type key struct{ first, last string }
-	old := make(map[key]int, len(live))
-	for i, e := range live {
-		old[key{e.Key, e.KeyEnd}] = i
+	old := make(map[string]int32, len(live)) // ranges in one set never start at the same key
+	for i := range live {
+		old[live[i].Key] = int32(i)
 	}
 	kept := make([]bool, len(live))
-	for _, w := range want {
-		if i, ok := old[key{w.Key, w.KeyEnd}]; ok && live[i] == w {
+	for i := range want {
+		w := &want[i]
+		if i, ok := old[w.Key]; ok && live[i] == *w {
 			kept[i] = true
 			continue
 		}
-		add = append(add, w)
+		add = append(add, *w)
 	}
 	for i, e := range live {
 		if !kept[i] {

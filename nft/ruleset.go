@@ -88,6 +88,24 @@ func (r *Ruleset) Chain(name string) *Chain {
 	return nil
 }
 
+// Recognize gives rules that were read from the kernel the statements of rules with the same
+// form in a vocabulary, so that they print as nft writes them.
+func (r *Ruleset) Recognize(vocabulary *Ruleset) {
+	known := make(map[string][]Stmt)
+	for _, c := range vocabulary.Chains {
+		for _, rule := range c.Rules {
+			known[rule.Form] = rule.Stmts
+		}
+	}
+	for _, c := range r.Chains {
+		for i := range c.Rules {
+			if rule := &c.Rules[i]; rule.Stmts == nil {
+				rule.Stmts = known[rule.Form]
+			}
+		}
+	}
+}
+
 // Count returns how many rules and elements the ruleset holds.
 func (r *Ruleset) Count() (rules, elements int) {
 	if r == nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/nft/nftlink"
 )
 
 // difference is what diff and apply report.
@@ -25,8 +26,14 @@ const mostChanges = 200
 
 // report prints what a plan changes, or has changed.
 func report(w io.Writer, format string, live, want *nft.Ruleset, plan nft.Plan, done bool) error {
-	d := difference{Changes: compiler.Changes(live, want, plan)}
+	var d difference
 	d.Rules, d.Elements = plan.Counts()
+	if live != nil && d.Rules.Delete > 0 {
+		if err := recognize(live, want); err != nil {
+			return err
+		}
+	}
+	d.Changes = compiler.Changes(live, want, plan)
 	if format == "json" {
 		if d.Changes == nil {
 			d.Changes = []compiler.Change{}
@@ -60,6 +67,18 @@ func report(w io.Writer, format string, live, want *nft.Ruleset, plan nft.Plan, 
 		verb = "changed"
 	}
 	fmt.Fprintf(w, "%s table inet %s: rules +%d -%d, elements +%d -%d\n", verb, want.Table, d.Rules.Add, d.Rules.Delete, d.Elements.Add, d.Elements.Delete)
+	return nil
+}
+
+// recognize spells the rules that were read from the kernel, as far as snatctl could have
+// made them.
+func recognize(live, want *nft.Ruleset) error {
+	vocabulary := compiler.Vocabulary()
+	if err := nftlink.SetForms(vocabulary); err != nil {
+		return err
+	}
+	live.Recognize(vocabulary)
+	live.Recognize(want)
 	return nil
 }
 

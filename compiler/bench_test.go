@@ -1,0 +1,54 @@
+package compiler
+
+import (
+	"testing"
+
+	"github.com/snatctl/snatctl/internal/sample"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
+)
+
+func mustParse(t testing.TB, text []byte) *policy.Policy {
+	t.Helper()
+	p, ds := policy.Parse([]policy.Source{{Name: "policy.yaml", Data: text}})
+	if p == nil {
+		t.Fatal(ds)
+	}
+	return p
+}
+
+func mustCompile(t testing.TB, p *policy.Policy) *nft.Ruleset {
+	t.Helper()
+	r, ds := Compile(p)
+	if r == nil {
+		t.Fatal(ds)
+	}
+	return r
+}
+
+func BenchmarkCompile30kServices(b *testing.B) {
+	p := mustParse(b, sample.Services(30000, 4))
+	b.ReportAllocs()
+	for b.Loop() {
+		mustCompile(b, p)
+	}
+}
+
+func BenchmarkCompile10kZones(b *testing.B) {
+	p := mustParse(b, sample.Zones(10000))
+	b.ReportAllocs()
+	for b.Loop() {
+		mustCompile(b, p)
+	}
+}
+
+func BenchmarkDiffUnchanged30kServices(b *testing.B) {
+	p := mustParse(b, sample.Services(30000, 4))
+	live, want := mustCompile(b, p), mustCompile(b, p)
+	b.ReportAllocs()
+	for b.Loop() {
+		if plan := nft.Diff(live, want); !plan.Empty() {
+			b.Fatal("equal rulesets differ")
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package compiler
+
+import (
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// Vocabulary returns a table that holds every constant rule which a policy can bring into
+// the chains that all tables have. Rules that were read from the kernel are recognized by
+// it, so that a diff can spell what goes. It is never applied.
+func Vocabulary() *nft.Ruleset {
+	p := &policy.Policy{Gateway: policy.DefaultGateway()}
+	p.Gateway.Unmatched = policy.Drop
+	b := &builder{policy: p, sets: make(map[string]*nft.Set), chains: make(map[string]*nft.Chain)}
+	b.skeleton()
+	for _, f := range inet.Families {
+		addr := nft.AddrType(f)
+		for _, kind := range []portKind{exactPorts, portRanges, allPorts} {
+			key := serviceTypes(f, kind)
+			b.set(named(mapServices, f, kind.variant()), nft.VerdictData, kind == portRanges, key...)
+			b.set(named(mapLaddrsIn, f, kind.variant()), nft.VerdictData, kind == portRanges, key...)
+			variantsOf(func(t translation) {
+				b.set(named(mapLaddrs, f, append([]string{kind.variant()}, t.variants()...)...), t.dataFor(f), kind == portRanges, key...)
+			})
+		}
+		variantsOf(func(t translation) {
+			b.set(named(mapZones, f, t.variants()...), t.dataFor(f), true, addr)
+		})
+		for _, m := range []string{mapExcludes, mapActions} {
+			b.set(named(m, f), nft.VerdictData, true, addr)
+		}
+		rejects := b.set(named(mapRejects, f), nft.VerdictData, true, addr)
+		rejects.Elements = []nft.Element{{Verdict: nft.GotoChain(chainRefused)}, {Verdict: nft.GotoChain(chainMasquerade)}}
+	}
+	b.rules() // toward any interface
+	p.Gateway.Uplinks = []string{"named"}
+	b.rules() // toward uplinks by name
+	return b.ruleset()
+}
+
+// dataFor returns what a map of this translation holds.
+func (t translation) dataFor(f inet.Family) nft.Data {
+	if t.ports && f == inet.V4 {
+		return nft.AddrRange4Port
+	}
+	return addrRange(f)
+}

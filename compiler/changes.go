@@ -202,7 +202,8 @@ func (c *changes) gateway(live, want *nft.Ruleset, plan nft.Plan, t touched) {
 }
 
 // ruleChanges lists rules that appear or vanish in the chains that every table has. Rules
-// that a plan deletes and adds again, because one before them changed, are no change.
+// that a plan deletes and adds again, because one before them changed, are no change; nor
+// are those that come or go with their chain or the map that they look into.
 func ruleChanges(plan nft.Plan) []string {
 	type rule struct{ chain, form string }
 	count := make(map[rule]int)
@@ -215,12 +216,28 @@ func ruleChanges(plan nft.Plan) []string {
 			}
 		}
 	}
+	type part struct {
+		mark nft.Mark
+		name string // of a chain or map
+	}
+	whole := make(map[part]bool)
+	for _, op := range plan.Ops {
+		switch {
+		case op.Set != nil && op.Elements == nil:
+			whole[part{op.Mark, op.Set.Name}] = true
+		case op.Set == nil && op.Rules == nil:
+			whole[part{op.Mark, op.Chain.Name}] = true
+		}
+	}
 	var out []string
 	for _, op := range plan.Ops {
-		if op.Chain == nil || !slices.Contains(chainOrder, op.Chain.Name) {
+		if op.Chain == nil || !slices.Contains(chainOrder, op.Chain.Name) || whole[part{op.Mark, op.Chain.Name}] {
 			continue
 		}
 		for _, r := range op.Rules {
+			if whole[part{op.Mark, mapOf(r)}] {
+				continue
+			}
 			id := rule{op.Chain.Name, r.Form}
 			if n := count[id]; n < 0 && op.Mark == nft.Delete || n > 0 && op.Mark == nft.Add {
 				out = append(out, fmt.Sprintf("chain %s: %c %s", op.Chain.Name, op.Mark, ruleText(r)))
@@ -229,6 +246,21 @@ func ruleChanges(plan nft.Plan) []string {
 		}
 	}
 	return out
+}
+
+// mapOf returns the set or map that a rule looks into; "" where it has none.
+func mapOf(r nft.Rule) string {
+	for _, s := range r.Stmts {
+		switch s := s.(type) {
+		case nft.Vmap:
+			return s.Map
+		case nft.NAT:
+			return s.Map
+		case nft.InSet:
+			return s.Set
+		}
+	}
+	return ""
 }
 
 func ruleText(r nft.Rule) string {

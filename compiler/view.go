@@ -58,7 +58,6 @@ type serverView struct {
 
 type poolView struct {
 	ranges []inet.Range
-	how    string // ports, random
 }
 
 // touched is the names of the objects that a difference is about.

@@ -12,14 +12,13 @@ import (
 // batch is one transaction in one buffer, as it goes to the kernel: BATCH_BEGIN, messages,
 // BATCH_END. It remembers which message does what, so that an error finds its object.
 type batch struct {
-	b       []byte
-	seq     uint32 // of the last message
-	first   uint32 // of BATCH_BEGIN
-	table   string
-	msgs    []origin // by seq - first
-	msg     int      // where the current message starts
-	setID   uint32
-	pending []anonSet
+	b     []byte
+	seq   uint32 // of the last message
+	first uint32 // of BATCH_BEGIN
+	table string
+	msgs  []origin // by seq - first
+	msg   int      // where the current message starts
+	setID uint32
 }
 
 // origin tells what a message was made from.

@@ -1,0 +1,52 @@
+# snatctl. `make help` lists the targets; `make demo` and `make test` do everything on a fresh machine.
+SHELL := /bin/bash
+GO ?= go
+BIN := bin/snatctl
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 10s
+
+.PHONY: help demo build deps test unit integration golden fuzz bench lint check clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: deps build ## install what is missing, build, and show the main job on a gateway in namespaces (root)
+	@$(GO) build -o bin/demo ./internal/demo
+	@exec bin/demo -snatctl $(BIN) -policy examples/policy.yaml
+
+build: ## build bin/snatctl
+	@mkdir -p bin
+	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/snatctl
+
+deps: ## install the programs that tests and demo call (Debian, root)
+	@./scripts/deps.sh
+
+test: deps lint unit integration ## everything: linters, unit tests, golden files, real packets
+
+unit: ## tests that need no second host
+	$(GO) test $(shell $(GO) list ./... | grep -v /integration)
+
+integration: ## real packets between namespaces (root, or unshare -rn)
+	$(GO) test -count=1 ./integration
+
+golden: ## rewrite the golden files; review them like code
+	$(GO) test ./policy ./compiler ./nft -update
+
+fuzz: ## fuzz each target for FUZZTIME
+	@for t in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$t/*_test.go | cut -c6-); do \
+	    $(GO) test $$t -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) || exit 1; done; done
+
+bench: deps build ## measure against nft and hand-written rules; prints medians and ratios (root)
+	@$(GO) build -o bin/bench ./internal/bench
+	@exec bin/bench -snatctl $(BIN)
+
+lint: ## gofmt, go vet, staticcheck
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+check: lint unit ## quick checks, no root
+
+clean: ## remove what was built
+	rm -rf bin

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/snatctl/snatctl/internal/nstest"
 )
@@ -23,7 +24,11 @@ type packet struct {
 func (s *site) check(t *testing.T, packets ...packet) {
 	t.Helper()
 	for _, p := range packets {
-		if got := s.send(t, p.from, p.call); !slices.Contains(strings.Split(p.want, " | "), got) {
+		limit := nstest.Patience
+		if strings.Contains(p.want, "silent") {
+			limit = nstest.Silence
+		}
+		if got := s.send(t, limit, p.from, p.call); !slices.Contains(strings.Split(p.want, " | "), got) {
 			t.Errorf("%s: %s: got %q, want %q", p.from.Name, p.call, got, p.want)
 		}
 	}
@@ -31,9 +36,9 @@ func (s *site) check(t *testing.T, packets ...packet) {
 
 // send opens a connection and returns what became of it, in the words of packet.want. What
 // the far end sees must be what the gateway's conntrack holds, if the gateway was on the way.
-func (s *site) send(t testing.TB, from *nstest.Host, call string) string {
+func (s *site) send(t testing.TB, limit time.Duration, from *nstest.Host, call string) string {
 	t.Helper()
-	a, orig, err := ask(from, call)
+	a, orig, err := askWithin(limit, from, call)
 	var flow *nstest.Flow
 	if orig.Src.IsValid() {
 		flow = s.flow(t, orig)
@@ -66,19 +71,23 @@ func confirmed(f *nstest.Flow) string {
 // ask carries out a call and returns the answer and the connection's addresses as the
 // client knows them.
 func ask(from *nstest.Host, call string) (nstest.Answer, nstest.Tuple, error) {
+	return askWithin(nstest.Patience, from, call)
+}
+
+func askWithin(limit time.Duration, from *nstest.Host, call string) (nstest.Answer, nstest.Tuple, error) {
 	network, rest, _ := strings.Cut(call, " ")
 	laddr, raddr, ok := strings.Cut(rest, " > ")
 	if !ok {
 		laddr, raddr = "", rest
 	}
 	var orig nstest.Tuple
-	c, err := from.Dial(network, laddr, raddr)
+	c, err := from.DialWithin(limit, network, laddr, raddr)
 	if err != nil {
 		return nstest.Answer{}, orig, err
 	}
 	defer c.Close()
 	orig = nstest.Tuple{Src: unmapped(c.LocalAddr().String()), Dst: unmapped(c.RemoteAddr().String())}
-	a, err := nstest.AskOn(c)
+	a, err := nstest.AskWithin(limit, c)
 	return a, orig, err
 }
 

@@ -24,14 +24,21 @@ var (
 	ErrSilent = errors.New("no answer")
 )
 
-// Patience is how long a client waits before it takes silence for an answer. It is
-// under TCP's first retransmission (1 s), so a connection is tried once.
-const Patience = 600 * time.Millisecond
+// How long a client waits.
+const (
+	Patience = 3 * time.Second        // for an answer that should come, on a busy machine too
+	Silence  = 600 * time.Millisecond // for one that should not; TCP's first retransmission takes 1 s
+)
 
 // Dial connects to raddr, from laddr where that is not empty ("10.1.200.7", or with a port).
 // Network is tcp or udp.
 func (h *Host) Dial(network, laddr, raddr string) (net.Conn, error) {
-	d := net.Dialer{Timeout: Patience}
+	return h.DialWithin(Patience, network, laddr, raddr)
+}
+
+// DialWithin is Dial with a limit of its own.
+func (h *Host) DialWithin(limit time.Duration, network, laddr, raddr string) (net.Conn, error) {
+	d := net.Dialer{Timeout: limit}
 	if laddr != "" {
 		from, err := parseLocal(laddr)
 		if err != nil {
@@ -70,8 +77,11 @@ func (h *Host) Ask(network, laddr, raddr string) (Answer, error) {
 }
 
 // AskOn reads a server's line from an open connection; over UDP it sends a datagram first.
-func AskOn(c net.Conn) (Answer, error) {
-	c.SetDeadline(time.Now().Add(Patience))
+func AskOn(c net.Conn) (Answer, error) { return AskWithin(Patience, c) }
+
+// AskWithin is AskOn with a limit of its own.
+func AskWithin(limit time.Duration, c net.Conn) (Answer, error) {
+	c.SetDeadline(time.Now().Add(limit))
 	if _, udp := c.(*net.UDPConn); udp {
 		if _, err := c.Write([]byte("?\n")); err != nil {
 			return Answer{}, classify(err)

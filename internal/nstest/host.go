@@ -40,12 +40,13 @@ func newHost(name string) (*Host, error) {
 			return err
 		}
 		for key, value := range map[string]string{
-			"net/ipv4/conf/all/rp_filter":      "0",
-			"net/ipv4/conf/default/rp_filter":  "0",
-			"net/ipv6/conf/default/accept_dad": "0",
-			"net/ipv6/conf/all/accept_dad":     "0",
-			"net/ipv6/conf/default/accept_ra":  "0",
-			"net/ipv6/ip_nonlocal_bind":        "1", // bind to addresses that a whole local prefix brings
+			"net/ipv4/conf/all/rp_filter":         "0",
+			"net/ipv4/conf/default/rp_filter":     "0",
+			"net/ipv6/conf/default/accept_dad":    "0",
+			"net/ipv6/conf/all/accept_dad":        "0",
+			"net/ipv6/conf/default/addr_gen_mode": "1", // no link-local addresses but those of plan.link, which are ready at once
+			"net/ipv6/conf/default/accept_ra":     "0",
+			"net/ipv6/ip_nonlocal_bind":           "1", // bind to addresses that a whole local prefix brings
 		} {
 			if err := os.WriteFile("/proc/sys/"+key, []byte(value), 0); err != nil {
 				return err

@@ -73,7 +73,16 @@ func TestWorld(t *testing.T) {
 		{from: w.Lab, network: "tcp", to: "8.8.8.8:81", err: ErrSilent},
 	} {
 		t.Run(fmt.Sprintf("%s %s %s", c.from.Name, c.network, c.to), func(t *testing.T) {
-			a, err := c.from.Ask(c.network, c.laddr, c.to)
+			limit := Patience
+			if c.err == ErrSilent {
+				limit = Silence
+			}
+			var a Answer
+			conn, err := c.from.DialWithin(limit, c.network, c.laddr, c.to)
+			if err == nil {
+				a, err = AskWithin(limit, conn)
+				conn.Close()
+			}
 			if !errors.Is(err, c.err) {
 				t.Fatalf("error %v, want %v", err, c.err)
 			}

@@ -11,7 +11,10 @@ import (
 )
 
 // plan carries out the steps of building a world; after the first error it does nothing.
-type plan struct{ err error }
+type plan struct {
+	err   error
+	links int
+}
 
 func (p *plan) do(what string, f func() error) {
 	if p.err != nil {
@@ -30,10 +33,21 @@ func (p *plan) link(a *Host, aName string, b *Host, bName string) {
 		if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: bName, PeerNamespace: netlink.NsFd(int(b.ns))}); err != nil {
 			return err
 		}
-		if err := up(a, aName); err != nil {
-			return err
+		for _, end := range []struct {
+			host *Host
+			link string
+		}{{a, aName}, {b, bName}} {
+			if err := up(end.host, end.link); err != nil {
+				return err
+			}
+			// The kernel's own link-local address comes some time later, and neighbour
+			// discovery for a source that is a whole prefix's would wait for it.
+			p.links++
+			if err := end.host.AddAddr(end.link, fmt.Sprintf("fe80::%x/64", p.links)); err != nil {
+				return err
+			}
 		}
-		return up(b, bName)
+		return nil
 	})
 }
 

@@ -1,0 +1,56 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/snatctl/snatctl/internal/nstest"
+)
+
+// A policy of some thousand objects spans many netlink messages. The table must still be
+// the one that nft makes, a small change a small difference, and packets find their way.
+func TestLargePolicy(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nstest.Options{})
+	policy := func(lastServer int) string {
+		var b strings.Builder
+		b.WriteString("version: 1\ngateway: {uplinks: [wan0, wan1]}\nzones:\n")
+		for i := range 2000 {
+			fmt.Fprintf(&b, "  - {name: z%d, from: [10.%d.%d.0/24, \"fd01:%x::/64\"], laddrs: [198.51.%d.%d, \"2001:db8:99::%x\"]}\n", i, 1+i/250, i%250, i, i/250, i%250+1, i)
+		}
+		b.WriteString("services:\n")
+		for i := range 3000 {
+			last := 2
+			if i == 2999 {
+				last = lastServer
+			}
+			fmt.Fprintf(&b, "  - {name: s%d, vip: [203.0.%d.%d, \"2001:db8:1::%x\"], ports: [tcp/80], mode: nat, real_servers: [192.168.1.1, 192.168.1.%d, \"fd05::1\"]}\n", i, i/250, i%250+1, i, last)
+		}
+		return b.String()
+	}
+	s.start(t, policy(2))
+	wantDiff(t, s.Gateway, policy(2), 0)
+	loaded := nstest.NewHost(t, "loaded")
+	r, err := loaded.RunInput(context.Background(), snatctl(t, loaded, policy(2), "compile").Stdout, "nft", "-f", "-")
+	must(t, err)
+	if r.Code != 0 {
+		t.Fatalf("nft -f refuses the script: %.2000s", r.Stderr)
+	}
+	if ours, theirs := list(t, s.Gateway), list(t, loaded); ours != theirs {
+		t.Errorf("apply and nft make different tables of %d and %d bytes", len(ours), len(theirs))
+	}
+	d := diffJSON(t, s.Gateway, policy(3), 1)
+	if n := d.Elements.Add + d.Elements.Delete; n > 4 || d.Rules.Add+d.Rules.Delete != 0 {
+		t.Errorf("a change of one real server among 3,000 services moves elements %+v and rules %+v", d.Elements, d.Rules)
+	}
+	apply(t, s.Gateway, policy(3))
+	wantDiff(t, s.Gateway, policy(3), 0)
+	s.check(t,
+		packet{s.Office, "udp 10.1.200.7 > 8.8.8.8:53", "outside sees 198.51.0.201"},
+		packet{s.Office, "tcp 203.0.11.250:80", "rs1 sees 10.1.5.9 | rs3 sees 10.1.5.9"},
+		packet{s.Office, "tcp 203.0.11.249:80", "rs1 sees 10.1.5.9 | rs2 sees 10.1.5.9"},
+		packet{s.Office, "tcp [2001:db8:1::bb7]:80", "rs1 sees fd01::9"},
+	)
+}

@@ -71,5 +71,9 @@ func hashName(name string) uint32 {
 }
 
 func takesTurns(s *policy.Service) bool {
-	return s.Scheduler == policy.RoundRobin && (len(s.Active(inet.V4)) > 1 || len(s.Active(inet.V6)) > 1)
+	switch s.Scheduler {
+	case policy.Random, policy.SourceHash, policy.DestinationHash, policy.Maglev:
+		return false
+	}
+	return (len(s.Active(inet.V4)) > 1 || len(s.Active(inet.V6)) > 1)
 }

@@ -55,17 +55,16 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind portKind) sche
 		keep = "keep"
 	}
 	n := len(sc.slots)
-	gen := nft.Field{Kind: nft.NumgenInc, Mod: uint32(n)}
-	base, chain := mapSlots, named("rr", f)+fmt.Sprintf("-%d", n)
+	gen, scheduler := generator(s, f, n)
+	base, chain := mapSlots, named(scheduler, f)+fmt.Sprintf("-%d", n)
 	switch lane, ok := b.lanes[s]; {
 	case n == 1:
-	case s.Scheduler == policy.Random:
-		chain = named("random", f) + fmt.Sprintf("-%d", n)
-		gen.Kind = nft.NumgenRandom
+		chain = named("rr", f) + "-1"
+		gen = nft.Field{Kind: nft.NumgenInc, Mod: 1}
 	case ok:
 		base = mapTurns
 		chain += fmt.Sprintf("-%d", lane)
-	default:
+	case takesTurns(s):
 		chain += "-shared"
 		gen.Kind = nft.NumgenRandom
 	}
@@ -90,20 +89,44 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind portKind) sche
 // slotsOf returns the schedule table of one family of a service.
 func slotsOf(s *policy.Service, f inet.Family) []policy.RealServer {
 	active := s.Active(f)
-	if s.Scheduler != policy.Random {
+	if len(active) < 2 || s.Scheduler == policy.RoundRobin {
 		return active
 	}
 	weights := make([]int, len(active))
 	for i, rs := range active {
 		weights[i] = rs.Weight
 	}
-	var slots []policy.RealServer
-	for i, n := range shares(weights, maxSlots) {
-		for range n {
-			slots = append(slots, active[i])
-		}
+	counts := shares(weights, maxSlots)
+	if s.Scheduler != policy.Maglev {
+		return pick(active, interleave(counts))
 	}
-	return slots
+	names := make([]string, len(active))
+	for i, rs := range active {
+		names[i] = rs.String()
+	}
+	return pick(active, maglev(names, counts, maglevSize(len(s.RealServers))))
+}
+
+// generator returns how a service chooses a slot, and the name of the chains that do so.
+// Least-connection schedulers take turns by weight until an agent feeds them.
+func generator(s *policy.Service, f inet.Family, slots int) (nft.Field, string) {
+	g := nft.Field{Kind: nft.NumgenInc, Mod: uint32(slots)}
+	name := "rr"
+	hash := func(what nft.Field, scheduler policy.Scheduler) {
+		g.Kind, g.Of, g.Seed = nft.JHash, []nft.Field{what}, hashSeed
+		name = string(scheduler)
+	}
+	switch s.Scheduler {
+	case policy.WeightedRoundRobin, policy.LeastConn, policy.WeightedLeastConn:
+		name = "wrr"
+	case policy.Random:
+		g.Kind, name = nft.NumgenRandom, "random"
+	case policy.SourceHash, policy.Maglev:
+		hash(fieldsOf(f).saddr, s.Scheduler)
+	case policy.DestinationHash:
+		hash(fieldsOf(f).daddr, s.Scheduler)
+	}
+	return g, name
 }
 
 func emptyVerdict(e policy.OnEmpty) nft.Verdict {

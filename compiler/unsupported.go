@@ -2,7 +2,6 @@ package compiler
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/snatctl/snatctl/policy"
 )
@@ -37,9 +36,6 @@ func unsupported(p *policy.Policy) policy.Diagnostics {
 	for i := range p.Services {
 		s := &p.Services[i]
 		object := "service " + s.Name
-		if !slices.Contains([]policy.Scheduler{policy.RoundRobin, policy.Random}, s.Scheduler) {
-			refuse(s.Where, object, "scheduler", fmt.Sprintf("scheduler: %s", s.Scheduler))
-		}
 		for _, key := range []string{"persistence", "allow", "deny"} {
 			if s.Has(key) {
 				refuse(s.Where, object, key, key)

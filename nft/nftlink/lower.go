@@ -154,13 +154,31 @@ func (l *lowering) load(fields []nft.Field, word int, big bool) int {
 			l.guard(headers[g.Kind].family)
 		}
 	}
+	behind := 0 // where what is loaded on the way may go
+	if len(fields) > 1 {
+		behind = word
+		for _, f := range fields {
+			behind += words(f)
+		}
+	}
 	for _, f := range fields {
-		word = l.loadOne(f, word, big && len(fields) > 1)
+		word = l.loadOne(f, word, behind+4, big && len(fields) > 1)
 	}
 	return word
 }
 
-func (l *lowering) loadOne(f nft.Field, word int, big bool) int {
+// words returns how many 32-bit words a field fills.
+func words(f nft.Field) int {
+	switch f.Kind {
+	case nft.IP6Saddr, nft.IP6Daddr, nft.CtIP6Daddr:
+		return 4
+	}
+	return 1
+}
+
+// loadOne loads a field into the registers from word on; the input of a hash goes to those
+// from behind on.
+func (l *lowering) loadOne(f nft.Field, word, behind int, big bool) int {
 	r := reg(word)
 	if h, ok := headers[f.Kind]; ok {
 		l.add(&expr.Payload{DestRegister: r, Base: expr.PayloadBaseNetworkHeader, Offset: h.offset, Len: h.len})
@@ -192,10 +210,11 @@ func (l *lowering) loadOne(f nft.Field, word int, big bool) int {
 		l.add(&expr.Numgen{Register: r, Modulus: f.Mod, Type: unix.NFT_NG_RANDOM})
 		turn(4, 4)
 	case nft.JHash:
-		// The hash's input goes to the next whole register behind its result.
-		from := (word + 4) &^ 3
-		to := l.load(f.Of, from, false)
-		l.add(&expr.Hash{SourceRegister: reg(from), DestRegister: r, Length: uint32(to-from) * 4,
+		to := behind
+		for _, of := range f.Of {
+			to = l.loadOne(of, to, 0, false)
+		}
+		l.add(&expr.Hash{SourceRegister: reg(behind), DestRegister: r, Length: uint32(to-behind) * 4,
 			Modulus: f.Mod, Seed: f.Seed, Type: expr.HashTypeJenkins})
 		turn(4, 4)
 	default:

@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"fmt"
+	"net/netip"
 
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
@@ -15,7 +16,8 @@ type translation struct {
 	bytes  string // the range
 	ports  bool   // source ports are bound too
 	spread bool   // the destination has a say in the choice
-	random bool   // random source ports
+	sel    policy.Select
+	random bool // random source ports
 	chain  string
 }
 
@@ -43,7 +45,7 @@ type poolOf struct {
 type poolKey struct {
 	pool   *policy.Pool
 	family inet.Family
-	spread bool
+	sel    policy.Select
 }
 
 // maxPoolAddresses bounds pools that are listed address by address.
@@ -53,10 +55,11 @@ const maxPoolAddresses = 65536
 const hashSeed = 0x5ca1ab1e
 
 func (b *builder) translation(p *policy.Pool, f inet.Family, sel policy.Select, of poolOf) translation {
-	t := translation{ports: !p.Ports.IsZero(), spread: sel == policy.SelectSourceDestination, random: p.Random}
+	t := translation{ports: !p.Ports.IsZero(), sel: sel, spread: sel == policy.SelectSourceDestination, random: p.Random}
 	ranges := b.ranges(p, f)
+	kernels := sel == policy.SelectSource || t.spread // how the kernel itself chooses in a range
 	// nft 1.0.6 cannot load maps of IPv6 ranges with ports.
-	if len(ranges) != 1 || t.ports && f == inet.V6 {
+	if len(ranges) != 1 || !kernels || weighted(p, f) || t.ports && f == inet.V6 {
 		t.chain = b.poolChain(p, f, t, of)
 		return t
 	}
@@ -92,13 +95,13 @@ func (b *builder) rangeBytes(r inet.Range, ports inet.PortRange) string {
 
 // poolChain makes the chain that chooses among a pool's addresses by hash, and returns its name.
 func (b *builder) poolChain(p *policy.Pool, f inet.Family, t translation, of poolOf) string {
-	id := poolKey{p, f, t.spread}
+	id := poolKey{p, f, t.sel}
 	if name := b.pools[id]; name != "" {
 		return name
 	}
 	name := named(chainPool, f)
-	if t.spread {
-		name += "/spread"
+	if t.sel != policy.SelectSource {
+		name += "/" + selectNames[t.sel]
 	}
 	switch {
 	case p.Name != "":
@@ -114,44 +117,123 @@ func (b *builder) poolChain(p *policy.Pool, f inet.Family, t translation, of poo
 	if !b.listAddresses(m, p, f) {
 		return name
 	}
-	fs := fieldsOf(f)
-	hashed := []nft.Field{fs.saddr}
-	if t.spread {
-		hashed = append(hashed, fs.daddr)
+	for _, g := range t.generators(f, len(m.Elements)) {
+		nat := nft.NAT{Source: true, Key: []nft.Field{g.field}, Map: name, Data: data, Random: t.random}
+		if g.transports {
+			nat.Ports = p.Ports
+			b.rule(name, nft.L4Is{Protos: transports}, nat)
+		} else {
+			b.rule(name, nat)
+		}
 	}
-	nat := nft.NAT{Source: true, Key: []nft.Field{{Kind: nft.JHash, Of: hashed, Mod: uint32(len(m.Elements)), Seed: hashSeed}},
-		Map: name, Data: data, Random: t.random}
-	if t.ports {
-		bound := nat
-		bound.Ports = p.Ports
-		b.rule(name, nft.L4Is{Protos: transports}, bound)
-	}
-	b.rule(name, nat)
 	return name
 }
 
-// listAddresses enters a pool's addresses of one family, each under its slot.
+// selectNames are the names of selections in those of chains.
+var selectNames = map[policy.Select]string{
+	policy.SelectSourceDestination: "spread", policy.SelectFlow: "flow",
+	policy.SelectRoundRobin: "round-robin", policy.SelectRandom: "random",
+}
+
+// generator is what chooses a slot, for the transports alone or for every protocol.
+type slotGenerator struct {
+	field      nft.Field
+	transports bool
+}
+
+// generators returns what chooses among n slots of a pool: one rule for the protocols that
+// have ports, where those matter, and one for all others.
+func (t translation) generators(f inet.Family, n int) []slotGenerator {
+	fs := fieldsOf(f)
+	hash := func(of ...nft.Field) nft.Field {
+		return nft.Field{Kind: nft.JHash, Of: of, Mod: uint32(n), Seed: hashSeed}
+	}
+	var all, ported nft.Field
+	switch t.sel {
+	case policy.SelectRoundRobin:
+		all = nft.Field{Kind: nft.NumgenInc, Mod: uint32(n)}
+	case policy.SelectRandom:
+		all = nft.Field{Kind: nft.NumgenRandom, Mod: uint32(n)}
+	case policy.SelectSource:
+		all = hash(fs.saddr)
+	default:
+		all = hash(fs.saddr, fs.daddr)
+	}
+	ported = all
+	if t.sel == policy.SelectFlow {
+		ported = hash(fs.saddr, fs.daddr, nft.F(nft.L4Proto), nft.F(nft.Sport), nft.F(nft.Dport))
+	}
+	if t.ports || t.sel == policy.SelectFlow {
+		return []slotGenerator{{ported, true}, {all, false}}
+	}
+	return []slotGenerator{{all, false}}
+}
+
+// weighted tells whether the pool's addresses of a family have different shares.
+func weighted(p *policy.Pool, f inet.Family) bool {
+	first := 0
+	for _, l := range p.Laddrs {
+		if l.Range.Family() != f {
+			continue
+		}
+		if first == 0 {
+			first = l.Weight
+		}
+		if l.Weight != first {
+			return true
+		}
+	}
+	return false
+}
+
+// listAddresses enters a pool's addresses of one family under their slots: each under one,
+// or under as many as its weight gives it.
 func (b *builder) listAddresses(m *nft.Set, p *policy.Pool, f inet.Family) bool {
 	var total uint64
-	for _, r := range p.Ranges(f) {
+	for _, r := range b.ranges(p, f) {
 		total += r.Count()
 	}
 	if total > maxPoolAddresses {
 		b.fail(p.Pos, "K02", "pool "+p.Name, fmt.Sprintf("pool %s has %d %s addresses in a form that needs them listed one by one; at most %d can be", p.Name, total, f, maxPoolAddresses),
-			"write the pool as one contiguous range, or without ports for IPv6")
+			"write the pool as one contiguous range with `select: source` and no weights, and without ports for IPv6")
 		return false
 	}
-	slot := 0
-	for _, r := range p.Ranges(f) {
+	for slot, a := range addressTable(p, f, b.ranges(p, f)) {
+		m.Elements = append(m.Elements, nft.Element{Key: b.wire.Slot(slot).Take(), Data: b.wire.Addr(a).Take()})
+	}
+	return true
+}
+
+// addressTable returns which address each slot of a pool stands for. Weighted addresses take
+// interleaved turns; where they overlap, the first entry gives the weight.
+func addressTable(p *policy.Pool, f inet.Family, ranges []inet.Range) []netip.Addr {
+	var addrs []netip.Addr
+	for _, r := range ranges {
 		for a := r.From; ; a = a.Next() {
-			m.Elements = append(m.Elements, nft.Element{Key: b.wire.Slot(slot).Take(), Data: b.wire.Addr(a).Take()})
-			slot++
+			addrs = append(addrs, a)
 			if a == r.To {
 				break
 			}
 		}
 	}
-	return true
+	if !weighted(p, f) {
+		return addrs
+	}
+	weights := make([]int, len(addrs))
+	for i, a := range addrs {
+		for _, l := range p.Laddrs {
+			if l.Range.Contains(a) {
+				weights[i] = l.Weight
+				break
+			}
+		}
+	}
+	turns := interleave(shares(weights, max(maxSlots, 4*len(addrs))))
+	out := make([]netip.Addr, len(turns))
+	for n, i := range turns {
+		out[n] = addrs[i]
+	}
+	return out
 }
 
 // tooManyChains blames the pools: everything else is bounded well below.

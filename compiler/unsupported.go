@@ -28,7 +28,6 @@ func unsupported(p *policy.Policy) policy.Diagnostics {
 				refuse(z.Where, object, key, key)
 			}
 		}
-		unsupportedSelect(z.Where, object, z.Select, refuse)
 		if z.Laddrs != nil && z.Laddrs.Name == "" {
 			unsupportedPool(z.Laddrs, object, refuse)
 		}
@@ -41,7 +40,6 @@ func unsupported(p *policy.Policy) policy.Diagnostics {
 				refuse(s.Where, object, key, key)
 			}
 		}
-		unsupportedSelect(s.Where, object, s.Select, refuse)
 		if s.Laddrs != nil && s.Laddrs.Name == "" {
 			unsupportedPool(s.Laddrs, object, refuse)
 		}
@@ -52,19 +50,8 @@ func unsupported(p *policy.Policy) policy.Diagnostics {
 
 type refuser func(w policy.Where, object, key, what string)
 
-func unsupportedSelect(w policy.Where, object string, s policy.Select, refuse refuser) {
-	if s != policy.SelectSource && s != policy.SelectSourceDestination {
-		refuse(w, object, "select", fmt.Sprintf("select: %s", s))
-	}
-}
-
 func unsupportedPool(p *policy.Pool, object string, refuse refuser) {
 	if p.Block != 0 {
 		refuse(p.Where, object, "block", "block")
-	}
-	for _, l := range p.Laddrs {
-		if l.Weight > 1 {
-			refuse(policy.Where{Pos: l.Pos}, object, "weight", fmt.Sprintf("weight %d of %s", l.Weight, l.Range))
-		}
 	}
 }

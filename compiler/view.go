@@ -9,6 +9,7 @@ import (
 
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
 )
 
 // view is a table read back as policy objects: what a policy says, as far as the table
@@ -125,13 +126,24 @@ func poolNameOf(name string) (pool string, ok bool) {
 		return "", false
 	}
 	parts := strings.Split(name, "/")[1:]
-	if len(parts) > 1 && parts[0] == "spread" {
+	if _, ok := selectOf(parts); ok {
 		parts = parts[1:]
 	}
 	if len(parts) != 1 {
 		return "", true
 	}
 	return parts[0], true
+}
+
+// selectOf returns the selection that a pool's chain is named after, of its name's parts
+// behind the family.
+func selectOf(parts []string) (policy.Select, bool) {
+	for sel, name := range selectNames {
+		if len(parts) > 1 && parts[0] == name {
+			return sel, true
+		}
+	}
+	return policy.SelectSource, false
 }
 
 // look reads the touched objects out of a table.
@@ -343,8 +355,8 @@ func (v view) translation(r *nft.Ruleset, s *nft.Set, e nft.Element, pool, varia
 	if c := e.Verdict.Chain; c != "" {
 		ranges = poolRanges(r.Set(c))
 		how = ""
-		if strings.HasPrefix(variantOf(c), "spread/") {
-			how = "spread"
+		if sel, ok := selectOf(strings.Split(variantOf(c), "/")); ok {
+			how = "select " + string(sel)
 		}
 	} else if half := len(e.Data) / 2; half > 0 {
 		w := s.Data.Members()[0].Width()
@@ -355,7 +367,7 @@ func (v view) translation(r *nft.Ruleset, s *nft.Set, e nft.Element, pool, varia
 			how = strings.Replace(how, "ports", "ports "+portSpan(e.Data[w:], e.Data[half+w:]), 1)
 		}
 	}
-	how = strings.ReplaceAll(strings.ReplaceAll(how, "/", ", "), "spread", "select source-destination")
+	how = strings.ReplaceAll(strings.Replace(how, "spread", "select source-destination", 1), "/", ", ")
 	suffix := ""
 	if how != "" {
 		suffix = " (" + how + ")"

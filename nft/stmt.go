@@ -27,6 +27,7 @@ const (
 	IP6Saddr
 	IP6Daddr
 	L4Proto
+	Sport
 	Dport
 	CtIPDaddr
 	CtIP6Daddr
@@ -38,7 +39,7 @@ const (
 
 var fieldNames = map[FieldKind]string{
 	IPSaddr: "ip saddr", IPDaddr: "ip daddr", IP6Saddr: "ip6 saddr", IP6Daddr: "ip6 daddr",
-	L4Proto: "meta l4proto", Dport: "th dport",
+	L4Proto: "meta l4proto", Sport: "th sport", Dport: "th dport",
 	CtIPDaddr: "ct original ip daddr", CtIP6Daddr: "ct original ip6 daddr", CtDport: "ct original proto-dst",
 }
 

@@ -146,14 +146,7 @@ var headers = map[nft.FieldKind]struct {
 // load loads fields into consecutive registers from the given word on. For keys of
 // interval sets, which compare as big-endian numbers, it turns what is in host byte order.
 func (l *lowering) load(fields []nft.Field, word int, big bool) int {
-	for _, f := range fields {
-		if h, ok := headers[f.Kind]; ok {
-			l.guard(h.family)
-		}
-		for _, g := range f.Of {
-			l.guard(headers[g.Kind].family)
-		}
-	}
+	l.guards(fields)
 	behind := 0 // where what is loaded on the way may go
 	if len(fields) > 1 {
 		behind = word
@@ -165,6 +158,15 @@ func (l *lowering) load(fields []nft.Field, word int, big bool) int {
 		word = l.loadOne(f, word, behind+4, big && len(fields) > 1)
 	}
 	return word
+}
+
+func (l *lowering) guards(fields []nft.Field) {
+	for _, f := range fields {
+		if h, ok := headers[f.Kind]; ok {
+			l.guard(h.family)
+		}
+		l.guards(f.Of)
+	}
 }
 
 // words returns how many 32-bit words a field fills.
@@ -194,6 +196,8 @@ func (l *lowering) loadOne(f nft.Field, word, behind int, big bool) int {
 	case nft.L4Proto:
 		l.add(&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: r})
 		turn(1, 2) // as nft does; the kernel turns no byte
+	case nft.Sport:
+		l.add(&expr.Payload{DestRegister: r, Base: expr.PayloadBaseTransportHeader, Offset: 0, Len: 2})
 	case nft.Dport:
 		l.add(&expr.Payload{DestRegister: r, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2})
 	case nft.CtIPDaddr:

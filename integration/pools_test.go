@@ -107,15 +107,25 @@ func sees(t *testing.T, from *nstest.Host, src, dst string) string {
 // sampling noise: chi-squared may pass its limit once in a million runs.
 func wantEven(t *testing.T, seen map[string]int, pool []string, n int) {
 	t.Helper()
-	limit := map[int]float64{2: 23.9, 3: 27.6, 4: 30.7}[len(pool)] // by degrees of freedom + 1
-	expected, chi2, total := float64(n)/float64(len(pool)), 0.0, 0
+	shares := map[string]float64{}
 	for _, laddr := range pool {
-		d := float64(seen[laddr]) - expected
-		chi2 += d * d / expected
-		total += seen[laddr]
+		shares[laddr] = 1 / float64(len(pool))
+	}
+	wantShares(t, seen, shares, n)
+}
+
+// wantShares is wantEven for shares that differ.
+func wantShares(t *testing.T, seen map[string]int, shares map[string]float64, n int) {
+	t.Helper()
+	limit := map[int]float64{2: 23.9, 3: 27.6, 4: 30.7}[len(shares)] // by degrees of freedom + 1
+	chi2, total := 0.0, 0
+	for key, share := range shares {
+		d := float64(seen[key]) - share*float64(n)
+		chi2 += d * d / (share * float64(n))
+		total += seen[key]
 	}
 	if total != n || chi2 > limit {
-		t.Errorf("%d connections are spread as %v over %v: chi-squared %.1f, at most %.1f", n, seen, pool, chi2, limit)
+		t.Errorf("%d connections are spread as %v, want %v: chi-squared %.1f, at most %.1f", n, seen, shares, chi2, limit)
 	}
 }
 

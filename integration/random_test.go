@@ -83,6 +83,10 @@ func (r *maker) policy() string {
 	return b.String()
 }
 
+func (r *maker) selection() string {
+	return r.pick("source", "source-destination", "flow", "round-robin", "random")
+}
+
 func (r *maker) laddrs(family, pool int) string {
 	base := map[int]string{4: "198.51.100.", 6: "2001:db8:99::"}[family]
 	at := pool * 50
@@ -112,7 +116,7 @@ func (r *maker) zones(b *strings.Builder) {
 		fmt.Fprintf(b, "  - {name: z%d, from: %s]%s}\n", i, from, r.pick(", action: accept", ", action: drop", ", action: reject", "", ", action: masquerade",
 			", action: masquerade, exclude: [192.168.0.0/16, \"fd00::/8\"]",
 			fmt.Sprintf(", laddrs: p%d", r.IntN(4)), fmt.Sprintf(", laddrs: p%d", r.IntN(4)), fmt.Sprintf(", laddrs: p%d", r.IntN(4)),
-			fmt.Sprintf(", laddrs: p%d, select: source-destination", r.IntN(4)),
+			fmt.Sprintf(", laddrs: p%d, select: %s", r.IntN(4), r.selection()),
 			fmt.Sprintf(", laddrs: p%d, exclude: [192.168.0.0/16, 10.9.9.9, \"fd00::/8\"]", r.IntN(4))))
 	}
 }
@@ -134,9 +138,14 @@ func (r *maker) services(b *strings.Builder) {
 			}
 			servers = append(servers, r.server(4, k, port), r.server(6, k, port))
 		}
-		scheduler := r.pick("", ", scheduler: rr", ", scheduler: random")
+		scheduler := r.pick("", ", scheduler: rr", ", scheduler: random", ", scheduler: wrr", ", scheduler: sh", ", scheduler: dh", ", scheduler: mh", ", scheduler: wlc")
+		if !single {
+			// nft 1.0.6 swaps the bytes of a slot's number in an interval map where its
+			// message is full (64 KiB), of our script and of its own listing alike.
+			scheduler = strings.Replace(scheduler, "mh", "sh", 1)
+		}
 		fmt.Fprintf(b, "  - {name: s%d, vip: [203.0.113.%d, \"2001:db8::%d\"], ports: %s%s, real_servers: [%s]%s%s}\n", i, i, i, ports,
-			r.pick(", mode: nat", fmt.Sprintf(", mode: fullnat, laddrs: p%d", r.IntN(4)), fmt.Sprintf(", mode: fullnat, laddrs: p%d, select: source-destination", r.IntN(4))),
+			r.pick(", mode: nat", fmt.Sprintf(", mode: fullnat, laddrs: p%d", r.IntN(4)), fmt.Sprintf(", mode: fullnat, laddrs: p%d, select: %s", r.IntN(4), r.selection())),
 			strings.Join(servers, ", "), scheduler, r.pick("", "", ", on_empty: drop", ", on_empty: pass"))
 	}
 }

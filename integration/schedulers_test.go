@@ -104,10 +104,11 @@ func TestManyServicesTakeTurns(t *testing.T) {
 		return b.String()
 	}
 	s.start(t, policy(1, n))
-	answers := map[int][]string{}
+	answers, rounds := map[int][]string{}, 0
 	round := func(last int) {
+		rounds++
 		for i := 1; i < last; i++ {
-			answers[i] = append(answers[i], call(t, s.Office, fmt.Sprintf("udp 203.0.113.%d:80", i)).Host)
+			answers[i] = append(answers[i], call(t, s.Office, newFlow(fmt.Sprintf("udp 203.0.113.%d:80", i), rounds)).Host)
 		}
 	}
 	round(n)
@@ -155,5 +156,151 @@ services:
 	}
 	if same < 150 || same > 350 { // 249 expected
 		t.Errorf("%d of 399 answers were as the one before: not random", same)
+	}
+}
+
+// newFlow gives a UDP call a source port of its own: the kernel soon hands out one again
+// whose flow conntrack still knows, and that is no new connection.
+func newFlow(call string, i int) string {
+	network, dst, _ := strings.Cut(call, " ")
+	any := "0.0.0.0"
+	if strings.HasPrefix(dst, "[") {
+		any = "[::]"
+	}
+	return fmt.Sprintf("%s %s:%d > %s", network, any, 22000+i, dst)
+}
+
+// In every run of as many connections as the weights add up to, each real server gets
+// exactly its weight. lc and wlc act as wrr where no agent counts connections for them.
+func TestWeightedRoundRobin(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nstest.Options{})
+	s.start(t, `
+version: 1
+services:
+  - {name: a, vip: 203.0.113.1, ports: udp/80, mode: nat, scheduler: wrr, real_servers: [{address: 192.168.1.1, weight: 5}, {address: 192.168.1.2, weight: 1}, 192.168.1.3]}
+  - {name: b, vip: 203.0.113.2, ports: udp/80, mode: nat, scheduler: wrr, real_servers: [{address: 192.168.1.1, weight: 200}, {address: 192.168.1.2, weight: 100}]}
+  - {name: c, vip: 203.0.113.3, ports: udp/80, mode: fullnat, laddrs: 192.168.2.9, scheduler: wlc, real_servers: [{address: 192.168.1.1, weight: 3}, {address: 192.168.1.2, weight: 2}, {address: 192.168.1.3, weight: 0}]}
+  - {name: d, vip: "2001:db8::4", ports: udp/80, mode: nat, scheduler: wrr, real_servers: [{address: "fd05::1", weight: 2}, {address: "fd05::2", weight: 3}]}
+  - {name: e, vip: 203.0.113.5, ports: udp/8000-8001, mode: nat, scheduler: wrr, real_servers: [{address: 192.168.1.1, weight: 1}, {address: 192.168.1.2, weight: 3}]}
+`)
+	calls := []struct {
+		call   string
+		shares map[string]int
+		run    int // the longest run of one real server that is still interleaved
+	}{
+		{"udp 203.0.113.1:80", map[string]int{"rs1": 5, "rs2": 1, "rs3": 1}, 4},
+		{"udp 203.0.113.2:80", map[string]int{"rs1": 2, "rs2": 1}, 2},
+		{"udp 203.0.113.3:80", map[string]int{"rs1": 3, "rs2": 2}, 2},
+		{"udp [2001:db8::4]:80", map[string]int{"rs1": 2, "rs2": 3}, 2},
+		{"udp 203.0.113.5:8001", map[string]int{"rs1": 1, "rs2": 3}, 3},
+	}
+	answers := map[string][]string{}
+	for i := range 42 {
+		for _, c := range calls {
+			answers[c.call] = append(answers[c.call], call(t, s.Office, newFlow(c.call, i)).Host)
+		}
+	}
+	for _, c := range calls {
+		all, sum := answers[c.call], 0
+		for _, n := range c.shares {
+			sum += n
+		}
+		for i := 0; i+sum <= len(all); i++ {
+			if got := count(all[i : i+sum]); !maps.Equal(got, c.shares) {
+				t.Errorf("%s: calls %d to %d went as %v, want %v (all: %v)", c.call, i, i+sum-1, got, c.shares, all)
+				break
+			}
+		}
+		for i := 0; i+c.run < len(all); i++ {
+			if len(count(all[i:i+c.run+1])) == 1 {
+				t.Errorf("%s: calls %d to %d all went to %s: not interleaved", c.call, i, i+c.run, all[i])
+				break
+			}
+		}
+	}
+}
+
+// Hashes of the source keep a client with its real server; the destination's sends
+// everybody to one. Maglev moves few clients when a real server goes.
+func TestHashSchedulers(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nstest.Options{})
+	policy := func(last string) string {
+		return `
+version: 1
+services:
+  - {name: sh, vip: [203.0.113.1, "2001:db8::1"], ports: [udp/80, tcp/80], mode: nat, scheduler: sh, real_servers: [192.168.1.1, 192.168.1.2, 192.168.1.3, "fd05::1", "fd05::2", "fd05::3"]}
+  - {name: weighted, vip: 203.0.113.2, ports: udp/80, mode: nat, scheduler: sh, real_servers: [{address: 192.168.1.1, weight: 3}, 192.168.1.2]}
+  - {name: mh, vip: [203.0.113.3, "2001:db8::3"], ports: [udp/80, tcp/80], mode: nat, scheduler: mh, real_servers: [192.168.1.1, 192.168.1.2, "fd05::1", "fd05::2"` + last + `]}
+  - {name: dh, vip: [203.0.113.16, 203.0.113.17, 203.0.113.18, 203.0.113.19, 203.0.113.20, 203.0.113.21, 203.0.113.22, 203.0.113.23], ports: udp/80, mode: nat, scheduler: dh, real_servers: [192.168.1.1, 192.168.1.2]}
+`
+	}
+	s.start(t, policy(`, 192.168.1.3, "fd05::3"`))
+	const sources = 240
+	survey := func(source, dst string) map[string]string {
+		byClient := map[string]string{}
+		for i := range sources {
+			src := fmt.Sprintf(source, i)
+			byClient[src] = call(t, s.Office, "udp "+src+" > "+dst+":80").Host
+			if i%20 == 0 && dst != "203.0.113.2" {
+				if again := call(t, s.Office, "tcp "+src+" > "+dst+":80").Host; again != byClient[src] {
+					t.Errorf("%s to %s went to %s, then to %s", src, dst, byClient[src], again)
+				}
+			}
+		}
+		return byClient
+	}
+	third := map[string]float64{"rs1": 1. / 3, "rs2": 1. / 3, "rs3": 1. / 3}
+	before4, before6 := survey("10.1.200.%d", "203.0.113.3"), survey("fd01::8000:0:0:%x", "[2001:db8::3]")
+	for _, c := range []struct {
+		name     string
+		byClient map[string]string
+		shares   map[string]float64
+	}{
+		{"sh", survey("10.1.200.%d", "203.0.113.1"), third},
+		{"sh over IPv6", survey("fd01::8000:0:0:%x", "[2001:db8::1]"), third},
+		{"sh by weight", survey("10.1.200.%d", "203.0.113.2"), map[string]float64{"rs1": 0.75, "rs2": 0.25}},
+		{"mh", before4, third},
+		{"mh over IPv6", before6, third},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			wantShares(t, count(slices.Collect(maps.Values(c.byClient))), c.shares, sources)
+		})
+	}
+
+	dh := map[string]bool{}
+	for i := range 8 {
+		dst := fmt.Sprintf("udp 203.0.113.%d:80", 16+i)
+		first := call(t, s.Office, dst).Host
+		dh[first] = true
+		for _, from := range []*nstest.Host{s.Guests, s.Lab, s.Office} {
+			if other := call(t, from, dst).Host; other != first {
+				t.Errorf("dh: %s goes to %s from office, to %s from %s", dst, first, other, from.Name)
+			}
+		}
+	}
+	if len(dh) != 2 {
+		t.Errorf("dh: eight VIPs went to %v, want both real servers used", dh)
+	}
+
+	apply(t, s.Gateway, policy(""))
+	must(t, s.Gateway.FlushFlows(t.Context()))
+	for _, c := range []struct {
+		before map[string]string
+		after  map[string]string
+	}{{before4, survey("10.1.200.%d", "203.0.113.3")}, {before6, survey("fd01::8000:0:0:%x", "[2001:db8::3]")}} {
+		moved := 0
+		for client, rs := range c.before {
+			if rs != "rs3" && c.after[client] != rs {
+				moved++
+			}
+			if c.after[client] == "rs3" {
+				t.Errorf("mh: %s still goes to a real server that is gone", client)
+			}
+		}
+		if moved > sources/12 { // of the 160 that need not move
+			t.Errorf("mh: %d clients of the real servers that stayed were moved", moved)
+		}
 	}
 }

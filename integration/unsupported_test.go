@@ -22,24 +22,14 @@ func TestUnsupported(t *testing.T) {
 		name, policy string
 		line         string // where the feature is asked for
 	}{
-		{"wrr", service("scheduler: wrr"), "8"},
-		{"sh", service("scheduler: sh"), "8"},
-		{"dh", service("scheduler: dh"), "8"},
-		{"mh", service("scheduler: mh"), "8"},
-		{"lc", service("scheduler: lc"), "8"},
-		{"wlc", service("scheduler: wlc"), "8"},
 		{"persistence", service("persistence: 300s"), "8"},
 		{"allow", service("allow: 10.0.0.0/8"), "8"},
 		{"deny", service("deny: 10.9.0.0/16"), "8"},
-		{"select flow", zone("select: flow"), "6"},
-		{"select round-robin", zone("select: round-robin"), "6"},
-		{"select random", zone("select: random"), "6"},
 		{"zone to", zone("to: 192.0.2.0/24"), "6"},
 		{"zone ports", zone("ports: tcp/25"), "6"},
 		{"zone iif", zone("iif: lan0"), "6"},
 		{"zone oif", zone("oif: wan1"), "6"},
 		{"map", "version: 1\nzones:\n  - name: lab\n    from: 10.9.8.0/24\n    map: 198.18.8.0/24\n", "5"},
-		{"weights of laddrs", "version: 1\nladdrs:\n  w: [198.51.100.10, {address: 198.51.100.11, weight: 3}]\nzones:\n  - {name: z, from: 10.0.0.0/8, laddrs: w}\n", "3"},
 		{"block", "version: 1\nladdrs:\n  cgn: {addresses: 198.51.100.64/28, ports: 1024-65535,\n    block: 1024}\nzones:\n  - {name: z, from: 10.0.0.0/24, laddrs: cgn}\n", "4"},
 		{"offload", "version: 1\ngateway:\n  offload: software\nzones:\n  - {name: z, from: 10.0.0.0/8, laddrs: 198.51.100.1}\n", "3"},
 	} {

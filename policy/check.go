@@ -47,15 +47,17 @@ func rangeFamilies(rs []inet.Range) (s familySet) {
 	return s
 }
 
-// poolFamilies returns the families that a pool has laddrs of. Pools may be large and
-// shared by many, so the answer is kept.
+// poolFamilies returns the families that a pool has laddrs of for new connections. Pools
+// may be large and shared by many, so the answer is kept.
 func (l *loader) poolFamilies(p *Pool) familySet {
 	if s, ok := l.families[p]; ok {
 		return s
 	}
 	var s familySet
-	for _, a := range p.Laddrs {
-		s.add(a.Range.Family())
+	for _, f := range inet.Families {
+		if len(p.Ranges(f)) > 0 {
+			s.add(f)
+		}
 	}
 	l.families[p] = s
 	return s

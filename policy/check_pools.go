@@ -17,18 +17,8 @@ func (l *loader) checkPools() {
 			l.fault(o.laddr.Pos, "P04", o.about, "", "the laddr %s %s", o.laddr.Range, what)
 		}
 	}
-	for i := range l.policy.Laddrs {
-		l.checkBlock(&l.policy.Laddrs[i])
-	}
+	l.checkBlocks()
 	l.checkLaddrsAlone(owned)
-}
-
-// checkBlock holds a pool's block against its ports.
-func (l *loader) checkBlock(p *Pool) {
-	if p.Block > 0 && !p.Ports.IsZero() && p.Block > p.Ports.Len() {
-		l.fault(p.At("block"), "P14", object{"pool", p.Name}, "write a smaller block or more ports",
-			"a block of %d does not fit into the %d ports %s", p.Block, p.Ports.Len(), p.Ports)
-	}
 }
 
 // owned is a laddr and who it belongs to.

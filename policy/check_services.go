@@ -117,6 +117,9 @@ func (l *loader) checkServiceLaddrs(s *Service) {
 		l.fault(s.At("mode"), "S09", about, "add laddrs, the sources that real servers see", "the mode fullnat needs laddrs")
 		return
 	}
+	if s.Laddrs.Block > 0 {
+		l.fault(s.At("laddrs"), "S20", about, "name a pool without block", "the pool %s gives blocks of ports to the sources of zones; a service's clients cannot be counted", s.Laddrs.Name)
+	}
 	have := l.poolFamilies(s.Laddrs)
 	var missing familySet
 	for i := range s.RealServers {

@@ -94,7 +94,7 @@ func (w *walker) laddrList(n *yaml.Node) []Laddr {
 					l.Pos = w.pos(v)
 					l.Range, ok = w.addresses(v)
 				case "weight":
-					if weight, isWeight := w.integer(v, 1, 65535); isWeight {
+					if weight, isWeight := w.integer(v, 0, 65535); isWeight {
 						l.Weight = weight
 					}
 				}

@@ -174,16 +174,24 @@ type Pool struct {
 	Block  int            // ports in a source's fixed block (RFC 7422); 0: shared ports
 }
 
-// Ranges returns the pool's addresses of one family, sorted, adjacent ranges joined.
+// Ranges returns the pool's addresses of one family that new connections may get, sorted,
+// adjacent ranges joined. An address with weight 0 gets none, even where it stands twice.
 func (p *Pool) Ranges(f inet.Family) []inet.Range {
 	if p == nil {
 		return nil
 	}
-	var rs []inet.Range
+	var rs, drained []inet.Range
 	for _, l := range p.Laddrs {
-		if l.Range.Family() == f {
+		switch {
+		case l.Range.Family() != f:
+		case l.Weight == 0:
+			drained = append(drained, l.Range)
+		default:
 			rs = append(rs, l.Range)
 		}
+	}
+	if len(drained) > 0 {
+		return inet.Subtract(rs, drained)
 	}
 	return inet.Merge(rs)
 }
@@ -192,7 +200,7 @@ func (p *Pool) Ranges(f inet.Family) []inet.Range {
 type Laddr struct {
 	Pos    Pos
 	Range  inet.Range
-	Weight int // share of new connections of each of its addresses; 1 unless written
+	Weight int // share of new connections of each of its addresses; 1 unless written, 0: keeps its flows, gets no new ones
 }
 
 // Zone is a set of sources and what becomes of their connections.

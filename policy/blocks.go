@@ -1,0 +1,146 @@
+package policy
+
+import (
+	"math/big"
+	"net/netip"
+
+	"github.com/snatctl/snatctl/inet"
+)
+
+// Blocks of source ports (RFC 7422): where a pool has `block`, every source of the zones
+// that use the pool has the same ports of the same laddr for ever, so that no log is needed
+// to tell who was behind them. It is plain counting, for each family on its own:
+//
+//   - the sources are numbered from 0 on: zone after zone that uses the pool, and in each
+//     range after range of its `from`, as written;
+//   - every laddr, in the order written, has as many blocks as fit into the pool's ports;
+//   - source number i gets block i.
+//
+// A source that several ranges hold has the number that it got first.
+
+// defaultBlockPorts is what blocks are cut from where the pool names no ports: all but the
+// well-known ones.
+var defaultBlockPorts = inet.PortRange{First: 1024, Last: 65535}
+
+// BlockOf returns the laddr and the ports that a source has in a pool with `block`, and
+// false where it has none: it is no source of a zone that uses the pool, or the pool is
+// used up (which validation refuses). The zones are all of the policy.
+func BlockOf(p *Pool, zones []Zone, source netip.Addr) (laddr netip.Addr, ports inet.PortRange, ok bool) {
+	f := inet.FamilyOf(source)
+	n, found := indexOf(sourcesOf(p, zones, f), source)
+	perLaddr := p.blocksPerLaddr()
+	if !found || perLaddr == 0 {
+		return netip.Addr{}, inet.PortRange{}, false
+	}
+	which, block := new(big.Int).DivMod(n, big.NewInt(perLaddr), new(big.Int))
+	laddr, ok = nth(p.blockLaddrs(f), which)
+	if !ok {
+		return netip.Addr{}, inet.PortRange{}, false
+	}
+	first := int64(p.blockPorts().First) + block.Int64()*int64(p.Block)
+	return laddr, inet.PortRange{First: uint16(first), Last: uint16(first + int64(p.Block) - 1)}, true
+}
+
+// SubscriberOf returns the source whose block holds a port of a laddr. It is BlockOf the
+// other way round.
+func SubscriberOf(p *Pool, zones []Zone, laddr netip.Addr, port uint16) (source netip.Addr, ok bool) {
+	f := inet.FamilyOf(laddr)
+	which, found := indexOf(p.blockLaddrs(f), laddr)
+	perLaddr := p.blocksPerLaddr()
+	if !found || perLaddr == 0 || !p.blockPorts().Contains(port) {
+		return netip.Addr{}, false
+	}
+	block := (int64(port) - int64(p.blockPorts().First)) / int64(p.Block)
+	if block >= perLaddr {
+		return netip.Addr{}, false // what is left over behind the last whole block
+	}
+	n := new(big.Int).Mul(which, big.NewInt(perLaddr))
+	source, ok = nth(sourcesOf(p, zones, f), n.Add(n, big.NewInt(block)))
+	if !ok {
+		return netip.Addr{}, false
+	}
+	// A source that stands twice has the first of its blocks only.
+	owner, ports, ok := BlockOf(p, zones, source)
+	return source, ok && owner == laddr && ports.Contains(port)
+}
+
+// blockPorts returns the ports that blocks are cut from.
+func (p *Pool) blockPorts() inet.PortRange {
+	if p.Ports.IsZero() {
+		return defaultBlockPorts
+	}
+	return p.Ports
+}
+
+func (p *Pool) blocksPerLaddr() int64 {
+	if p.Block == 0 {
+		return 0
+	}
+	return int64(p.blockPorts().Len() / p.Block)
+}
+
+// blockLaddrs returns the laddrs of one family in the order written.
+func (p *Pool) blockLaddrs(f inet.Family) (out []inet.Range) {
+	for _, l := range p.Laddrs {
+		if l.Range.Family() == f {
+			out = append(out, l.Range)
+		}
+	}
+	return out
+}
+
+// sourcesOf returns the sources of one family of all zones that use a pool.
+func sourcesOf(p *Pool, zones []Zone, f inet.Family) (out []inet.Range) {
+	for i := range zones {
+		if zones[i].Laddrs == p {
+			out = append(out, inet.Of(f, zones[i].From)...)
+		}
+	}
+	return out
+}
+
+// total is the number of addresses in ranges.
+func total(rs []inet.Range) *big.Int {
+	sum := new(big.Int)
+	for _, r := range rs {
+		sum.Add(sum, size(r))
+	}
+	return sum
+}
+
+// indexOf returns how many addresses stand before a, counting through the ranges.
+func indexOf(rs []inet.Range, a netip.Addr) (*big.Int, bool) {
+	n := new(big.Int)
+	for _, r := range rs {
+		if r.Contains(a) {
+			return n.Add(n, distanceOf(r.From, a)), true
+		}
+		n.Add(n, size(r))
+	}
+	return nil, false
+}
+
+// nth returns the address before which n others stand, counting through the ranges.
+func nth(rs []inet.Range, n *big.Int) (netip.Addr, bool) {
+	n = new(big.Int).Set(n)
+	for _, r := range rs {
+		if n.Cmp(size(r)) >= 0 {
+			n.Sub(n, size(r))
+			continue
+		}
+		sum := n.Add(n, number(r.From))
+		a, ok := netip.AddrFromSlice(sum.FillBytes(make([]byte, len(r.From.AsSlice()))))
+		return a, ok
+	}
+	return netip.Addr{}, false
+}
+
+func size(r inet.Range) *big.Int {
+	n := distanceOf(r.From, r.To)
+	return n.Add(n, big.NewInt(1))
+}
+
+// distanceOf returns how far b lies behind a.
+func distanceOf(a, b netip.Addr) *big.Int { return new(big.Int).Sub(number(b), number(a)) }
+
+func number(a netip.Addr) *big.Int { return new(big.Int).SetBytes(a.AsSlice()) }

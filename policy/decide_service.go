@@ -1,0 +1,113 @@
+package policy
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/snatctl/snatctl/inet"
+)
+
+// services lets the service decide that claims the packet's destination.
+func (d *decider) services() bool {
+	s := d.service()
+	if s == nil {
+		return false
+	}
+	d.Service = s.Name
+	client := d.pkt.From.Addr()
+	switch {
+	case contains(s.Deny, client):
+		return d.end(Drop, "service %s: `deny` holds %s", s.Name, client)
+	case len(s.Allow) > 0 && !contains(s.Allow, client):
+		return d.end(Drop, "service %s: `allow` does not hold %s", s.Name, client)
+	}
+	servers := d.realServers(s)
+	if len(servers) == 0 {
+		return d.empty(s)
+	}
+	d.DNAT = servers
+	if s.Mode == NAT {
+		return d.accept("service %s: mode nat, scheduler %s: to %s, which sees the client", s.Name, s.Scheduler, oneOf(servers))
+	}
+	if !d.laddrs(s.Laddrs) {
+		d.DNAT = nil
+		return d.end(Drop, "service %s: has no %s laddr", s.Name, d.family)
+	}
+	return d.accept("service %s: mode fullnat, scheduler %s: to %s, which sees %s", s.Name, s.Scheduler, oneOf(servers), oneOf(d.SNAT))
+}
+
+// service returns the service that claims what the packet calls: by its exact port before
+// any range that holds it, by a range before `*`. Validation saw to it that no two claims of
+// one rank meet.
+func (d *decider) service() *Service {
+	var winner *Service
+	best, known := 0, false
+	for i := range d.policy.Services {
+		s := &d.policy.Services[i]
+		if !slices.Contains(s.VIP, d.pkt.To.Addr()) {
+			continue
+		}
+		known = true
+		for _, pp := range s.Ports {
+			if !d.pkt.calls(pp) {
+				continue
+			}
+			if r := rank(pp.Ports); winner == nil || r < best {
+				winner, best = s, r
+			}
+		}
+	}
+	switch {
+	case !known:
+		d.say("no service has the VIP %s", d.pkt.To.Addr())
+	case winner == nil:
+		d.say("no service of the VIP %s takes %s", d.pkt.To.Addr(), d.pkt.called())
+	default:
+		d.say("service %s: takes %s on %s, by %s", winner.Name, d.pkt.called(), d.pkt.To.Addr(), [...]string{"its exact port", "a range of ports", "all ports"}[best])
+	}
+	return winner
+}
+
+// rank orders claims: an exact port wins over a range, a range over all ports.
+func rank(r inet.PortRange) int {
+	switch {
+	case r.Single():
+		return 0
+	case r != inet.AnyPort:
+		return 1
+	}
+	return 2
+}
+
+// realServers returns what a service may send the connection to. Which of them a scheduler
+// chooses, and where persistence keeps a client, is nothing that the packet tells.
+func (d *decider) realServers(s *Service) (out []netip.AddrPort) {
+	for _, rs := range s.RealServers {
+		switch {
+		case inet.FamilyOf(rs.Addr) != d.family:
+		case rs.Weight == 0:
+			d.say("service %s: the real server %s has weight 0 and gets no new connections", s.Name, rs)
+		default:
+			port := rs.Port
+			if port == 0 {
+				port = d.pkt.To.Port()
+			}
+			if to := netip.AddrPortFrom(rs.Addr, port); !slices.Contains(out, to) {
+				out = append(out, to)
+			}
+		}
+	}
+	return out
+}
+
+// empty is a service's answer where no real server can take the connection. With `pass` the
+// packet goes on as if there were no service at all.
+func (d *decider) empty(s *Service) bool {
+	if s.OnEmpty == EmptyPass {
+		d.Service = ""
+		d.say("service %s: no %s real server takes connections: on_empty pass, as if the service were not there", s.Name, d.family)
+		return false
+	}
+	verdict := map[OnEmpty]Action{EmptyReject: Reject, EmptyDrop: Drop}[s.OnEmpty]
+	return d.end(verdict, "service %s: no %s real server takes connections: on_empty %s", s.Name, d.family, s.OnEmpty)
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
 )
 
 // Change is what a difference means for one policy object.
@@ -273,7 +274,7 @@ func ruleText(r nft.Rule) string {
 // strangers lists sets and chains in the kernel that no policy makes.
 func strangers(live, want *nft.Ruleset) []string {
 	var out []string
-	known := append(append([]string{setExclude + "4", setExclude + "6"}, setOrder...), "rr", "random")
+	known := append([]string{setExclude + "4", setExclude + "6"}, setOrder...)
 	ours := func(name string) bool {
 		return slices.ContainsFunc(known, func(p string) bool { return strings.HasPrefix(name, p) })
 	}
@@ -283,6 +284,9 @@ func strangers(live, want *nft.Ruleset) []string {
 		}
 	}
 	known = append(known, chainOrder...)
+	for _, scheduler := range []policy.Scheduler{policy.RoundRobin, policy.WeightedRoundRobin, policy.Random, policy.SourceHash, policy.DestinationHash, policy.Maglev} {
+		known = append(known, string(scheduler)+"4-", string(scheduler)+"6-")
+	}
 	for _, ch := range live.Chains {
 		if !ours(ch.Name) && want.Chain(ch.Name) == nil {
 			out = append(out, "- chain "+ch.Name+", which snatctl did not make")

@@ -40,7 +40,7 @@ func assignLanes(services []policy.Service) map[*policy.Service]int {
 // dealt out over several. The kernel lists a map in pieces and walks it from its start for
 // each (nf_tables_dump_set), so reading one back takes time by the square of its size.
 const (
-	partsFrom = 8192 // slots
+	partsFrom = 4096 // slots; fewer than 5,000 services of one slot have
 	maxParts  = 16
 )
 

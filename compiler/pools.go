@@ -41,6 +41,17 @@ type poolOf struct {
 	service *policy.Service
 }
 
+// describe names the pool in a message.
+func (of poolOf) describe(p *policy.Pool) string {
+	switch {
+	case p.Name != "":
+		return "pool " + p.Name
+	case of.zone != nil:
+		return "zone " + of.zone.Name
+	}
+	return "service " + of.service.Name
+}
+
 // poolKey names a pool's chain.
 type poolKey struct {
 	pool   *policy.Pool
@@ -58,8 +69,9 @@ func (b *builder) translation(p *policy.Pool, f inet.Family, sel policy.Select, 
 	t := translation{ports: !p.Ports.IsZero(), sel: sel, spread: sel == policy.SelectSourceDestination, random: p.Random}
 	ranges := b.ranges(p, f)
 	kernels := sel == policy.SelectSource || t.spread // how the kernel itself chooses in a range
-	// nft 1.0.6 cannot load maps of IPv6 ranges with ports.
-	if len(ranges) != 1 || !kernels || weighted(p, f) || t.ports && f == inet.V6 {
+	// nft 1.0.6 cannot load maps of IPv6 ranges with ports, nor what it lists for one address
+	// with one port.
+	if len(ranges) != 1 || !kernels || weighted(p, f) || t.ports && (f == inet.V6 || ranges[0].Single() && p.Ports.Single()) {
 		t.chain = b.poolChain(p, f, t, of)
 		return t
 	}
@@ -114,7 +126,7 @@ func (b *builder) poolChain(p *policy.Pool, f inet.Family, t translation, of poo
 	b.pools[id] = name
 	data := map[inet.Family]nft.Data{inet.V4: nft.Addr4, inet.V6: nft.Addr6}[f]
 	m := b.set(name, data, false, nft.Slot)
-	if !b.listAddresses(m, p, f) {
+	if !b.listAddresses(m, p, f, of.describe(p)) {
 		return name
 	}
 	for _, g := range t.generators(f, len(m.Elements)) {
@@ -188,13 +200,13 @@ func weighted(p *policy.Pool, f inet.Family) bool {
 
 // listAddresses enters a pool's addresses of one family under their slots: each under one,
 // or under as many as its weight gives it.
-func (b *builder) listAddresses(m *nft.Set, p *policy.Pool, f inet.Family) bool {
+func (b *builder) listAddresses(m *nft.Set, p *policy.Pool, f inet.Family, object string) bool {
 	var total uint64
 	for _, r := range b.ranges(p, f) {
 		total += r.Count()
 	}
 	if total > maxPoolAddresses {
-		b.fail(p.Pos, "K02", "pool "+p.Name, fmt.Sprintf("pool %s has %d %s addresses in a form that needs them listed one by one; at most %d can be", p.Name, total, f, maxPoolAddresses),
+		b.fail(p.Pos, "K02", object, fmt.Sprintf("%s has %d %s addresses in a form that needs them listed one by one; at most %d can be", object, total, f, maxPoolAddresses),
 			"write the pool as one contiguous range with `select: source` and no weights, and without ports for IPv6")
 		return false
 	}

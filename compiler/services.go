@@ -81,7 +81,13 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind portKind) sche
 	sc.slotMap = b.slotMap(named(base, f, kind.variant(), keep, part), sc)
 	if b.chains[chain] == nil {
 		key := append(serviceKey(kind, fieldsOf(f).daddr, nft.F(nft.Dport)), gen)
-		b.rule(chain, nft.NAT{Key: key, Map: sc.slotMap.Name, Data: sc.slotMap.Data})
+		nat := nft.NAT{Key: key, Map: sc.slotMap.Name, Data: sc.slotMap.Data}
+		if kind == portRanges && !sc.keep {
+			// nft does not see the port in a key of ranges, and wants the transport matched.
+			b.rule(chain, nft.L4Is{Protos: transports}, nat)
+		} else {
+			b.rule(chain, nat)
+		}
 	}
 	return sc
 }

@@ -1,0 +1,108 @@
+package compiler
+
+import (
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/nft/nftlink"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// fixedChains are those that every table has, or may have, under the same name.
+var fixedChains = []string{chainPrerouting, chainOutput, chainServices, chainForward, chainRefuse, chainRefused,
+	chainPostrouting, chainFullNAT, chainZones, chainMasquerade}
+
+// Every rule that a policy brings into the fixed chains is known to the vocabulary, so that a
+// diff can spell it when it goes. Interfaces by prefix are the one exception: they have no end.
+func TestVocabularyKnowsAllRules(t *testing.T) {
+	known := map[string]string{}
+	for _, c := range withForms(t, Vocabulary()).Chains {
+		for _, r := range c.Rules {
+			known[r.Form] = r.String()
+		}
+	}
+	rules := 0
+	for name, r := range compiledCases(t) {
+		for _, c := range withForms(t, r).Chains {
+			if !slices.Contains(fixedChains, c.Name) {
+				continue
+			}
+			for _, rule := range c.Rules {
+				rules++
+				if text, ok := known[rule.Form]; !ok && !byPrefix(rule) || ok && text != rule.String() {
+					t.Errorf("%s, chain %s: the vocabulary spells\n%s\nas %q", name, c.Name, rule, text)
+				}
+			}
+		}
+	}
+	if rules == 0 {
+		t.Error("no case has a rule")
+	}
+}
+
+func byPrefix(r nft.Rule) bool {
+	return slices.ContainsFunc(r.Stmts, func(s nft.Stmt) bool { _, ok := s.(nft.OIfIs); return ok })
+}
+
+// Recognize gives a ruleset as the kernel returns it, with forms alone, its words back.
+func TestRecognize(t *testing.T) {
+	for name, r := range compiledCases(t) {
+		withForms(t, r)
+		read := &nft.Ruleset{Table: r.Table}
+		for _, c := range r.Chains {
+			bare := &nft.Chain{Name: c.Name}
+			for _, rule := range c.Rules {
+				bare.Rules = append(bare.Rules, nft.Rule{Form: rule.Form})
+			}
+			read.Chains = append(read.Chains, bare)
+		}
+		read.Recognize(withForms(t, Vocabulary()))
+		read.Recognize(r)
+		for i, c := range read.Chains {
+			for n, rule := range c.Rules {
+				if want := r.Chains[i].Rules[n].String(); rule.String() != want {
+					t.Errorf("%s, chain %s: a rule is recognized as %q, want %q", name, c.Name, rule, want)
+				}
+			}
+		}
+	}
+}
+
+func withForms(t *testing.T, r *nft.Ruleset) *nft.Ruleset {
+	t.Helper()
+	if err := nftlink.SetForms(r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// compiledCases returns the rulesets of the golden cases that compile, by file name.
+func compiledCases(t *testing.T) map[string]*nft.Ruleset {
+	t.Helper()
+	paths, err := filepath.Glob(compileCases)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]*nft.Ruleset{}
+	for _, path := range paths {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, ds := policy.Parse([]policy.Source{policy.Source(archive.Files[0])})
+		if p == nil {
+			t.Fatalf("%s: %v", path, ds)
+		}
+		if r, _ := Compile(p); r != nil {
+			out[path] = r
+		}
+	}
+	if len(out) == 0 {
+		t.Fatalf("no case of %s compiles", compileCases)
+	}
+	return out
+}

@@ -189,3 +189,45 @@ services:
 		})
 	}
 }
+
+// Conditions of zones: destinations, ports, and the interfaces of either side. A zone that
+// does not hold for a packet leaves it to the next.
+func TestZoneConditions(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nstest.Options{})
+	s.start(t, `
+version: 1
+gateway: {uplinks: [wan0, wan1]}
+zones:
+  - {name: to, from: [10.1.200.0/28, "fd01::8000:0:0:0/124"], to: [9.9.9.0/24, "2001:db8:9::/64"], laddrs: [198.51.100.1, "2001:db8:99::1"]}
+  - {name: ports, from: [10.1.200.16/28, "fd01::8000:0:0:10/124"], ports: [tcp/53, udp/70-90], laddrs: [198.51.100.2, "2001:db8:99::2"]}
+  - {name: drop, from: 10.1.200.32/28, ports: udp/53, action: drop}
+  - {name: oif, from: 10.2.0.0/16, oif: wan1, laddrs: [198.51.100.4, 198.51.100.44]}
+  - {name: iif, from: 0.0.0.0/0, iif: lan2, laddrs: 198.51.100.5}
+  - {name: inner, from: 10.2.200.0/24, oif: dc0, laddrs: 192.168.2.7}
+  - {name: reject, from: 10.1.200.48/28, to: 9.9.9.9, ports: tcp/*, action: reject}
+  - {name: everyone, from: [0.0.0.0/0, "::/0"], laddrs: [198.51.100.99, "2001:db8:99::99"]}
+`)
+	const rest4, rest6 = "outside sees 198.51.100.99", "outside sees 2001:db8:99::99"
+	s.check(t,
+		packet{s.Office, "udp 10.1.200.1 > 9.9.9.9:53", "outside sees 198.51.100.1"},
+		packet{s.Office, "udp 10.1.200.1 > 8.8.8.8:53", rest4},
+		packet{s.Office, "tcp fd01::8000:0:0:1 > [2001:db8:9::9]:53", "outside sees 2001:db8:99::1"},
+		packet{s.Office, "tcp fd01::8000:0:0:1 > [2001:db8:8::8]:53", rest6},
+		packet{s.Office, "tcp 10.1.200.17 > 8.8.8.8:53", "outside sees 198.51.100.2"},
+		packet{s.Office, "udp 10.1.200.17 > 8.8.8.8:80", "outside sees 198.51.100.2"},
+		packet{s.Office, "udp 10.1.200.17 > 8.8.8.8:53", rest4},
+		packet{s.Office, "tcp 10.1.200.17 > 8.8.8.8:80", rest4},
+		packet{s.Office, "udp fd01::8000:0:0:11 > [2001:db8:8::8]:80", "outside sees 2001:db8:99::2"},
+		packet{s.Office, "udp 10.1.200.33 > 8.8.8.8:53", "silent"},
+		packet{s.Office, "tcp 10.1.200.33 > 8.8.8.8:53", rest4},
+		packet{s.Guests, "tcp 9.9.9.9:53", "outside sees 198.51.100.4 | outside sees 198.51.100.44"},
+		packet{s.Guests, "tcp 8.8.8.8:53", rest4},
+		packet{s.Lab, "tcp 8.8.8.8:53", "outside sees 198.51.100.5"},
+		packet{s.Guests, "tcp 10.2.200.1 > 192.168.1.1:80", "rs1 sees 192.168.2.7"},
+		packet{s.Guests, "tcp 192.168.1.1:80", "rs1 sees 10.2.5.9"},
+		packet{s.Office, "tcp 10.1.200.49 > 9.9.9.9:53", "refused"},
+		packet{s.Office, "udp 10.1.200.49 > 9.9.9.9:53", rest4},
+		packet{s.Office, "tcp 10.1.200.49 > 8.8.8.8:53", rest4},
+	)
+}

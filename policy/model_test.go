@@ -90,13 +90,14 @@ func TestModel(t *testing.T) {
 		},
 		Tests: []Test{
 			{Name: "office leaves with its own address", From: addrPort("10.1.5.9:0"), To: addrPort("8.8.8.8:443"), Proto: inet.TCP,
-				Expect: Expect{Zone: "office", Snat: []Target{{Range: inet.MustRange("198.51.100.1")}, {Range: inet.MustRange("198.51.100.2")},
-					{Range: inet.MustRange("198.51.100.9")}}}},
+				Expect: Expect{Zone: "office", Snat: Translation{Targets: []Target{{Range: inet.MustRange("198.51.100.1")},
+					{Range: inet.MustRange("198.51.100.2")}, {Range: inet.MustRange("198.51.100.9")}}}}},
 			{Name: "quarantined hosts stay in", From: addrPort("10.66.0.7:0"), To: addrPort("8.8.8.8:53"), Proto: inet.UDP,
 				Expect: Expect{Zone: "quarantine", Verdict: Drop}},
 			{Name: "web reaches an RS and keeps the client", From: addrPort("10.1.5.9:0"), To: addrPort("203.0.113.10:80"), Proto: inet.TCP,
-				Expect: Expect{Service: "web", Dnat: []Target{{Range: inet.MustRange("192.168.1.1"), Port: 80},
-					{Range: inet.MustRange("192.168.1.2"), Port: 8080}}, SnatNone: true}},
+				Expect: Expect{Service: "web", Snat: Translation{Word: "none"}, Dnat: Translation{Targets: []Target{
+					{Range: inet.MustRange("192.168.1.1"), Ports: inet.PortRange{First: 80, Last: 80}},
+					{Range: inet.MustRange("192.168.1.2"), Ports: inet.PortRange{First: 8080, Last: 8080}}}}}},
 		},
 	}
 	got := mustLoad(t, "../testdata/valid/spec.yaml")
@@ -132,7 +133,7 @@ func TestModelOfOtherForms(t *testing.T) {
 		{"all ports", p.Services[2].Ports, []inet.ProtoPorts{{Proto: inet.TCP, Ports: inet.AnyPort}}},
 		{"test address", p.Tests[1].From, addrPort("[fd03::1]:40000")},
 		{"test name", p.Tests[1].Name, "tcp [fd03::1]:40000 to [2001:db8:1::1]:443"},
-		{"dnat none", p.Tests[1].Expect.DnatNone, true},
+		{"dnat none", p.Tests[1].Expect.Dnat.Word, "none"},
 	} {
 		if diff := cmp.Diff(c.want, c.got, comparing); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.what, diff)

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"net/netip"
+	"slices"
 
 	"gopkg.in/yaml.v3"
 
@@ -90,45 +91,53 @@ func (w *walker) expect(n *yaml.Node) Expect {
 		case "verdict":
 			enum(w, v, "N03", &e.Verdict, Accept, Drop, Reject)
 		case "snat":
-			e.Snat, e.SnatNone = w.targets(v)
+			e.Snat = w.translation(v, "none", "masquerade")
 		case "dnat":
-			e.Dnat, e.DnatNone = w.targets(v)
+			e.Dnat = w.translation(v, "none")
 		}
 	})
 	return e
 }
 
-// targets reads a list of addresses, ranges and prefixes, each with or without a port,
-// or the word none.
-func (w *walker) targets(n *yaml.Node) (out []Target, none bool) {
-	items := w.items(n, "none, or a list of addresses")
+// translation reads a list of addresses, ranges and prefixes, each with or without ports,
+// or one word alone, which must be one of those known.
+func (w *walker) translation(n *yaml.Node, words ...string) (out Translation) {
+	items := w.items(n, quoteList(words)+", or a list of addresses")
 	if v, ok := w.value(n); ok && v.Kind == yaml.SequenceNode && len(items) == 0 {
 		w.fail(n, "N03", "write none for no translation", "the list is empty")
 	}
 	for _, item := range items {
 		text, ok := w.text(item, "an address, a range or a prefix, with or without a port")
-		if !ok {
-			continue
-		}
-		if text == "none" {
-			if none = len(items) == 1; !none {
-				w.fail(item, "N03", "write none alone, or remove it", "none contradicts the rest of the list")
-			}
-			continue
-		}
-		host, port, hasPort := splitPort(text)
-		r, err := inet.ParseRange(host)
-		if err != nil {
-			w.badAddress(item, host, err)
-			continue
-		}
-		t := Target{Range: r}
-		if hasPort {
-			if t.Port = w.port(item, port); t.Port == 0 {
-				continue
+		switch {
+		case !ok:
+		case slices.Contains(words, text) && len(items) > 1:
+			w.fail(item, "N03", "write "+text+" alone, or remove it", "%s contradicts the rest of the list", text)
+		case slices.Contains(words, text):
+			return Translation{Word: text}
+		default:
+			if t, ok := w.target(item, text); ok {
+				out.Targets = append(out.Targets, t)
 			}
 		}
-		out = append(out, t)
 	}
-	return out, none
+	return out
+}
+
+// target reads addresses with or without ports: "198.51.100.0/24", "198.51.100.1:1024-2047",
+// "[fd00::/64]:80".
+func (w *walker) target(n *yaml.Node, text string) (Target, bool) {
+	host, ports, hasPorts := splitPort(text)
+	r, err := inet.ParseRange(host)
+	if err != nil {
+		w.badAddress(n, host, err)
+		return Target{}, false
+	}
+	t := Target{Range: r}
+	if hasPorts {
+		if t.Ports, err = inet.ParsePortRange(ports); err != nil {
+			w.badPorts(n, err)
+			return Target{}, false
+		}
+	}
+	return t, true
 }

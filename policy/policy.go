@@ -288,14 +288,19 @@ type Test struct {
 type Expect struct {
 	Where
 	Zone, Service string
-	Verdict       Action   // Accept, Drop or Reject; empty: not checked
-	Snat, Dnat    []Target // every possible result must lie in one of these
-	SnatNone      bool     // `none`: untranslated
-	DnatNone      bool
+	Verdict       Action // Accept, Drop or Reject; empty: not checked
+	Snat, Dnat    Translation
 }
 
-// Target is addresses, with or without a port, that a translation may lead to.
+// Translation is what a connection's source or destination becomes. The zero value, in a
+// test, expects nothing.
+type Translation struct {
+	Word    string   // "none": it stays; "masquerade": the address of the interface left through; else empty
+	Targets []Target // all that is possible
+}
+
+// Target is addresses with or without ports.
 type Target struct {
 	Range inet.Range
-	Port  uint16 // 0: any
+	Ports inet.PortRange // zero: any
 }

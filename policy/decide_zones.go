@@ -1,0 +1,155 @@
+package policy
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/snatctl/snatctl/inet"
+)
+
+// mapped is the way into a zone with `map`: whoever calls an address of the map's range
+// gets the source at the same offset. The zone's other conditions do not matter here.
+func (d *decider) mapped() bool {
+	for i := range d.policy.Zones {
+		z := &d.policy.Zones[i]
+		if !z.Map.Contains(d.pkt.To.Addr()) {
+			continue
+		}
+		d.Zone = z.Name
+		host := sameOffset(d.pkt.To.Addr(), z.Map, z.mapped())
+		d.DNAT = []netip.AddrPort{netip.AddrPortFrom(host, d.pkt.To.Port())}
+		return d.accept("zone %s: its map %s holds %s, which stands for %s", z.Name, z.Map, d.pkt.To.Addr(), host)
+	}
+	return false
+}
+
+// mapped returns the one prefix that a zone's sources are, where the zone has a map.
+func (z *Zone) mapped() inet.Range { return inet.Merge(z.From)[0] }
+
+// sameOffset returns the address that stands in one range where a stands in another.
+func sameOffset(a netip.Addr, from, to inet.Range) netip.Addr {
+	out, _ := nth([]inet.Range{to}, distanceOf(from.From, a))
+	return out
+}
+
+// zones lets the first zone decide whose conditions all hold.
+func (d *decider) zones() bool {
+	var elsewhere []string // zones that are not about this source
+	flush := func() {
+		if len(elsewhere) > 0 {
+			d.say("%s: the source %s is not in `from`", someZones(elsewhere), d.pkt.From.Addr())
+		}
+		elsewhere = nil
+	}
+	for i := range d.policy.Zones {
+		z := &d.policy.Zones[i]
+		if !contains(z.From, d.pkt.From.Addr()) {
+			elsewhere = append(elsewhere, z.Name)
+			continue
+		}
+		flush()
+		if why := d.differs(z); why != "" {
+			d.say("zone %s: %s", z.Name, why)
+			continue
+		}
+		d.Zone = z.Name
+		return d.act(z)
+	}
+	flush()
+	return false
+}
+
+// someZones names zones, a few at most.
+func someZones(names []string) string {
+	const few = 5
+	switch {
+	case len(names) == 1:
+		return "zone " + names[0]
+	case len(names) > few:
+		return fmt.Sprintf("zones %s and %d more", strings.Join(names[:few], ", "), len(names)-few)
+	}
+	return "zones " + strings.Join(names, ", ")
+}
+
+// differs says which condition of a zone does not hold, and nothing where all do. The
+// source is in `from`.
+func (d *decider) differs(z *Zone) string {
+	pkt := &d.pkt
+	uplinks := d.policy.Gateway.Uplinks
+	switch {
+	case len(z.To) > 0 && !contains(z.To, pkt.To.Addr()):
+		return fmt.Sprintf("the destination %s is not in `to`", pkt.To.Addr())
+	case len(z.Ports) > 0 && !slices.ContainsFunc(z.Ports, pkt.calls):
+		return fmt.Sprintf("%s is not in `ports`", pkt.called())
+	case len(z.IIf) > 0 && !anyInterface(z.IIf, pkt.IIf):
+		return fmt.Sprintf("%s is not in `iif`", orUnknown(pkt.IIf))
+	case len(z.OIf) > 0 && !anyInterface(z.OIf, pkt.OIf):
+		return fmt.Sprintf("%s is not in `oif`", orUnknown(pkt.OIf))
+	case len(z.OIf) == 0 && len(uplinks) > 0 && !anyInterface(uplinks, pkt.OIf):
+		return fmt.Sprintf("%s is no uplink", orUnknown(pkt.OIf))
+	}
+	return ""
+}
+
+// act does what a zone that matches wants.
+func (d *decider) act(z *Zone) bool {
+	switch {
+	case contains(z.Exclude, d.pkt.To.Addr()):
+		return d.accept("zone %s: matches, and excludes %s: untranslated", z.Name, d.pkt.To.Addr())
+	case z.Map.Family() != 0:
+		d.SNAT = []inet.Range{inet.AddrRange(sameOffset(d.pkt.From.Addr(), z.mapped(), z.Map))}
+		return d.accept("zone %s: matches; %s stands for %s in its map %s", z.Name, d.SNAT[0], d.pkt.From.Addr(), z.Map)
+	case z.Action == Snat:
+		return d.snat(z)
+	case z.Action == Masquerade:
+		d.Masquerade = true
+		return d.accept("zone %s: matches; the source becomes the address of the interface", z.Name)
+	case z.Action == Accept:
+		return d.accept("zone %s: matches; untranslated", z.Name)
+	}
+	return d.end(z.Action, "zone %s: matches; action %s", z.Name, z.Action)
+}
+
+// snat gives the source a laddr of the zone's pool.
+func (d *decider) snat(z *Zone) bool {
+	if z.Laddrs.Block > 0 {
+		laddr, ports, ok := BlockOf(z.Laddrs, d.policy.Zones, d.pkt.From.Addr())
+		if !ok {
+			return d.end(Drop, "zone %s: matches, but the pool %s has no block for %s", z.Name, z.Laddrs.Name, d.pkt.From.Addr())
+		}
+		d.SNAT = []inet.Range{inet.AddrRange(laddr)}
+		d.bind(ports)
+		return d.accept("zone %s: matches; the block of %s is the ports %s of %s", z.Name, d.pkt.From.Addr(), ports, laddr)
+	}
+	if !d.laddrs(z.Laddrs) {
+		return d.end(Drop, "zone %s: matches, but has no %s laddr", z.Name, d.family)
+	}
+	return d.accept("zone %s: matches; the source becomes %s", z.Name, oneOf(d.SNAT))
+}
+
+// laddrs makes a pool's addresses the possible sources. It returns false where the pool
+// has none of the packet's family.
+func (d *decider) laddrs(pool *Pool) bool {
+	d.SNAT = pool.Ranges(d.family)
+	d.bind(pool.Ports)
+	return len(d.SNAT) > 0
+}
+
+// bind restricts source ports, for protocols that have some.
+func (d *decider) bind(ports inet.PortRange) {
+	if d.pkt.Proto.HasPorts() {
+		d.SNATPorts = ports
+	}
+}
+
+// unmatched decides about what no zone does.
+func (d *decider) unmatched() {
+	g := &d.policy.Gateway
+	if len(g.Uplinks) > 0 && !anyInterface(g.Uplinks, d.pkt.OIf) {
+		d.accept("no zone matches, and %s is no uplink: untouched", orUnknown(d.pkt.OIf))
+		return
+	}
+	d.end(g.Unmatched, "no zone matches: gateway.unmatched is %s", g.Unmatched)
+}

@@ -1,0 +1,53 @@
+package policy
+
+import "cmp"
+
+// Packet returns the packet that a test is about. Where the test does not say where it
+// leaves, it leaves through an uplink.
+func (p *Policy) Packet(t *Test) Packet {
+	pkt := Packet{From: t.From, To: t.To, Proto: t.Proto, IIf: t.IIf, OIf: t.OIf}
+	if pkt.OIf == "" {
+		pkt.OIf = p.Gateway.AnyUplink()
+	}
+	return pkt
+}
+
+// Mismatch is one expectation of a test that does not hold.
+type Mismatch struct {
+	Pos       Pos    // of the expectation
+	Key       string // service, zone, verdict, dnat or snat
+	Want, Got string
+}
+
+// Compare holds a decision against what a test expects. A zone or service that is named is
+// expected exactly. Of the translations every possible one must lie in those listed. Any
+// expectation of a translation, `none` too, wants the connection to pass, unless the test
+// expects another verdict.
+func (e *Expect) Compare(d *Decision) (out []Mismatch) {
+	differ := func(key, want, got string) {
+		out = append(out, Mismatch{e.At(key), key, want, got})
+	}
+	for _, c := range []struct{ key, want, got string }{
+		{"service", e.Service, d.Service}, {"zone", e.Zone, d.Zone}, {"verdict", string(e.Verdict), string(d.Verdict)},
+	} {
+		if c.want != "" && c.want != c.got {
+			differ(c.key, c.want, cmp.Or(c.got, "none"))
+		}
+	}
+	for _, c := range []struct {
+		key       string
+		want, got Translation
+	}{
+		{"dnat", e.Dnat, d.Destination()}, {"snat", e.Snat, d.Source()},
+	} {
+		switch {
+		case c.want.Word == "" && len(c.want.Targets) == 0:
+			// nothing is expected
+		case d.Verdict != Accept && d.Verdict != e.Verdict:
+			differ(c.key, c.want.String(), string(d.Verdict))
+		case !c.want.allows(c.got):
+			differ(c.key, c.want.String(), c.got.String())
+		}
+	}
+	return out
+}

@@ -91,6 +91,11 @@ func claimsOf(services []policy.Service) map[endpoint][]claim {
 	return m
 }
 
+// kindOfPorts returns the kind of map that one piece of ports needs.
+func kindOfPorts(r inet.PortRange) portKind {
+	return [...]portKind{exactPorts, portRanges, allPorts}[rankOf(r)]
+}
+
 // left returns what of a port range is left when the claims of higher precedence are taken
 // away, as far as relevant says that they count.
 func (b *builder) left(e endpoint, r inet.PortRange, relevant func(claim) bool) []inet.PortRange {

@@ -24,7 +24,7 @@ const TableComment = "made by snatctl, layout 1: change the policy, not this tab
 const (
 	chainPrerouting  = "prerouting"
 	chainOutput      = "output"
-	chainServices    = "services"
+	chainServices    = "services" // chainGuarded and mapSticky's chains follow it: see stages.go
 	chainForward     = "forward"
 	chainRefuse      = "refuse"
 	chainPostrouting = "postrouting"
@@ -62,10 +62,10 @@ const maxLanes = 1024
 // maxChains bounds all chains together.
 const maxChains = 4000
 
-var setOrder = []string{setUplinks, mapServices, mapTurns, mapSlots, mapLaddrsIn, mapLaddrs, mapExcludes, mapZones, mapActions, mapRejects, setExclude, chainPool}
+var setOrder = []string{setUplinks, mapServices, mapPermitted, mapSticky, mapScheduled, mapRemember, mapTurns, mapSlots, mapLaddrsIn, mapLaddrs, mapInbound, mapConditional, mapElsewhere, mapExcludes, mapBlocks, mapMapped, mapZones, mapOwn, mapActions, mapRejects, setFrom, setTo, setPorts, setIIf, setOIf, setExclude, chainPool}
 
-var chainOrder = []string{chainPrerouting, chainOutput, chainServices, chainForward, chainRefused, chainRefuse, chainPostrouting, chainFullNAT,
-	chainZones, chainMasquerade, chainExclude, chainPool}
+var chainOrder = []string{chainPrerouting, chainOutput, chainServices, chainGuarded, chainForward, chainRefused, chainRefuse, chainPostrouting, chainFullNAT,
+	chainZones, chainElsewhere, chainWhen, chainZone, chainMasquerade, chainExclude, chainPool}
 
 // compareNames orders names by their prefix in order, then naturally.
 func compareNames(order []string, a, b string) int {

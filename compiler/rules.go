@@ -1,6 +1,7 @@
 package compiler
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/snatctl/snatctl/inet"
@@ -27,10 +28,16 @@ func (b *builder) rules() {
 	b.rule(chainPrerouting, toServices)
 	b.rule(chainOutput, toServices)
 	b.dispatch()
+	b.inboundRules()
 
 	b.rule(chainPostrouting, nft.CtStatus{Bit: nft.DNAT}, nft.Give{Verdict: nft.GotoChain(chainFullNAT)})
 	b.rule(chainPostrouting, nft.FromSelf{}, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}})
 	b.towardUplinks(chainPostrouting, nil, nft.GotoChain(chainZones))
+	if b.hasAny(mapElsewhere) {
+		b.rule(chainPostrouting, nft.Give{Verdict: nft.GotoChain(chainElsewhere)})
+	}
+	b.guardRules()
+	b.rememberRules()
 	b.fullNATRules()
 	b.zoneRules()
 	b.refuseRules()
@@ -99,6 +106,17 @@ func (t translation) nat(m *nft.Set, key []nft.Field) nft.NAT {
 	return nft.NAT{Source: true, Key: key, Map: m.Name, Data: m.Data, Random: t.random, Persistent: !t.spread}
 }
 
+// rememberRules enters clients of persistent services with their real server.
+func (b *builder) rememberRules() {
+	for _, kind := range []portKind{exactPorts, portRanges, allPorts} {
+		for _, f := range inet.Families {
+			if m := named(mapRemember, f, kind.variant()); b.has(m) {
+				b.rule(chainFullNAT, nft.L4Is{Protos: transports}, nft.Vmap{Key: serviceKey(kind, fieldsOf(f).ctDaddr, nft.F(nft.CtDport)), Map: m})
+			}
+		}
+	}
+}
+
 // fullNATRules gives connections that a FULLNAT service sent on a laddr of the service. All
 // others that were sent on, those of NAT services above all, fall off the end of the chain
 // and keep the client's address.
@@ -120,37 +138,78 @@ func (b *builder) fullNATRules() {
 }
 
 func (b *builder) zoneRules() {
+	b.bySource(chainZones, mapConditional)
 	b.bySource(chainZones, mapExcludes)
-	for _, f := range inet.Families {
-		variantsOf(func(t translation) {
-			m := b.sets[named(mapZones, f, t.variants()...)]
-			if m == nil {
-				return
-			}
-			stmts := []nft.Stmt{t.nat(m, []nft.Field{fieldsOf(f).saddr})}
-			if t.ports {
-				stmts = append([]nft.Stmt{nft.L4Is{Protos: transports}}, stmts...)
-			}
-			b.rule(chainZones, stmts...)
-		})
-	}
+	b.translate(chainZones, "")
 	b.bySource(chainZones, mapActions)
 	if b.policy.Gateway.Unmatched == policy.Drop {
 		b.rule(chainZones, nft.Give{Verdict: nft.Verdict{Kind: nft.Drop}})
+	}
+	b.bySource(chainElsewhere, mapElsewhere)
+}
+
+// translate translates by the maps of plain zones, or by those that a zone with conditions
+// owns.
+func (b *builder) translate(chain, own string) {
+	match := nft.L4Is{Protos: transports}
+	for _, f := range inet.Families {
+		key := []nft.Field{fieldsOf(f).saddr}
+		for _, random := range []bool{false, true} {
+			t := translation{random: random}
+			if m := b.sets[sourceMap(mapBlocks, f, own, t.variants()...)]; m != nil {
+				b.rule(chain, match, t.nat(m, key))
+			}
+		}
+		if m := b.sets[sourceMap(mapMapped, f, own)]; m != nil {
+			b.rule(chain, nft.NAT{Source: true, Key: key, Map: m.Name, Data: m.Data, Prefix: true})
+		}
+		variantsOf(func(t translation) {
+			m := b.sets[sourceMap(mapZones, f, own, t.variants()...)]
+			if m == nil {
+				return
+			}
+			stmts := []nft.Stmt{t.nat(m, key)}
+			if t.ports {
+				stmts = append([]nft.Stmt{match}, stmts...)
+			}
+			b.rule(chain, stmts...)
+		})
+	}
+}
+
+// inboundRules sends on what calls a mapped address.
+func (b *builder) inboundRules() {
+	for _, f := range inet.Families {
+		if m := b.sets[named(mapInbound, f)]; m != nil {
+			b.rule(chainServices, nft.NAT{Key: []nft.Field{fieldsOf(f).daddr}, Map: m.Name, Data: m.Data, Prefix: true})
+		}
 	}
 }
 
 // refuseRules rejects in the hook forward, since the kernel cannot in postrouting. That hook
 // sees all packets, so the rules look for the first of a connection themselves.
 func (b *builder) refuseRules() {
-	if !b.has(named(mapRejects, inet.V4)) && !b.has(named(mapRejects, inet.V6)) {
+	rejects, elsewhere := b.hasAny(mapRejects), b.hasAny(whereRefused.name+mapElsewhere)
+	if !rejects && !elsewhere && !b.hasAny(whereRefused.name+mapConditional) {
 		return
 	}
 	b.chain(chainForward).Hook = &nft.Hook{Type: "filter", Point: "forward", Priority: 0}
 	first := []nft.Stmt{nft.CtNew{}, nft.CtStatus{Bit: nft.Confirmed, Not: true}, nft.CtStatus{Bit: nft.DNAT, Not: true}}
-	b.towardUplinks(chainForward, first, nft.JumpChain(chainRefuse))
+	if elsewhere {
+		b.towardUplinks(chainForward, first, nft.GotoChain(chainRefuse))
+		b.rule(chainForward, append(first, nft.Give{Verdict: nft.JumpChain(whereRefused.name + chainElsewhere)})...)
+		b.bySource(whereRefused.name+chainElsewhere, whereRefused.name+mapElsewhere)
+	} else {
+		b.towardUplinks(chainForward, first, nft.JumpChain(chainRefuse))
+	}
+	b.bySource(chainRefuse, whereRefused.name+mapConditional)
 	b.bySource(chainRefuse, mapExcludes)
 	b.bySource(chainRefuse, mapRejects)
+}
+
+// hasAny tells whether there is a map of a kind for either family.
+func (b *builder) hasAny(base string) bool {
+	return b.has(named(base, inet.V4)) || b.has(named(base, inet.V6))
 }
 
 // bySource looks the source up in a verdict map of each family that has one.
@@ -162,8 +221,15 @@ func (b *builder) bySource(chain, base string) {
 	}
 }
 
-// usesChain tells whether an element leads to the chain.
+// usesChain tells whether an element or a rule leads to the chain.
 func (b *builder) usesChain(chain string) bool {
+	for _, c := range b.chains {
+		for _, r := range c.Rules {
+			if slices.Contains(r.Stmts, nft.Stmt(nft.Give{Verdict: nft.GotoChain(chain)})) {
+				return true
+			}
+		}
+	}
 	for _, s := range b.sets {
 		if s.Data != nft.VerdictData {
 			continue

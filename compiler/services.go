@@ -34,7 +34,8 @@ func (b *builder) service(s *policy.Service) {
 type schedule struct {
 	family  inet.Family
 	kind    portKind
-	verdict nft.Verdict         // where the service's VIPs lead
+	verdict nft.Verdict         // where the service's VIPs lead: the first stage
+	stages  []step              // what comes between that and the scheduler
 	slots   []policy.RealServer // what each slot stands for; none: no real server takes connections
 	slotMap *nft.Set
 	vips    *nft.Set // where the service's VIPs stand
@@ -47,6 +48,7 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind portKind) sche
 	sc.vips.Counter = true
 	if len(sc.slots) == 0 {
 		sc.verdict = emptyVerdict(s.OnEmpty)
+		sc.guard(s)
 		return sc
 	}
 	sc.keep = kind != exactPorts && sc.slots[0].Port == 0
@@ -77,7 +79,7 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind portKind) sche
 			chain += "/" + v
 		}
 	}
-	sc.verdict = nft.GotoChain(chain)
+	verdict := nft.GotoChain(chain)
 	sc.slotMap = b.slotMap(named(base, f, kind.variant(), keep, part), sc)
 	if b.chains[chain] == nil {
 		key := append(serviceKey(kind, fieldsOf(f).daddr, nft.F(nft.Dport)), gen)
@@ -89,6 +91,8 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind portKind) sche
 			b.rule(chain, nat)
 		}
 	}
+	sc.sticky(b, s, verdict)
+	sc.guard(s)
 	return sc
 }
 
@@ -183,6 +187,12 @@ func (b *builder) port(s *policy.Service, sc schedule, e endpoint, ports inet.Po
 		for i, rs := range sc.slots {
 			b.slot(sc, e, piece, i, rs)
 		}
+		for _, st := range sc.stages {
+			st.enter(b, sc, e, piece)
+		}
+	}
+	if s.Persistence.Timeout > 0 && len(sc.slots) > 0 {
+		b.remember(s, sc, e, ports)
 	}
 	if s.Mode == policy.FullNAT && len(sc.slots) > 0 {
 		b.fullNAT(s, sc.family, e, ports)
@@ -229,7 +239,7 @@ func (b *builder) slot(sc schedule, e endpoint, ports inet.PortRange, slot int, 
 // must not be found here: that service may be one that keeps the client's address.
 func (b *builder) fullNAT(s *policy.Service, f inet.Family, e endpoint, ports inet.PortRange) {
 	for _, piece := range b.left(e, ports, func(claim) bool { return true }) {
-		kind := kindOf(&policy.Service{Ports: []inet.ProtoPorts{{Proto: e.proto, Ports: piece}}})
+		kind := kindOfPorts(piece)
 		t := b.translation(s.Laddrs, f, s.Select, poolOf{service: s})
 		name, data := mapLaddrs, t.data
 		if t.chain != "" {

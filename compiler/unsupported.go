@@ -17,41 +17,6 @@ func unsupported(p *policy.Policy) policy.Diagnostics {
 	if p.Gateway.Offload != policy.OffloadOff {
 		refuse(p.Gateway.Where, "gateway", "offload", fmt.Sprintf("offload: %s", p.Gateway.Offload))
 	}
-	for i := range p.Laddrs {
-		unsupportedPool(&p.Laddrs[i], "pool "+p.Laddrs[i].Name, refuse)
-	}
-	for i := range p.Zones {
-		z := &p.Zones[i]
-		object := "zone " + z.Name
-		for _, key := range []string{"to", "ports", "iif", "oif", "map"} {
-			if z.Has(key) {
-				refuse(z.Where, object, key, key)
-			}
-		}
-		if z.Laddrs != nil && z.Laddrs.Name == "" {
-			unsupportedPool(z.Laddrs, object, refuse)
-		}
-	}
-	for i := range p.Services {
-		s := &p.Services[i]
-		object := "service " + s.Name
-		for _, key := range []string{"persistence", "allow", "deny"} {
-			if s.Has(key) {
-				refuse(s.Where, object, key, key)
-			}
-		}
-		if s.Laddrs != nil && s.Laddrs.Name == "" {
-			unsupportedPool(s.Laddrs, object, refuse)
-		}
-	}
 	ds.Sort()
 	return ds
-}
-
-type refuser func(w policy.Where, object, key, what string)
-
-func unsupportedPool(p *policy.Pool, object string, refuse refuser) {
-	if p.Block != 0 {
-		refuse(p.Where, object, "block", "block")
-	}
 }

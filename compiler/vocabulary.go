@@ -19,7 +19,10 @@ func Vocabulary() *nft.Ruleset {
 		for _, kind := range []portKind{exactPorts, portRanges, allPorts} {
 			key := serviceTypes(f, kind)
 			b.set(named(mapServices, f, kind.variant()), nft.VerdictData, kind == portRanges, key...)
-			b.set(named(mapLaddrsIn, f, kind.variant()), nft.VerdictData, kind == portRanges, key...)
+			for _, m := range []string{mapLaddrsIn, mapRemember} {
+				b.set(named(m, f, kind.variant()), nft.VerdictData, kind == portRanges, key...)
+			}
+			b.set(named(mapPermitted, f, kind.variant()), nft.VerdictData, true, append([]nft.Type{addr}, key...)...)
 			variantsOf(func(t translation) {
 				b.set(named(mapLaddrs, f, append([]string{kind.variant()}, t.variants()...)...), t.dataFor(f), kind == portRanges, key...)
 			})
@@ -27,7 +30,13 @@ func Vocabulary() *nft.Ruleset {
 		variantsOf(func(t translation) {
 			b.set(named(mapZones, f, t.variants()...), t.dataFor(f), true, addr)
 		})
-		for _, m := range []string{mapExcludes, mapActions} {
+		for _, random := range []string{"", "random"} {
+			b.set(named(mapBlocks, f, random), nft.AddrRange4Port, false, addr)
+		}
+		for _, m := range []string{mapMapped, mapInbound} {
+			b.set(named(m, f), addrRange(f), true, addr)
+		}
+		for _, m := range []string{mapExcludes, mapActions, mapConditional, whereRefused.name + mapConditional} {
 			b.set(named(m, f), nft.VerdictData, true, addr)
 		}
 		rejects := b.set(named(mapRejects, f), nft.VerdictData, true, addr)
@@ -36,6 +45,12 @@ func Vocabulary() *nft.Ruleset {
 	b.rules() // toward any interface
 	p.Gateway.Uplinks = []string{"named"}
 	b.rules() // toward uplinks by name
+	for _, f := range inet.Families {
+		for _, m := range []string{mapElsewhere, whereRefused.name + mapElsewhere} {
+			b.set(named(m, f), nft.VerdictData, true, nft.AddrType(f))
+		}
+	}
+	b.rules() // and elsewhere
 	return b.ruleset()
 }
 

@@ -8,21 +8,31 @@ import (
 	"github.com/snatctl/snatctl/policy"
 )
 
-// zones flattens the zones' first-match order into disjoint ranges of sources and enters
-// each with what becomes of its connections.
+// zones enters the zones. Those without conditions are flattened: first-match order becomes
+// disjoint ranges of sources, each with what becomes of its connections. Those with
+// conditions come before, where they stand before (conditions.go).
 func (b *builder) zones() {
 	zones := b.policy.Zones
 	lists := make([][]inet.Range, len(zones), len(zones)+1)
+	rejecting := b.policy.Gateway.Unmatched == policy.Reject
 	for i := range zones {
-		lists[i] = zones[i].From
+		if !zones[i].Conditional() {
+			lists[i] = zones[i].From
+		}
+		rejecting = rejecting || zones[i].Action == policy.Reject
+	}
+	owned := inet.Flatten(lists)
+	b.conditional(owned, whereTranslated)
+	if rejecting {
+		b.conditional(owned, whereRefused)
 	}
 	if b.policy.Gateway.Unmatched == policy.Reject {
 		// Rejecting happens in the hook forward, which does not know what the NAT maps hold:
 		// what no zone matches is entered like a last zone.
-		lists = append(lists, []inet.Range{inet.Everything(inet.V4), inet.Everything(inet.V6)})
+		owned = inet.Flatten(append(lists, []inet.Range{inet.Everything(inet.V4), inet.Everything(inet.V6)}))
 	}
 	excludes := make(map[string]string)
-	for _, piece := range inet.Flatten(lists) {
+	for _, piece := range owned {
 		if piece.Owner == len(zones) {
 			b.reject(piece.Range, "")
 			continue
@@ -31,12 +41,15 @@ func (b *builder) zones() {
 		b.exclude(z, piece.Range, excludes)
 		b.zone(z, piece.Range)
 	}
+	b.inbound()
 }
 
 func (b *builder) zone(z *policy.Zone, r inet.Range) {
 	switch z.Action {
 	case policy.Snat:
-		b.snat(z, r)
+		if v := b.snat(z, r, ""); v != (nft.Verdict{}) {
+			b.action(z, r, v, z.Laddrs.Name)
+		}
 	case policy.Masquerade:
 		b.action(z, r, nft.GotoChain(chainMasquerade), "")
 	case policy.Accept:
@@ -60,22 +73,107 @@ func (b *builder) reject(r inet.Range, zone string) {
 	b.interval(m, r, nft.Element{Verdict: nft.GotoChain(chainRefused), Comment: zone})
 }
 
-func (b *builder) snat(z *policy.Zone, r inet.Range) {
-	f := r.Family()
-	t := b.translation(z.Laddrs, f, z.Select, poolOf{zone: z})
-	if t.chain != "" {
-		b.action(z, r, nft.GotoChain(t.chain), z.Laddrs.Name)
-		return
+// Maps of translations by source, beside mapZones.
+const (
+	mapBlocks  = "blocks"  // source : its laddr and block of ports
+	mapMapped  = "mapped"  // sources : the prefix that they are mapped to, 1:1
+	mapInbound = "inbound" // mapped destinations : the prefix behind them
+	mapOwn     = "own"     // as mapZones, of one zone with conditions, whose name ends the map's
+)
+
+// sourceMap names a map of translations: shared by all plain zones, or own to a zone with
+// conditions.
+func sourceMap(base string, f inet.Family, own string, variants ...string) string {
+	if own != "" && base == mapZones {
+		base = mapOwn
 	}
-	b.zoneRange(z, r, t)
-	if t.ports {
-		b.zoneRange(z, r, t.plain(b, z.Laddrs, f)) // ICMP and others have no ports to bind
-	}
+	return named(base, f, append(variants, own)...)
 }
 
-func (b *builder) zoneRange(z *policy.Zone, r inet.Range, t translation) {
-	m := b.set(named(mapZones, r.Family(), t.variants()...), t.data, true, nft.AddrType(r.Family()))
+// snat enters how a range of a zone's sources is translated, and returns where it goes
+// instead if its pool has a chain. own is the zone's name if it has conditions, so that its
+// maps are its own.
+func (b *builder) snat(z *policy.Zone, r inet.Range, own string) nft.Verdict {
+	f := r.Family()
+	if z.Map != (inet.Range{}) {
+		m := b.set(sourceMap(mapMapped, f, own), addrRange(f), true, nft.AddrType(f))
+		b.interval(m, r, nft.Element{Data: b.rangeBytes(z.Map, inet.PortRange{}), Comment: z.Name})
+		return nft.Verdict{}
+	}
+	if z.Laddrs.Block > 0 {
+		b.blocks(z, r, own)
+		return nft.Verdict{}
+	}
+	t := b.translation(z.Laddrs, f, z.Select, poolOf{zone: z})
+	if t.chain != "" {
+		return nft.GotoChain(t.chain)
+	}
+	b.zoneRange(z, r, t, own)
+	if t.ports {
+		b.zoneRange(z, r, t.plain(b, z.Laddrs, f), own) // ICMP and others have no ports to bind
+	}
+	return nft.Verdict{}
+}
+
+func (b *builder) zoneRange(z *policy.Zone, r inet.Range, t translation, own string) {
+	m := b.set(sourceMap(mapZones, r.Family(), own, t.variants()...), t.data, true, nft.AddrType(r.Family()))
 	b.interval(m, r, nft.Element{Data: t.bytes, Comment: owner(z.Name, z.Laddrs.Name)})
+}
+
+// blocks enters the fixed block of ports of every source in a range (RFC 7422). Protocols
+// without ports share the laddr.
+func (b *builder) blocks(z *policy.Zone, r inet.Range, own string) {
+	if r.Family() == inet.V6 {
+		b.fail(z.At("from"), "K04", "zone "+z.Name, fmt.Sprintf("zone %s: IPv6 sources cannot have blocks of ports (nft 1.0.6 cannot hold IPv6 addresses with ports in that map)", z.Name),
+			"give IPv6 sources a zone and a pool of their own, without `block`")
+		return
+	}
+	m := b.set(sourceMap(mapBlocks, inet.V4, own, translation{random: z.Laddrs.Random}.variants()...), nft.AddrRange4Port, false, nft.IPv4)
+	comment := owner(z.Name, z.Laddrs.Name)
+	number := policy.Blocks(z.Laddrs, b.policy.Zones, inet.V4)
+	run := inet.Owned{}
+	flush := func() {
+		if run.Range.Family() != 0 {
+			laddr := number.Laddr(run.Owner)
+			b.zoneRange(z, run.Range, translation{data: nft.AddrRange4, random: z.Laddrs.Random, bytes: b.rangeBytes(inet.AddrRange(laddr), inet.PortRange{})}, own)
+		}
+	}
+	for a := r.From; ; a = a.Next() {
+		which, ports, ok := number.Of(a)
+		if !ok {
+			b.fail(z.At("laddrs"), "P15", "zone "+z.Name, fmt.Sprintf("zone %s: pool has no block of ports left for %s", z.Name, a), "make the pool larger, or its blocks smaller")
+			return
+		}
+		laddr := number.Laddr(which)
+		m.Elements = append(m.Elements, nft.Element{Key: b.wire.Addr(a).Take(), Data: b.rangeBytes(inet.AddrRange(laddr), ports), Comment: comment})
+		if run.Range.Family() != 0 && run.Owner == which {
+			run.Range.To = a
+		} else {
+			flush()
+			run = inet.Owned{Range: inet.AddrRange(a), Owner: which}
+		}
+		if a == r.To {
+			break
+		}
+	}
+	flush()
+}
+
+// inbound enters the way into mapped zones: what calls a mapped address reaches the source
+// behind it.
+func (b *builder) inbound() {
+	zones := b.policy.Zones
+	lists := make([][]inet.Range, len(zones))
+	for i := range zones {
+		if zones[i].Map != (inet.Range{}) {
+			lists[i] = []inet.Range{zones[i].Map}
+		}
+	}
+	for _, o := range inet.Flatten(lists) {
+		f := o.Range.Family()
+		m := b.set(named(mapInbound, f), addrRange(f), true, nft.AddrType(f))
+		b.interval(m, o.Range, nft.Element{Data: b.rangeBytes(zones[o.Owner].From[0], inet.PortRange{}), Comment: zones[o.Owner].Name})
+	}
 }
 
 // exclude sends a zone's sources through the list of destinations that stay untranslated.
@@ -99,7 +197,7 @@ func (b *builder) exclude(z *policy.Zone, r inet.Range, known map[string]string)
 			for _, x := range inet.Of(f, list) {
 				b.interval(set, x, nft.Element{})
 			}
-			b.rule(chain, nft.InSet{Field: fieldsOf(f).daddr, Set: set.Name}, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}})
+			b.rule(chain, nft.InSet{Key: []nft.Field{fieldsOf(f).daddr}, Set: set.Name}, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}})
 		}
 	}
 	m := b.set(named(mapExcludes, f), nft.VerdictData, true, nft.AddrType(f))

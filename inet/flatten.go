@@ -86,3 +86,55 @@ func (h *byOwner) Pop() any {
 	*h = old[:len(old)-1]
 	return x
 }
+
+// Shared is a range and the lists that hold it, in order.
+type Shared struct {
+	Range  Range
+	Owners []int
+}
+
+// Arrange divides the addresses of some lists of ranges into disjoint ranges by the set of
+// lists that hold them. What none holds is left out. It is meant for few lists: each range is compared with every list that is open
+// where it stands.
+func Arrange(lists [][]Range) []Shared {
+	type edge struct {
+		at    netip.Addr
+		owner int
+		open  bool
+	}
+	var out []Shared
+	for _, f := range Families {
+		var edges []edge
+		for i, rs := range lists {
+			for _, r := range Merge(Of(f, rs)) {
+				edges = append(edges, edge{r.From, i, true})
+				if end := r.To.Next(); end.IsValid() {
+					edges = append(edges, edge{end, i, false})
+				}
+			}
+		}
+		slices.SortFunc(edges, func(a, b edge) int { return a.at.Compare(b.at) })
+		var open []int
+		for n := 0; n < len(edges); {
+			at := edges[n].at
+			for ; n < len(edges) && edges[n].at == at; n++ {
+				i, found := slices.BinarySearch(open, edges[n].owner)
+				switch {
+				case edges[n].open && !found:
+					open = slices.Insert(open, i, edges[n].owner)
+				case !edges[n].open && found:
+					open = slices.Delete(open, i, i+1)
+				}
+			}
+			if len(open) == 0 {
+				continue
+			}
+			to := Everything(f).To
+			if n < len(edges) {
+				to = edges[n].at.Prev()
+			}
+			out = append(out, Shared{Range{at, to}, slices.Clone(open)})
+		}
+	}
+	return out
+}

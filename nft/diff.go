@@ -55,7 +55,7 @@ func irreconcilable(live, want *Ruleset) string {
 }
 
 func sameDeclaration(a, b *Set) bool {
-	return slices.Equal(a.Key, b.Key) && a.Data == b.Data && a.Interval == b.Interval && a.Counter == b.Counter
+	return slices.Equal(a.Key, b.Key) && a.Data == b.Data && a.Interval == b.Interval && a.Counter == b.Counter && a.Dynamic == b.Dynamic
 }
 
 func sameHook(a, b *Hook) bool {
@@ -100,6 +100,9 @@ func (d *differ) sets(live, want *Ruleset) {
 			}
 			continue
 		}
+		if w.Dynamic {
+			continue
+		}
 		del, add := diffElements(l.Elements, w.Elements)
 		if len(del) > 0 {
 			d.delElems = append(d.delElems, Op{Mark: Delete, Set: w, Elements: del})
@@ -110,7 +113,7 @@ func (d *differ) sets(live, want *Ruleset) {
 	}
 	for _, l := range live.Sets {
 		if old[l.Name] != nil {
-			if len(l.Elements) > 0 {
+			if len(l.Elements) > 0 && !l.Dynamic {
 				d.delElems = append(d.delElems, Op{Mark: Delete, Set: l, Elements: l.Elements})
 			}
 			d.delSets = append(d.delSets, Op{Mark: Delete, Set: l})

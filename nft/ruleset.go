@@ -24,6 +24,7 @@ type Set struct {
 	Data     Data
 	Interval bool // keys are ranges (set flag `interval`)
 	Counter  bool // every element counts what hits it
+	Dynamic  bool // rules enter elements, which time out; what they entered is no part of a diff
 	Elements []Element
 }
 

@@ -2,8 +2,10 @@ package nft
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/snatctl/snatctl/inet"
 )
@@ -11,6 +13,7 @@ import (
 // Field is something that a rule loads from the packet, its flow, or makes itself.
 type Field struct {
 	Kind FieldKind
+	Bits int     // of an address: only that many leading bits; 0: all
 	Mod  uint32  // of the generators: values are 0 to Mod-1
 	Seed uint32  // of JHash
 	Of   []Field // of JHash: what is hashed
@@ -56,7 +59,24 @@ func (f Field) String() string {
 	case JHash:
 		return fmt.Sprintf("jhash %s mod %d seed 0x%x", concat(f.Of), f.Mod, f.Seed)
 	}
+	if f.Bits > 0 {
+		return fieldNames[f.Kind] + " & " + f.Mask().String()
+	}
 	return fieldNames[f.Kind]
+}
+
+// Mask returns the mask that leaves Bits leading bits of an address field.
+func (f Field) Mask() netip.Addr {
+	size := 4
+	if f.Kind == IP6Saddr || f.Kind == IP6Daddr {
+		size = 16
+	}
+	mask := make([]byte, size)
+	for i := range min(f.Bits, 8*size) {
+		mask[i/8] |= 0x80 >> (i % 8)
+	}
+	a, _ := netip.AddrFromSlice(mask)
+	return a
 }
 
 func concat(fs []Field) string {
@@ -77,8 +97,6 @@ type Stmt interface {
 type (
 	// L4Is matches one of some transport protocols. With several, nft makes an anonymous set.
 	L4Is struct{ Protos []inet.Proto }
-	// FamilyIs matches packets of one family.
-	FamilyIs struct{ Family inet.Family }
 	// CtNew matches packets of flows that have seen no reply.
 	CtNew struct{}
 	// CtStatus matches a status bit of the flow, or its absence.
@@ -92,10 +110,22 @@ type (
 	OIfIs struct{ Name string }
 	// OIfIn matches the leaving interface against a set.
 	OIfIn struct{ Set string }
-	// InSet matches a field against a set.
+	// IIfIs matches the interface through which the packet came in; "ppp*" matches by prefix.
+	IIfIs struct{ Name string }
+	// IIfIn matches the entering interface against a set.
+	IIfIn struct{ Set string }
+	// InSet matches fields against a set.
 	InSet struct {
-		Field Field
-		Set   string
+		Key []Field
+		Set string
+	}
+	// Update enters fields into a dynamic map, or renews what stands there: then the data
+	// stays and the time starts anew.
+	Update struct {
+		Map     string
+		Key     []Field
+		Data    []Field
+		Timeout time.Duration // whole seconds
 	}
 	// Vmap looks the fields up in a verdict map; a miss goes on to the next rule.
 	Vmap struct {
@@ -109,7 +139,8 @@ type (
 		Key        []Field
 		Map        string
 		Data       Data           // of the map
-		Ports      inet.PortRange // constant source ports; zero: none
+		Ports      inet.PortRange // constant ports; zero: none
+		Prefix     bool           // the map gives a prefix: the address behind it stays (1:1)
 		Random     bool           // fully-random
 		Persistent bool           // of a range, the source address alone chooses
 	}
@@ -121,8 +152,6 @@ type (
 	RejectPortUnreachable struct{}
 	// Give is a verdict.
 	Give struct{ Verdict Verdict }
-	// Count counts the packets that come this far.
-	Count struct{}
 )
 
 // StatusBit is a bit of a flow's status (include/uapi/linux/netfilter/nf_conntrack_common.h).
@@ -135,20 +164,21 @@ const (
 )
 
 func (L4Is) stmt()                  {}
-func (FamilyIs) stmt()              {}
 func (CtNew) stmt()                 {}
 func (CtStatus) stmt()              {}
 func (FromSelf) stmt()              {}
 func (OIfIs) stmt()                 {}
 func (OIfIn) stmt()                 {}
+func (IIfIs) stmt()                 {}
+func (IIfIn) stmt()                 {}
 func (InSet) stmt()                 {}
+func (Update) stmt()                {}
 func (Vmap) stmt()                  {}
 func (NAT) stmt()                   {}
 func (Masq) stmt()                  {}
 func (RejectTCPReset) stmt()        {}
 func (RejectPortUnreachable) stmt() {}
 func (Give) stmt()                  {}
-func (Count) stmt()                 {}
 
 func (s L4Is) String() string {
 	names := make([]string, len(s.Protos))
@@ -159,13 +189,6 @@ func (s L4Is) String() string {
 		return "meta l4proto " + names[0]
 	}
 	return "meta l4proto { " + strings.Join(names, ", ") + " }"
-}
-
-func (s FamilyIs) String() string {
-	if s.Family == inet.V4 {
-		return "meta nfproto ipv4"
-	}
-	return "meta nfproto ipv6"
 }
 
 func (CtNew) String() string { return "ct state new" }
@@ -181,8 +204,14 @@ func (s CtStatus) String() string {
 func (FromSelf) String() string { return "iif 0" }
 func (s OIfIs) String() string  { return "oifname " + strconv.Quote(s.Name) }
 func (s OIfIn) String() string  { return "oifname @" + s.Set }
-func (s InSet) String() string  { return s.Field.String() + " @" + s.Set }
+func (s IIfIs) String() string  { return "iifname " + strconv.Quote(s.Name) }
+func (s IIfIn) String() string  { return "iifname @" + s.Set }
+func (s InSet) String() string  { return concat(s.Key) + " @" + s.Set }
 func (s Vmap) String() string   { return concat(s.Key) + " vmap @" + s.Map }
+
+func (s Update) String() string {
+	return fmt.Sprintf("update @%s { %s timeout %ds : %s }", s.Map, concat(s.Key), s.Timeout/time.Second, concat(s.Data))
+}
 
 func (s NAT) String() string {
 	var b strings.Builder
@@ -194,6 +223,9 @@ func (s NAT) String() string {
 	b.WriteString("ip")
 	if s.Family() == inet.V6 {
 		b.WriteString("6")
+	}
+	if s.Prefix {
+		b.WriteString(" prefix")
 	}
 	b.WriteString(" to " + concat(s.Key) + " map @" + s.Map)
 	if !s.Ports.IsZero() {
@@ -224,7 +256,6 @@ func (Masq) String() string                  { return "masquerade" }
 func (RejectTCPReset) String() string        { return "reject with tcp reset" }
 func (RejectPortUnreachable) String() string { return "reject" }
 func (s Give) String() string                { return s.Verdict.String() }
-func (Count) String() string                 { return "counter" }
 
 // String returns the rule as nft writes it.
 func (r Rule) String() string {

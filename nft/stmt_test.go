@@ -1,6 +1,8 @@
 package nft
 
 import (
+	"time"
+
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -22,15 +24,13 @@ var stmtTexts = []struct {
 }{
 	{L4Is{[]inet.Proto{inet.TCP}}, "meta l4proto tcp"},
 	{L4Is{[]inet.Proto{inet.TCP, inet.UDP, inet.SCTP}}, "meta l4proto { tcp, udp, sctp }"},
-	{FamilyIs{inet.V4}, "meta nfproto ipv4"},
-	{FamilyIs{inet.V6}, "meta nfproto ipv6"},
 	{CtNew{}, "ct state new"},
 	{CtStatus{Bit: DNAT}, "ct status dnat"},
 	{CtStatus{Bit: Confirmed, Not: true}, "ct status ! confirmed"},
 	{FromSelf{}, "iif 0"},
 	{OIfIs{"ppp*"}, `oifname "ppp*"`},
 	{OIfIn{"uplinks"}, "oifname @uplinks"},
-	{InSet{F(IP6Daddr), "exclude6/a"}, "ip6 daddr @exclude6/a"},
+	{InSet{[]Field{F(IP6Daddr)}, "exclude6/a"}, "ip6 daddr @exclude6/a"},
 	{Vmap{[]Field{F(IPDaddr), F(L4Proto), F(Dport)}, "services4"}, "ip daddr . meta l4proto . th dport vmap @services4"},
 	{NAT{Key: []Field{F(IPDaddr), {Kind: NumgenInc, Mod: 3}}, Map: "slots4", Data: Addr4Port}, "dnat ip to ip daddr . numgen inc mod 3 map @slots4"},
 	{NAT{Key: []Field{F(IP6Daddr), {Kind: NumgenRandom, Mod: 3}}, Map: "slots6", Data: Addr6}, "dnat ip6 to ip6 daddr . numgen random mod 3 map @slots6"},
@@ -49,7 +49,12 @@ var stmtTexts = []struct {
 	{Give{Verdict{Kind: Return}}, "return"},
 	{Give{JumpChain("services")}, "jump services"},
 	{Give{GotoChain("zones")}, "goto zones"},
-	{Count{}, "counter"},
+	{IIfIs{"ppp*"}, `iifname "ppp*"`},
+	{IIfIn{"iif/mail"}, "iifname @iif/mail"},
+	{InSet{[]Field{F(L4Proto), F(Dport)}, "ports/mail"}, "meta l4proto . th dport @ports/mail"},
+	{NAT{Source: true, Key: []Field{F(IPSaddr)}, Map: "mapped4", Data: AddrRange4, Prefix: true}, "snat ip prefix to ip saddr map @mapped4"},
+	{Update{Map: "sticky4", Key: []Field{{Kind: IPSaddr, Bits: 24}, F(CtDport)}, Data: []Field{F(IPDaddr), F(Dport)}, Timeout: 5 * time.Minute},
+		"update @sticky4 { ip saddr & 255.255.255.0 . ct original proto-dst timeout 300s : ip daddr . th dport }"},
 }
 
 func TestStmtTexts(t *testing.T) {

@@ -27,7 +27,10 @@ func (r *Ruleset) WriteScript(out io.Writer) error {
 	return w.Flush()
 }
 
-// Header returns the words behind `type` or `typeof` in the set's declaration.
+// DynamicSize is how many elements a dynamic map can hold. More are not entered.
+const DynamicSize = 1 << 20
+
+// header returns the words behind `type` or `typeof` in the set's declaration.
 func (s *Set) header() string {
 	word := "type"
 	if s.HasSlot() {
@@ -57,6 +60,9 @@ func (s *Set) write(w *bufio.Writer) {
 	fmt.Fprintf(w, "\t%s %s {\n\t\t%s\n", kind, s.Name, s.header())
 	if s.Interval {
 		w.WriteString("\t\tflags interval\n")
+	}
+	if s.Dynamic {
+		fmt.Fprintf(w, "\t\tsize %d\n\t\tflags dynamic,timeout\n", DynamicSize)
 	}
 	if s.Counter {
 		w.WriteString("\t\tcounter\n")

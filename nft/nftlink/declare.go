@@ -60,6 +60,9 @@ func setFlags(s *nft.Set) uint32 {
 			f |= setConcat
 		}
 	}
+	if s.Dynamic {
+		f |= unix.NFT_SET_EVAL | unix.NFT_SET_TIMEOUT
+	}
 	return f
 }
 
@@ -78,8 +81,14 @@ func appendSet(b []byte, s *nft.Set, id uint32) []byte {
 		b = appendU32(b, unix.NFTA_SET_DATA_TYPE, typeNumber(s.Data.Members()))
 		b = appendU32(b, unix.NFTA_SET_DATA_LEN, uint32(s.Data.Width()))
 	}
-	if setFlags(s)&setConcat != 0 {
+	switch {
+	case setFlags(s)&setConcat != 0:
 		b = appendFields(b, s.Key)
+	case s.Dynamic:
+		var at int
+		b, at = openNest(b, unix.NFTA_SET_DESC)
+		b = appendU32(b, unix.NFTA_SET_DESC_SIZE, nft.DynamicSize)
+		closeNest(b, at)
 	}
 	if s.Counter {
 		var at int
@@ -256,6 +265,7 @@ func declaration(b []byte) (s *nft.Set, anonymous bool) {
 		}
 	}
 	s.Interval = flags&unix.NFT_SET_INTERVAL != 0
+	s.Dynamic = flags&unix.NFT_SET_EVAL != 0
 	s.Data = dataOf(flags, dataType, dataLen)
 	s.Key = membersOf(keyType)
 	if other || uint32(s.KeyWidth()) != keyLen || setFlags(s) != flags {

@@ -131,6 +131,8 @@ func normalize(name string, v map[uint16]string, anon func(string) string) {
 		if s := v[unix.NFTA_LOOKUP_SET]; strings.HasPrefix(s, "__set") {
 			v[unix.NFTA_LOOKUP_SET] = anon(s)
 		}
+	case "dynset":
+		delete(v, unix.NFTA_DYNSET_SET_ID)
 	case "nat":
 		normalizeNAT(v)
 	case "bitwise":

@@ -73,8 +73,6 @@ func (l *lowering) stmt(s nft.Stmt) {
 		}
 		l.anon = append(l.anon, s.Protos)
 		l.add(&expr.Lookup{SourceRegister: dataReg, SetName: anonName})
-	case nft.FamilyIs:
-		l.guard(s.Family)
 	case nft.CtNew:
 		l.bits(expr.CtKeySTATE, expr.CtStateBitNEW, expr.CmpOpNeq)
 	case nft.CtStatus:
@@ -87,17 +85,17 @@ func (l *lowering) stmt(s nft.Stmt) {
 		l.add(&expr.Meta{Key: expr.MetaKeyIIF, Register: dataReg})
 		l.cmp(expr.CmpOpEq, 0, 0, 0, 0)
 	case nft.OIfIs:
-		l.add(&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: dataReg})
-		name := make([]byte, unix.IFNAMSIZ)
-		copy(name, s.Name)
-		if prefix, ok := strings.CutSuffix(s.Name, "*"); ok {
-			name = []byte(prefix)
-		}
-		l.cmp(expr.CmpOpEq, name...)
+		l.ifname(expr.MetaKeyOIFNAME, s.Name)
 	case nft.OIfIn:
 		l.add(&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: dataReg}, &expr.Lookup{SourceRegister: dataReg, SetName: s.Set})
+	case nft.IIfIs:
+		l.ifname(expr.MetaKeyIIFNAME, s.Name)
+	case nft.IIfIn:
+		l.add(&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: dataReg}, &expr.Lookup{SourceRegister: dataReg, SetName: s.Set})
+	case nft.Update:
+		l.update(s)
 	case nft.InSet:
-		l.load([]nft.Field{s.Field}, 0, false)
+		l.load(s.Key, 0, l.ranges(s.Set))
 		l.add(&expr.Lookup{SourceRegister: dataReg, SetName: s.Set})
 	case nft.Vmap:
 		l.load(s.Key, 0, l.ranges(s.Map))
@@ -112,8 +110,6 @@ func (l *lowering) stmt(s nft.Stmt) {
 		l.add(&expr.Reject{Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: unix.NFT_REJECT_ICMPX_PORT_UNREACH})
 	case nft.Give:
 		l.add(&expr.Verdict{Kind: verdictKinds[s.Verdict.Kind], Chain: s.Verdict.Chain})
-	case nft.Count:
-		l.add(&expr.Counter{})
 	default:
 		panic(fmt.Sprintf("nftlink: no encoding for %T", s))
 	}
@@ -122,6 +118,38 @@ func (l *lowering) stmt(s nft.Stmt) {
 var verdictKinds = map[nft.VerdictKind]expr.VerdictKind{
 	nft.Accept: expr.VerdictAccept, nft.Drop: expr.VerdictDrop, nft.Jump: expr.VerdictJump,
 	nft.Goto: expr.VerdictGoto, nft.Return: expr.VerdictReturn,
+}
+
+func (l *lowering) ifname(key expr.MetaKey, pattern string) {
+	l.add(&expr.Meta{Key: key, Register: dataReg})
+	name := make([]byte, unix.IFNAMSIZ)
+	copy(name, pattern)
+	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
+		name = []byte(prefix)
+	}
+	l.cmp(expr.CmpOpEq, name...)
+}
+
+// update loads the key from the first register on and the data behind it, into the next
+// whole register; what keys are hashed from passes through there before.
+func (l *lowering) update(s nft.Update) {
+	l.guards(s.Key)
+	l.guards(s.Data)
+	behind := 0
+	for _, f := range s.Key {
+		behind += words(f)
+	}
+	behind = (behind + 3) &^ 3
+	word := 0
+	for _, f := range s.Key {
+		word = l.loadOne(f, word, behind, false)
+	}
+	word = behind
+	for _, f := range s.Data {
+		word = l.loadOne(f, word, 0, false)
+	}
+	l.add(&expr.Dynset{SrcRegKey: dataReg, SrcRegData: reg(behind), SetName: s.Map,
+		Operation: uint32(unix.NFT_DYNSET_OP_UPDATE), Timeout: s.Timeout})
 }
 
 // guard makes sure of the family before its header is read: a table of family inet sees both.
@@ -184,6 +212,9 @@ func (l *lowering) loadOne(f nft.Field, word, behind int, big bool) int {
 	r := reg(word)
 	if h, ok := headers[f.Kind]; ok {
 		l.add(&expr.Payload{DestRegister: r, Base: expr.PayloadBaseNetworkHeader, Offset: h.offset, Len: h.len})
+		if f.Bits > 0 {
+			l.add(&expr.Bitwise{SourceRegister: r, DestRegister: r, Len: h.len, Mask: f.Mask().AsSlice(), Xor: make([]byte, h.len)})
+		}
 		return word + int(h.len)/4
 	}
 	ct := func(key expr.CtKey) { l.add(&expr.Ct{Key: key, Register: r, Direction: expr.CtDirOriginal}) }
@@ -231,7 +262,7 @@ func (l *lowering) nat(s nft.NAT) {
 	l.load(s.Key, 0, l.ranges(s.Map))
 	l.add(&expr.Lookup{SourceRegister: dataReg, SetName: s.Map, IsDestRegSet: true, DestRegister: dataReg})
 	n := &expr.NAT{Type: expr.NATTypeDestNAT, Family: uint32(nfprotoOf(s.Family())), RegAddrMin: dataReg,
-		FullyRandom: s.Random, Persistent: s.Persistent}
+		FullyRandom: s.Random, Persistent: s.Persistent, Prefix: s.Prefix}
 	if s.Source {
 		n.Type = expr.NATTypeSourceNAT
 	}
@@ -252,9 +283,12 @@ func (l *lowering) nat(s nft.NAT) {
 		}
 	}
 	if !s.Ports.IsZero() {
-		n.RegProtoMin, n.RegProtoMax, n.Specified = reg(4), reg(8), true
-		l.add(&expr.Immediate{Register: n.RegProtoMin, Data: binary.BigEndian.AppendUint16(nil, s.Ports.First)},
-			&expr.Immediate{Register: n.RegProtoMax, Data: binary.BigEndian.AppendUint16(nil, s.Ports.Last)})
+		n.RegProtoMin, n.Specified = reg(4), true
+		l.add(&expr.Immediate{Register: n.RegProtoMin, Data: binary.BigEndian.AppendUint16(nil, s.Ports.First)})
+		if !s.Ports.Single() {
+			n.RegProtoMax = reg(8)
+			l.add(&expr.Immediate{Register: n.RegProtoMax, Data: binary.BigEndian.AppendUint16(nil, s.Ports.Last)})
+		}
 	}
 	l.add(n)
 }

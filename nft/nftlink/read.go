@@ -105,6 +105,10 @@ func (c *Conn) readSets(ctx context.Context, r *nft.Ruleset, named []byte) (map[
 	}
 	names := make(map[string]string)
 	for _, s := range all {
+		if s.Dynamic {
+			r.Sets = append(r.Sets, s) // what rules entered is no part of the ruleset
+			continue
+		}
 		d := elementDecoder{set: s, names: names}
 		request := appendString(append([]byte(nil), named...), unix.NFTA_SET_ELEM_LIST_SET, s.Name)
 		if err := c.dump(ctx, unix.NFT_MSG_GETSETELEM, request, d.message); err != nil {

@@ -1,0 +1,299 @@
+package compiler
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strings"
+
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// Zones with conditions (to, ports, iif, oif) cannot stand in the maps by source alone. Each
+// has a chain that checks its conditions and, where they hold, goes on to what the zone does;
+// else it returns. Sources that such zones hold are sent through their chains, in the order
+// of the policy, before the maps of plain zones are asked:
+//
+//	conditional4: 10.2.0.0/16 : jump zone/mail
+//	conditional4: 10.9.0.0/16 : jump when/mail/web   (zone/mail, then zone/web)
+//
+// Sources that a plain zone owns which stands before are left out, so the order holds, and
+// sources of no conditional zone pay one lookup.
+//
+// Zones that reject do so in the hook forward, where NAT is not allowed. If there are any,
+// the chains exist twice: `zone/` for postrouting, `refuse/` for forward.
+const (
+	mapConditional = "conditional" // sources : their conditional zones, of what leaves through an uplink
+	mapElsewhere   = "elsewhere"   // the same of what leaves elsewhere: zones with an oif of their own
+	chainElsewhere = "elsewhere"
+	chainZone      = "zone/"
+	chainWhen      = "when/"
+	setTo          = "to"
+	setFrom        = "from"
+	setPorts       = "ports/"
+	setIIf         = "iif/"
+	setOIf         = "oif/"
+)
+
+// place is one of the two hooks where zones decide.
+type place struct {
+	name    string // of maps and chains
+	refuses bool   // this is the hook forward: reject or let pass
+}
+
+var (
+	whereTranslated = place{"", false}
+	whereRefused    = place{"refuse-", true}
+)
+
+func (p place) zone(z *policy.Zone) string { return p.name + chainZone + z.Name }
+
+// conditional enters the zones with conditions. owned is what plain zones own.
+func (b *builder) conditional(owned []inet.Owned, p place) {
+	zones := b.policy.Zones
+	inside := make([][]inet.Range, len(zones))
+	outside := make([][]inet.Range, len(zones))
+	found := false
+	for i := range zones {
+		z := &zones[i]
+		if !z.Conditional() {
+			continue
+		}
+		found = true
+		inside[i] = inet.Subtract(z.From, ownedBefore(owned, i))
+		if len(z.OIf) > 0 && len(b.policy.Gateway.Uplinks) > 0 {
+			outside[i] = z.From
+		}
+	}
+	if !found {
+		return
+	}
+	b.arrange(inside, p, mapConditional)
+	b.arrange(outside, p, mapElsewhere)
+}
+
+// ownedBefore returns what plain zones before the i-th own.
+func ownedBefore(owned []inet.Owned, i int) []inet.Range {
+	var out []inet.Range
+	for _, o := range owned {
+		if o.Owner < i {
+			out = append(out, o.Range)
+		}
+	}
+	return out
+}
+
+func (b *builder) arrange(lists [][]inet.Range, p place, base string) {
+	for _, s := range inet.Arrange(lists) {
+		f := s.Range.Family()
+		m := b.set(named(p.name+base, f), nft.VerdictData, true, nft.AddrType(f))
+		b.interval(m, s.Range, nft.Element{Verdict: nft.JumpChain(b.when(s.Owners, p)), Comment: b.policy.Zones[s.Owners[0]].Name})
+	}
+}
+
+// when returns the chain that tries some zones in order.
+func (b *builder) when(owners []int, p place) string {
+	names := make([]string, len(owners))
+	for n, i := range owners {
+		names[n] = b.policy.Zones[i].Name
+		b.conditionalZone(&b.policy.Zones[i], p)
+	}
+	if len(owners) == 1 {
+		return p.zone(&b.policy.Zones[owners[0]])
+	}
+	chain := p.name + chainWhen + strings.Join(names, "/")
+	if len(chain) > mostChainName {
+		h := fnv.New64a()
+		h.Write([]byte(chain))
+		chain = fmt.Sprintf("%s%s/%d-more-%x", p.name+chainWhen, names[0], len(names)-1, h.Sum64())
+	}
+	if b.chains[chain] == nil {
+		for _, i := range owners {
+			b.rule(chain, nft.Give{Verdict: nft.JumpChain(p.zone(&b.policy.Zones[i]))})
+		}
+	}
+	return chain
+}
+
+// mostChainName keeps the names of chains readable; the kernel takes 255 bytes.
+const mostChainName = 100
+
+// conditionalZone makes the chains of one zone with conditions.
+func (b *builder) conditionalZone(z *policy.Zone, p place) {
+	chain := p.zone(z)
+	if b.chains[chain] != nil {
+		return
+	}
+	does := chain + "/does"
+	b.chain(chain)
+	for _, stmts := range b.conditions(z) {
+		b.rule(chain, append(stmts, nft.Give{Verdict: nft.GotoChain(does)})...)
+	}
+	b.excludeRules(z, does)
+	if p.refuses {
+		v := nft.Verdict{Kind: nft.Accept}
+		if z.Action == policy.Reject {
+			v = nft.GotoChain(chainRefused)
+		}
+		b.rule(does, nft.Give{Verdict: v})
+		return
+	}
+	b.zoneDoes(z, does)
+}
+
+// conditions returns the statements of each rule that checks a zone's conditions: one for
+// every combination of what takes a rule of its own.
+func (b *builder) conditions(z *policy.Zone) [][]nft.Stmt {
+	rules := [][]nft.Stmt{nil}
+	and := func(alternatives []nft.Stmt) {
+		if alternatives == nil {
+			return
+		}
+		var out [][]nft.Stmt
+		for _, r := range rules {
+			for _, a := range alternatives {
+				out = append(out, append(r[:len(r):len(r)], a))
+			}
+		}
+		rules = out
+	}
+	and(b.interfaces(setIIf+z.Name, z.IIf, func(n string) nft.Stmt { return nft.IIfIs{Name: n} }, func(s string) nft.Stmt { return nft.IIfIn{Set: s} }))
+	and(b.interfaces(setOIf+z.Name, z.OIf, func(n string) nft.Stmt { return nft.OIfIs{Name: n} }, func(s string) nft.Stmt { return nft.OIfIn{Set: s} }))
+	and(b.portConditions(z))
+	and(b.destinations(setTo, z.Name, z.To))
+	return rules
+}
+
+// interfaces matches names by a set, and each pattern with `*` by a rule.
+func (b *builder) interfaces(set string, names []string, is, in func(string) nft.Stmt) []nft.Stmt {
+	var out []nft.Stmt
+	for _, n := range names {
+		if strings.HasSuffix(n, "*") {
+			out = append(out, is(n))
+			continue
+		}
+		s := b.set(set, nft.NoData, false, nft.Ifname)
+		s.Elements = appendOnce(s.Elements, nft.Element{Key: b.wire.Ifname(n).Take()})
+	}
+	if b.has(set) {
+		out = append([]nft.Stmt{in(set)}, out...)
+	}
+	return out
+}
+
+// portConditions matches destination ports by a set, and protocols without ports each by a rule.
+func (b *builder) portConditions(z *policy.Zone) []nft.Stmt {
+	var out []nft.Stmt
+	byProto := make(map[inet.Proto][]inet.PortRange)
+	for _, p := range z.Ports {
+		if p.Ports.IsZero() {
+			if s := (nft.L4Is{Protos: []inet.Proto{p.Proto}}); len(byProto[p.Proto]) == 0 {
+				out = append(out, s)
+				byProto[p.Proto] = []inet.PortRange{{}}
+			}
+			continue
+		}
+		byProto[p.Proto] = append(byProto[p.Proto], p.Ports)
+	}
+	name := setPorts + z.Name
+	for _, proto := range transports {
+		for _, r := range mergePorts(byProto[proto]) {
+			s := b.set(name, nft.NoData, true, nft.Proto, nft.Service)
+			s.Elements = appendOnce(s.Elements, nft.Element{Key: b.wire.Proto(proto).Port(r.First).Take(), KeyEnd: b.wire.Proto(proto).Port(r.Last).Take()})
+		}
+	}
+	if b.has(name) {
+		out = append(out, nft.InSet{Key: []nft.Field{nft.F(nft.L4Proto), nft.F(nft.Dport)}, Set: name})
+	}
+	return out
+}
+
+func appendOnce(es []nft.Element, e nft.Element) []nft.Element {
+	for _, x := range es {
+		if x == e {
+			return es
+		}
+	}
+	return append(es, e)
+}
+
+// mergePorts returns the ranges sorted, overlapping and adjacent ones joined.
+func mergePorts(rs []inet.PortRange) []inet.PortRange {
+	var has [65537]bool
+	for _, r := range rs {
+		for p := int(r.First); p <= int(r.Last); p++ {
+			has[p] = true
+		}
+	}
+	var out []inet.PortRange
+	for p := 0; p < 65536; p++ {
+		if !has[p] {
+			continue
+		}
+		first := p
+		for has[p+1] {
+			p++
+		}
+		out = append(out, inet.PortRange{First: uint16(first), Last: uint16(p)})
+	}
+	return out
+}
+
+// destinations matches destination addresses by a set for each family.
+func (b *builder) destinations(base, zone string, ranges []inet.Range) []nft.Stmt {
+	var out []nft.Stmt
+	for _, f := range inet.Families {
+		list := inet.Merge(inet.Of(f, ranges))
+		if len(list) == 0 {
+			continue
+		}
+		name := named(base, f, zone)
+		if !b.has(name) {
+			s := b.set(name, nft.NoData, true, nft.AddrType(f))
+			for _, r := range list {
+				b.interval(s, r, nft.Element{})
+			}
+		}
+		out = append(out, nft.InSet{Key: []nft.Field{fieldsOf(f).daddr}, Set: name})
+	}
+	return out
+}
+
+// excludeRules lets what a conditional zone excludes pass.
+func (b *builder) excludeRules(z *policy.Zone, chain string) {
+	for _, s := range b.destinations(setExclude, z.Name, z.Exclude) {
+		b.rule(chain, s, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}})
+	}
+}
+
+// zoneDoes writes what a conditional zone does to a connection.
+func (b *builder) zoneDoes(z *policy.Zone, chain string) {
+	switch z.Action {
+	case policy.Masquerade:
+		b.rule(chain, nft.Masq{})
+	case policy.Accept, policy.Reject: // what rejects never comes here: it was refused in forward
+		b.rule(chain, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}})
+	case policy.Drop:
+		b.rule(chain, nft.Give{Verdict: nft.Verdict{Kind: nft.Drop}})
+	case policy.Snat:
+		for _, r := range inet.Merge(z.From) {
+			if v := b.snat(z, r, z.Name); v != (nft.Verdict{}) {
+				b.rule(chain, nft.InSet{Key: []nft.Field{fieldsOf(r.Family()).saddr}, Set: b.sources(z, r.Family())}, nft.Give{Verdict: v})
+			}
+		}
+		b.translate(chain, z.Name)
+	}
+}
+
+// sources returns a set of one family of a zone's sources.
+func (b *builder) sources(z *policy.Zone, f inet.Family) string {
+	name := named(setFrom, f, z.Name)
+	if !b.has(name) {
+		s := b.set(name, nft.NoData, true, nft.AddrType(f))
+		for _, r := range inet.Merge(inet.Of(f, z.From)) {
+			b.interval(s, r, nft.Element{})
+		}
+	}
+	return name
+}

@@ -1,0 +1,252 @@
+package compiler
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// step is something that a service's connections pass before its scheduler: a check of
+// their source, or a look whether the client has a real server already. Each is a chain for
+// all services of a kind, with a map that says how each of them goes on.
+type step interface {
+	// enter enters one VIP, protocol and ports of the service into the stage's map.
+	enter(b *builder, sc schedule, e endpoint, ports inet.PortRange)
+}
+
+// guardStage drops what `allow` and `deny` refuse. The map divides all sources into those that
+// go on and those that are dropped, so that its elements count both.
+type guardStage struct {
+	service *policy.Service
+	next    nft.Verdict
+}
+
+const (
+	chainGuarded = "guarded"
+	mapPermitted = "permitted" // source . VIP . protocol . port : on, or drop
+)
+
+// guard puts the check of the source before all other stages.
+func (sc *schedule) guard(s *policy.Service) {
+	if len(s.Allow) == 0 && len(s.Deny) == 0 {
+		return
+	}
+	sc.stages = append(sc.stages, guardStage{s, sc.verdict})
+	sc.verdict = nft.GotoChain(chainGuarded)
+}
+
+func (g guardStage) enter(b *builder, sc schedule, e endpoint, ports inet.PortRange) {
+	f := sc.family
+	m := b.set(named(mapPermitted, f, sc.kind.variant()), nft.VerdictData, true, append([]nft.Type{nft.AddrType(f)}, serviceTypes(f, sc.kind)...)...)
+	m.Counter = true
+	everyone := []inet.Range{inet.Everything(f)}
+	allowed := everyone
+	if len(g.service.Allow) > 0 {
+		allowed = inet.Of(f, g.service.Allow)
+	}
+	allowed = inet.Subtract(allowed, inet.Of(f, g.service.Deny))
+	enter := func(ranges []inet.Range, v nft.Verdict) {
+		for _, r := range ranges {
+			key, _ := b.serviceKeys(e, sc.kind, inet.PortRange{First: ports.First, Last: ports.First})
+			end, _ := b.serviceKeys(e, sc.kind, inet.PortRange{First: ports.Last, Last: ports.Last})
+			m.Elements = append(m.Elements, nft.Element{
+				Key: b.wire.Addr(r.From).Take() + key, KeyEnd: b.wire.Addr(r.To).Take() + end, Verdict: v, Comment: g.service.Name})
+		}
+	}
+	enter(allowed, g.next)
+	enter(inet.Subtract(everyone, allowed), nft.Verdict{Kind: nft.Drop})
+}
+
+// guardRules looks up whether a source may use the service that it called.
+func (b *builder) guardRules() {
+	for _, kind := range []portKind{exactPorts, portRanges, allPorts} {
+		for _, f := range inet.Families {
+			if m := named(mapPermitted, f, kind.variant()); b.has(m) {
+				key := append([]nft.Field{fieldsOf(f).saddr}, serviceKey(kind, fieldsOf(f).daddr, nft.F(nft.Dport))...)
+				b.rule(chainGuarded, nft.Vmap{Key: key, Map: m})
+			}
+		}
+	}
+}
+
+// stickyStage sends a client that has a real server there, and all others on.
+type stickyStage struct {
+	service *policy.Service
+	next    nft.Verdict
+}
+
+const (
+	mapSticky    = "sticky"    // client . VIP . protocol . port : real server; entered by the packet path
+	mapScheduled = "scheduled" // VIP . protocol . port : the scheduler, for clients without a real server
+	mapRemember  = "remember"  // VIP . protocol . port : the chain that enters the client
+)
+
+// stickyMap describes the map that holds the clients of some services.
+type stickyMap struct {
+	family inet.Family
+	kind   portKind
+	keep   bool // clients' ports are kept, so that real servers stand without one
+}
+
+// mapKind folds the kinds: a key with a port serves exact ones and ranges alike.
+func (m stickyMap) variants() []string {
+	var v []string
+	if m.kind == allPorts {
+		v = append(v, m.kind.variant())
+		if m.keep && m.family == inet.V4 {
+			v = append(v, "keep")
+		}
+	}
+	return v
+}
+
+func (m stickyMap) name() string { return named(mapSticky, m.family, m.variants()...) }
+
+func (m stickyMap) data() nft.Data {
+	switch {
+	case m.family == inet.V6:
+		return nft.Addr6
+	case m.kind == allPorts && m.keep:
+		return nft.Addr4
+	}
+	return nft.Addr4Port
+}
+
+// Seeds of the hashes that stand for IPv6 addresses in the keys of sticky maps: nft 1.0.6
+// garbles keys of more than 16 bytes. Two clients with one hash share a real server, which
+// is harmless; that no two services do is made sure of (services.go, checkHashes).
+const (
+	stickyClientSeed = 0x1c11e27
+	stickyVIPSeed    = 0x5e271ce
+	hashSpan         = 1<<32 - 1
+)
+
+// key returns the fields of a key: the client, masked, and what it called.
+func (m stickyMap) key(bits int, daddr, dport nft.Field) []nft.Field {
+	client := fieldsOf(m.family).saddr
+	if bits < 8*nft.AddrType(m.family).Width() {
+		client.Bits = bits
+	}
+	var key []nft.Field
+	if m.family == inet.V4 {
+		key = []nft.Field{client, daddr, nft.F(nft.L4Proto)}
+		if m.kind != allPorts {
+			key = append(key, dport)
+		}
+		return key
+	}
+	hash := func(f nft.Field, seed uint32) nft.Field {
+		return nft.Field{Kind: nft.JHash, Of: []nft.Field{f}, Mod: hashSpan, Seed: seed}
+	}
+	key = []nft.Field{hash(client, stickyClientSeed), hash(daddr, stickyVIPSeed)}
+	if m.kind != allPorts {
+		key = append(key, dport)
+	}
+	return append(key, nft.F(nft.L4Proto))
+}
+
+func (m stickyMap) types() []nft.Type {
+	var key []nft.Type
+	if m.family == inet.V4 {
+		key = []nft.Type{nft.IPv4, nft.IPv4, nft.Proto}
+		if m.kind != allPorts {
+			key = append(key, nft.Service)
+		}
+		return key
+	}
+	key = []nft.Type{nft.Slot, nft.Slot}
+	if m.kind != allPorts {
+		key = append(key, nft.Service)
+	}
+	return append(key, nft.Proto)
+}
+
+func maskOf(s *policy.Service, f inet.Family) int {
+	if f == inet.V4 {
+		return s.Persistence.Mask4
+	}
+	return s.Persistence.Mask6
+}
+
+// sticky puts the look for the client's real server before the scheduler.
+func (sc *schedule) sticky(b *builder, s *policy.Service, scheduler nft.Verdict) {
+	sc.verdict = scheduler
+	if s.Persistence.Timeout == 0 {
+		return
+	}
+	f := sc.family
+	m := stickyMap{f, sc.kind, sc.keep}
+	b.set(m.name(), m.data(), false, m.types()...).Dynamic = true
+	port, ok := constantPort(sc.slots)
+	if f == inet.V6 && !ok {
+		b.fail(s.At("real_servers"), "K03", "service "+s.Name, fmt.Sprintf("service %s: IPv6 real servers on different ports cannot be combined with persistence (nft 1.0.6 cannot hold address and port in that map)", s.Name),
+			"give all IPv6 real servers of the service one port, or none")
+		return
+	}
+	bits := maskOf(s, f)
+	chain := fmt.Sprintf("%s/%d", named(mapSticky, f, append([]string{sc.kind.variant()}, m.keepVariant())...), bits)
+	nat := nft.NAT{Key: m.key(bits, fieldsOf(f).daddr, nft.F(nft.Dport)), Map: m.name(), Data: m.data()}
+	if f == inet.V6 && port != 0 {
+		nat.Ports = inet.PortRange{First: port, Last: port}
+		chain += fmt.Sprintf("/port-%d", port)
+	}
+	next := named(mapScheduled, f, sc.kind.variant())
+	b.set(next, nft.VerdictData, sc.kind == portRanges, serviceTypes(f, sc.kind)...)
+	if b.chains[chain] == nil {
+		// NAT to a port, and hashes of ports, need to know that there are ports.
+		b.rule(chain, nft.L4Is{Protos: transports}, nat)
+		b.rule(chain, nft.Vmap{Key: serviceKey(sc.kind, fieldsOf(f).daddr, nft.F(nft.Dport)), Map: next})
+	}
+	sc.stages = append(sc.stages, stickyStage{s, scheduler})
+	sc.verdict = nft.GotoChain(chain)
+}
+
+func (m stickyMap) keepVariant() string {
+	if m.keep && m.kind == allPorts && m.family == inet.V4 {
+		return "keep"
+	}
+	return ""
+}
+
+// constantPort returns the one port that all real servers have, 0 where they have none.
+func constantPort(servers []policy.RealServer) (uint16, bool) {
+	for _, rs := range servers {
+		if rs.Port != servers[0].Port {
+			return 0, false
+		}
+	}
+	return servers[0].Port, true
+}
+
+func (st stickyStage) enter(b *builder, sc schedule, e endpoint, ports inet.PortRange) {
+	m := b.sets[named(mapScheduled, sc.family, sc.kind.variant())]
+	key, end := b.serviceKeys(e, sc.kind, ports)
+	m.Elements = append(m.Elements, nft.Element{Key: key, KeyEnd: end, Verdict: st.next, Comment: st.service.Name})
+}
+
+// remember makes the packet path enter the clients of a service after their connection was
+// sent on. As with laddrs, ports that other services took out of a range must not be found.
+func (b *builder) remember(s *policy.Service, sc schedule, e endpoint, ports inet.PortRange) {
+	f := sc.family
+	sm := stickyMap{f, sc.kind, sc.keep}
+	bits := maskOf(s, f)
+	chain := fmt.Sprintf("%s/%ds/%d", named(mapRemember, f, sm.variants()...), int(s.Persistence.Timeout/time.Second), bits)
+	if b.chains[chain] == nil {
+		fs := fieldsOf(f)
+		data := []nft.Field{fs.daddr}
+		if len(sm.data().Members()) > 1 {
+			data = append(data, nft.F(nft.Dport))
+		}
+		b.rule(chain, nft.L4Is{Protos: transports},
+			nft.Update{Map: sm.name(), Key: sm.key(bits, fs.ctDaddr, nft.F(nft.CtDport)), Data: data, Timeout: s.Persistence.Timeout})
+	}
+	for _, piece := range b.left(e, ports, func(claim) bool { return true }) {
+		kind := kindOfPorts(piece)
+		m := b.set(named(mapRemember, f, kind.variant()), nft.VerdictData, kind == portRanges, serviceTypes(f, kind)...)
+		key, end := b.serviceKeys(e, kind, piece)
+		m.Elements = append(m.Elements, nft.Element{Key: key, KeyEnd: end, Verdict: nft.JumpChain(chain), Comment: s.Name})
+	}
+}

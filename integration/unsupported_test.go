@@ -16,7 +16,6 @@ func TestUnsupported(t *testing.T) {
 		name, policy string
 		line         string // where the feature is asked for
 	}{
-		{"block", "version: 1\nladdrs:\n  cgn: {addresses: 198.51.100.64/28, ports: 1024-65535,\n    block: 1024}\nzones:\n  - {name: z, from: 10.0.0.0/24, laddrs: cgn}\n", "4"},
 		{"offload", "version: 1\ngateway:\n  offload: software\nzones:\n  - {name: z, from: 10.0.0.0/8, laddrs: 198.51.100.1}\n", "3"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -33,7 +33,7 @@ func (d *decider) services() bool {
 		d.DNAT = nil
 		return d.end(Drop, "service %s: has no %s laddr", s.Name, d.family)
 	}
-	return d.accept("service %s: mode fullnat, scheduler %s: to %s, which sees %s", s.Name, s.Scheduler, oneOf(servers), oneOf(d.SNAT))
+	return d.accept("service %s: mode fullnat, scheduler %s: to %s, which sees %s", s.Name, s.Scheduler, oneOf(servers), oneOf(d.Source().Targets))
 }
 
 // service returns the service that claims what the packet calls: by its exact port before

@@ -105,7 +105,7 @@ func (d *decider) act(z *Zone) bool {
 		return d.snat(z)
 	case z.Action == Masquerade:
 		d.Masquerade = true
-		return d.accept("zone %s: matches; the source becomes the address of the interface", z.Name)
+		return d.accept("zone %s: matches; the source becomes the address of the interface left through", z.Name)
 	case z.Action == Accept:
 		return d.accept("zone %s: matches; untranslated", z.Name)
 	}
@@ -126,7 +126,7 @@ func (d *decider) snat(z *Zone) bool {
 	if !d.laddrs(z.Laddrs) {
 		return d.end(Drop, "zone %s: matches, but has no %s laddr", z.Name, d.family)
 	}
-	return d.accept("zone %s: matches; the source becomes %s", z.Name, oneOf(d.SNAT))
+	return d.accept("zone %s: matches; the source becomes %s", z.Name, oneOf(d.Source().Targets))
 }
 
 // laddrs makes a pool's addresses the possible sources. It returns false where the pool

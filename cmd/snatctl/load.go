@@ -33,13 +33,10 @@ func policyFiles(flags, args []string) ([]string, error) {
 // with the given status.
 func load(files []string, t *timings, status int) (*policy.Policy, *nft.Ruleset, error) {
 	start := time.Now()
-	p, ds := policy.Load(files, os.Stdin)
+	p, err := readPolicy(files)
 	t.Load = since(start)
-	for _, d := range ds {
-		printDiagnostic(d)
-	}
-	if p == nil {
-		return nil, nil, exit{status, fmt.Errorf("invalid policy: %s; nothing was changed", count(len(errorsOf(ds)), "error"))}
+	if err != nil {
+		return nil, nil, exit{status, fmt.Errorf("%w; nothing was changed", err)}
 	}
 	start = time.Now()
 	want, more := compiler.Compile(p)
@@ -51,6 +48,18 @@ func load(files []string, t *timings, status int) (*policy.Policy, *nft.Ruleset,
 		return nil, nil, exit{status, fmt.Errorf("policy cannot be carried out: %s; nothing was changed", count(len(errorsOf(more)), "error"))}
 	}
 	return p, want, nil
+}
+
+// readPolicy reads a policy. Findings go to standard error.
+func readPolicy(files []string) (*policy.Policy, error) {
+	p, ds := policy.Load(files, os.Stdin)
+	for _, d := range ds {
+		printDiagnostic(d)
+	}
+	if p == nil {
+		return nil, fmt.Errorf("invalid policy: %s", count(len(errorsOf(ds)), "error"))
+	}
+	return p, nil
 }
 
 func errorsOf(ds policy.Diagnostics) (out policy.Diagnostics) {

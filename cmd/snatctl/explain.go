@@ -1,0 +1,202 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/policy"
+)
+
+type explainOptions struct {
+	files           []string
+	from, to, proto string
+	iif, oif        string
+	self            bool
+	format          string
+}
+
+func explainCommand() *cobra.Command {
+	var o explainOptions
+	c := &cobra.Command{
+		Use:   "explain -f FILE --from IP[:PORT] --to IP[:PORT] --proto P",
+		Short: "print what the policy does with a connection, and why",
+		Long: `Tell which service or zone of the policy decides about a new connection, what its source and
+destination may become, and why, step by step. Only the policy is asked, not the kernel.
+
+An IPv6 address with a port stands in brackets: [2001:db8::1]:443. Without --oif the
+connection leaves through an uplink. Without --iif no zone with iif matches.
+
+Exit status: 0 explained, 1 invalid policy, 2 usage.`,
+		Example: `  snatctl explain -f policy.yaml --from 10.1.5.9 --to 8.8.8.8:443 --proto tcp
+  snatctl explain -f policy.yaml --from 10.1.5.9 --to 203.0.113.10:80 --proto tcp --format json | jq .dnat`,
+		RunE: func(_ *cobra.Command, args []string) (err error) {
+			if o.files, err = policyFiles(o.files, args); err != nil {
+				return err
+			}
+			if err := checkFormat(o.format); err != nil {
+				return err
+			}
+			return explain(os.Stdout, o)
+		},
+	}
+	fileFlag(c, &o.files)
+	f := c.Flags()
+	f.StringVar(&o.from, "from", "", "source, with or without a port")
+	f.StringVar(&o.to, "to", "", "destination, with or without a port")
+	f.StringVar(&o.proto, "proto", "", "protocol: tcp, udp, sctp, icmp, icmpv6 or a number")
+	f.StringVar(&o.iif, "iif", "", "interface entered through")
+	f.StringVar(&o.oif, "oif", "", "interface left through (default: an uplink)")
+	f.BoolVar(&o.self, "self", false, "the connection is the gateway's own")
+	f.StringVar(&o.format, "format", "text", "text or json")
+	for _, name := range []string{"from", "to", "proto"} {
+		_ = c.MarkFlagRequired(name)
+	}
+	return c
+}
+
+func explain(w io.Writer, o explainOptions) error {
+	pkt, err := o.packet()
+	if err != nil {
+		return err
+	}
+	p, err := readPolicy(o.files)
+	if err != nil {
+		return exit{exitRefused, err}
+	}
+	if pkt.OIf == "" {
+		pkt.OIf = p.Gateway.AnyUplink()
+	}
+	d := p.Decide(pkt)
+	if o.format == "json" {
+		return printJSON(w, explanationOf(&d))
+	}
+	explainText(w, pkt, &d)
+	return nil
+}
+
+// packet makes a packet of the flags.
+func (o *explainOptions) packet() (policy.Packet, error) {
+	pkt := policy.Packet{IIf: o.iif, OIf: o.oif, Self: o.self}
+	var err error
+	if pkt.From, err = parseEndpoint(o.from); err != nil {
+		return pkt, fmt.Errorf("--from: %w", err)
+	}
+	if pkt.To, err = parseEndpoint(o.to); err != nil {
+		return pkt, fmt.Errorf("--to: %w", err)
+	}
+	if pkt.Proto, err = parseProtocol(o.proto); err != nil {
+		return pkt, fmt.Errorf("--proto: %w", err)
+	}
+	switch from, to := pkt.From.Addr(), pkt.To.Addr(); {
+	case inet.FamilyOf(from) != inet.FamilyOf(to):
+		return pkt, fmt.Errorf("--from %s and --to %s are of different families", from, to)
+	case !pkt.Proto.HasPorts() && (pkt.From.Port() != 0 || pkt.To.Port() != 0):
+		return pkt, fmt.Errorf("--proto %s has no ports", pkt.Proto)
+	}
+	return pkt, nil
+}
+
+// parseEndpoint reads "addr", "addr:port", "[v6]" or "[v6]:port".
+func parseEndpoint(s string) (netip.AddrPort, error) {
+	host, port := s, ""
+	switch bracket := strings.LastIndex(s, "]"); {
+	case strings.HasPrefix(s, "[") && bracket > 0:
+		host, port = s[1:bracket], s[bracket+1:]
+	case strings.Count(s, ":") == 1:
+		colon := strings.Index(s, ":")
+		host, port = s[:colon], s[colon:]
+	}
+	a, err := inet.ParseAddr(host)
+	if err != nil || port == "" {
+		return netip.AddrPortFrom(a, 0), err
+	}
+	r, err := inet.ParsePortRange(strings.TrimPrefix(port, ":"))
+	switch {
+	case err != nil:
+		return netip.AddrPort{}, err
+	case !r.Single() || port[0] != ':':
+		return netip.AddrPort{}, fmt.Errorf("%q is not an address with a port", s)
+	}
+	return netip.AddrPortFrom(a, r.First), nil
+}
+
+// parseProtocol reads a protocol's name or number.
+func parseProtocol(s string) (inet.Proto, error) {
+	if n, err := strconv.ParseUint(s, 10, 8); err == nil {
+		return inet.Proto(n), nil
+	}
+	p, err := inet.ParseProto(s)
+	if err != nil {
+		return 0, errors.New(err.Error() + " or a number")
+	}
+	return p, nil
+}
+
+// explanation is a decision as JSON.
+type explanation struct {
+	Service *string       `json:"service"`
+	Zone    *string       `json:"zone"`
+	Verdict policy.Action `json:"verdict"`
+	DNAT    []string      `json:"dnat"`
+	SNAT    []string      `json:"snat"`
+	Reason  string        `json:"reason"`
+}
+
+func explanationOf(d *policy.Decision) explanation {
+	e := explanation{Verdict: d.Verdict, DNAT: d.Destination().List(), SNAT: d.Source().List(), Reason: d.Reason}
+	if d.Service != "" {
+		e.Service = &d.Service
+	}
+	if d.Zone != "" {
+		e.Zone = &d.Zone
+	}
+	return e
+}
+
+func explainText(w io.Writer, pkt policy.Packet, d *policy.Decision) {
+	fmt.Fprintln(w, packetText(pkt))
+	for i, step := range d.Steps {
+		fmt.Fprintf(w, "  %d. %s\n", i+1, step)
+	}
+	fmt.Fprintf(w, "verdict: %s\n", d.Verdict)
+	if d.Verdict == policy.Accept {
+		fmt.Fprintf(w, "dnat:    %s\nsnat:    %s\n", d.Destination(), d.Source())
+	}
+}
+
+// packetText writes a packet as people do.
+func packetText(pkt policy.Packet) string {
+	text := fmt.Sprintf("%s from %s to %s", pkt.Proto, endpointText(pkt.From), endpointText(pkt.To))
+	if pkt.Self {
+		text += ", the gateway's own"
+	}
+	if pkt.IIf != "" {
+		text += ", entering through " + pkt.IIf
+	}
+	if pkt.OIf != "" {
+		text += ", leaving through " + pkt.OIf
+	}
+	return text
+}
+
+func endpointText(ap netip.AddrPort) string {
+	if ap.Port() == 0 {
+		return ap.Addr().String()
+	}
+	return ap.String()
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}

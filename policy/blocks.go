@@ -26,19 +26,45 @@ var defaultBlockPorts = inet.PortRange{First: 1024, Last: 65535}
 // false where it has none: it is no source of a zone that uses the pool, or the pool is
 // used up (which validation refuses). The zones are all of the policy.
 func BlockOf(p *Pool, zones []Zone, source netip.Addr) (laddr netip.Addr, ports inet.PortRange, ok bool) {
-	f := inet.FamilyOf(source)
-	n, found := indexOf(sourcesOf(p, zones, f), source)
-	perLaddr := p.blocksPerLaddr()
-	if !found || perLaddr == 0 {
-		return netip.Addr{}, inet.PortRange{}, false
-	}
-	which, block := new(big.Int).DivMod(n, big.NewInt(perLaddr), new(big.Int))
-	laddr, ok = nth(p.blockLaddrs(f), which)
+	t := Blocks(p, zones, inet.FamilyOf(source))
+	which, ports, ok := t.Of(source)
 	if !ok {
 		return netip.Addr{}, inet.PortRange{}, false
 	}
-	first := int64(p.blockPorts().First) + block.Int64()*int64(p.Block)
-	return laddr, inet.PortRange{First: uint16(first), Last: uint16(first + int64(p.Block) - 1)}, true
+	return t.Laddr(which), ports, true
+}
+
+// BlockTable counts blocks for many sources of one family.
+type BlockTable struct {
+	sources, laddrs []inet.Range
+	perLaddr        int64
+	first           uint16
+	size            int
+}
+
+// Blocks returns the blocks of a pool for the sources of one family.
+func Blocks(p *Pool, zones []Zone, f inet.Family) BlockTable {
+	return BlockTable{sourcesOf(p, zones, f), p.blockLaddrs(f), p.blocksPerLaddr(), p.blockPorts().First, p.Block}
+}
+
+// Of returns the number of a source's laddr, and its ports, as BlockOf does.
+func (t BlockTable) Of(source netip.Addr) (laddr int, ports inet.PortRange, ok bool) {
+	n, found := indexOf(t.sources, source)
+	if !found || t.perLaddr == 0 || !n.IsInt64() {
+		return 0, inet.PortRange{}, false
+	}
+	which, block := n.Int64()/t.perLaddr, n.Int64()%t.perLaddr
+	if big.NewInt(which).Cmp(total(t.laddrs)) >= 0 {
+		return 0, inet.PortRange{}, false
+	}
+	first := int64(t.first) + block*int64(t.size)
+	return int(which), inet.PortRange{First: uint16(first), Last: uint16(first + int64(t.size) - 1)}, true
+}
+
+// Laddr returns the laddr of a number.
+func (t BlockTable) Laddr(n int) netip.Addr {
+	a, _ := nth(t.laddrs, big.NewInt(int64(n)))
+	return a
 }
 
 // SubscriberOf returns the source whose block holds a port of a laddr. It is BlockOf the
@@ -144,36 +170,3 @@ func size(r inet.Range) *big.Int {
 func distanceOf(a, b netip.Addr) *big.Int { return new(big.Int).Sub(number(b), number(a)) }
 
 func number(a netip.Addr) *big.Int { return new(big.Int).SetBytes(a.AsSlice()) }
-
-// BlockTable counts blocks for many sources of one family.
-type BlockTable struct {
-	sources, laddrs []inet.Range
-	perLaddr        int64
-	first           uint16
-	size            int
-}
-
-// Blocks returns the blocks of a pool for the sources of one family.
-func Blocks(p *Pool, zones []Zone, f inet.Family) BlockTable {
-	return BlockTable{sourcesOf(p, zones, f), p.blockLaddrs(f), p.blocksPerLaddr(), p.blockPorts().First, p.Block}
-}
-
-// Of returns the number of a source's laddr, and its ports, as BlockOf does.
-func (t BlockTable) Of(source netip.Addr) (laddr int, ports inet.PortRange, ok bool) {
-	n, found := indexOf(t.sources, source)
-	if !found || t.perLaddr == 0 || !n.IsInt64() {
-		return 0, inet.PortRange{}, false
-	}
-	which, block := n.Int64()/t.perLaddr, n.Int64()%t.perLaddr
-	if big.NewInt(which).Cmp(total(t.laddrs)) >= 0 {
-		return 0, inet.PortRange{}, false
-	}
-	first := int64(t.first) + block*int64(t.size)
-	return int(which), inet.PortRange{First: uint16(first), Last: uint16(first + int64(t.size) - 1)}, true
-}
-
-// Laddr returns the laddr of a number.
-func (t BlockTable) Laddr(n int) netip.Addr {
-	a, _ := nth(t.laddrs, big.NewInt(int64(n)))
-	return a
-}

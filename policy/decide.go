@@ -46,9 +46,9 @@ func (p *Policy) Decide(pkt Packet) Decision {
 	d := decider{policy: p, pkt: pkt, family: inet.FamilyOf(pkt.From.Addr())}
 	switch {
 	case d.services():
+	case d.mapped():
 	case pkt.Self:
 		d.accept("the connection is the gateway's own: zones decide about forwarded ones only")
-	case d.mapped():
 	case d.zones():
 	default:
 		d.unmatched()

@@ -10,7 +10,8 @@ import (
 )
 
 // mapped is the way into a zone with `map`: whoever calls an address of the map's range
-// gets the source at the same offset. The zone's other conditions do not matter here.
+// gets the source at the same offset, the gateway itself too. The zone's other conditions do
+// not matter here.
 func (d *decider) mapped() bool {
 	for i := range d.policy.Zones {
 		z := &d.policy.Zones[i]

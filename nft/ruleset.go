@@ -31,7 +31,7 @@ type Set struct {
 // Element is one entry of a set or map. All byte strings are in wire form: the members of
 // a concatenation padded to 4 bytes each, network byte order except where Type says so.
 type Element struct {
-	Key     string
+	Key     string // empty: all keys that no other element has; only ever read from a kernel
 	KeyEnd  string // last key of a range, inclusive; empty in sets that are not Interval
 	Data    string // for data maps; of a range: first and last, one behind the other
 	Verdict Verdict

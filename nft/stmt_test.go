@@ -149,6 +149,9 @@ func TestKeyTexts(t *testing.T) {
 	if got, want := all.KeyString(Element{Key: from, KeyEnd: to}), "10.0.0.1 . udp . 80-89 . 258"; got != want {
 		t.Errorf("a concatenated range is written %s, want %s", got, want)
 	}
+	if got, want := all.KeyString(Element{}), "*"; got != want {
+		t.Errorf("the element for all other keys is written %s, want %s", got, want)
+	}
 	// What does not fit, as it may come from a kernel, is shown as bytes.
 	if got, want := all.KeyString(Element{Key: "\x0a\x00"}), "0x0a00"; got != want {
 		t.Errorf("a key that is cut short is written %s, want %s", got, want)

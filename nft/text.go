@@ -83,7 +83,7 @@ func (s *Set) write(w *bufio.Writer) {
 }
 
 func (s *Set) formatElement(b *strings.Builder, e Element) {
-	formatWire(b, s.Key, e.Key, e.KeyEnd, s.Interval)
+	s.formatKey(b, e)
 	if e.Comment != "" {
 		b.WriteString(` comment "` + e.Comment + `"`)
 	}

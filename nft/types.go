@@ -209,8 +209,16 @@ func formatOne(b *strings.Builder, t Type, v string, bigSlots bool) {
 // KeyString prints an element's key as nft writes it.
 func (s *Set) KeyString(e Element) string {
 	var b strings.Builder
-	formatWire(&b, s.Key, e.Key, e.KeyEnd, s.Interval)
+	s.formatKey(&b, e)
 	return b.String()
+}
+
+func (s *Set) formatKey(b *strings.Builder, e Element) {
+	if e.Key == "" {
+		b.WriteByte('*')
+		return
+	}
+	formatWire(b, s.Key, e.Key, e.KeyEnd, s.Interval)
 }
 
 // DataString prints an element's data or verdict as nft writes it; empty in plain sets.
@@ -242,7 +250,7 @@ func (s *Set) formatData(b *strings.Builder, e Element) {
 // where the map's data is an interval.
 func spellSingle(text, first, last string, d Data) string {
 	w := d.Members()[0].Width()
-	if first[:w] != last[:w] {
+	if len(first) < w || len(last) < w || first[:w] != last[:w] {
 		return text
 	}
 	addr, rest, _ := strings.Cut(text, " ")

@@ -44,6 +44,9 @@ const (
 	setFieldLen    = 1    // NFTA_SET_FIELD_LEN
 	bitwiseOp      = 6    // NFTA_BITWISE_OP
 	flowtableName  = 2    // NFTA_FLOWTABLE_NAME
+	chainFlags     = 10   // NFTA_CHAIN_FLAGS
+	chainBinding   = 4    // NFT_CHAIN_BINDING: made for one rule, and gone with it
+	elemCatchall   = 2    // NFT_SET_ELEM_CATCHALL (Linux 5.13): for keys that no other element has
 )
 
 // realWidths are the sizes of key members without padding, as pipapo sets want them.

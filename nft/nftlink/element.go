@@ -18,6 +18,11 @@ const setElemKeyEnd = 10
 // (net/netfilter/nft_set_rbtree.c). Deleting needs the key alone.
 func appendElement(b []byte, s *nft.Set, e *nft.Element, add bool) []byte {
 	b, at := openNest(b, unix.NFTA_LIST_ELEM)
+	if e.Key == "" {
+		b = appendU32(b, unix.NFTA_SET_ELEM_FLAGS, elemCatchall)
+		closeNest(b, at)
+		return b
+	}
 	b = appendKey(b, unix.NFTA_SET_ELEM_KEY, e.Key)
 	if s.Interval && len(s.Key) > 1 {
 		b = appendKey(b, setElemKeyEnd, e.KeyEnd)
@@ -204,6 +209,9 @@ func (d *elementDecoder) finish() {
 	n := 0
 	for i := range d.set.Elements {
 		e := &d.set.Elements[i]
+		if e.Key == "" {
+			continue // the catch-all
+		}
 		for n < len(d.ends) && d.ends[n] <= e.Key {
 			n++
 		}

@@ -162,6 +162,10 @@ func (c *Conn) readChains(ctx context.Context, r *nft.Ruleset, named []byte) err
 				hook.Type = a.str()
 			case unix.NFTA_CHAIN_POLICY:
 				policy = a.u32()
+			case chainFlags:
+				if a.u32()&chainBinding != 0 {
+					return nil // part of the rule that goes there, whose form differs from all of ours
+				}
 			}
 		}
 		if policy != nfAccept {

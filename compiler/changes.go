@@ -268,7 +268,7 @@ func ruleText(r nft.Rule) string {
 	if len(r.Stmts) > 0 {
 		return r.String()
 	}
-	return fmt.Sprintf("the rule with handle %d, which is not the policy's (`nft -a list chain` shows it)", r.Handle)
+	return fmt.Sprintf("the rule with handle %d, which the policy does not make (`nft -a list chain` shows it)", r.Handle)
 }
 
 // strangers lists sets and chains in the kernel that no policy makes.

@@ -87,13 +87,13 @@ services:
 		{"rule added", func(r *nft.Ruleset) {
 			c := r.Chain(chainForZones)
 			c.Rules = append(c.Rules, nft.Rule{Form: "[foreign]", Handle: 77})
-		}, "  ~ gateway snatctl: chain zones: - the rule with handle 77, which is not the policy's (`nft -a list chain` shows it)\n"},
+		}, "  ~ gateway snatctl: chain zones: - the rule with handle 77, which the policy does not make (`nft -a list chain` shows it)\n"},
 		{"rule deleted", func(r *nft.Ruleset) { r.Chain(chainForZones).Rules = nil },
 			"  ~ gateway snatctl: chain zones: + snat ip to ip saddr map @zones4 persistent\n"},
 		{"rule inserted before ours", func(r *nft.Ruleset) {
 			c := r.Chain(chainPostrouting)
 			c.Rules = append([]nft.Rule{{Form: "[foreign]", Handle: 77}}, c.Rules...)
-		}, "  ~ gateway snatctl: chain postrouting: - the rule with handle 77, which is not the policy's (`nft -a list chain` shows it)\n"},
+		}, "  ~ gateway snatctl: chain postrouting: - the rule with handle 77, which the policy does not make (`nft -a list chain` shows it)\n"},
 		{"element deleted", func(r *nft.Ruleset) { s := r.Set("zones4"); s.Elements = s.Elements[1:] },
 			"  + zone office: 10.1.0.0/16 → laddrs 198.51.100.1\n"},
 		{"laddr changed", func(r *nft.Ruleset) { element(r, "zones4").Data = "\xc6\x33\x64\x09\xc6\x33\x64\x09" },

@@ -5,6 +5,7 @@
 package compiler
 
 import (
+	"net/netip"
 	"slices"
 
 	"github.com/snatctl/snatctl/inet"
@@ -26,8 +27,10 @@ func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 		claims: claimsOf(p.Services),
 		pools:  make(map[poolKey]string),
 		merged: make(map[poolKey][]inet.Range),
+		vips:   make(map[netip.Addr]bool),
 	}
 	b.parted = b.needsParts()
+	b.stickySeed = stickySeed(p.Services)
 	b.skeleton()
 	for i := range p.Services {
 		b.service(&p.Services[i])
@@ -46,16 +49,18 @@ func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 
 // builder collects sets and chains under their names.
 type builder struct {
-	policy *policy.Policy
-	sets   map[string]*nft.Set
-	chains map[string]*nft.Chain
-	lanes  map[*policy.Service]int
-	parted bool // slots of services without a lane are spread over several maps
-	claims map[endpoint][]claim
-	pools  map[poolKey]string // chains of pools, by what they do
-	merged map[poolKey][]inet.Range
-	wire   nft.Wire
-	diags  policy.Diagnostics
+	policy     *policy.Policy
+	sets       map[string]*nft.Set
+	chains     map[string]*nft.Chain
+	lanes      map[*policy.Service]int
+	parted     bool // slots of services without a lane are spread over several maps
+	stickySeed uint32
+	claims     map[endpoint][]claim
+	pools      map[poolKey]string // chains of pools, by what they do
+	merged     map[poolKey][]inet.Range
+	vips       map[netip.Addr]bool
+	wire       nft.Wire
+	diags      policy.Diagnostics
 }
 
 // set returns the set of that name, making it on first use.
@@ -71,7 +76,7 @@ func (b *builder) set(name string, data nft.Data, interval bool, key ...nft.Type
 // room guesses how many elements the big maps will hold.
 func (b *builder) room(name string) int {
 	switch name {
-	case named(mapServices, inet.V4):
+	case named(mapServices, inet.V4), named(setVIPs, inet.V4):
 		return len(b.policy.Services)
 	case named(mapSlots, inet.V4):
 		return 4 * len(b.policy.Services)

@@ -43,6 +43,7 @@ const (
 // has random source ports.
 const (
 	setUplinks  = "uplinks"  // interface names
+	setVIPs     = "vips"     // VIPs of services, and 1:1 mapped addresses
 	mapServices = "services" // VIP . protocol . port : where the service's scheduler is
 	mapTurns    = "turns"    // VIP . protocol . port . slot : real server; of services with a lane of their own
 	mapSlots    = "slots"    // the same; of all other services
@@ -62,7 +63,7 @@ const maxLanes = 1024
 // maxChains bounds all chains together.
 const maxChains = 4000
 
-var setOrder = []string{setUplinks, mapServices, mapPermitted, mapSticky, mapScheduled, mapRemember, mapTurns, mapSlots, mapLaddrsIn, mapLaddrs, mapInbound, mapConditional, mapElsewhere, mapExcludes, mapBlocks, mapMapped, mapZones, mapOwn, mapActions, mapRejects, setFrom, setTo, setPorts, setIIf, setOIf, setExclude, chainPool}
+var setOrder = []string{setUplinks, setVIPs, mapServices, mapPermitted, mapSticky, mapScheduled, mapRemember, mapTurns, mapSlots, mapLaddrsIn, mapLaddrs, mapInbound, mapConditional, mapElsewhere, mapExcludes, mapBlocks, mapMapped, mapZones, mapOwn, mapActions, mapRejects, setFrom, setTo, setPorts, setIIf, setOIf, setExclude, chainPool}
 
 var chainOrder = []string{chainPrerouting, chainOutput, chainServices, chainGuarded, chainForward, chainRefused, chainRefuse, chainPostrouting, chainFullNAT,
 	chainZones, chainElsewhere, chainWhen, chainZone, chainMasquerade, chainExclude, chainPool}

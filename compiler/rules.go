@@ -30,7 +30,7 @@ func (b *builder) rules() {
 	b.dispatch()
 	b.inboundRules()
 
-	b.rule(chainPostrouting, nft.CtStatus{Bit: nft.DNAT}, nft.Give{Verdict: nft.GotoChain(chainFullNAT)})
+	b.sentOn(chainPostrouting, nil, nft.GotoChain(chainFullNAT))
 	b.rule(chainPostrouting, nft.FromSelf{}, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}})
 	b.towardUplinks(chainPostrouting, nil, nft.GotoChain(chainZones))
 	if b.hasAny(mapElsewhere) {
@@ -47,6 +47,19 @@ func (b *builder) rules() {
 	if b.usesChain(chainRefused) {
 		b.rule(chainRefused, nft.L4Is{Protos: []inet.Proto{inet.TCP}}, nft.RejectTCPReset{})
 		b.rule(chainRefused, nft.RejectPortUnreachable{})
+	}
+}
+
+// sentOn gives a verdict to connections whose destination a service or a 1:1 map translated.
+// What other tables redirect is no business of services: zones decide about it.
+func (b *builder) sentOn(chain string, cond []nft.Stmt, v nft.Verdict) {
+	for _, f := range inet.Families {
+		for _, variant := range []string{"", mapMapped} {
+			if set := named(setVIPs, f, variant); b.has(set) {
+				stmts := append(cond[:len(cond):len(cond)], nft.CtStatus{Bit: nft.DNAT}, nft.InSet{Key: []nft.Field{fieldsOf(f).ctDaddr}, Set: set})
+				b.rule(chain, append(stmts, nft.Give{Verdict: v})...)
+			}
+		}
 	}
 }
 
@@ -194,7 +207,8 @@ func (b *builder) refuseRules() {
 		return
 	}
 	b.chain(chainForward).Hook = &nft.Hook{Type: "filter", Point: "forward", Priority: 0}
-	first := []nft.Stmt{nft.CtNew{}, nft.CtStatus{Bit: nft.Confirmed, Not: true}, nft.CtStatus{Bit: nft.DNAT, Not: true}}
+	first := []nft.Stmt{nft.CtNew{}, nft.CtStatus{Bit: nft.Confirmed, Not: true}}
+	b.sentOn(chainForward, first, nft.Verdict{Kind: nft.Accept})
 	if elsewhere {
 		b.towardUplinks(chainForward, first, nft.GotoChain(chainRefuse))
 		b.rule(chainForward, append(first, nft.Give{Verdict: nft.JumpChain(whereRefused.name + chainElsewhere)})...)

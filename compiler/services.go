@@ -19,6 +19,7 @@ func (b *builder) service(s *policy.Service) {
 			continue
 		}
 		sched := b.schedule(s, f, kind)
+		b.enterVIPs(s.VIP, f)
 		for _, vip := range s.VIP {
 			if inet.FamilyOf(vip) != f {
 				continue
@@ -27,6 +28,19 @@ func (b *builder) service(s *policy.Service) {
 				b.port(s, sched, endpoint{vip, p.Proto}, p.Ports)
 			}
 		}
+	}
+}
+
+// enterVIPs enters VIPs where postrouting and forward look whether a service sent a
+// connection on, or somebody else's DNAT.
+func (b *builder) enterVIPs(vips []netip.Addr, f inet.Family) {
+	for _, vip := range vips {
+		if inet.FamilyOf(vip) != f || b.vips[vip] {
+			continue
+		}
+		b.vips[vip] = true
+		m := b.set(named(setVIPs, f), nft.NoData, false, nft.AddrType(f))
+		m.Elements = append(m.Elements, nft.Element{Key: b.wire.Addr(vip).Take()})
 	}
 }
 

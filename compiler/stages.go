@@ -88,7 +88,8 @@ const (
 type stickyMap struct {
 	family inet.Family
 	kind   portKind
-	keep   bool // clients' ports are kept, so that real servers stand without one
+	keep   bool   // clients' ports are kept, so that real servers stand without one
+	seed   uint32 // of the hash of an IPv6 VIP
 }
 
 // mapKind folds the kinds: a key with a port serves exact ones and ranges alike.
@@ -117,7 +118,7 @@ func (m stickyMap) data() nft.Data {
 
 // Seeds of the hashes that stand for IPv6 addresses in the keys of sticky maps: nft 1.0.6
 // garbles keys of more than 16 bytes. Two clients with one hash share a real server, which
-// is harmless; that no two services do is made sure of (services.go, checkHashes).
+// is harmless; that no two VIPs do is made sure of (stickySeed).
 const (
 	stickyClientSeed = 0x1c11e27
 	stickyVIPSeed    = 0x5e271ce
@@ -141,7 +142,7 @@ func (m stickyMap) key(bits int, daddr, dport nft.Field) []nft.Field {
 	hash := func(f nft.Field, seed uint32) nft.Field {
 		return nft.Field{Kind: nft.JHash, Of: []nft.Field{f}, Mod: hashSpan, Seed: seed}
 	}
-	key = []nft.Field{hash(client, stickyClientSeed), hash(daddr, stickyVIPSeed)}
+	key = []nft.Field{hash(client, stickyClientSeed), hash(daddr, m.seed)}
 	if m.kind != allPorts {
 		key = append(key, dport)
 	}
@@ -178,7 +179,7 @@ func (sc *schedule) sticky(b *builder, s *policy.Service, scheduler nft.Verdict)
 		return
 	}
 	f := sc.family
-	m := stickyMap{f, sc.kind, sc.keep}
+	m := stickyMap{f, sc.kind, sc.keep, b.stickySeed}
 	b.set(m.name(), m.data(), false, m.types()...).Dynamic = true
 	port, ok := constantPort(sc.slots)
 	if f == inet.V6 && !ok {
@@ -231,7 +232,7 @@ func (st stickyStage) enter(b *builder, sc schedule, e endpoint, ports inet.Port
 // sent on. As with laddrs, ports that other services took out of a range must not be found.
 func (b *builder) remember(s *policy.Service, sc schedule, e endpoint, ports inet.PortRange) {
 	f := sc.family
-	sm := stickyMap{f, sc.kind, sc.keep}
+	sm := stickyMap{f, sc.kind, sc.keep, b.stickySeed}
 	bits := maskOf(s, f)
 	chain := fmt.Sprintf("%s/%ds/%d", named(mapRemember, f, sm.variants()...), int(s.Persistence.Timeout/time.Second), bits)
 	if b.chains[chain] == nil {

@@ -29,18 +29,20 @@ func interleave(counts []int) []int {
 	return turns
 }
 
-// maglevSizes are primes: the table of a service is at least fifty times as long as its list
-// of real servers, up to the last. A longer table moves fewer clients when a server goes
-// (Eisenbud et al., Maglev, NSDI 2016, section 3.4 and 5.3).
-var maglevSizes = []int{251, 509, 1021, 2039, 4093}
+// Maglev tables have a prime number of slots. A longer table moves fewer clients when a
+// server goes (Eisenbud et al., Maglev, NSDI 2016, sections 3.4 and 5.3), but a change of
+// size moves nearly all, so there are only two sizes.
+const (
+	maglevSlots     = 1021
+	maglevMany      = 40 // servers; more of them take maglevManySlots
+	maglevManySlots = 4093
+)
 
 func maglevSize(servers int) int {
-	for _, m := range maglevSizes {
-		if m >= 50*servers {
-			return m
-		}
+	if servers > maglevMany {
+		return maglevManySlots
 	}
-	return maglevSizes[len(maglevSizes)-1]
+	return maglevSlots
 }
 
 // maglev fills a table of size slots: each server goes through a permutation of the slots

@@ -97,7 +97,7 @@ func TestMaglev(t *testing.T) {
 
 // Table sizes are primes, so that every skip reaches every slot.
 func TestMaglevSizesArePrimes(t *testing.T) {
-	for _, n := range maglevSizes {
+	for _, n := range []int{maglevSlots, maglevManySlots} {
 		for d := 2; d*d <= n; d++ {
 			if n%d == 0 {
 				t.Errorf("%d is divided by %d", n, d)

@@ -16,6 +16,8 @@ func Vocabulary() *nft.Ruleset {
 	b.skeleton()
 	for _, f := range inet.Families {
 		addr := nft.AddrType(f)
+		b.set(named(setVIPs, f), nft.NoData, false, addr)
+		b.set(named(setVIPs, f, mapMapped), nft.NoData, true, addr)
 		for _, kind := range []portKind{exactPorts, portRanges, allPorts} {
 			key := serviceTypes(f, kind)
 			b.set(named(mapServices, f, kind.variant()), nft.VerdictData, kind == portRanges, key...)

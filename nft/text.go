@@ -24,7 +24,42 @@ func (r *Ruleset) WriteScript(out io.Writer) error {
 		c.write(w)
 	}
 	w.WriteString("}\n")
+	for _, s := range r.Sets {
+		s.writeRest(w, r.Table)
+	}
 	return w.Flush()
+}
+
+// fragile is how many elements nft 1.0.6 gets right in one statement where ranges and slots
+// share a key: at the border of a netlink message of 64 KiB it swaps the bytes of a slot.
+const fragile = 200
+
+// inBlock returns how many elements stand in the set's own block.
+func (s *Set) inBlock() int {
+	if s.Interval && s.HasSlot() {
+		return min(len(s.Elements), fragile)
+	}
+	return len(s.Elements)
+}
+
+// writeRest writes the elements that do not stand in the set's own block, some at a time.
+func (s *Set) writeRest(w *bufio.Writer, table string) {
+	for rest := s.Elements[s.inBlock():]; len(rest) > 0; rest = rest[min(len(rest), fragile):] {
+		fmt.Fprintf(w, "add element inet %s %s {\n", table, s.Name)
+		s.writeElements(w, rest[:min(len(rest), fragile)], "\t")
+		w.WriteString("}\n")
+	}
+}
+
+func (s *Set) writeElements(w *bufio.Writer, es []Element, indent string) {
+	var b strings.Builder
+	for _, e := range es {
+		b.Reset()
+		b.WriteString(indent)
+		s.formatElement(&b, e)
+		b.WriteString(",\n")
+		w.WriteString(b.String())
+	}
 }
 
 // DynamicSize is how many elements a dynamic map can hold. More are not entered.
@@ -69,14 +104,7 @@ func (s *Set) write(w *bufio.Writer) {
 	}
 	if len(s.Elements) > 0 {
 		w.WriteString("\t\telements = {\n")
-		var b strings.Builder
-		for _, e := range s.Elements {
-			b.Reset()
-			b.WriteString("\t\t\t")
-			s.formatElement(&b, e)
-			b.WriteString(",\n")
-			w.WriteString(b.String())
-		}
+		s.writeElements(w, s.Elements[:s.inBlock()], "\t\t\t")
 		w.WriteString("\t\t}\n")
 	}
 	w.WriteString("\t}\n")

@@ -45,6 +45,50 @@ func (c *Conn) Delete(ctx context.Context, table string) (bool, error) {
 	return err == nil, err
 }
 
+// Entered returns the table's dynamic maps with what rules have entered into them.
+func (c *Conn) Entered(ctx context.Context, r *nft.Ruleset) ([]*nft.Set, error) {
+	var out []*nft.Set
+	for _, s := range r.Sets {
+		if !s.Dynamic {
+			continue
+		}
+		live := *s
+		live.Elements = nil
+		d := elementDecoder{set: &live, names: make(map[string]string)}
+		request := appendString(appendString(nil, unix.NFTA_TABLE_NAME, r.Table), unix.NFTA_SET_ELEM_LIST_SET, s.Name)
+		if err := c.dump(ctx, unix.NFT_MSG_GETSETELEM, request, d.message); err != nil {
+			return nil, fmt.Errorf("read what %s holds: %w", s.Name, explainErrno(err))
+		}
+		out = append(out, &live)
+	}
+	return out, nil
+}
+
+// destroySetElem is NFT_MSG_DESTROYSETELEM (Linux 6.3): as DELSETELEM, and no error where the
+// element is gone already.
+const destroySetElem = 30
+
+// Forget deletes entries of dynamic maps, in one transaction. Entries that time out meanwhile
+// do not matter; kernels before 6.3 may report them as ENOENT, and then nothing is deleted.
+func (c *Conn) Forget(ctx context.Context, table string, entries map[*nft.Set][]nft.Element) error {
+	err := c.forget(ctx, table, entries, destroySetElem)
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL) {
+		err = c.forget(ctx, table, entries, unix.NFT_MSG_DELSETELEM)
+	}
+	return err
+}
+
+func (c *Conn) forget(ctx context.Context, table string, entries map[*nft.Set][]nft.Element, typ uint16) error {
+	t := &batch{seq: c.seq, first: c.seq + 1, table: table}
+	t.begin(unix.NFNL_MSG_BATCH_BEGIN, 0, unix.NFNL_SUBSYS_NFTABLES, origin{})
+	t.end()
+	for s, es := range entries {
+		t.elementMessages(&nft.Op{Mark: nft.Delete, Set: s, Elements: es}, typ, 0)
+	}
+	t.acknowledge()
+	return c.commit(ctx, t)
+}
+
 // commit sends a transaction and waits for its one acknowledgement. The kernel works while
 // it is sent: when sending returns, all answers are there.
 func (c *Conn) commit(ctx context.Context, t *batch) error {

@@ -54,12 +54,17 @@ func encode(p nft.Plan, interval func(set string) bool, firstSeq, gen uint32) (*
 			return nil, err
 		}
 	}
-	// One acknowledgement for all: that of the last message that does something.
+	t.acknowledge()
+	return t, nil
+}
+
+// acknowledge ends the transaction, asking for one acknowledgement for all of it: that of the
+// last message that does something.
+func (t *batch) acknowledge() {
 	last := t.b[t.msgs[len(t.msgs)-1].at:]
 	binary.NativeEndian.PutUint16(last[6:], binary.NativeEndian.Uint16(last[6:])|unix.NLM_F_ACK)
 	t.begin(unix.NFNL_MSG_BATCH_END, 0, unix.NFNL_SUBSYS_NFTABLES, origin{})
 	t.end()
-	return t, nil
 }
 
 func (t *batch) begin(typ, flags uint16, resID uint16, o origin) {
@@ -189,6 +194,10 @@ func (t *batch) elements(o *nft.Op) {
 	if o.Mark == nft.Delete {
 		typ, flags = unix.NFT_MSG_DELSETELEM, 0
 	}
+	t.elementMessages(o, typ, flags)
+}
+
+func (t *batch) elementMessages(o *nft.Op, typ, flags uint16) {
 	for i := 0; i < len(o.Elements); {
 		t.start(typ, flags, origin{op: o, index: i})
 		t.b = appendString(t.b, unix.NFTA_SET_ELEM_LIST_SET, o.Set.Name)

@@ -1,0 +1,193 @@
+package compiler
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"net/netip"
+
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// StaleClients returns the entries of sticky maps that contradict the policy: clients kept
+// with a real server that their service no longer sends new connections to, or of a service
+// that keeps none any more. live are the sticky maps with what the packet path entered.
+func StaleClients(p *policy.Policy, live []*nft.Set) map[*nft.Set][]nft.Element {
+	idx := indexSticky(p)
+	stale := make(map[*nft.Set][]nft.Element)
+	for _, s := range live {
+		if !isKind(s.Name, mapSticky) {
+			continue
+		}
+		for _, e := range s.Elements {
+			if !idx.allows(s, e) {
+				stale[s] = append(stale[s], e)
+			}
+		}
+	}
+	return stale
+}
+
+// stickyIndex finds who answers at an endpoint.
+type stickyIndex struct {
+	claims map[endpoint][]claim
+	byHash map[uint32]netip.Addr // IPv6 VIPs by the hash that stands for them
+}
+
+func indexSticky(p *policy.Policy) stickyIndex {
+	idx := stickyIndex{make(map[endpoint][]claim), make(map[uint32]netip.Addr)}
+	seed := stickySeed(p.Services)
+	for i := range p.Services {
+		s := &p.Services[i]
+		for _, vip := range s.VIP {
+			if vip.Is6() && s.Persistence.Timeout > 0 {
+				idx.byHash[vipHash(vip, seed)] = vip
+			}
+			for _, pp := range s.Ports {
+				e := endpoint{vip, pp.Proto}
+				idx.claims[e] = append(idx.claims[e], claim{pp.Ports, s, kindOf(s)})
+			}
+		}
+	}
+	return idx
+}
+
+// allows tells whether an entry's real server is one that its service would choose.
+func (idx stickyIndex) allows(s *nft.Set, e nft.Element) bool {
+	vip, proto, port, ok := idx.called(s, e.Key)
+	addrWidth := s.Data.Members()[0].Width()
+	if !ok || len(e.Data) < addrWidth {
+		return false
+	}
+	addr, _ := netip.AddrFromSlice([]byte(e.Data[:addrWidth]))
+	var best *claim
+	for i, c := range idx.claims[endpoint{vip, proto}] {
+		if c.ports.Contains(port) && (best == nil || c.rank() < best.rank()) {
+			best = &idx.claims[endpoint{vip, proto}][i]
+		}
+	}
+	if best == nil || best.service.Persistence.Timeout == 0 {
+		return false
+	}
+	for _, rs := range best.service.Active(inet.FamilyOf(addr)) {
+		if rs.Addr != addr {
+			continue
+		}
+		if len(e.Data) == addrWidth {
+			return true
+		}
+		want := rs.Port
+		if want == 0 {
+			want = port
+		}
+		if got := uint16(e.Data[addrWidth])<<8 | uint16(e.Data[addrWidth+1]); got == want {
+			return true
+		}
+	}
+	return false
+}
+
+// called reads what the client called out of a key. Of services on all ports the key holds
+// none: port 1 stands for it, which only such a service, or one that takes it away, claims.
+func (idx stickyIndex) called(s *nft.Set, key string) (vip netip.Addr, proto inet.Proto, port uint16, ok bool) {
+	if len(key) != s.KeyWidth() {
+		return vip, 0, 0, false
+	}
+	port = 1
+	if s.Data.Members()[0] == nft.IPv4 { // client . VIP . protocol [. port]
+		vip, _ = netip.AddrFromSlice([]byte(key[4:8]))
+		if len(key) == 16 {
+			port = uint16(key[12])<<8 | uint16(key[13])
+		}
+		return vip, inet.Proto(key[8]), port, true
+	}
+	// hash of the client . hash of the VIP [. port] . protocol
+	vip, ok = idx.byHash[binary.NativeEndian.Uint32([]byte(key[4:8]))]
+	rest := key[8:]
+	if len(rest) == 8 {
+		port = uint16(rest[0])<<8 | uint16(rest[1])
+		rest = rest[4:]
+	}
+	return vip, inet.Proto(rest[0]), port, ok
+}
+
+// stickySeed returns a seed under which no two IPv6 VIPs of persistent services have one
+// hash: the usual one, unless they collide.
+func stickySeed(services []policy.Service) uint32 {
+	var vips []netip.Addr
+	for i := range services {
+		if services[i].Persistence.Timeout == 0 {
+			continue
+		}
+		for _, vip := range services[i].VIP {
+			if vip.Is6() {
+				vips = append(vips, vip)
+			}
+		}
+	}
+	for seed := uint32(stickyVIPSeed); ; seed++ {
+		seen := make(map[uint32]netip.Addr, len(vips))
+		clash := false
+		for _, vip := range vips {
+			h := vipHash(vip, seed)
+			if other, ok := seen[h]; ok && other != vip {
+				clash = true
+				break
+			}
+			seen[h] = vip
+		}
+		if !clash {
+			return seed
+		}
+	}
+}
+
+// vipHash is what `jhash ip6 daddr mod 4294967295 seed S` gives in the kernel
+// (net/netfilter/nft_hash.c, nft_jhash_eval).
+func vipHash(vip netip.Addr, seed uint32) uint32 {
+	b := vip.As16()
+	return uint32(uint64(jhash(b[:], seed)) * hashSpan >> 32)
+}
+
+// jhash is the kernel's hash of bytes (include/linux/jhash.h). The length must be a multiple
+// of four, as that of registers is.
+func jhash(k []byte, initval uint32) uint32 {
+	word := func(i int) uint32 { return binary.NativeEndian.Uint32(k[4*i:]) }
+	a := 0xdeadbeef + uint32(len(k)) + initval
+	b, c := a, a
+	for ; len(k) > 12; k = k[12:] {
+		a += word(0)
+		b += word(1)
+		c += word(2)
+		a = (a - c) ^ bits.RotateLeft32(c, 4)
+		c += b
+		b = (b - a) ^ bits.RotateLeft32(a, 6)
+		a += c
+		c = (c - b) ^ bits.RotateLeft32(b, 8)
+		b += a
+		a = (a - c) ^ bits.RotateLeft32(c, 16)
+		c += b
+		b = (b - a) ^ bits.RotateLeft32(a, 19)
+		a += c
+		c = (c - b) ^ bits.RotateLeft32(b, 4)
+		b += a
+	}
+	if len(k) == 0 {
+		return c
+	}
+	a += word(0)
+	if len(k) >= 8 {
+		b += word(1)
+	}
+	if len(k) == 12 {
+		c += word(2)
+	}
+	c = (c ^ b) - bits.RotateLeft32(b, 14)
+	a = (a ^ c) - bits.RotateLeft32(c, 11)
+	b = (b ^ a) - bits.RotateLeft32(a, 25)
+	c = (c ^ b) - bits.RotateLeft32(b, 16)
+	a = (a ^ c) - bits.RotateLeft32(c, 4)
+	b = (b ^ a) - bits.RotateLeft32(a, 14)
+	return (c ^ b) - bits.RotateLeft32(b, 24)
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/internal/nstest"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/nft/nftlink"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// bench is one run.
+type bench struct {
+	snatctl string // path of the binary
+	dir     string // for policies and scripts
+	n       int    // rounds
+	size    size
+	rows    []row
+}
+
+// size is how large the policies are.
+type size struct {
+	services, fewServices int
+	servers               int // real servers of each service
+	zones, fewZones       int
+	smallServices         int // for the change that must not grow
+	flows, connects       int // new connections a round
+}
+
+var (
+	full  = size{services: 30000, fewServices: 5000, servers: 4, zones: 10000, fewZones: 1000, smallServices: 1000, flows: 60000, connects: 10000}
+	small = size{services: 6000, fewServices: 5000, servers: 4, zones: 1000, fewZones: 100, smallServices: 500, flows: 10000, connects: 2000}
+)
+
+// part is a group of rows that are measured together.
+type part struct {
+	name, what string
+	run        func(*bench, context.Context) error
+}
+
+var parts = []part{
+	{"counts", "rules and chains", (*bench).counts},
+	{"load", "services from nothing", (*bench).load},
+	{"change", "one real server changes", (*bench).change},
+	{"zones", "zones from nothing", (*bench).zones},
+	{"rate", "new connections", (*bench).rate},
+}
+
+func partNames() (out []string) {
+	for _, p := range parts {
+		out = append(out, p.name)
+	}
+	return out
+}
+
+// say tells on standard error what is going on.
+func (b *bench) say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...)
+}
+
+// write puts a file into the run's directory and returns its path.
+func (b *bench) write(name string, data []byte) (string, error) {
+	path := filepath.Join(b.dir, name)
+	return path, os.WriteFile(path, data, 0o600)
+}
+
+// script compiles a policy file with the binary and returns the path of the script.
+func (b *bench) script(ctx context.Context, h *nstest.Host, file string) (string, error) {
+	out, err := h.Output(ctx, b.snatctl, "compile", "-f", file)
+	if err != nil {
+		return "", err
+	}
+	return b.write(filepath.Base(file)+".nft", []byte(out))
+}
+
+// compiled returns the ruleset of a policy, ready to be compared.
+func compiled(text []byte) (*nft.Ruleset, error) {
+	p, ds := policy.Parse([]policy.Source{{Name: "policy.yaml", Data: text}})
+	if p == nil {
+		return nil, ds.Err()
+	}
+	r, ds := compiler.Compile(p)
+	if r == nil {
+		return nil, ds.Err()
+	}
+	return r, nftlink.SetForms(r)
+}
+
+// settle lets the kernel finish what it does after a command has returned: it frees deleted
+// elements in a worker, which would be charged to the next contender.
+func settle() { time.Sleep(300 * time.Millisecond) }
+
+// clear deletes the table of a host and waits for its end.
+func clear(ctx context.Context, h *nstest.Host) error {
+	_, err := h.Output(ctx, "nft", "delete table inet snatctl")
+	settle()
+	return err
+}

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/snatctl/snatctl/internal/nstest"
+	"github.com/snatctl/snatctl/internal/sample"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/nft/nftlink"
+)
+
+// load puts many services into an empty kernel: by the binary, by nft -f of the compiled
+// script, and, to see what encoding costs, by Apply and by replaying what it sent.
+func (b *bench) load(ctx context.Context) error {
+	w, err := nstest.Create(nstest.Options{})
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	text := sample.Services(b.size.services, b.size.servers)
+	file, err := b.write("services.yaml", text)
+	if err != nil {
+		return err
+	}
+	script, err := b.script(ctx, w.Gateway, file)
+	if err != nil {
+		return err
+	}
+	f, err := newFloor(w.Gateway, text)
+	if err != nil {
+		return err
+	}
+	defer f.close()
+
+	var ours, theirs, list, diff loads
+	var applyCPU, replayCPU, applyWall, replayWall series
+	for i := range b.n {
+		b.say("  round %d of %d", i+1, b.n)
+		if err := ours.take(ctx, b, w.Gateway, b.snatctl, "apply", "-f", file, "--timings"); err != nil {
+			return err
+		}
+		if err := diff.take(ctx, b, w.Gateway, b.snatctl, "diff", "-f", file, "--timings"); err != nil {
+			return err
+		}
+		if err := list.take(ctx, b, w.Gateway, "nft", "list", "table", "inet", "snatctl"); err != nil {
+			return err
+		}
+		if err := clear(ctx, w.Gateway); err != nil {
+			return err
+		}
+		if err := theirs.take(ctx, b, w.Gateway, "nft", "-f", script); err != nil {
+			return err
+		}
+		if err := clear(ctx, w.Gateway); err != nil {
+			return err
+		}
+		for _, x := range []struct {
+			run        func(context.Context) error
+			wall, busy *series
+		}{{f.apply, &applyWall, &applyCPU}, {f.replay, &replayWall, &replayCPU}} {
+			wall, busy, err := cpu(func() error { return x.run(ctx) })
+			if err != nil {
+				return err
+			}
+			*x.wall, *x.busy = append(*x.wall, wall.Seconds()), append(*x.busy, busy.Seconds())
+			if err := clear(ctx, w.Gateway); err != nil {
+				return err
+			}
+		}
+	}
+
+	size := fmt.Sprintf("%d services x %d", b.size.services, b.size.servers)
+	nftFile := "nft -f: "
+	faster := theirs.wall.over(ours.commit)
+	b.add(row{size + ": commit stage", ours.commit.seconds(), nftFile + theirs.wall.seconds(), faster, ">= 6 times faster", faster.median() >= 6})
+	cost := applyCPU.over(replayCPU)
+	b.add(row{size + ": CPU of the commit", applyCPU.seconds(), "replay: " + replayCPU.seconds(), cost, "< 1.5 times", cost.median() < 1.5})
+	b.add(row{what: "  wall time of the same", ours: applyWall.seconds(), theirs: "replay: " + replayWall.seconds(), ratio: applyWall.over(replayWall)})
+	whole := ours.wall.over(theirs.wall)
+	b.add(row{size + ": snatctl apply, whole process", ours.wall.seconds(), nftFile + theirs.wall.seconds(), whole, "<= 1", whole.median() <= 1})
+	b.add(row{what: "  its CPU", ours: ours.cpu.seconds(), theirs: nftFile + theirs.cpu.seconds(), ratio: ours.cpu.over(theirs.cpu)})
+	b.add(row{"  its peak memory", ours.peak.megabytes(), nftFile + theirs.peak.megabytes(), ours.peak.over(theirs.peak), "< 400 MB", ours.peak.median() < 400e6})
+	b.add(row{size + ": snatctl diff, read stage", diff.read.seconds(), "nft list: " + list.wall.seconds(), diff.read.over(list.wall), "< 1 s", diff.read.median() < 1})
+	return nil
+}
+
+// loads is what a command took in each round.
+type loads struct {
+	wall, cpu, peak                        series
+	compile, read, commit, prepare, settle series // prepare: compile and diff; settle: compile and commit
+}
+
+func (l *loads) take(ctx context.Context, b *bench, h *nstest.Host, argv ...string) error {
+	u, err := b.run(ctx, h, argv...)
+	if err != nil {
+		return err
+	}
+	l.wall, l.cpu, l.peak = append(l.wall, u.Wall.Seconds()), append(l.cpu, u.CPU.Seconds()), append(l.peak, float64(u.Peak))
+	l.compile, l.read, l.commit = append(l.compile, u.timings.Compile), append(l.read, u.timings.Read), append(l.commit, u.timings.Commit)
+	l.prepare = append(l.prepare, u.timings.Compile+u.timings.Diff)
+	l.settle = append(l.settle, u.timings.Compile+u.timings.Commit)
+	return nil
+}
+
+// floor sends one plan to the kernel in this process, encoded on the spot or beforehand.
+type floor struct {
+	conn *nftlink.Conn
+	plan nft.Plan
+	want *nft.Ruleset
+	sent *nftlink.Transaction
+}
+
+func newFloor(h *nstest.Host, text []byte) (*floor, error) {
+	f := &floor{}
+	var err error
+	if f.want, err = compiled(text); err != nil {
+		return nil, err
+	}
+	f.plan = nft.Diff(nil, f.want)
+	if f.sent, err = nftlink.Encode(f.plan, f.want); err != nil {
+		return nil, err
+	}
+	debug.FreeOSMemory()
+	return f, h.Do(func() (err error) {
+		f.conn, err = nftlink.Open()
+		return err
+	})
+}
+
+func (f *floor) apply(ctx context.Context) error { return f.conn.Apply(ctx, f.plan, f.want, 0) }
+
+func (f *floor) replay(ctx context.Context) error { return f.conn.Replay(ctx, f.sent) }
+
+func (f *floor) close() { f.conn.Close() }

@@ -1,0 +1,115 @@
+// Bench measures snatctl against what it must beat: `nft -f` of the same table, the kernel's
+// own work, and a rule written by hand. Contenders take turns in one run; the table at the
+// end holds medians and ratios beside the numbers that are required.
+//
+// It runs as root and changes nothing outside: everything happens in network namespaces
+// that vanish with the process, however it ends.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	if len(os.Args) > 2 && os.Args[1] == measureWord {
+		measure(os.Args[2:])
+		return
+	}
+	bin := flag.String("snatctl", "", "the `binary` to measure (default: bin/snatctl, ./snatctl, or the one in PATH)")
+	rounds := flag.Int("n", 5, "rounds: how often each pair of contenders is measured")
+	quick := flag.Bool("quick", false, "smaller policies and two rounds, in under 30 s; the required numbers are for the full sizes")
+	only := flag.String("only", "", "comma-separated `parts` to run: "+strings.Join(partNames(), ", "))
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, *bin, *only, *rounds, *quick)
+	switch {
+	case ctx.Err() != nil:
+		fmt.Fprintln(os.Stderr, "\nbench: interrupted; nothing is left behind")
+		os.Exit(130)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run measures the parts asked for and prints the table. A missed number is no error.
+func run(ctx context.Context, bin, only string, rounds int, quick bool) error {
+	if os.Geteuid() != 0 {
+		return errors.New("needs root, to make network namespaces")
+	}
+	b := &bench{n: rounds, size: full}
+	if quick {
+		b.n, b.size = min(rounds, 2), small
+	}
+	var err error
+	if b.snatctl, err = find(bin); err != nil {
+		return err
+	}
+	if b.dir, err = os.MkdirTemp("", "snatctl-bench-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.dir)
+	chosen, err := choose(only)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	for _, p := range chosen {
+		b.say("%s", p.what)
+		if err := p.run(b, ctx); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+	}
+	b.say("done in %s", time.Since(start).Round(time.Second))
+	b.print(os.Stdout, quick)
+	return nil
+}
+
+// choose returns the parts named in a list, or all.
+func choose(only string) ([]part, error) {
+	if only == "" {
+		return parts, nil
+	}
+	var out []part
+	for name := range strings.SplitSeq(only, ",") {
+		n := len(out)
+		for _, p := range parts {
+			if p.name == name {
+				out = append(out, p)
+			}
+		}
+		if len(out) == n {
+			return nil, fmt.Errorf("no part is called %q: want some of %s", name, strings.Join(partNames(), ", "))
+		}
+	}
+	return out, nil
+}
+
+// find returns the absolute path of the binary to measure.
+func find(given string) (string, error) {
+	if given != "" {
+		return filepath.Abs(given)
+	}
+	for _, path := range []string{"bin/snatctl", "./snatctl"} {
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return filepath.Abs(path)
+		}
+	}
+	path, err := exec.LookPath("snatctl")
+	if err != nil {
+		return "", errors.New("no snatctl to measure: build it, or name it with -snatctl")
+	}
+	return filepath.Abs(path)
+}

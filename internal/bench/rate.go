@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/snatctl/snatctl/internal/nstest"
+	"github.com/snatctl/snatctl/internal/sample"
+)
+
+// Rules that a person would write for one service and for one zone.
+const (
+	byHandDNAT = `table ip byhand {
+	chain prerouting {
+		type nat hook prerouting priority -100;
+		ip daddr 20.0.0.0/8 meta l4proto { tcp, udp } th dport 80 dnat to 172.16.0.1
+	}
+}`
+	byHandSNAT = `table ip byhand {
+	chain postrouting {
+		type nat hook postrouting priority 100;
+		oifname "wan0" snat to 198.19.0.0-198.19.0.3 persistent
+	}
+}`
+)
+
+// rate sends the same new connections through a gateway that snatctl set up and through one
+// with a single rule, in turn.
+func (b *bench) rate(ctx context.Context) error {
+	ours, err := newGateway(ctx)
+	if err != nil {
+		return err
+	}
+	defer ours.Close()
+	theirs, err := newGateway(ctx)
+	if err != nil {
+		return err
+	}
+	defer theirs.Close()
+
+	services := func(port string) []byte {
+		return sample.Fleet{Services: b.size.services, Servers: b.size.servers, Port: port}.Policy()
+	}
+	perService := serviceFlows(b.size.services, b.size.flows)
+	perZone := zoneFlows(b.size.zones, b.size.flows)
+	zones := sample.Zones(b.size.zones)
+	for _, c := range []contest{
+		{fmt.Sprintf("TCP connects to %d services", b.size.services), services("tcp/80"), byHandDNAT, perService[:b.size.connects], (*gateway).connects, "--dst-nat", kernelDefault},
+		{fmt.Sprintf("UDP flows to %d services", b.size.services), services("udp/80"), byHandDNAT, perService, (*gateway).datagrams, "--dst-nat", kernelDefault},
+		{"  accounting alike", services("udp/80"), byHandDNAT, perService, (*gateway).datagrams, "--dst-nat", asApplySets},
+		{fmt.Sprintf("TCP connects from %d zones", b.size.zones), zones, byHandSNAT, perZone[:b.size.connects], (*gateway).connects, "--src-nat", kernelDefault},
+		{fmt.Sprintf("UDP flows from %d zones", b.size.zones), zones, byHandSNAT, perZone, (*gateway).datagrams, "--src-nat", kernelDefault},
+		{"  accounting alike", zones, byHandSNAT, perZone, (*gateway).datagrams, "--src-nat", asApplySets},
+	} {
+		b.say("  %s", c.what)
+		if err := c.run(ctx, b, ours, theirs); err != nil {
+			return fmt.Errorf("%s: %w", c.what, err)
+		}
+	}
+	return nil
+}
+
+// contest is one kind of new connections through two gateways.
+type contest struct {
+	what   string
+	policy []byte
+	byHand string
+	flows  []flow
+	send   sender
+	nat    string // the conntrack tool's option for the kind of translation
+
+	// The settings of the gateway with the rule by hand. apply switches accounting,
+	// timestamps and events on, which costs every new connection something; rows that
+	// have both gateways do so tell what is due to the rules.
+	accounting accounting
+}
+
+// accounting holds what conntrack notes of each connection: sysctls below net.netfilter.
+type accounting struct{ acct, timestamp, events string }
+
+var (
+	kernelDefault = accounting{"0", "0", "2"}
+	asApplySets   = accounting{"1", "1", "1"}
+)
+
+func (a accounting) set(h *nstest.Host) error {
+	return errors.Join(
+		h.Sysctl("net/netfilter/nf_conntrack_acct", a.acct),
+		h.Sysctl("net/netfilter/nf_conntrack_timestamp", a.timestamp),
+		h.Sysctl("net/netfilter/nf_conntrack_events", a.events),
+	)
+}
+
+func (c contest) run(ctx context.Context, b *bench, ours, theirs *gateway) error {
+	file, err := b.write("rate.yaml", c.policy)
+	if err != nil {
+		return err
+	}
+	if _, err := b.run(ctx, ours.Gateway, b.snatctl, "apply", "-f", file); err != nil {
+		return err
+	}
+	script, err := b.write("byhand.nft", []byte("flush ruleset\n"+c.byHand+"\n"))
+	if err != nil {
+		return err
+	}
+	if _, err := theirs.Gateway.Output(ctx, "nft", "-f", script); err != nil {
+		return err
+	}
+	if err := c.accounting.set(theirs.Gateway); err != nil {
+		return err
+	}
+	for _, g := range []*gateway{ours, theirs} {
+		if err := g.translates(ctx, c.send, c.flows, c.nat); err != nil {
+			return err
+		}
+	}
+	var mine, hand series
+	for range b.n {
+		m, h, err := c.round(ctx, ours, theirs)
+		if err != nil {
+			return err
+		}
+		mine, hand = append(mine, m), append(hand, h)
+	}
+	ratio := mine.over(hand)
+	r := row{what: c.what, ours: mine.rate(), theirs: "one rule: " + hand.rate(), ratio: ratio}
+	if c.accounting == kernelDefault {
+		r.what, r.need, r.ok = "new "+c.what, ">= 0.85", ratio.median() >= 0.85
+	}
+	b.add(r)
+	return nil
+}
+
+// turn is how many connections one gateway takes up before it is the other's turn: some ten
+// milliseconds, so that both meet the same other work on the machine.
+const turn = 500
+
+// round sends all flows through both gateways, in turns, and returns how many a second each
+// takes up in its median turn.
+func (c contest) round(ctx context.Context, ours, theirs *gateway) (mine, hand float64, err error) {
+	var took [2]series
+	contenders := [2]*gateway{ours, theirs}
+	first := 0
+	for part := range slices.Chunk(c.flows, turn) {
+		for _, i := range [2]int{first, 1 - first} {
+			d, err := c.send(contenders[i], ctx, part)
+			if err != nil {
+				return 0, 0, err
+			}
+			took[i] = append(took[i], d.Seconds()/float64(len(part)))
+		}
+		first = 1 - first
+	}
+	for _, g := range contenders {
+		if err := g.forget(ctx, len(c.flows)); err != nil {
+			return 0, 0, err
+		}
+	}
+	return 1 / took[0].median(), 1 / took[1].median(), nil
+}

@@ -79,9 +79,22 @@ func touchedBy(live, want *nft.Ruleset, plan nft.Plan) touched {
 	var was, will owners
 	for _, op := range plan.Ops {
 		if op.Set == nil {
+			if zone, ok := conditionalChain(op.Chain.Name); ok {
+				t.zones[zone] = true
+			}
 			continue
 		}
 		name := op.Set.Name
+		for _, base := range []string{setPorts, setIIf, setOIf} {
+			if zone, ok := strings.CutPrefix(name, base); ok {
+				t.zones[zone] = true
+			}
+		}
+		for _, base := range []string{setTo, setFrom, setExclude} {
+			if isKind(name, base) {
+				t.zones[variantOf(name)] = true
+			}
+		}
 		if pool, ok := poolNameOf(name); ok {
 			t.pools[pool] = pool != ""
 			if pool == "" {
@@ -100,9 +113,10 @@ func touchedBy(live, want *nft.Ruleset, plan nft.Plan) touched {
 			switch {
 			case isSlots(name):
 				t.services[owner] = true
-			case isKind(name, mapServices), isKind(name, mapLaddrs), isKind(name, mapLaddrsIn):
+			case isKind(name, mapServices), isKind(name, mapLaddrs), isKind(name, mapLaddrsIn),
+				isKind(name, mapScheduled), isKind(name, mapPermitted), isKind(name, mapRemember):
 				t.services[owner] = true
-			case isKind(name, mapZones), isKind(name, mapActions), isKind(name, mapRejects), isKind(name, mapExcludes):
+			case isBySource(name), isKind(name, mapExcludes), isKind(name, mapInbound), isKind(name, mapConditional), isKind(name, mapElsewhere):
 				t.zones[owner] = true
 			case strings.HasPrefix(name, setExclude):
 				t.excluding(live, name)
@@ -117,6 +131,13 @@ func touchedBy(live, want *nft.Ruleset, plan nft.Plan) touched {
 	delete(t.services, "")
 	delete(t.pools, "")
 	return t
+}
+
+// conditionalChain returns the zone with conditions that a chain belongs to.
+func conditionalChain(name string) (zone string, ok bool) {
+	name = strings.TrimPrefix(name, whereRefused.name)
+	zone, ok = strings.CutPrefix(name, chainZone)
+	return strings.TrimSuffix(zone, "/does"), ok
 }
 
 // stray notes an element that belongs to no object: somebody added it by hand. What no zone
@@ -332,6 +353,9 @@ func (c *changes) zone(name string, was, will *zoneView) {
 		if was.does != will.does {
 			parts = append(parts, was.does+" → "+will.does)
 		}
+		if was.when != will.when {
+			parts = append(parts, fmt.Sprintf("%s → %s", cmp.Or(was.when, "always"), cmp.Or(will.when, "always")))
+		}
 		if was.exclude != will.exclude {
 			parts = append(parts, fmt.Sprintf("exclude %s → %s", cmp.Or(was.exclude, "none"), cmp.Or(will.exclude, "none")))
 		}
@@ -342,10 +366,17 @@ func (c *changes) zone(name string, was, will *zoneView) {
 }
 
 func (z *zoneView) describe() string {
-	if z.exclude != "" {
-		return z.does + ", except to " + z.exclude
+	if z.when != "" {
+		return z.does + ", " + z.when + z.except()
 	}
-	return z.does
+	return z.does + z.except()
+}
+
+func (z *zoneView) except() string {
+	if z.exclude != "" {
+		return ", except to " + z.exclude
+	}
+	return ""
 }
 
 func (c *changes) service(name string, was, will *serviceView) {
@@ -379,11 +410,19 @@ func (c *changes) servers(service string, old, now map[serverKey]share) {
 }
 
 func (sv *serviceView) describe() string {
-	return wordsText(slices.SortedFunc(maps.Keys(sv.ports), compareNatural)) + ", " + sv.does + ", " + sv.scheduler()
+	text := wordsText(slices.SortedFunc(maps.Keys(sv.ports), compareNatural)) + ", " + sv.does + ", " + byFamily(sv.sched)
+	if sticky := byFamily(sv.sticky); sticky != "" {
+		text += ", " + sticky
+	}
+	if len(sv.allowed) > 0 {
+		text += ", only from " + rangesText(sv.allowed)
+	}
+	return text
 }
 
-func (sv *serviceView) scheduler() string {
-	four, six := sv.sched[inet.V4], sv.sched[inet.V6]
+// byFamily prints what holds for the families, once where it is the same.
+func byFamily(m map[inet.Family]string) string {
+	four, six := m[inet.V4], m[inet.V6]
 	switch {
 	case six == "" || four == six:
 		return four
@@ -404,10 +443,23 @@ func serviceChanges(was, will *serviceView) []string {
 	if was.does != will.does {
 		parts = append(parts, was.does+" → "+will.does)
 	}
-	if a, b := was.scheduler(), will.scheduler(); a != b {
+	if a, b := byFamily(was.sched), byFamily(will.sched); a != b {
 		parts = append(parts, cmp.Or(a, "none")+" → "+cmp.Or(b, "none"))
 	}
+	if a, b := byFamily(was.sticky), byFamily(will.sticky); a != b {
+		parts = append(parts, cmp.Or(a, "no persistence")+" → "+cmp.Or(b, "no persistence"))
+	}
+	if !slices.Equal(was.allowed, will.allowed) {
+		parts = append(parts, "only from "+allowedText(was)+" → "+allowedText(will))
+	}
 	return parts
+}
+
+func allowedText(sv *serviceView) string {
+	if len(sv.allowed) == 0 {
+		return "everywhere"
+	}
+	return rangesText(sv.allowed)
 }
 
 // missing returns what stands in a and not in b, sorted.

@@ -24,12 +24,15 @@ type zoneView struct {
 	sources []inet.Range // what earlier zones leave of them
 	does    string       // "laddrs guests", "drop", …
 	exclude string       // the list of destinations left untranslated
+	when    string       // conditions
 }
 
 type serviceView struct {
 	ports   map[string]bool // "203.0.113.10 tcp/80"
 	does    string          // mode and laddrs
 	sched   map[inet.Family]string
+	sticky  map[inet.Family]string // persistence
+	allowed []inet.Range           // sources; none: everyone
 	servers map[serverKey]*serverView
 }
 
@@ -157,17 +160,34 @@ func look(r *nft.Ruleset, t touched) view {
 		switch {
 		case isKind(s.Name, mapServices):
 			v.readServices(s, t)
+		case isKind(s.Name, mapScheduled):
+			v.readScheduled(s, t)
+		case isKind(s.Name, mapPermitted):
+			v.readPermitted(s, t)
+		case isKind(s.Name, mapRemember):
+			v.readRemember(s, t)
 		case isSlots(s.Name):
 			v.readSlots(s, o, t)
 		case isKind(s.Name, mapLaddrs), isKind(s.Name, mapLaddrsIn):
 			v.readLaddrs(r, s, t)
-		case isKind(s.Name, mapZones), isKind(s.Name, mapActions), isKind(s.Name, mapRejects):
+		case isBySource(s.Name):
 			v.readZones(r, s, t)
 		case isKind(s.Name, mapExcludes):
 			v.readExcludes(r, s, t)
 		}
 	}
+	v.readConditional(r, t)
 	return v
+}
+
+// isBySource tells whether a map says what becomes of a zone's sources.
+func isBySource(name string) bool {
+	for _, base := range []string{mapZones, mapOwn, mapBlocks, mapMapped, mapActions, mapRejects} {
+		if isKind(name, base) {
+			return true
+		}
+	}
+	return false
 }
 
 func (v view) zone(name string) *zoneView {
@@ -179,7 +199,7 @@ func (v view) zone(name string) *zoneView {
 
 func (v view) service(name string) *serviceView {
 	if v.services[name] == nil {
-		v.services[name] = &serviceView{ports: make(map[string]bool), sched: make(map[inet.Family]string), servers: make(map[serverKey]*serverView), does: "nat"}
+		v.services[name] = &serviceView{ports: make(map[string]bool), sched: make(map[inet.Family]string), sticky: make(map[inet.Family]string), servers: make(map[serverKey]*serverView), does: "nat"}
 	}
 	return v.services[name]
 }
@@ -215,7 +235,45 @@ func (v view) readServices(s *nft.Set, t touched) {
 		}
 		sv := v.service(e.Comment)
 		sv.ports[portText(s, e)] = true
-		sv.sched[familyOfMap(s)] = schedulerOf(e.Verdict)
+		if name := e.Verdict.Chain; name != chainGuarded && !isKind(name, mapSticky) {
+			sv.sched[familyOfMap(s)] = schedulerOf(e.Verdict)
+		}
+	}
+}
+
+// readScheduled reads the schedulers behind the look for a client's real server.
+func (v view) readScheduled(s *nft.Set, t touched) {
+	for _, e := range s.Elements {
+		if t.services[e.Comment] {
+			v.service(e.Comment).sched[familyOfMap(s)] = schedulerOf(e.Verdict)
+		}
+	}
+}
+
+// readPermitted reads who may use a service.
+func (v view) readPermitted(s *nft.Set, t touched) {
+	w := s.Key[0].Width()
+	for _, e := range s.Elements {
+		if !t.services[e.Comment] || e.Verdict.Kind == nft.Drop || len(e.Key) < w || len(e.KeyEnd) < w {
+			continue
+		}
+		sv := v.service(e.Comment)
+		if !isKind(e.Verdict.Chain, mapSticky) {
+			sv.sched[familyOfMap(s)] = schedulerOf(e.Verdict)
+		}
+		if r, ok := keyRange(nft.Element{Key: e.Key[:w], KeyEnd: e.KeyEnd[:w]}); ok {
+			sv.allowed = inet.Merge(append(sv.allowed, r))
+		}
+	}
+}
+
+// readRemember reads how long clients stay with their real server, from the name of the
+// chain that enters them: remember4/300s/24.
+func (v view) readRemember(s *nft.Set, t touched) {
+	for _, e := range s.Elements {
+		if parts := strings.Split(e.Verdict.Chain, "/"); t.services[e.Comment] && len(parts) >= 3 {
+			v.service(e.Comment).sticky[familyOfMap(s)] = "persistence " + parts[len(parts)-2] + " by /" + parts[len(parts)-1]
+		}
 	}
 }
 
@@ -323,8 +381,16 @@ func (v view) readZones(r *nft.Ruleset, s *nft.Set, t touched) {
 		}
 		does := e.Verdict.String()
 		switch {
+		case isKind(s.Name, mapMapped):
+			does = "map " + s.DataString(e)
+		case isKind(s.Name, mapBlocks):
+			does = v.translation(r, s, e, pool, "") + " in blocks"
 		case s.Data != nft.VerdictData:
-			does = v.translation(r, s, e, pool, variantOf(s.Name))
+			variant := variantOf(s.Name)
+			if isKind(s.Name, mapOwn) {
+				variant = strings.TrimSuffix(strings.TrimSuffix(variant, name), "/")
+			}
+			does = v.translation(r, s, e, pool, variant)
 		case e.Verdict.Chain == chainMasquerade:
 			does = "masquerade"
 		case e.Verdict.Chain == chainRefused:
@@ -384,6 +450,75 @@ func (v view) translation(r *nft.Ruleset, s *nft.Set, e nft.Element, pool, varia
 	return "pool " + pool + suffix
 }
 
+// readConditional reads the zones that have chains of their own.
+func (v view) readConditional(r *nft.Ruleset, t touched) {
+	for name := range t.zones {
+		does := r.Chain(chainZone + name + "/does")
+		if does == nil {
+			continue
+		}
+		z := v.zone(name)
+		if z.does == "" && len(does.Rules) > 0 {
+			last := does.Rules[len(does.Rules)-1]
+			z.does = last.String()
+			if c := r.Chain(whereRefused.name + chainZone + name + "/does"); c != nil && strings.Contains(c.Rules[len(c.Rules)-1].String(), chainRefused) {
+				z.does = "reject"
+			}
+		}
+		z.when = conditionsText(r, name)
+		z.exclude = rangesText(setRanges(r, setExclude, name))
+		if z.exclude == "none" {
+			z.exclude = ""
+		}
+		for _, s := range r.Sets {
+			if !isKind(s.Name, mapConditional) && !isKind(s.Name, mapElsewhere) {
+				continue
+			}
+			for _, e := range s.Elements {
+				if src, ok := keyRange(e); ok && slices.Contains(strings.Split(e.Verdict.Chain, "/")[1:], name) {
+					z.sources = inet.Merge(append(z.sources, src))
+				}
+			}
+		}
+	}
+}
+
+// conditionsText prints what the sets of a zone with conditions hold.
+func conditionsText(r *nft.Ruleset, zone string) string {
+	var parts []string
+	if to := setRanges(r, setTo, zone); len(to) > 0 {
+		parts = append(parts, "to "+rangesText(to))
+	}
+	for _, c := range []struct{ word, set string }{{"ports", setPorts}, {"entering", setIIf}, {"leaving", setOIf}} {
+		s := r.Set(c.set + zone)
+		if s == nil {
+			continue
+		}
+		var words []string
+		for _, e := range s.Elements {
+			words = append(words, strings.ReplaceAll(strings.Trim(s.KeyString(e), `"`), " . ", "/"))
+		}
+		slices.Sort(words)
+		parts = append(parts, c.word+" "+wordsText(words))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// setRanges returns what a zone's set of addresses holds.
+func setRanges(r *nft.Ruleset, base, zone string) []inet.Range {
+	var out []inet.Range
+	for _, f := range inet.Families {
+		if s := r.Set(named(base, f, zone)); s != nil {
+			for _, e := range s.Elements {
+				if x, ok := keyRange(e); ok {
+					out = append(out, x)
+				}
+			}
+		}
+	}
+	return inet.Merge(out)
+}
+
 func portSpan(first, last string) string {
 	return inet.PortRange{First: uint16(first[0])<<8 | uint16(first[1]), Last: uint16(last[0])<<8 | uint16(last[1])}.String()
 }
@@ -412,20 +547,8 @@ func (v view) readExcludes(r *nft.Ruleset, s *nft.Set, t touched) {
 		if !t.zones[e.Comment] {
 			continue
 		}
-		var list []inet.Range
-		zone := strings.TrimPrefix(e.Verdict.Chain, chainExclude)
-		for _, f := range inet.Families {
-			set := r.Set(named(setExclude, f, zone))
-			if set == nil {
-				continue
-			}
-			for _, x := range set.Elements {
-				if rng, ok := keyRange(x); ok {
-					list = append(list, rng)
-				}
-			}
-		}
-		v.zone(e.Comment).exclude = rangesText(inet.Merge(list))
+		list := setRanges(r, setExclude, strings.TrimPrefix(e.Verdict.Chain, chainExclude))
+		v.zone(e.Comment).exclude = rangesText(list)
 	}
 }
 

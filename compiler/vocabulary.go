@@ -53,6 +53,9 @@ func Vocabulary() *nft.Ruleset {
 		}
 	}
 	b.rules() // and elsewhere
+	for _, v := range []nft.Verdict{{Kind: nft.Accept}, {Kind: nft.Drop}, nft.GotoChain(chainRefused)} {
+		b.rule(chainZone, nft.Give{Verdict: v}) // what zones with conditions do
+	}
 	return b.ruleset()
 }
 

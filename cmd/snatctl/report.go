@@ -28,7 +28,7 @@ const mostChanges = 200
 func report(w io.Writer, format string, live, want *nft.Ruleset, plan nft.Plan, done bool) error {
 	var d difference
 	d.Rules, d.Elements = plan.Counts()
-	if live != nil && d.Rules.Delete > 0 {
+	if live != nil && !plan.Empty() {
 		if err := recognize(live, want); err != nil {
 			return err
 		}

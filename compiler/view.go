@@ -459,8 +459,7 @@ func (v view) readConditional(r *nft.Ruleset, t touched) {
 		}
 		z := v.zone(name)
 		if z.does == "" && len(does.Rules) > 0 {
-			last := does.Rules[len(does.Rules)-1]
-			z.does = last.String()
+			z.does = v.actionOf(r, does.Rules)
 			if c := r.Chain(whereRefused.name + chainZone + name + "/does"); c != nil && strings.Contains(c.Rules[len(c.Rules)-1].String(), chainRefused) {
 				z.does = "reject"
 			}
@@ -481,6 +480,27 @@ func (v view) readConditional(r *nft.Ruleset, t touched) {
 			}
 		}
 	}
+}
+
+// actionOf tells what the rules of a zone with conditions do: the verdict that the last gives,
+// or the laddrs of the pools that they lead to.
+func (v view) actionOf(r *nft.Ruleset, rules []nft.Rule) string {
+	var laddrs []string
+	for _, rule := range rules {
+		for _, s := range rule.Stmts {
+			if g, ok := s.(nft.Give); ok && isKind(g.Verdict.Chain, chainPool) {
+				pool, _ := poolNameOf(g.Verdict.Chain)
+				how := v.translation(r, nil, nft.Element{Verdict: g.Verdict}, pool, "")
+				if !slices.Contains(laddrs, how) {
+					laddrs = append(laddrs, how)
+				}
+			}
+		}
+	}
+	if len(laddrs) > 0 {
+		return strings.Join(laddrs, "; ")
+	}
+	return rules[len(rules)-1].String()
 }
 
 // conditionsText prints what the sets of a zone with conditions hold.

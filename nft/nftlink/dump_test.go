@@ -1,0 +1,155 @@
+package nftlink
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/internal/nstest"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
+)
+
+var seeds = flag.Bool("seeds", false, "write what the kernel returns for a golden case into the fuzz corpus")
+
+// dumped is what a kernel returns for one table, message by message, behind the nfgenmsg.
+type dumped struct{ sets, elements, rules [][]byte }
+
+// dumpAfter loads a script by nft into a namespace and dumps the table.
+func dumpAfter(t *testing.T, h *nstest.Host, table, script string) (d dumped) {
+	t.Helper()
+	if r, err := h.RunInput(t.Context(), script, "nft", "-f", "-"); err != nil || r.Code != 0 {
+		t.Fatalf("nft -f: %v, exit status %d: %s", err, r.Code, r.Stderr)
+	}
+	var c *Conn
+	err := h.Do(func() (err error) {
+		c, err = Open()
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	collect := func(into *[][]byte, typ uint16, request []byte) {
+		if err := c.dump(t.Context(), typ, request, func(b []byte) error { *into = append(*into, slices.Clone(b)); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	named := appendString(nil, unix.NFTA_TABLE_NAME, table)
+	collect(&d.sets, unix.NFT_MSG_GETSET, named)
+	for _, s := range d.sets {
+		name := (&attrs{val: find(s, unix.NFTA_SET_NAME)}).str()
+		collect(&d.elements, unix.NFT_MSG_GETSETELEM, appendString(slices.Clone(named), unix.NFTA_SET_ELEM_LIST_SET, name))
+	}
+	collect(&d.rules, unix.NFT_MSG_GETRULE, named)
+	return d
+}
+
+// The userdata that we give a set is the very bytes that nft gives it.
+func TestUserdataIsNfts(t *testing.T) {
+	t.Parallel()
+	h := nstest.NewHost(t, "gateway")
+	paths, err := filepath.Glob("../../compiler/testdata/compile/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	compared := 0
+	for _, path := range paths {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, _ := policy.Parse([]policy.Source{policy.Source(archive.Files[0])})
+		r, _ := compiler.Compile(p)
+		if r == nil {
+			continue
+		}
+		var script strings.Builder
+		if err := r.WriteScript(&script); err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range dumpAfter(t, h, r.Table, script.String()).sets {
+			s, anonymous := declaration(b)
+			if anonymous {
+				continue
+			}
+			compared++
+			want := r.Set(s.Name)
+			ours := setUserdata(want)
+			// Where a concatenation is declared by types, nft keeps a typeof without members for
+			// it, which says nothing. It stands before the interval flag, which maps have last.
+			before := len(ours) - 6
+			if want.Data == nft.NoData {
+				before = len(ours)
+			}
+			for typ, members := range [][]nft.Type{udKeyTypeof: want.Key, udDataTypeof: want.Data.Members()} {
+				if len(members) > 1 && !want.HasSlot() {
+					empty := tlv(nil, byte(typ), tlv(tlv32(nil, 0, exprConcat), 1, nil))
+					ours = slices.Insert(ours, before, empty...)
+					before += len(empty)
+				}
+			}
+			if theirs := find(b, unix.NFTA_SET_USERDATA); !slices.Equal(theirs, ours) {
+				t.Errorf("%s: nft gives %s the userdata\n%x\nwe\n%x", path, s.Name, theirs, ours)
+			}
+		}
+	}
+	if compared == 0 {
+		t.Error("no golden case has a set")
+	}
+}
+
+// TestSeeds writes the corpus where -seeds asks for it. It is a test since it needs a kernel.
+func TestSeeds(t *testing.T) {
+	if !*seeds {
+		t.Skip("writes files only with -seeds")
+	}
+	h := nstest.NewHost(t, "gateway")
+	const name = "everything-at-once"
+	archive, err := txtar.ParseFile("../../compiler/testdata/compile/" + name + ".txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := dumpAfter(t, h, "snatctl", string(archive.Files[len(archive.Files)-1].Data))
+	writeSeeds(t, "FuzzDeclaration", name, d.sets)
+	writeSeeds(t, "FuzzElements", name, d.elements)
+	writeSeeds(t, "FuzzRule", name, d.rules)
+}
+
+func writeSeeds(t *testing.T, target, name string, messages [][]byte) {
+	t.Helper()
+	dir := filepath.Join("testdata", "fuzz", target)
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for i, m := range messages {
+		text := fmt.Sprintf("go test fuzz v1\n[]byte(%q)\n", m)
+		if target == "FuzzElements" {
+			text += fmt.Sprintf("byte('\\x%02x')\n", i%len(fuzzSets))
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%02d", name, i)), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// fuzzSets are the kinds of sets that elements are decoded into.
+var fuzzSets = []nft.Set{
+	{Key: []nft.Type{nft.IPv4}, Data: nft.AddrRange4, Interval: true},
+	{Key: []nft.Type{nft.IPv4}, Data: nft.VerdictData, Interval: true},
+	{Key: []nft.Type{nft.IPv4}, Interval: true},
+	{Key: []nft.Type{nft.IPv4, nft.Proto, nft.Service}, Data: nft.VerdictData, Counter: true},
+	{Key: []nft.Type{nft.IPv4, nft.Proto, nft.Service}, Data: nft.AddrRange4Port, Interval: true},
+	{Key: []nft.Type{nft.IPv6, nft.Proto, nft.Service, nft.Slot}, Data: nft.Addr6Port, Interval: true},
+	{Key: []nft.Type{nft.Slot}, Data: nft.Addr4},
+	{Key: []nft.Type{nft.Ifname}},
+	{}, // what snatctl does not declare
+}

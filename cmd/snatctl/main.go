@@ -83,6 +83,6 @@ transaction. The table is all the state there is.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	c.AddCommand(applyCommand(), diffCommand(), compileCommand(), explainCommand(), testCommand(), flushCommand(), versionCommand())
+	c.AddCommand(applyCommand(), diffCommand(), compileCommand(), explainCommand(), testCommand(), lookupCommand(), flushCommand(), versionCommand())
 	return c
 }

@@ -1,21 +1,18 @@
 package policy
 
 import (
+	"math"
 	"slices"
 
 	"gopkg.in/yaml.v3"
 )
 
-var rootKeys = []string{"version", "gateway", "laddrs", "zones", "services", "tests"}
-
 // root reads a whole file.
 func (w *walker) root(n *yaml.Node) {
-	written := w.fields(n, rootKeys, func(key string, v *yaml.Node) {
-		switch key {
+	w.fields(n, rootKeys, func(k *keyword, v *yaml.Node) {
+		switch k.Name() {
 		case "version":
-			if i, ok := w.integer(v, 0, 1<<31); ok && i != 1 {
-				w.fail(v, "N03", "write version: 1", "this snatctl does not know version %d of the policy language", i)
-			}
+			w.version(v, k)
 		case "gateway":
 			w.gateway(v)
 		case "laddrs":
@@ -31,7 +28,15 @@ func (w *walker) root(n *yaml.Node) {
 		}
 		w.begin("", "")
 	})
-	w.require(n, written, "version")
+}
+
+// version reads the version of the language.
+func (w *walker) version(n *yaml.Node, k *keyword) {
+	wide := *k
+	wide.Min, wide.Max = 0, math.MaxInt32
+	if i, ok := w.integer(n, &wide); ok && (i < k.Min || i > k.Max) {
+		w.fail(n, "N03", "write version: 1", "this snatctl does not know version %d of the policy language", i)
+	}
 }
 
 // objects reads a list of mappings, each an object of a kind.
@@ -56,8 +61,6 @@ func (w *walker) objects(n *yaml.Node, kind string, read func(*yaml.Node)) {
 	}
 }
 
-var gatewayKeys = []string{"table", "uplinks", "unmatched", "cleanup", "forwarding", "sysctls", "offload"}
-
 // gateway reads the section of that name.
 func (w *walker) gateway(n *yaml.Node) {
 	w.begin("gateway", "")
@@ -67,22 +70,22 @@ func (w *walker) gateway(n *yaml.Node) {
 		return
 	}
 	g.Pos = w.pos(n)
-	g.Keys = w.fields(n, gatewayKeys, func(key string, v *yaml.Node) {
-		switch key {
+	g.Keys = w.fields(n, gatewayKeys, func(k *keyword, v *yaml.Node) {
+		switch k.Name() {
 		case "table":
 			w.tableName(v, &g.Table)
 		case "uplinks":
 			g.Uplinks = w.interfaces(v)
 		case "unmatched":
-			enum(w, v, "G01", &g.Unmatched, Accept, Drop, Reject)
+			enum(w, v, k, &g.Unmatched)
 		case "cleanup":
-			enum(w, v, "G01", &g.Cleanup, CleanupStale, CleanupNone)
+			enum(w, v, k, &g.Cleanup)
 		case "forwarding":
 			w.boolean(v, &g.Forwarding)
 		case "sysctls":
 			w.boolean(v, &g.Sysctls)
 		case "offload":
-			enum(w, v, "G01", &g.Offload, OffloadOff, OffloadSoftware, OffloadAuto)
+			enum(w, v, k, &g.Offload)
 		}
 	})
 }

@@ -43,8 +43,6 @@ func (w *walker) laddrs(n *yaml.Node) {
 	w.begin("", "")
 }
 
-var poolKeys = []string{"addresses", "ports", "random", "block"}
-
 // pool reads what a pool's name stands for: a list of laddrs, or a mapping with one.
 func (w *walker) pool(n *yaml.Node) Pool {
 	var p Pool
@@ -56,8 +54,8 @@ func (w *walker) pool(n *yaml.Node) Pool {
 		p.Laddrs = w.laddrList(n)
 		return p
 	}
-	p.Keys = w.fields(n, poolKeys, func(key string, v *yaml.Node) {
-		switch key {
+	p.Keys = w.fields(n, poolKeys, func(k *keyword, v *yaml.Node) {
+		switch k.Name() {
 		case "addresses":
 			p.Laddrs = w.laddrList(v)
 		case "ports":
@@ -65,14 +63,11 @@ func (w *walker) pool(n *yaml.Node) Pool {
 		case "random":
 			w.boolean(v, &p.Random)
 		case "block":
-			p.Block, _ = w.integer(v, 1, 65535)
+			p.Block, _ = w.integer(v, k)
 		}
 	})
-	w.require(n, p.Keys, "addresses")
 	return p
 }
-
-var laddrKeys = []string{"address", "weight"}
 
 // laddrList reads the entries of a pool.
 func (w *walker) laddrList(n *yaml.Node) []Laddr {
@@ -82,24 +77,23 @@ func (w *walker) laddrList(n *yaml.Node) []Laddr {
 	}
 	out := make([]Laddr, 0, len(items))
 	for _, item := range items {
-		l := Laddr{Pos: w.pos(item), Weight: 1}
+		l := Laddr{Pos: w.pos(item), Weight: defaultLaddrWeight}
 		item, ok := w.value(item)
 		if !ok {
 			continue
 		}
 		if item.Kind == yaml.MappingNode {
-			written := w.fields(item, laddrKeys, func(key string, v *yaml.Node) {
-				switch key {
+			w.fields(item, laddrKeys, func(k *keyword, v *yaml.Node) {
+				switch k.Name() {
 				case "address":
 					l.Pos = w.pos(v)
 					l.Range, ok = w.addresses(v)
 				case "weight":
-					if weight, isWeight := w.integer(v, 0, 65535); isWeight {
+					if weight, isWeight := w.integer(v, k); isWeight {
 						l.Weight = weight
 					}
 				}
 			})
-			w.require(item, written, "address")
 		} else {
 			l.Range, ok = w.addresses(item)
 		}

@@ -11,15 +11,12 @@ import (
 	"github.com/snatctl/snatctl/inet"
 )
 
-var serviceKeys = []string{"name", "vip", "ports", "mode", "scheduler", "persistence", "allow", "deny",
-	"real_servers", "laddrs", "select", "on_empty"}
-
 // service reads one service.
 func (w *walker) service(n *yaml.Node) {
-	s := Service{Mode: NAT, Scheduler: RoundRobin, Select: SelectSource, OnEmpty: EmptyReject}
+	s := defaultService
 	var pool string
-	s.Keys = w.fields(n, serviceKeys, func(key string, v *yaml.Node) {
-		switch key {
+	s.Keys = w.fields(n, serviceKeys, func(k *keyword, v *yaml.Node) {
+		switch k.Name() {
 		case "name":
 			s.Name, _ = w.objectName(v)
 		case "vip":
@@ -27,9 +24,9 @@ func (w *walker) service(n *yaml.Node) {
 		case "ports":
 			s.Ports = w.servicePorts(v)
 		case "mode":
-			enum(w, v, "N03", &s.Mode, NAT, FullNAT)
+			enum(w, v, k, &s.Mode)
 		case "scheduler":
-			enum(w, v, "N03", &s.Scheduler, RoundRobin, WeightedRoundRobin, Random, SourceHash, DestinationHash, Maglev, LeastConn, WeightedLeastConn)
+			enum(w, v, k, &s.Scheduler)
 		case "persistence":
 			s.Persistence = w.persistence(v)
 		case "allow":
@@ -41,12 +38,11 @@ func (w *walker) service(n *yaml.Node) {
 		case "laddrs":
 			pool, s.Laddrs = w.poolOrList(v)
 		case "select":
-			w.selection(v, &s.Select)
+			enum(w, v, k, &s.Select)
 		case "on_empty":
-			enum(w, v, "N03", &s.OnEmpty, EmptyReject, EmptyDrop, EmptyPass)
+			enum(w, v, k, &s.OnEmpty)
 		}
 	})
-	w.require(n, s.Keys, "name", "vip", "ports")
 	s.Pos = w.pos(n)
 	s.Pos = s.At("name")
 	w.policy.Services = append(w.policy.Services, s)
@@ -81,27 +77,24 @@ func (w *walker) servicePorts(n *yaml.Node) []inet.ProtoPorts {
 	return w.protoPorts(n)
 }
 
-var persistenceKeys = []string{"timeout", "mask4", "mask6"}
-
 // persistence reads a duration, or a mapping with one.
 func (w *walker) persistence(n *yaml.Node) Persistence {
-	p := Persistence{Mask4: 32, Mask6: 128}
+	p := defaultPersistence
 	v, ok := w.value(n)
 	switch {
 	case !ok:
 		return Persistence{}
 	case v.Kind == yaml.MappingNode:
-		written := w.fields(v, persistenceKeys, func(key string, v *yaml.Node) {
-			switch key {
+		w.fields(v, persistenceKeys, func(k *keyword, v *yaml.Node) {
+			switch k.Name() {
 			case "timeout":
 				p.Timeout, _ = w.duration(v)
 			case "mask4":
-				p.Mask4, _ = w.integer(v, 0, 32)
+				p.Mask4, _ = w.integer(v, k)
 			case "mask6":
-				p.Mask6, _ = w.integer(v, 0, 128)
+				p.Mask6, _ = w.integer(v, k)
 			}
 		})
-		w.require(v, written, "timeout")
 	default:
 		p.Timeout, _ = w.duration(n)
 	}
@@ -111,14 +104,12 @@ func (w *walker) persistence(n *yaml.Node) Persistence {
 	return p
 }
 
-var realServerKeys = []string{"address", "port", "weight"}
-
 // realServers reads the real servers of a service.
 func (w *walker) realServers(n *yaml.Node) []RealServer {
 	items := w.items(n, "a list of real servers")
 	out := make([]RealServer, 0, len(items))
 	for _, item := range items {
-		rs := RealServer{Pos: w.pos(item), Weight: 1}
+		rs := RealServer{Pos: w.pos(item), Weight: defaultWeight}
 		item, ok := w.value(item)
 		if !ok {
 			continue
@@ -137,8 +128,8 @@ func (w *walker) realServers(n *yaml.Node) []RealServer {
 
 // realServer reads the long form of a real server.
 func (w *walker) realServer(n *yaml.Node, rs *RealServer) {
-	written := w.fields(n, realServerKeys, func(key string, v *yaml.Node) {
-		switch key {
+	w.fields(n, realServerKeys, func(k *keyword, v *yaml.Node) {
+		switch k.Name() {
 		case "address":
 			rs.Pos = w.pos(v)
 			rs.Addr, _ = w.address(v)
@@ -147,12 +138,11 @@ func (w *walker) realServer(n *yaml.Node, rs *RealServer) {
 				rs.Port = w.port(v, text)
 			}
 		case "weight":
-			if weight, ok := w.integer(v, 0, 65535); ok {
+			if weight, ok := w.integer(v, k); ok {
 				rs.Weight = weight
 			}
 		}
 	})
-	w.require(n, written, "address")
 }
 
 // endpoint reads "addr", "addr:port" or "[v6]:port"; the port is 0 where none is given.

@@ -9,13 +9,11 @@ import (
 	"github.com/snatctl/snatctl/inet"
 )
 
-var testKeys = []string{"name", "from", "to", "proto", "iif", "oif", "expect"}
-
 // test reads one test. Its name is free text, and made of its packet where none is given.
 func (w *walker) test(n *yaml.Node) {
 	var t Test
-	t.Keys = w.fields(n, testKeys, func(key string, v *yaml.Node) {
-		switch key {
+	t.Keys = w.fields(n, testKeys, func(k *keyword, v *yaml.Node) {
+		switch k.Name() {
 		case "name":
 			t.Name, _ = w.text(v, "a name")
 		case "from":
@@ -32,7 +30,6 @@ func (w *walker) test(n *yaml.Node) {
 			t.Expect = w.expect(v)
 		}
 	})
-	w.require(n, t.Keys, "from", "to", "proto", "expect")
 	t.Pos = w.pos(n)
 	t.Pos = t.At("name")
 	if t.Name == "" && !w.broken {
@@ -77,23 +74,21 @@ func (w *walker) proto(n *yaml.Node) inet.Proto {
 	return p
 }
 
-var expectKeys = []string{"zone", "service", "verdict", "snat", "dnat"}
-
 // expect reads what a test wants.
 func (w *walker) expect(n *yaml.Node) Expect {
 	e := Expect{Where: Where{Pos: w.pos(n)}}
-	e.Keys = w.fields(n, expectKeys, func(key string, v *yaml.Node) {
-		switch key {
+	e.Keys = w.fields(n, expectKeys, func(k *keyword, v *yaml.Node) {
+		switch k.Name() {
 		case "zone":
 			e.Zone, _ = w.objectName(v)
 		case "service":
 			e.Service, _ = w.objectName(v)
 		case "verdict":
-			enum(w, v, "N03", &e.Verdict, Accept, Drop, Reject)
+			enum(w, v, k, &e.Verdict)
 		case "snat":
-			e.Snat = w.translation(v, "none", "masquerade")
+			e.Snat = w.translation(v, k.Words)
 		case "dnat":
-			e.Dnat = w.translation(v, "none")
+			e.Dnat = w.translation(v, k.Words)
 		}
 	})
 	return e
@@ -101,7 +96,7 @@ func (w *walker) expect(n *yaml.Node) Expect {
 
 // translation reads a list of addresses, ranges and prefixes, each with or without ports,
 // or one word alone, which must be one of those known.
-func (w *walker) translation(n *yaml.Node, words ...string) (out Translation) {
+func (w *walker) translation(n *yaml.Node, words []string) (out Translation) {
 	items := w.items(n, quoteList(words)+", or a list of addresses")
 	if v, ok := w.value(n); ok && v.Kind == yaml.SequenceNode && len(items) == 0 {
 		w.fail(n, "N03", "write none for no translation", "the list is empty")

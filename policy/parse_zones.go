@@ -8,14 +8,12 @@ import (
 	"github.com/snatctl/snatctl/inet"
 )
 
-var zoneKeys = []string{"name", "from", "to", "ports", "iif", "oif", "laddrs", "select", "exclude", "action", "map"}
-
 // zone reads one zone.
 func (w *walker) zone(n *yaml.Node) {
-	z := Zone{Select: SelectSource}
+	z := Zone{Select: defaultZoneSelect}
 	var pool string
-	z.Keys = w.fields(n, zoneKeys, func(key string, v *yaml.Node) {
-		switch key {
+	z.Keys = w.fields(n, zoneKeys, func(k *keyword, v *yaml.Node) {
+		switch k.Name() {
 		case "name":
 			z.Name, _ = w.objectName(v)
 		case "from":
@@ -31,16 +29,15 @@ func (w *walker) zone(n *yaml.Node) {
 		case "laddrs":
 			pool, z.Laddrs = w.poolOrList(v)
 		case "select":
-			w.selection(v, &z.Select)
+			enum(w, v, k, &z.Select)
 		case "exclude":
 			z.Exclude = w.ranges(w.items(v, wantAddresses))
 		case "action":
-			enum(w, v, "N03", &z.Action, Snat, Masquerade, Accept, Drop, Reject)
+			enum(w, v, k, &z.Action)
 		case "map":
 			z.Map = w.prefix(v)
 		}
 	})
-	w.require(n, z.Keys, "name", "from")
 	z.Pos = w.pos(n)
 	z.Pos = z.At("name")
 	w.zoneAction(&z)
@@ -74,11 +71,6 @@ func (w *walker) zoneAction(z *Zone) {
 	case z.Action == "":
 		z.Action = Reject
 	}
-}
-
-// selection reads how a laddr is chosen.
-func (w *walker) selection(n *yaml.Node, into *Select) {
-	enum(w, n, "N03", into, SelectSource, SelectSourceDestination, SelectFlow, SelectRoundRobin, SelectRandom)
 }
 
 // prefix reads a prefix; one address counts as one.

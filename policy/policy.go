@@ -83,7 +83,9 @@ type Gateway struct {
 
 // DefaultGateway is the gateway of a policy that does not mention it.
 func DefaultGateway() Gateway {
-	return Gateway{Table: "snatctl", Unmatched: Accept, Cleanup: CleanupStale, Forwarding: true, Sysctls: true, Offload: OffloadOff}
+	of := gatewayKeys.byDefault
+	return Gateway{Table: of("table"), Unmatched: Action(of("unmatched")), Cleanup: Cleanup(of("cleanup")),
+		Forwarding: of("forwarding") == "true", Sysctls: of("sysctls") == "true", Offload: Offload(of("offload"))}
 }
 
 // Action is what becomes of a zone's connections.

@@ -35,7 +35,7 @@ var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
 
 // integer reads a number in plain decimal. YAML knows more ways to write one, and some
 // of them say something else than they seem to.
-func (w *walker) integer(n *yaml.Node, low, high int) (int, bool) {
+func (w *walker) integer(n *yaml.Node, k *keyword) (int, bool) {
 	text, ok := w.text(n, "a number")
 	if !ok {
 		return 0, false
@@ -49,8 +49,8 @@ func (w *walker) integer(n *yaml.Node, low, high int) (int, bool) {
 		return 0, false
 	}
 	i, err := strconv.Atoi(text)
-	if err != nil || i < low || i > high {
-		w.fail(n, "N03", "", "%s is out of range (%d to %d)", text, low, high)
+	if err != nil || i < k.Min || i > k.Max {
+		w.fail(n, "N03", "", "%s is out of range (%d to %d)", text, k.Min, k.Max)
 		return 0, false
 	}
 	return i, true
@@ -117,14 +117,14 @@ func (w *walker) duration(n *yaml.Node) (time.Duration, bool) {
 	return 0, false
 }
 
-// enum reads one of a few words.
-func enum[T ~string](w *walker, n *yaml.Node, code string, into *T, words ...T) {
-	text, ok := w.text(n, quoteList(words))
+// enum reads one of the words of a key.
+func enum[T ~string](w *walker, n *yaml.Node, k *keyword, into *T) {
+	text, ok := w.text(n, quoteList(k.Words))
 	if !ok {
 		return
 	}
-	if !slices.Contains(words, T(text)) {
-		w.fail(n, code, "write "+quoteList(words), "%q is not known here%s", text, didYouMean(text, words))
+	if !slices.Contains(k.Words, text) {
+		w.fail(n, k.Errors[0], "write "+quoteList(k.Words), "%q is not known here%s", text, didYouMean(text, k.Words))
 		return
 	}
 	*into = T(text)

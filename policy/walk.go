@@ -139,14 +139,15 @@ func isNull(n *yaml.Node) bool {
 	return isPlain(n) && slices.Contains([]string{"", "~", "null", "Null", "NULL"}, n.Value)
 }
 
-// fields walks a mapping whose keys are known. It calls visit once for every known key,
-// in the order written, and returns the places of the values.
-func (w *walker) fields(n *yaml.Node, keys []string, visit func(key string, v *yaml.Node)) []KeyPos {
-	n, ok := w.mapping(n, "a mapping with "+keys[0]+" and so on", keys)
+// fields walks a mapping whose keys are those of a section. It calls visit once for every
+// known key, in the order written, reports required keys that are missing, and returns the
+// places of the values.
+func (w *walker) fields(n *yaml.Node, s *section, visit func(k *keyword, v *yaml.Node)) []KeyPos {
+	n, ok := w.mapping(n, "a mapping with "+s.names[0]+" and so on", s.names)
 	if !ok {
 		return nil
 	}
-	written := make([]KeyPos, 0, min(len(n.Content)/2, len(keys)))
+	written := make([]KeyPos, 0, min(len(n.Content)/2, len(s.names)))
 	path := w.path
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, v := n.Content[i], n.Content[i+1]
@@ -154,19 +155,24 @@ func (w *walker) fields(n *yaml.Node, keys []string, visit func(key string, v *y
 		if !ok {
 			continue
 		}
-		at := slices.Index(keys, key)
-		if at < 0 {
-			w.fail(k, "N03", "the keys here are "+quoteList(keys), "unknown key %q%s", key, didYouMean(key, keys))
+		known := s.find(key)
+		if known == nil {
+			w.fail(k, "N03", "the keys here are "+quoteList(s.names), "unknown key %q%s", key, didYouMean(key, s.names))
 			continue
 		}
 		if (Where{Keys: written}).Has(key) {
 			w.twice(n, k)
 			continue
 		}
-		written = append(written, KeyPos{keys[at], w.pos(v)})
+		written = append(written, KeyPos{known.Name(), w.pos(v)})
 		w.path = append(path, key)
-		visit(keys[at], v)
+		visit(known, v)
 		w.path = path
+	}
+	for _, key := range s.required {
+		if !(Where{Keys: written}).Has(key) {
+			w.fail(n, "N03", "", "the key %q is missing", key)
+		}
 	}
 	return written
 }
@@ -232,16 +238,4 @@ func (w *walker) someItems(n *yaml.Node, want string) []*yaml.Node {
 		w.fail(n, "N03", "write at least one, or remove the key", "the list is empty")
 	}
 	return items
-}
-
-// require reports the keys that must stand in an object and do not.
-func (w *walker) require(n *yaml.Node, written []KeyPos, keys ...string) {
-	if n.Kind != yaml.MappingNode {
-		return // reported already
-	}
-	for _, key := range keys {
-		if !(Where{Keys: written}).Has(key) {
-			w.fail(n, "N03", "", "the key %q is missing", key)
-		}
-	}
 }

@@ -85,6 +85,9 @@ func touchedBy(live, want *nft.Ruleset, plan nft.Plan) touched {
 			continue
 		}
 		name := op.Set.Name
+		if isKind(name, mapTable) {
+			t.services[variantOf(name)] = true
+		}
 		for _, base := range []string{setPorts, setIIf, setOIf} {
 			if zone, ok := strings.CutPrefix(name, base); ok {
 				t.zones[zone] = true
@@ -145,7 +148,7 @@ func conditionalChain(name string) (zone string, ok bool) {
 func (t *touched) stray(op nft.Op, e nft.Element, owner string) {
 	name := op.Set.Name
 	switch {
-	case owner != "" || op.Set.Data == nft.NoData || isKind(name, chainPool):
+	case owner != "" || op.Set.Data == nft.NoData || isKind(name, chainPool) || isKind(name, mapTable):
 	case isKind(name, mapRejects) && e.Verdict.Chain == chainRefused:
 		t.unmatched = true
 	case op.Mark == nft.Delete:

@@ -47,6 +47,7 @@ const (
 	mapServices = "services" // VIP . protocol . port : where the service's scheduler is
 	mapTurns    = "turns"    // VIP . protocol . port . slot : real server; of services with a lane of their own
 	mapSlots    = "slots"    // the same; of all other services
+	mapTable    = "table"    // slot : real server; of one service, whose name ends the map's
 	mapLaddrs   = "laddrs"   // VIP . protocol . port : laddrs of a FULLNAT service, where they are one range
 	mapLaddrsIn = "laddrs-in"
 	mapZones    = "zones"    // sources : laddrs, where they are one range
@@ -63,7 +64,7 @@ const maxLanes = 1024
 // maxChains bounds all chains together.
 const maxChains = 4000
 
-var setOrder = []string{setUplinks, setVIPs, mapServices, mapPermitted, mapSticky, mapScheduled, mapRemember, mapTurns, mapSlots, mapLaddrsIn, mapLaddrs, mapInbound, mapConditional, mapElsewhere, mapExcludes, mapBlocks, mapMapped, mapZones, mapOwn, mapActions, mapRejects, setFrom, setTo, setPorts, setIIf, setOIf, setExclude, chainPool}
+var setOrder = []string{setUplinks, setVIPs, mapServices, mapPermitted, mapSticky, mapScheduled, mapRemember, mapTurns, mapSlots, mapTable, mapLaddrsIn, mapLaddrs, mapInbound, mapConditional, mapElsewhere, mapExcludes, mapBlocks, mapMapped, mapZones, mapOwn, mapActions, mapRejects, setFrom, setTo, setPorts, setIIf, setOIf, setExclude, chainPool}
 
 var chainOrder = []string{chainPrerouting, chainOutput, chainServices, chainGuarded, chainForward, chainRefused, chainRefuse, chainPostrouting, chainFullNAT,
 	chainZones, chainElsewhere, chainWhen, chainZone, chainMasquerade, chainExclude, chainPool}

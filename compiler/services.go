@@ -51,9 +51,9 @@ type schedule struct {
 	verdict nft.Verdict         // where the service's VIPs lead: the first stage
 	stages  []step              // what comes between that and the scheduler
 	slots   []policy.RealServer // what each slot stands for; none: no real server takes connections
-	slotMap *nft.Set
-	vips    *nft.Set // where the service's VIPs stand
-	keep    bool     // the map gives no port: the client's stays
+	slotMap *nft.Set            // nil: the service has a table of its own
+	vips    *nft.Set            // where the service's VIPs stand
+	keep    bool                // the map gives no port: the client's stays
 }
 
 func (b *builder) schedule(s *policy.Service, f inet.Family, kind portKind) schedule {
@@ -84,6 +84,11 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind portKind) sche
 		chain += "-shared"
 		gen.Kind = nft.NumgenRandom
 	}
+	if kind == portRanges && n > fewSlots {
+		sc.ownTable(b, s, chain, gen)
+		sc.guard(s)
+		return sc
+	}
 	part := ""
 	if base == mapSlots && kind == exactPorts {
 		part = b.part(s)
@@ -108,6 +113,34 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind portKind) sche
 	sc.sticky(b, s, verdict)
 	sc.guard(s)
 	return sc
+}
+
+// fewSlots is how many slots a service may have in a map whose keys are ranges of ports. nft
+// 1.0.6 swaps the bytes of a slot when it loads such a map and that is long.
+const fewSlots = 32
+
+// ownTable gives the service a map of slots of its own, which needs neither VIP nor ports.
+func (sc *schedule) ownTable(b *builder, s *policy.Service, chain string, gen nft.Field) {
+	chain += "/table/" + s.Name
+	name := named(mapTable, sc.family, s.Name)
+	m := b.set(name, sc.slotData(), false, nft.Slot)
+	for i, rs := range sc.slots {
+		if b.wire.Addr(rs.Addr); !sc.keep {
+			b.wire.Port(rs.Port)
+		}
+		data := b.wire.Take()
+		m.Elements = append(m.Elements, nft.Element{Key: b.wire.Slot(i).Take(), Data: data})
+	}
+	b.rule(chain, nft.L4Is{Protos: transports}, nft.NAT{Key: []nft.Field{gen}, Map: name, Data: m.Data})
+	sc.sticky(b, s, nft.GotoChain(chain))
+}
+
+// slotData returns what a map of slots holds.
+func (sc *schedule) slotData() nft.Data {
+	if sc.keep {
+		return map[inet.Family]nft.Data{inet.V4: nft.Addr4, inet.V6: nft.Addr6}[sc.family]
+	}
+	return map[inet.Family]nft.Data{inet.V4: nft.Addr4Port, inet.V6: nft.Addr6Port}[sc.family]
 }
 
 // slotsOf returns the schedule table of one family of a service.
@@ -181,11 +214,7 @@ func serviceTypes(f inet.Family, kind portKind) []nft.Type {
 }
 
 func (b *builder) slotMap(name string, sc schedule) *nft.Set {
-	data := map[inet.Family]nft.Data{inet.V4: nft.Addr4Port, inet.V6: nft.Addr6Port}[sc.family]
-	if sc.keep {
-		data = map[inet.Family]nft.Data{inet.V4: nft.Addr4, inet.V6: nft.Addr6}[sc.family]
-	}
-	return b.set(name, data, sc.kind == portRanges, append(serviceTypes(sc.family, sc.kind), nft.Slot)...)
+	return b.set(name, sc.slotData(), sc.kind == portRanges, append(serviceTypes(sc.family, sc.kind), nft.Slot)...)
 }
 
 // port enters one VIP, protocol and port of a service.
@@ -199,7 +228,9 @@ func (b *builder) port(s *policy.Service, sc schedule, e endpoint, ports inet.Po
 		key, end := b.serviceKeys(e, sc.kind, piece)
 		sc.vips.Elements = append(sc.vips.Elements, nft.Element{Key: key, KeyEnd: end, Verdict: sc.verdict, Comment: s.Name})
 		for i, rs := range sc.slots {
-			b.slot(sc, e, piece, i, rs)
+			if sc.slotMap != nil {
+				b.slot(sc, e, piece, i, rs)
+			}
 		}
 		for _, st := range sc.stages {
 			st.enter(b, sc, e, piece)

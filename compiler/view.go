@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/snatctl/snatctl/inet"
@@ -168,6 +169,8 @@ func look(r *nft.Ruleset, t touched) view {
 			v.readRemember(s, t)
 		case isSlots(s.Name):
 			v.readSlots(s, o, t)
+		case isKind(s.Name, mapTable):
+			v.readTable(s, t)
 		case isKind(s.Name, mapLaddrs), isKind(s.Name, mapLaddrsIn):
 			v.readLaddrs(r, s, t)
 		case isBySource(s.Name):
@@ -177,7 +180,27 @@ func look(r *nft.Ruleset, t touched) view {
 		}
 	}
 	v.readConditional(r, t)
+	for _, z := range v.zones {
+		z.does = withoutShadows(z.does)
+	}
+	for _, s := range r.Sets {
+		if pool, ok := poolNameOf(s.Name); ok && v.pools[pool] != nil {
+			v.pools[pool].ranges = inet.Merge(append(v.pools[pool].ranges, poolRanges(s)...))
+		}
+	}
 	return v
+}
+
+// withoutShadows drops what a zone does to protocols without ports beside what it does to
+// those that have some.
+func withoutShadows(does string) string {
+	parts := strings.Split(does, "; ")
+	shadow := func(p string) bool {
+		return slices.ContainsFunc(parts, func(o string) bool {
+			return strings.HasPrefix(o, p+" (ports ") || strings.HasPrefix(o, p+" in blocks")
+		})
+	}
+	return strings.Join(slices.DeleteFunc(slices.Clone(parts), shadow), "; ")
 }
 
 // isBySource tells whether a map says what becomes of a zone's sources.
@@ -312,6 +335,25 @@ func (v view) readSlots(s *nft.Set, o owners, t touched) {
 	}
 }
 
+// readTable reads the slots of a service that has a map of its own.
+func (v view) readTable(s *nft.Set, t touched) {
+	name, w := variantOf(s.Name), s.Data.Members()[0].Width()
+	if !t.services[name] {
+		return
+	}
+	for _, e := range s.Elements {
+		if len(e.Data) < w {
+			continue
+		}
+		addr, _ := netip.AddrFromSlice([]byte(e.Data[:w]))
+		k := serverKey{addr: addr}
+		if len(e.Data) > w+1 {
+			k.port = uint16(e.Data[w])<<8 | uint16(e.Data[w+1])
+		}
+		v.service(name).server(k, "")
+	}
+}
+
 // server counts a slot, at the first of the service's keys that it stands in.
 func (sv *serviceView) server(k serverKey, at string) {
 	rs := sv.servers[k]
@@ -384,7 +426,7 @@ func (v view) readZones(r *nft.Ruleset, s *nft.Set, t touched) {
 		case isKind(s.Name, mapMapped):
 			does = "map " + s.DataString(e)
 		case isKind(s.Name, mapBlocks):
-			does = v.translation(r, s, e, pool, "") + " in blocks"
+			does = v.translation(r, s, e, pool, "") + " in blocks of " + blockSize(e)
 		case s.Data != nft.VerdictData:
 			variant := variantOf(s.Name)
 			if isKind(s.Name, mapOwn) {
@@ -541,6 +583,17 @@ func setRanges(r *nft.Ruleset, base, zone string) []inet.Range {
 
 func portSpan(first, last string) string {
 	return inet.PortRange{First: uint16(first[0])<<8 | uint16(first[1]), Last: uint16(last[0])<<8 | uint16(last[1])}.String()
+}
+
+// blockSize returns how many ports a source's block has.
+func blockSize(e nft.Element) string {
+	const port = 4 // behind the address
+	half := len(e.Data) / 2
+	if half < port+2 {
+		return "?"
+	}
+	at := func(s string) int { return int(s[port])<<8 | int(s[port+1]) }
+	return strconv.Itoa(at(e.Data[half:]) - at(e.Data[:half]) + 1)
 }
 
 func poolRanges(s *nft.Set) []inet.Range {

@@ -20,7 +20,7 @@ const (
 type Diagnostic struct {
 	Pos      Pos
 	Severity Severity
-	Code     string // stable: "N03", "Z01"; see docs/errors.md
+	Code     string // stable: "N03", "Z01"; see docs/policy.md
 	Object   string // "zone office", "service web"; empty where none is concerned
 	Msg      string // what is wrong, one line, no full stop
 	Hint     string // the way out; may be empty

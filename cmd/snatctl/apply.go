@@ -120,12 +120,12 @@ func releaseClients(ctx context.Context, conn *nftlink.Conn, p *policy.Policy, w
 // commit sends the difference, reading again whenever another writer came between. before
 // runs ahead of the transaction and returns what undoes it should that fail.
 func commit(ctx context.Context, conn *nftlink.Conn, want *nft.Ruleset, before func() (func(), error), t *timings) (*nft.Ruleset, nft.Plan, error) {
-	undo, err := before()
-	if err != nil {
-		return nil, nft.Plan{}, err
-	}
+	undo := func() {}
 	for try := 1; ; try++ {
 		live, gen, plan, err := compare(ctx, conn, want, t)
+		if err == nil && try == 1 {
+			undo, err = before()
+		}
 		if err == nil {
 			start := time.Now()
 			err = conn.Apply(ctx, plan, want, gen)

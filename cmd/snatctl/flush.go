@@ -15,8 +15,9 @@ func flushCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "flush",
 		Short: "remove the table, and nothing else",
-		Long: `Remove snatctl's table. Connections that it translated go on until they end; new ones are no
-longer translated. No other table is touched, and forwarding stays as it is.
+		Long: `Remove snatctl's table. New connections are no longer translated, and those that were stop
+too as soon as no other NAT rules are left: the kernel then lets go of translation
+altogether. No other table is touched, and forwarding stays as it is.
 
 Exit status: 0 removed, or there was none; 1 failed and nothing was changed.`,
 		Example: `  snatctl flush

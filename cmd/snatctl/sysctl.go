@@ -43,7 +43,7 @@ func forwardingOn(p *policy.Policy, want *nft.Ruleset) (undo func(), err error) 
 		}
 		if err := sysctl(key, "1"); err != nil {
 			undo()
-			return nil, fmt.Errorf("switch on forwarding of %s: %w (switch it on yourself and say `forwarding: false` under gateway)", f, err)
+			return func() {}, fmt.Errorf("switch on forwarding of %s: %w (switch it on yourself and say `forwarding: false` under gateway)", f, err)
 		}
 		changed = append(changed, key)
 		fmt.Fprintf(os.Stderr, "switched on %s\n", strings.ReplaceAll(key, "/", "."))

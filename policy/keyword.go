@@ -10,8 +10,9 @@ import (
 // the table `language` alone, and docs/policy.md is made of it.
 type keyword struct {
 	Path     string   // "zones[].select": [] stands for each item of a list, NAME for a name of the operator's
-	Kinds    []kind   // what the value, or each item of it, may be
+	Kind     kind     // of the value, or of each item of it
 	List     bool     // a list; one item alone may stand for it, unless it is a mapping
+	Or       kind     // another form that the value as a whole may have; empty: none
 	Words    []string // of a value that is one of a few words; in lists: words that may stand alone
 	Min, Max int      // of a number
 	Required bool
@@ -26,30 +27,29 @@ type keyword struct {
 type kind string
 
 const (
-	aMapping     kind = "mapping"
-	aWord        kind = "word"
-	aNumber      kind = "number"
-	aBoolean     kind = "true or false"
-	aText        kind = "text"
-	aName        kind = "name"
-	aPoolName    kind = "name of a pool"
-	aTableName   kind = "name of an nftables table"
-	anInterface  kind = "interface name"
-	interfaces   kind = "interface names, `ppp*` for all that begin with ppp"
-	aDuration    kind = "duration like `300s` or `5m`"
-	aProtocol    kind = "tcp, udp, sctp, icmp or icmpv6"
-	anAddress    kind = "address"
-	addresses    kind = "addresses, ranges and prefixes"
-	aPrefix      kind = "prefix"
-	anEndpoint   kind = "address, with or without a port"
-	endpoints    kind = "addresses, with or without a port"
-	mappings     kind = "mappings"
-	someLaddrs   kind = "addresses, ranges and prefixes, or mappings with a weight"
-	aPort        kind = "port"
-	aPortRange   kind = "port or range of ports"
-	servicePorts kind = "protocol and port: `tcp/80`, `tcp/8000-8099` or `tcp/*`"
-	zonePorts    kind = "protocol and port: `tcp/25`, `tcp/8000-8099`, `tcp/*` or `icmp`"
-	targets      kind = "addresses, ranges and prefixes, with or without ports"
+	aMapping           kind = "mapping"
+	aWord              kind = "word"
+	aNumber            kind = "number"
+	aBoolean           kind = "true or false"
+	aText              kind = "text"
+	aName              kind = "name"
+	aPoolName          kind = "name of a pool"
+	aTableName         kind = "name of an nftables table"
+	anInterface        kind = "interface name"
+	anInterfacePattern kind = "interface name, `ppp*` for all that begin with ppp"
+	aDuration          kind = "duration like `300s` or `5m`"
+	aProtocol          kind = "`tcp`, `udp`, `sctp`, `icmp` or `icmpv6`"
+	anAddress          kind = "address"
+	aRange             kind = "address, range or prefix"
+	aPrefix            kind = "prefix"
+	aLaddr             kind = "address, range or prefix, or a mapping with a weight"
+	anEndpoint         kind = "address, with or without a port"
+	aRealServer        kind = "address, with or without a port, or a mapping"
+	aTarget            kind = "address, range or prefix, with or without ports"
+	aPort              kind = "port"
+	aPortRange         kind = "port or range of ports"
+	aServicePort       kind = "`tcp/80`, `tcp/8000-8099` or `tcp/*`"
+	aZonePort          kind = "`tcp/25`, `tcp/8000-8099`, `tcp/*` or `icmp`"
 )
 
 // Name returns the key as it is written.

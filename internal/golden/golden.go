@@ -97,3 +97,22 @@ func write(t *testing.T, path string, a *txtar.Archive, files []File) {
 		t.Fatal(err)
 	}
 }
+
+// Text compares a file with what was made for it; -update writes it. The file is whole, as
+// a generated document is.
+func Text(t *testing.T, path string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, got, 0o666); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
+		t.Errorf("%s differs (-want +got); -update accepts what is new:\n%s", path, diff)
+	}
+}

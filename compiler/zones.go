@@ -173,7 +173,7 @@ func (b *builder) inbound() {
 		f := o.Range.Family()
 		b.interval(b.set(named(setVIPs, f, mapMapped), nft.NoData, true, nft.AddrType(f)), o.Range, nft.Element{})
 		m := b.set(named(mapInbound, f), addrRange(f), true, nft.AddrType(f))
-		b.interval(m, o.Range, nft.Element{Data: b.rangeBytes(zones[o.Owner].From[0], inet.PortRange{}), Comment: zones[o.Owner].Name})
+		b.interval(m, o.Range, nft.Element{Data: b.rangeBytes(inet.Merge(zones[o.Owner].From)[0], inet.PortRange{}), Comment: zones[o.Owner].Name})
 	}
 }
 

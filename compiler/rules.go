@@ -216,6 +216,7 @@ func (b *builder) refuseRules() {
 	} else {
 		b.towardUplinks(chainForward, first, nft.JumpChain(chainRefuse))
 	}
+	b.chain(chainRefuse) // rules lead to it even where all that rejects leaves elsewhere
 	b.bySource(chainRefuse, whereRefused.name+mapConditional)
 	b.bySource(chainRefuse, mapExcludes)
 	b.bySource(chainRefuse, mapRejects)

@@ -17,6 +17,17 @@ func unsupported(p *policy.Policy) policy.Diagnostics {
 	if p.Gateway.Offload != policy.OffloadOff {
 		refuse(p.Gateway.Where, "gateway", "offload", fmt.Sprintf("offload: %s", p.Gateway.Offload))
 	}
+	for i := range p.Services {
+		s := &p.Services[i]
+		for _, mask := range []struct {
+			key  string
+			bits int
+		}{{"mask4", s.Persistence.Mask4}, {"mask6", s.Persistence.Mask6}} {
+			if s.Persistence.Timeout > 0 && mask.bits == 0 {
+				refuse(s.Where, "service "+s.Name, "persistence", fmt.Sprintf("persistence with %s: 0, all clients as one,", mask.key))
+			}
+		}
+	}
 	ds.Sort()
 	return ds
 }

@@ -58,5 +58,7 @@ func (l *loader) checkMap(z *Zone) {
 		l.fault(z.At("map"), "Z14", about, hint, "%s and %s are of different families", from[0], z.Map)
 	case to.Bits() != prefix.Bits():
 		l.fault(z.At("map"), "Z14", about, hint, "%s and %s are of different lengths", prefix, to)
+	case to == prefix:
+		l.fault(z.At("map"), "Z14", about, "write action: accept, or map it to another prefix", "%s is mapped to itself, which translates nothing", prefix)
 	}
 }

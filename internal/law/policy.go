@@ -1,0 +1,456 @@
+package law
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+
+	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// Policy makes up a policy that loader and compiler take. What they refuse is taken out
+// again, object by object; refused says how many objects that were.
+func Policy(rand *rand.Rand) (yaml []byte, refused int) {
+	g := &maker{Rand: rand}
+	d := g.draft()
+	for {
+		text := d.text()
+		p, ds := policy.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte(text)}})
+		if ds.Err() == nil {
+			_, ds = compiler.Compile(p)
+		}
+		if ds.Err() == nil {
+			return []byte(text), refused
+		}
+		n := 0
+		for _, di := range ds {
+			if di.Severity == policy.Error && d.remove(di.Object) {
+				n++
+			}
+		}
+		refused += n
+		if n == 0 { // nobody is to blame: start again
+			refused++
+			d = g.draft()
+		}
+	}
+}
+
+// draft is a policy whose objects can be taken out.
+type draft struct {
+	gateway string
+	objects []object
+}
+
+type object struct{ kind, name, text string }
+
+func (d *draft) text() string {
+	var b strings.Builder
+	b.WriteString("version: 1\n")
+	if d.gateway != "" {
+		b.WriteString("gateway: {" + d.gateway + "}\n")
+	}
+	for _, section := range []struct{ key, kind string }{{"laddrs", "pool"}, {"zones", "zone"}, {"services", "service"}} {
+		head := section.key + ":\n"
+		for _, o := range d.objects {
+			if o.kind == section.kind {
+				b.WriteString(head + o.text + "\n")
+				head = ""
+			}
+		}
+	}
+	return b.String()
+}
+
+// remove takes out an object, called as diagnostics call it.
+func (d *draft) remove(what string) bool {
+	for i, o := range d.objects {
+		if o.kind+" "+o.name == what {
+			d.objects = append(d.objects[:i:i], d.objects[i+1:]...)
+			return true
+		}
+	}
+	return false
+}
+
+// maker draws what policies are made of. It knows few addresses, so that ranges meet.
+type maker struct {
+	*rand.Rand
+	pools []poolDraft
+	edges [windows][2][]int // where ranges of a window began and ended
+}
+
+type poolDraft struct {
+	name  string
+	block bool
+}
+
+func (g *maker) often(percent int) bool { return g.IntN(100) < percent }
+
+func (g *maker) pick(s ...string) string { return s[g.IntN(len(s))] }
+
+// window is a run of 64 addresses of each family.
+type window int
+
+const (
+	clients    window = iota
+	neighbours        // right behind the clients
+	outside
+	laddrs
+	vips
+	servers
+	mapped
+	windows
+)
+
+var bases = [windows][2]string{
+	clients:    {"10.0.0.0", "fd00::"},
+	neighbours: {"10.0.0.64", "fd00::40"},
+	outside:    {"8.8.8.0", "2001:db8:8::"},
+	laddrs:     {"198.51.100.0", "2001:db8:99::"},
+	vips:       {"203.0.113.0", "2001:db8::"},
+	servers:    {"192.168.1.0", "fd05::"},
+	mapped:     {"198.18.0.0", "2001:db8:18::"},
+}
+
+const windowSize = 64
+
+// side numbers the families.
+func side(f inet.Family) int {
+	if f == inet.V4 {
+		return 0
+	}
+	return 1
+}
+
+// addr returns the i-th address of a window.
+func addr(w window, f inet.Family, i int) netip.Addr {
+	b := netip.MustParseAddr(bases[w][side(f)]).AsSlice()
+	b[len(b)-1] += byte(i)
+	a, _ := netip.AddrFromSlice(b)
+	return a
+}
+
+func (g *maker) family() inet.Family {
+	if g.often(55) {
+		return inet.V4
+	}
+	return inet.V6
+}
+
+// place draws a place in a window, and often one beside an edge that was drawn before.
+func (g *maker) place(w window, f inet.Family) int {
+	e := g.edges[w][side(f)]
+	if len(e) == 0 || g.often(50) {
+		return g.IntN(windowSize)
+	}
+	return min(max(e[g.IntN(len(e))]+g.IntN(3)-1, 0), windowSize-1)
+}
+
+// span draws a range of a window.
+func (g *maker) span(w window, f inet.Family) (from, to int) {
+	switch n := g.IntN(10); {
+	case n < 3:
+		from = g.place(w, f)
+		to = from
+	case n < 7:
+		size := 1 << g.IntN(7)
+		from = g.place(w, f) &^ (size - 1)
+		to = from + size - 1
+	default:
+		from, to = g.place(w, f), g.place(w, f)
+		if to < from {
+			from, to = to, from
+		}
+	}
+	i := f/4%2 ^ 1
+	g.edges[w][i] = append(g.edges[w][i], from, to)
+	return from, to
+}
+
+// write writes a range as policies do, in one of its forms.
+func (g *maker) write(r inet.Range) string {
+	p, isPrefix := r.Prefix()
+	switch {
+	case r.Single() && g.often(70):
+		return fmt.Sprintf("%q", r.From)
+	case isPrefix && g.often(80):
+		return fmt.Sprintf("%q", p)
+	}
+	return fmt.Sprintf("%q", r.From.String()+"-"+r.To.String())
+}
+
+func (g *maker) rangeOf(w window, f inet.Family) string {
+	from, to := g.span(w, f)
+	return g.write(inet.Range{From: addr(w, f, from), To: addr(w, f, to)})
+}
+
+// anywhere draws a range of some windows, or everything.
+func (g *maker) anywhere(f inet.Family, all int, ws ...window) string {
+	if g.often(all) {
+		return g.write(inet.Everything(f))
+	}
+	return g.rangeOf(ws[g.IntN(len(ws))], f)
+}
+
+// ranges draws some ranges, of both families more often than not.
+func (g *maker) ranges(all int, ws ...window) string {
+	var list []string
+	f := g.family()
+	for range 1 + g.IntN(3) {
+		list = append(list, g.anywhere(f, all, ws...))
+		if g.often(60) {
+			f ^= inet.V4 ^ inet.V6
+		}
+	}
+	return "[" + strings.Join(distinct(list), ", ") + "]"
+}
+
+func distinct(list []string) (out []string) {
+	seen := make(map[string]bool)
+	for _, s := range list {
+		if !seen[s] {
+			out = append(out, s)
+		}
+		seen[s] = true
+	}
+	return out
+}
+
+// names look like parts of the names that the compiler gives.
+var names = []string{"a", "b", "random", "ports", "spread", "any", "keep", "range", "does", "zone", "mapped", "web", "x.1", "flow", "0", "4", "6"}
+
+func (g *maker) names(n int) []string {
+	out := make([]string, n)
+	for i, at := range g.Perm(len(names))[:n] {
+		out[i] = names[at]
+	}
+	return out
+}
+
+func (g *maker) draft() *draft {
+	g.pools, g.edges = nil, [windows][2][]int{}
+	d := &draft{gateway: g.gateway()}
+	for _, name := range g.names(g.IntN(5)) {
+		d.objects = append(d.objects, object{"pool", name, g.pool(name)})
+	}
+	for _, name := range g.names(g.IntN(7)) {
+		d.objects = append(d.objects, object{"zone", name, "  - {name: \"" + name + "\"" + g.zone() + "}"})
+	}
+	for _, name := range g.names(g.IntN(5)) {
+		d.objects = append(d.objects, object{"service", name, "  - {name: \"" + name + "\"" + g.service() + "}"})
+	}
+	return d
+}
+
+func (g *maker) interfaces(names ...string) string {
+	var list []string
+	for range 1 + g.IntN(2) {
+		list = append(list, "\""+g.pick(names...)+"\"")
+	}
+	return "[" + strings.Join(distinct(list), ", ") + "]"
+}
+
+func (g *maker) gateway() string {
+	var keys []string
+	if g.often(70) {
+		keys = append(keys, "uplinks: "+g.interfaces("wan0", "wan1", "wan*", "ppp*", "ppp0", "ppp", "p*"))
+	}
+	if g.often(60) {
+		keys = append(keys, "unmatched: "+g.pick("accept", "drop", "reject"))
+	}
+	return strings.Join(keys, ", ")
+}
+
+// laddrList draws what a pool holds: often apart, often of both families.
+func (g *maker) laddrList() string {
+	var list []string
+	f := g.family()
+	for range 1 + g.IntN(4) {
+		text := g.rangeOf(laddrs, f)
+		if g.often(20) {
+			text = fmt.Sprintf("{address: %s, weight: %s}", text, g.pick("0", "1", "2", "3", "65535"))
+		}
+		list = append(list, text)
+		if g.often(60) {
+			f ^= inet.V4 ^ inet.V6
+		}
+	}
+	return "[" + strings.Join(distinct(list), ", ") + "]"
+}
+
+func (g *maker) pool(name string) string {
+	if g.often(15) {
+		g.pools = append(g.pools, poolDraft{name, true})
+		from, _ := g.span(laddrs, inet.V4)
+		list := g.write(inet.Range{From: addr(laddrs, inet.V4, from), To: addr(laddrs, inet.V4, min(from+7, windowSize-1))})
+		if from > 20 {
+			list += ", " + g.write(inet.Range{From: addr(laddrs, inet.V4, 0), To: addr(laddrs, inet.V4, 9)})
+		}
+		return fmt.Sprintf("  \"%s\": {addresses: [%s], block: %s, ports: %s%s}", name, list, g.pick("1", "16", "1000", "60000"), g.pick("1024-65535", "1-65535", "5000-65001"), g.pick("", ", random: true"))
+	}
+	g.pools = append(g.pools, poolDraft{name, false})
+	return fmt.Sprintf("  \"%s\": {addresses: %s%s%s}", name, g.laddrList(),
+		g.pick("", "", "", ", ports: 1024-65535", ", ports: 2000-2999", ", ports: 7000"), g.pick("", "", ", random: true"))
+}
+
+// source draws the laddrs of a zone or service: a pool by name, often one that others use,
+// or one written in line.
+func (g *maker) source(block bool) (text string, isBlock bool) {
+	var fit []poolDraft
+	for _, p := range g.pools {
+		if block || !p.block {
+			fit = append(fit, p)
+		}
+	}
+	text = "laddrs: "
+	if len(fit) > 0 && g.often(70) {
+		p := fit[g.IntN(len(fit))]
+		text += "\"" + p.name + "\""
+		isBlock = p.block
+	} else {
+		text += g.laddrList()
+	}
+	if g.often(50) {
+		text += ", select: " + g.pick("source", "source-destination", "flow", "round-robin", "random")
+	}
+	return text, isBlock
+}
+
+func (g *maker) zone() string {
+	var b strings.Builder
+	from := g.ranges(15, clients, clients, neighbours, servers)
+	switch n := g.IntN(20); {
+	case n < 9:
+		text, block := g.source(true)
+		if block && g.often(80) { // blocks are for few sources
+			from = "[" + g.rangeOf(clients, inet.V4) + "]"
+		}
+		b.WriteString(g.pick("", "", ", action: snat") + ", " + text)
+	case n < 12:
+		var text string
+		from, text = g.mapping()
+		b.WriteString(", map: " + text)
+	case n < 13: // neither: reject
+	default:
+		b.WriteString(", action: " + g.pick("masquerade", "masquerade", "accept", "drop", "reject"))
+	}
+	if g.often(25) {
+		b.WriteString(", to: " + g.ranges(20, outside, outside, vips, servers, mapped, clients))
+	}
+	if g.often(20) {
+		b.WriteString(", ports: " + g.zonePorts())
+	}
+	if g.often(15) {
+		b.WriteString(", iif: " + g.interfaces("lan0", "lan1", "lan*", "wan0", "gone"))
+	}
+	if g.often(20) {
+		b.WriteString(", oif: " + g.interfaces("wan0", "wan1", "wan*", "lan0", "ppp0", "ppp*", "p*", "gone"))
+	}
+	if g.often(30) {
+		b.WriteString(", exclude: " + g.ranges(20, outside, outside, vips, servers, laddrs, clients))
+	}
+	return ", from: " + from + b.String()
+}
+
+// mapping draws a prefix, written as one or as parts of it, and another of its length.
+func (g *maker) mapping() (from, to string) {
+	f := g.family()
+	size := 1 << g.IntN(5)
+	at := g.place(clients, f) &^ (size - 1)
+	piece := func(at, n int) string {
+		return g.write(inet.Range{From: addr(clients, f, at), To: addr(clients, f, at+n-1)})
+	}
+	from = piece(at, size)
+	if size > 1 && g.often(25) {
+		list := []string{piece(at, size/2), piece(at+size/2, size/2)}
+		g.Shuffle(2, func(i, j int) { list[i], list[j] = list[j], list[i] })
+		from = strings.Join(list, ", ")
+	}
+	w, there := mapped, g.place(mapped, f)&^(size-1)
+	if g.often(5) { // to itself, or to where other zones are
+		w, there = clients, g.place(clients, f)&^(size-1)
+	}
+	p, _ := inet.Range{From: addr(w, f, there), To: addr(w, f, there+size-1)}.Prefix()
+	return "[" + from + "]", fmt.Sprintf("%q", p)
+}
+
+func (g *maker) zonePorts() string {
+	var list []string
+	for range 1 + g.IntN(3) {
+		list = append(list, g.pick("icmp", "icmpv6", g.ports()))
+	}
+	return "[" + strings.Join(distinct(list), ", ") + "]"
+}
+
+func (g *maker) ports() string {
+	return g.pick("tcp", "tcp", "udp", "sctp") + "/" + g.pick("80", "80", "81", "1", "65535", "79-81", "80-81", "81-90", "82-65535", "1-79", "1-65535", "*", "*")
+}
+
+func (g *maker) service() string {
+	var b strings.Builder
+	var list []string
+	for range 1 + g.IntN(2) {
+		list = append(list, fmt.Sprintf("%q", addr(vips, g.family(), 1+g.IntN(3))))
+	}
+	fmt.Fprintf(&b, ", vip: [%s]", strings.Join(distinct(list), ", "))
+	list = nil
+	for range 1 + g.IntN(3) {
+		list = append(list, g.ports())
+	}
+	list = distinct(list)
+	fmt.Fprintf(&b, ", ports: [%s]", strings.Join(list, ", "))
+	scheduler := g.pick("", "rr", "rr", "wrr", "wrr", "random", "sh", "dh", "lc", "wlc")
+	if g.often(4) {
+		scheduler = "mh" // long tables
+	}
+	if scheduler != "" {
+		b.WriteString(", scheduler: " + scheduler)
+	}
+	persistent := g.often(30)
+	if persistent {
+		b.WriteString(", persistence: " + g.pick("60s", "60s", "300s", "{timeout: 60s, mask4: 24, mask6: 64}", "{timeout: 5m, mask4: 31, mask6: 127}", "{timeout: 60s, mask4: 0}", "{timeout: 60s, mask6: 0}", "{timeout: 61s, mask4: 30}"))
+	}
+	if g.often(15) {
+		b.WriteString(", allow: " + g.ranges(10, clients, neighbours, outside))
+	}
+	if g.often(15) {
+		b.WriteString(", deny: " + g.ranges(5, clients, neighbours, outside))
+	}
+	if n := g.IntN(6); n > 0 {
+		fmt.Fprintf(&b, ", real_servers: [%s]", g.realServers(n, scheduler, persistent, strings.ContainsAny(strings.Join(list, ""), "-*")))
+	}
+	b.WriteString(g.pick("", "", ", on_empty: reject", ", on_empty: drop", ", on_empty: pass"))
+	if g.often(50) {
+		text, _ := g.source(false)
+		return b.String() + ", mode: fullnat, " + text
+	}
+	return b.String() + g.pick("", ", mode: nat")
+}
+
+// realServers draws real servers. With ranges of ports all of them have a port or none; so
+// it is best with persistence, too.
+func (g *maker) realServers(n int, scheduler string, persistent, ranges bool) string {
+	var list []string
+	ported, same := g.often(40), ranges || persistent && g.often(80)
+	port := g.pick("80", "8080", "81", "443")
+	for range n {
+		text := fmt.Sprintf("{address: %q", addr(servers, g.family(), g.IntN(4)+1))
+		if same && ported || !same && g.often(50) {
+			if !same || ranges && g.often(10) {
+				port = g.pick("80", "8080", "81", "443")
+			}
+			text += ", port: " + port
+		}
+		if weights := []string{"0", "1", "2", "3", "7"}; scheduler == "" || scheduler == "rr" {
+			text += g.pick("", "", "", ", weight: 0", ", weight: 1")
+		} else {
+			text += ", weight: " + g.pick(weights...)
+		}
+		list = append(list, text+"}")
+	}
+	return strings.Join(list, ", ")
+}

@@ -66,10 +66,10 @@ Exit status: 0 applied or nothing to do, 1 refused or failed and the kernel is u
 
 // apply is the spine: load, compile, read, diff, commit. Every failure leaves the kernel as
 // it was.
-func apply(ctx context.Context, o applyOptions) error {
+func apply(ctx context.Context, o applyOptions) (err error) {
 	var t timings
 	if o.timings {
-		defer t.print()
+		defer func() { err = t.last(err) }()
 	}
 	p, want, err := load(o.files, &t, exitRefused)
 	if err != nil {

@@ -43,10 +43,10 @@ Exit status: 0 no difference, 1 differences, 2 error.`,
 	return c
 }
 
-func diff(ctx context.Context, o applyOptions) error {
+func diff(ctx context.Context, o applyOptions) (err error) {
 	var t timings
 	if o.timings {
-		defer t.print()
+		defer func() { err = t.last(err) }()
 	}
 	_, want, err := load(o.files, &t, exitDiffError)
 	if err != nil {

@@ -21,6 +21,10 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	err := root().ExecuteContext(ctx)
+	var t timed
+	if errors.As(err, &t) {
+		defer t.timings.print()
+	}
 	var status exit
 	switch {
 	case err == nil:

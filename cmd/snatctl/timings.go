@@ -19,7 +19,23 @@ type timings struct {
 
 func since(start time.Time) float64 { return time.Since(start).Seconds() }
 
-// print writes the line, which must be the last on standard error.
+// last makes the line the last on standard error: behind the message of an error, if any.
+func (t *timings) last(err error) error {
+	if err == nil {
+		t.print()
+		return nil
+	}
+	return timed{err, t}
+}
+
+// timed is an error whose message the timings follow.
+type timed struct {
+	error
+	timings *timings
+}
+
+func (e timed) Unwrap() error { return e.error }
+
 func (t *timings) print() {
 	b, _ := json.Marshal(t) // floats cannot fail
 	fmt.Fprintln(os.Stderr, string(b))

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// Every command says what it does, how it ends where that tells something, and shows an
+// example that begins with its own name.
+func TestHelp(t *testing.T) {
+	for _, c := range root().Commands() {
+		if c.Short == "" || strings.HasSuffix(c.Short, ".") {
+			t.Errorf("%s: its short text is %q", c.Name(), c.Short)
+		}
+		for line := range strings.Lines(c.Example) {
+			if !strings.HasPrefix(line, "  ") {
+				t.Errorf("%s: the example %q is not indented", c.Name(), line)
+			}
+		}
+		if !strings.HasPrefix(c.Example, "  snatctl "+c.Name()) {
+			t.Errorf("%s: its example is %q", c.Name(), c.Example)
+		}
+		if c.Flags().Lookup("file") != nil && !strings.Contains(c.Long, "Exit status") && !strings.Contains(c.Long, "exit status") {
+			t.Errorf("%s: its help does not tell the exit status", c.Name())
+		}
+	}
+}
+
+// Policies are named by the same flag everywhere.
+func TestFileFlag(t *testing.T) {
+	for _, name := range []string{"apply", "diff", "compile", "explain", "test", "flush"} {
+		c, _, err := root().Find([]string{name})
+		if err != nil || c.Name() != name {
+			t.Fatalf("there is no command %s: %v", name, err)
+		}
+		if f := c.Flags().Lookup("file"); f == nil || f.Shorthand != "f" {
+			t.Errorf("%s has no flag -f/--file", name)
+		}
+	}
+}

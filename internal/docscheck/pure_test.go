@@ -1,0 +1,63 @@
+package docscheck
+
+import (
+	"go/ast"
+	"go/build"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// pure lists the packages that read no clock, file, environment or kernel and start no
+// goroutine, with all that they import beside the project's own. `time` is for durations.
+var pure = map[string][]string{
+	"inet":     {"cmp", "container/heap", "errors", "fmt", "math/big", "net/netip", "slices", "strconv", "strings"},
+	"nft":      {"bufio", "cmp", "encoding/binary", "encoding/hex", "fmt", "io", "net/netip", "slices", "strconv", "strings", "time"},
+	"compiler": {"cmp", "encoding/binary", "fmt", "hash/fnv", "maps", "math/bits", "net/netip", "slices", "strconv", "strings", "time"},
+	"policy": {"bytes", "cmp", "encoding/json", "errors", "fmt", "io", "maps", "math", "math/big", "math/bits", "net/netip", "regexp", "slices", "sort",
+		"strconv", "strings", "time", "unicode", "unicode/utf8", "gopkg.in/yaml.v3"},
+}
+
+// loading is what one file alone may import: the one that reads policies.
+var loading = struct {
+	file    string
+	imports []string
+}{"policy/load.go", []string{"io/fs", "os", "path/filepath"}}
+
+func TestPurePackages(t *testing.T) {
+	for dir, may := range pure {
+		p, err := build.ImportDir(filepath.Join(root, dir), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range p.GoFiles {
+			name := dir + "/" + file
+			fset := token.NewFileSet()
+			f, err := parser.ParseFile(fset, filepath.Join(root, name), nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, i := range f.Imports {
+				path := strings.Trim(i.Path.Value, `"`)
+				if strings.HasPrefix(path, module) || slices.Contains(may, path) || name == loading.file && slices.Contains(loading.imports, path) {
+					continue
+				}
+				t.Errorf("%s imports %s: does it still read no clock, file, environment or kernel?", name, path)
+			}
+			ast.Inspect(f, func(n ast.Node) bool {
+				switch n := n.(type) {
+				case *ast.GoStmt:
+					t.Errorf("%s starts a goroutine", fset.Position(n.Pos()))
+				case *ast.SelectorExpr:
+					if x, ok := n.X.(*ast.Ident); ok && x.Name == "time" && slices.Contains([]string{"Now", "Since", "Until", "After", "Sleep", "Tick", "NewTimer", "NewTicker"}, n.Sel.Name) {
+						t.Errorf("%s reads the clock", fset.Position(n.Pos()))
+					}
+				}
+				return true
+			})
+		}
+	}
+}

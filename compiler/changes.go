@@ -9,10 +9,10 @@ import (
 
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
-	"github.com/snatctl/snatctl/policy"
 )
 
 // Change is what a difference means for one policy object.
+
 type Change struct {
 	Action Action `json:"action"`
 	Kind   Kind   `json:"kind"`
@@ -21,9 +21,11 @@ type Change struct {
 }
 
 // Action says what happens to an object.
+
 type Action string
 
 // The actions.
+
 const (
 	AddObject    Action = "add"
 	RemoveObject Action = "remove"
@@ -31,14 +33,17 @@ const (
 )
 
 // Mark returns the sign that a diff prints: + - ~.
+
 func (a Action) Mark() string {
 	return map[Action]string{AddObject: "+", RemoveObject: "-", ChangeObject: "~"}[a]
 }
 
 // Kind is a kind of policy object.
+
 type Kind string
 
 // The kinds, in the order in which they are listed.
+
 const (
 	KindGateway    Kind = "gateway"
 	KindPool       Kind = "pool"
@@ -48,8 +53,11 @@ const (
 )
 
 // Changes tells what a plan means for the objects of the policy. live is nil where there is
+
 // no table yet. Whatever the plan does that no object accounts for, such as undoing what
+
 // somebody did to the table by hand, is a change of the gateway.
+
 func Changes(live, want *nft.Ruleset, plan nft.Plan) []Change {
 	if plan.Empty() {
 		return nil
@@ -74,115 +82,16 @@ func Changes(live, want *nft.Ruleset, plan nft.Plan) []Change {
 }
 
 // touchedBy finds the objects that a plan's elements belong to.
-func touchedBy(live, want *nft.Ruleset, plan nft.Plan) touched {
-	t := touched{zones: make(map[string]bool), services: make(map[string]bool), pools: make(map[string]bool)}
-	var was, will owners
-	for _, op := range plan.Ops {
-		if op.Set == nil {
-			if zone, ok := conditionalChain(op.Chain.Name); ok {
-				t.zones[zone] = true
-			}
-			continue
-		}
-		name := op.Set.Name
-		if isKind(name, mapTable) {
-			t.services[variantOf(name)] = true
-		}
-		for _, base := range []string{setPorts, setIIf, setOIf} {
-			if zone, ok := strings.CutPrefix(name, base); ok {
-				t.zones[zone] = true
-			}
-		}
-		for _, base := range []string{setTo, setFrom, setExclude} {
-			if isKind(name, base) {
-				t.zones[variantOf(name)] = true
-			}
-		}
-		if pool, ok := poolNameOf(name); ok {
-			t.pools[pool] = pool != ""
-			if pool == "" {
-				t.inline(name)
-			}
-		}
-		if isSlots(name) && was == nil {
-			was, will = ownersOf(live), ownersOf(want)
-		}
-		for _, e := range op.Elements {
-			owner, pool := splitOwner(e.Comment)
-			if isSlots(name) {
-				owner, pool = cmp.Or(will.of(e), was.of(e)), ""
-			}
-			t.stray(op, e, owner)
-			switch {
-			case isSlots(name):
-				t.services[owner] = true
-			case isKind(name, mapServices), isKind(name, mapLaddrs), isKind(name, mapLaddrsIn),
-				isKind(name, mapScheduled), isKind(name, mapPermitted), isKind(name, mapRemember):
-				t.services[owner] = true
-			case isBySource(name), isKind(name, mapExcludes), isKind(name, mapInbound), isKind(name, mapConditional), isKind(name, mapElsewhere):
-				t.zones[owner] = true
-			case strings.HasPrefix(name, setExclude):
-				t.excluding(live, name)
-				t.excluding(want, name)
-			}
-			if pool != "" {
-				t.pools[pool] = true
-			}
-		}
-	}
-	delete(t.zones, "")
-	delete(t.services, "")
-	delete(t.pools, "")
-	return t
-}
 
 // conditionalChain returns the zone with conditions that a chain belongs to.
-func conditionalChain(name string) (zone string, ok bool) {
-	name = strings.TrimPrefix(name, whereRefused.name)
-	zone, ok = strings.CutPrefix(name, chainZone)
-	return strings.TrimSuffix(zone, "/does"), ok
-}
 
 // stray notes an element that belongs to no object: somebody added it by hand. What no zone
+
 // matches is entered without an owner too.
-func (t *touched) stray(op nft.Op, e nft.Element, owner string) {
-	name := op.Set.Name
-	switch {
-	case owner != "" || op.Set.Data == nft.NoData || isKind(name, chainPool) || isKind(name, mapTable):
-	case isKind(name, mapRejects) && e.Verdict.Chain == chainRefused:
-		t.unmatched = true
-	case op.Mark == nft.Delete:
-		t.strays = append(t.strays, fmt.Sprintf("- element %s of %s, which is not the policy's", op.Set.ElementString(e), name))
-	}
-}
 
 // inline notes the zone or service whose own pool a map holds.
-func (t touched) inline(mapName string) {
-	parts := strings.Split(mapName, "/")
-	if n := len(parts); n >= 3 && parts[n-2] == "zone" {
-		t.zones[parts[n-1]] = true
-	} else if n >= 3 {
-		t.services[parts[n-1]] = true
-	}
-}
 
 // excluding notes the zones that use a list of excluded destinations.
-func (t touched) excluding(r *nft.Ruleset, set string) {
-	if r == nil {
-		return
-	}
-	chain := chainExclude + variantOf(set)
-	for _, s := range r.Sets {
-		if !isKind(s.Name, mapExcludes) {
-			continue
-		}
-		for _, e := range s.Elements {
-			if e.Verdict.Chain == chain {
-				t.zones[e.Comment] = true
-			}
-		}
-	}
-}
 
 type changes struct {
 	table string
@@ -194,130 +103,18 @@ func (c *changes) add(a Action, k Kind, name, detail string) {
 }
 
 // gateway reports what concerns the table as a whole: uplinks, and rules that are not the
+
 // policy's.
-func (c *changes) gateway(live, want *nft.Ruleset, plan nft.Plan, t touched) {
-	switch plan.Whole {
-	case nft.Create:
-		c.add(AddObject, KindGateway, c.table, "new table inet "+c.table)
-		return
-	case nft.Replace:
-		c.add(ChangeObject, KindGateway, c.table, "table is made anew: "+plan.Reason)
-		return
-	case nft.Wake:
-		c.add(ChangeObject, KindGateway, c.table, "table is switched on again (it was dormant)")
-	}
-	var details []string
-	for _, op := range plan.Ops {
-		if op.Set == nil || op.Set.Name != setUplinks {
-			continue
-		}
-		for _, e := range op.Elements {
-			details = append(details, fmt.Sprintf("%c uplink %s", op.Mark, strings.Trim(op.Set.KeyString(e), `"`)))
-		}
-	}
-	details = append(details, ruleChanges(plan)...)
-	if t.unmatched {
-		details = append(details, "what no zone matches: sources that are rejected change")
-	}
-	details = append(details, t.strays...)
-	details = append(details, strangers(live, want)...)
-	for _, d := range details {
-		c.add(ChangeObject, KindGateway, c.table, d)
-	}
-}
 
 // ruleChanges lists rules that appear or vanish in the chains that every table has. Rules
+
 // that a plan deletes and adds again, because one before them changed, are no change; nor
+
 // are those that come or go with their chain or the map that they look into.
-func ruleChanges(plan nft.Plan) []string {
-	type rule struct{ chain, form string }
-	count := make(map[rule]int)
-	for _, op := range plan.Ops {
-		for _, r := range op.Rules {
-			if op.Mark == nft.Add {
-				count[rule{op.Chain.Name, r.Form}]++
-			} else {
-				count[rule{op.Chain.Name, r.Form}]--
-			}
-		}
-	}
-	type part struct {
-		mark nft.Mark
-		name string // of a chain or map
-	}
-	whole := make(map[part]bool)
-	for _, op := range plan.Ops {
-		switch {
-		case op.Set != nil && op.Elements == nil:
-			whole[part{op.Mark, op.Set.Name}] = true
-		case op.Set == nil && op.Rules == nil:
-			whole[part{op.Mark, op.Chain.Name}] = true
-		}
-	}
-	var out []string
-	for _, op := range plan.Ops {
-		if op.Chain == nil || !slices.Contains(chainOrder, op.Chain.Name) || whole[part{op.Mark, op.Chain.Name}] {
-			continue
-		}
-		for _, r := range op.Rules {
-			if whole[part{op.Mark, mapOf(r)}] {
-				continue
-			}
-			id := rule{op.Chain.Name, r.Form}
-			if n := count[id]; n < 0 && op.Mark == nft.Delete || n > 0 && op.Mark == nft.Add {
-				out = append(out, fmt.Sprintf("chain %s: %c %s", op.Chain.Name, op.Mark, ruleText(r)))
-				count[id] -= map[bool]int{true: 1, false: -1}[n > 0]
-			}
-		}
-	}
-	return out
-}
 
 // mapOf returns the set or map that a rule looks into; "" where it has none.
-func mapOf(r nft.Rule) string {
-	for _, s := range r.Stmts {
-		switch s := s.(type) {
-		case nft.Vmap:
-			return s.Map
-		case nft.NAT:
-			return s.Map
-		case nft.InSet:
-			return s.Set
-		}
-	}
-	return ""
-}
-
-func ruleText(r nft.Rule) string {
-	if len(r.Stmts) > 0 {
-		return r.String()
-	}
-	return fmt.Sprintf("the rule with handle %d, which the policy does not make (`nft -a list chain` shows it)", r.Handle)
-}
 
 // strangers lists sets and chains in the kernel that no policy makes.
-func strangers(live, want *nft.Ruleset) []string {
-	var out []string
-	known := append([]string{setExclude + "4", setExclude + "6"}, setOrder...)
-	ours := func(name string) bool {
-		return slices.ContainsFunc(known, func(p string) bool { return strings.HasPrefix(name, p) })
-	}
-	for _, s := range live.Sets {
-		if want.Set(s.Name) == nil && !ours(s.Name) {
-			out = append(out, "- set "+s.Name+", which snatctl did not make")
-		}
-	}
-	known = append(known, chainOrder...)
-	for _, scheduler := range []policy.Scheduler{policy.RoundRobin, policy.WeightedRoundRobin, policy.Random, policy.SourceHash, policy.DestinationHash, policy.Maglev} {
-		known = append(known, string(scheduler)+"4-", string(scheduler)+"6-")
-	}
-	for _, ch := range live.Chains {
-		if !ours(ch.Name) && want.Chain(ch.Name) == nil {
-			out = append(out, "- chain "+ch.Name+", which snatctl did not make")
-		}
-	}
-	return out
-}
 
 func (c *changes) pool(name string, was, will *poolView) {
 	switch {
@@ -331,6 +128,7 @@ func (c *changes) pool(name string, was, will *poolView) {
 }
 
 // rangeChanges says what comes and what goes.
+
 func rangeChanges(what string, was, will []inet.Range) string {
 	var parts []string
 	if more := inet.Subtract(will, was); len(more) > 0 {
@@ -424,6 +222,7 @@ func (sv *serviceView) describe() string {
 }
 
 // byFamily prints what holds for the families, once where it is the same.
+
 func byFamily(m map[inet.Family]string) string {
 	four, six := m[inet.V4], m[inet.V6]
 	switch {
@@ -466,6 +265,7 @@ func allowedText(sv *serviceView) string {
 }
 
 // missing returns what stands in a and not in b, sorted.
+
 func missing(a, b map[string]bool) []string {
 	var out []string
 	for k := range a {
@@ -478,6 +278,7 @@ func missing(a, b map[string]bool) []string {
 }
 
 // both returns the keys of two maps, sorted.
+
 func both[K comparable, V any](a, b map[K]V, compare func(K, K) int) []K {
 	out := make([]K, 0, max(len(a), len(b)))
 	for k := range a {
@@ -490,9 +291,4 @@ func both[K comparable, V any](a, b map[K]V, compare func(K, K) int) []K {
 	}
 	slices.SortFunc(out, compare)
 	return out
-}
-
-func tally(plan nft.Plan) string {
-	rules, elements := plan.Counts()
-	return fmt.Sprintf("%d rules and %d elements to add, %d and %d to delete", rules.Add, elements.Add, rules.Delete, elements.Delete)
 }

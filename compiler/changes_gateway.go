@@ -1,0 +1,134 @@
+package compiler
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
+)
+
+func (c *changes) gateway(live, want *nft.Ruleset, plan nft.Plan, t touched) {
+	switch plan.Whole {
+	case nft.Create:
+		c.add(AddObject, KindGateway, c.table, "new table inet "+c.table)
+		return
+	case nft.Replace:
+		c.add(ChangeObject, KindGateway, c.table, "table is made anew: "+plan.Reason)
+		return
+	case nft.Wake:
+		c.add(ChangeObject, KindGateway, c.table, "table is switched on again (it was dormant)")
+	}
+	var details []string
+	for _, op := range plan.Ops {
+		if op.Set == nil || op.Set.Name != setUplinks {
+			continue
+		}
+		for _, e := range op.Elements {
+			details = append(details, fmt.Sprintf("%c uplink %s", op.Mark, strings.Trim(op.Set.KeyString(e), `"`)))
+		}
+	}
+	details = append(details, ruleChanges(plan)...)
+	if t.unmatched {
+		details = append(details, "what no zone matches: sources that are rejected change")
+	}
+	details = append(details, t.strays...)
+	details = append(details, strangers(live, want)...)
+	for _, d := range details {
+		c.add(ChangeObject, KindGateway, c.table, d)
+	}
+}
+
+func ruleChanges(plan nft.Plan) []string {
+	type rule struct{ chain, form string }
+	count := make(map[rule]int)
+	for _, op := range plan.Ops {
+		for _, r := range op.Rules {
+			if op.Mark == nft.Add {
+				count[rule{op.Chain.Name, r.Form}]++
+			} else {
+				count[rule{op.Chain.Name, r.Form}]--
+			}
+		}
+	}
+	type part struct {
+		mark nft.Mark
+		name string // of a chain or map
+	}
+	whole := make(map[part]bool)
+	for _, op := range plan.Ops {
+		switch {
+		case op.Set != nil && op.Elements == nil:
+			whole[part{op.Mark, op.Set.Name}] = true
+		case op.Set == nil && op.Rules == nil:
+			whole[part{op.Mark, op.Chain.Name}] = true
+		}
+	}
+	var out []string
+	for _, op := range plan.Ops {
+		if op.Chain == nil || !slices.Contains(chainOrder, op.Chain.Name) || whole[part{op.Mark, op.Chain.Name}] {
+			continue
+		}
+		for _, r := range op.Rules {
+			if whole[part{op.Mark, mapOf(r)}] {
+				continue
+			}
+			id := rule{op.Chain.Name, r.Form}
+			if n := count[id]; n < 0 && op.Mark == nft.Delete || n > 0 && op.Mark == nft.Add {
+				out = append(out, fmt.Sprintf("chain %s: %c %s", op.Chain.Name, op.Mark, ruleText(r)))
+				count[id] -= map[bool]int{true: 1, false: -1}[n > 0]
+			}
+		}
+	}
+	return out
+}
+
+func mapOf(r nft.Rule) string {
+	for _, s := range r.Stmts {
+		switch s := s.(type) {
+		case nft.Vmap:
+			return s.Map
+		case nft.NAT:
+			return s.Map
+		case nft.InSet:
+			return s.Set
+		}
+	}
+	return ""
+}
+
+func ruleText(r nft.Rule) string {
+	if len(r.Stmts) > 0 {
+		return r.String()
+	}
+	return fmt.Sprintf("the rule with handle %d, which the policy does not make (`nft -a list chain` shows it)", r.Handle)
+}
+
+func strangers(live, want *nft.Ruleset) []string {
+	var out []string
+	known := append([]string{setExclude + "4", setExclude + "6"}, setOrder...)
+	ours := func(name string) bool {
+		return slices.ContainsFunc(known, func(p string) bool { return strings.HasPrefix(name, p) })
+	}
+	for _, s := range live.Sets {
+		if want.Set(s.Name) == nil && !ours(s.Name) {
+			out = append(out, "- set "+s.Name+", which snatctl did not make")
+		}
+	}
+	known = append(known, chainOrder...)
+	for _, scheduler := range []policy.Scheduler{policy.RoundRobin, policy.WeightedRoundRobin, policy.Random, policy.SourceHash, policy.DestinationHash, policy.Maglev} {
+		known = append(known, string(scheduler)+"4-", string(scheduler)+"6-")
+	}
+	for _, ch := range live.Chains {
+		if !ours(ch.Name) && want.Chain(ch.Name) == nil {
+			out = append(out, "- chain "+ch.Name+", which snatctl did not make")
+		}
+	}
+	return out
+}
+
+func tally(plan nft.Plan) string {
+	rules, elements := plan.Counts()
+	return fmt.Sprintf("%d rules and %d elements to add, %d and %d to delete", rules.Add, elements.Add, rules.Delete, elements.Delete)
+}

@@ -12,7 +12,6 @@ import (
 )
 
 // Change is what a difference means for one policy object.
-
 type Change struct {
 	Action Action `json:"action"`
 	Kind   Kind   `json:"kind"`
@@ -21,11 +20,9 @@ type Change struct {
 }
 
 // Action says what happens to an object.
-
 type Action string
 
 // The actions.
-
 const (
 	AddObject    Action = "add"
 	RemoveObject Action = "remove"
@@ -33,17 +30,14 @@ const (
 )
 
 // Mark returns the sign that a diff prints: + - ~.
-
 func (a Action) Mark() string {
 	return map[Action]string{AddObject: "+", RemoveObject: "-", ChangeObject: "~"}[a]
 }
 
 // Kind is a kind of policy object.
-
 type Kind string
 
 // The kinds, in the order in which they are listed.
-
 const (
 	KindGateway    Kind = "gateway"
 	KindPool       Kind = "pool"
@@ -53,11 +47,8 @@ const (
 )
 
 // Changes tells what a plan means for the objects of the policy. live is nil where there is
-
 // no table yet. Whatever the plan does that no object accounts for, such as undoing what
-
 // somebody did to the table by hand, is a change of the gateway.
-
 func Changes(live, want *nft.Ruleset, plan nft.Plan) []Change {
 	if plan.Empty() {
 		return nil
@@ -81,18 +72,6 @@ func Changes(live, want *nft.Ruleset, plan nft.Plan) []Change {
 	return c.list
 }
 
-// touchedBy finds the objects that a plan's elements belong to.
-
-// conditionalChain returns the zone with conditions that a chain belongs to.
-
-// stray notes an element that belongs to no object: somebody added it by hand. What no zone
-
-// matches is entered without an owner too.
-
-// inline notes the zone or service whose own pool a map holds.
-
-// excluding notes the zones that use a list of excluded destinations.
-
 type changes struct {
 	table string
 	list  []Change
@@ -101,20 +80,6 @@ type changes struct {
 func (c *changes) add(a Action, k Kind, name, detail string) {
 	c.list = append(c.list, Change{a, k, name, detail})
 }
-
-// gateway reports what concerns the table as a whole: uplinks, and rules that are not the
-
-// policy's.
-
-// ruleChanges lists rules that appear or vanish in the chains that every table has. Rules
-
-// that a plan deletes and adds again, because one before them changed, are no change; nor
-
-// are those that come or go with their chain or the map that they look into.
-
-// mapOf returns the set or map that a rule looks into; "" where it has none.
-
-// strangers lists sets and chains in the kernel that no policy makes.
 
 func (c *changes) pool(name string, was, will *poolView) {
 	switch {
@@ -128,7 +93,6 @@ func (c *changes) pool(name string, was, will *poolView) {
 }
 
 // rangeChanges says what comes and what goes.
-
 func rangeChanges(what string, was, will []inet.Range) string {
 	var parts []string
 	if more := inet.Subtract(will, was); len(more) > 0 {
@@ -222,7 +186,6 @@ func (sv *serviceView) describe() string {
 }
 
 // byFamily prints what holds for the families, once where it is the same.
-
 func byFamily(m map[inet.Family]string) string {
 	four, six := m[inet.V4], m[inet.V6]
 	switch {
@@ -265,7 +228,6 @@ func allowedText(sv *serviceView) string {
 }
 
 // missing returns what stands in a and not in b, sorted.
-
 func missing(a, b map[string]bool) []string {
 	var out []string
 	for k := range a {
@@ -278,7 +240,6 @@ func missing(a, b map[string]bool) []string {
 }
 
 // both returns the keys of two maps, sorted.
-
 func both[K comparable, V any](a, b map[K]V, compare func(K, K) int) []K {
 	out := make([]K, 0, max(len(a), len(b)))
 	for k := range a {

@@ -9,6 +9,8 @@ import (
 	"github.com/snatctl/snatctl/policy"
 )
 
+// gateway reports what concerns the table as a whole: uplinks, and rules that are not the
+// policy's.
 func (c *changes) gateway(live, want *nft.Ruleset, plan nft.Plan, t touched) {
 	switch plan.Whole {
 	case nft.Create:
@@ -40,6 +42,9 @@ func (c *changes) gateway(live, want *nft.Ruleset, plan nft.Plan, t touched) {
 	}
 }
 
+// ruleChanges lists rules that appear or vanish in the chains that every table has. Rules
+// that a plan deletes and adds again, because one before them changed, are no change; nor
+// are those that come or go with their chain or the map that they look into.
 func ruleChanges(plan nft.Plan) []string {
 	type rule struct{ chain, form string }
 	count := make(map[rule]int)
@@ -84,6 +89,7 @@ func ruleChanges(plan nft.Plan) []string {
 	return out
 }
 
+// mapOf returns the set or map that a rule looks into; "" where it has none.
 func mapOf(r nft.Rule) string {
 	for _, s := range r.Stmts {
 		switch s := s.(type) {
@@ -105,6 +111,7 @@ func ruleText(r nft.Rule) string {
 	return fmt.Sprintf("the rule with handle %d, which the policy does not make (`nft -a list chain` shows it)", r.Handle)
 }
 
+// strangers lists sets and chains in the kernel that no policy makes.
 func strangers(live, want *nft.Ruleset) []string {
 	var out []string
 	known := append([]string{setExclude + "4", setExclude + "6"}, setOrder...)

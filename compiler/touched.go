@@ -8,6 +8,7 @@ import (
 	"github.com/snatctl/snatctl/nft"
 )
 
+// touchedBy finds the objects that a plan's elements belong to.
 func touchedBy(live, want *nft.Ruleset, plan nft.Plan) touched {
 	t := touched{zones: make(map[string]bool), services: make(map[string]bool), pools: make(map[string]bool)}
 	var was, will owners
@@ -70,12 +71,15 @@ func touchedBy(live, want *nft.Ruleset, plan nft.Plan) touched {
 	return t
 }
 
+// conditionalChain returns the zone with conditions that a chain belongs to.
 func conditionalChain(name string) (zone string, ok bool) {
 	name = strings.TrimPrefix(name, whereRefused.name)
 	zone, ok = strings.CutPrefix(name, chainZone)
 	return strings.TrimSuffix(zone, "/does"), ok
 }
 
+// stray notes an element that belongs to no object: somebody added it by hand. What no zone
+// matches is entered without an owner too.
 func (t *touched) stray(op nft.Op, e nft.Element, owner string) {
 	name := op.Set.Name
 	switch {
@@ -87,6 +91,7 @@ func (t *touched) stray(op nft.Op, e nft.Element, owner string) {
 	}
 }
 
+// inline notes the zone or service whose own pool a map holds.
 func (t touched) inline(mapName string) {
 	parts := strings.Split(mapName, "/")
 	if n := len(parts); n >= 3 && parts[n-2] == "zone" {
@@ -96,6 +101,7 @@ func (t touched) inline(mapName string) {
 	}
 }
 
+// excluding notes the zones that use a list of excluded destinations.
 func (t touched) excluding(r *nft.Ruleset, set string) {
 	if r == nil {
 		return

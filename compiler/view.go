@@ -11,41 +11,25 @@ import (
 )
 
 // view is a table read back as policy objects: what a policy says, as far as the table
-
 // holds it. Live and wanted tables are read by the same code, so that equal ones look equal.
-
 type view struct {
 	zones    map[string]*zoneView
 	services map[string]*serviceView
 	pools    map[string]*poolView
 }
 
-// serverKey tells a service's real servers apart. One that takes clients at the port that
-
-// they called has another port in each of the service's keys, and port 0 here.
-
-// serverView counts a real server's slots at one of its service's ports.
-
 type poolView struct {
 	ranges []inet.Range
 }
 
 // touched is the names of the objects that a difference is about.
-
 type touched struct {
 	zones, services, pools map[string]bool
 	strays                 []string // elements that belong to none
 	unmatched              bool     // so do sources that no zone matches
 }
 
-// owners finds the service of a key in the slot maps.
-
-// of returns the service that a slot belongs to: the key less the slot, for ranges at
-
-// both ends.
-
 // isKind tells whether a name is that of a map of a kind, in some family and variant.
-
 func isKind(name, base string) bool {
 	rest, ok := strings.CutPrefix(name, base)
 	return ok && (strings.HasPrefix(rest, "4") || strings.HasPrefix(rest, "6"))
@@ -54,16 +38,13 @@ func isKind(name, base string) bool {
 func isSlots(name string) bool { return isKind(name, mapTurns) || isKind(name, mapSlots) }
 
 // variantOf returns what stands behind the family in a map's name: "ports/random".
-
 func variantOf(name string) string {
 	_, v, _ := strings.Cut(name, "/")
 	return v
 }
 
 // poolNameOf returns the pool that a map or chain of a pool belongs to: its name, or "" for
-
 // one written in line.
-
 func poolNameOf(name string) (pool string, ok bool) {
 	if !isKind(name, chainPool) {
 		return "", false
@@ -79,9 +60,7 @@ func poolNameOf(name string) (pool string, ok bool) {
 }
 
 // selectOf returns the selection that a pool's chain is named after, of its name's parts
-
 // behind the family.
-
 func selectOf(parts []string) (policy.Select, bool) {
 	for sel, name := range selectNames {
 		if len(parts) > 1 && parts[0] == name {
@@ -92,7 +71,6 @@ func selectOf(parts []string) (policy.Select, bool) {
 }
 
 // look reads the touched objects out of a table.
-
 func look(r *nft.Ruleset, t touched) view {
 	v := view{make(map[string]*zoneView), make(map[string]*serviceView), make(map[string]*poolView)}
 	if r == nil {
@@ -133,12 +111,6 @@ func look(r *nft.Ruleset, t touched) view {
 	return v
 }
 
-// withoutShadows drops what a zone does to protocols without ports beside what it does to
-
-// those that have some.
-
-// isBySource tells whether a map says what becomes of a zone's sources.
-
 func familyOfMap(s *nft.Set) inet.Family {
 	if len(s.Key) > 0 && s.Key[0] == nft.IPv6 {
 		return inet.V6
@@ -146,44 +118,7 @@ func familyOfMap(s *nft.Set) inet.Family {
 	return inet.V4
 }
 
-// portText prints VIP, protocol and ports of a service's key.
-
-// readScheduled reads the schedulers behind the look for a client's real server.
-
-// readPermitted reads who may use a service.
-
-// readRemember reads how long clients stay with their real server, from the name of the
-
-// chain that enters them: remember4/300s/24.
-
-// schedulerOf tells the scheduler, or what an empty service does, from where its VIPs lead.
-
-// readTable reads the slots of a service that has a map of its own.
-
-// server counts a slot, at the first of the service's keys that it stands in.
-
-// share is a part of a service's new connections, in lowest terms.
-
-// shares returns what each real server gets of its family's connections.
-
-// join collects what a service does; parts that it has already are not repeated.
-
-// translation describes the laddrs of an element, and enters those of a named pool.
-
-// readConditional reads the zones that have chains of their own.
-
-// actionOf tells what the rules of a zone with conditions do: the verdict that the last gives,
-
-// or the laddrs of the pools that they lead to.
-
-// conditionsText prints what the sets of a zone with conditions hold.
-
-// setRanges returns what a zone's set of addresses holds.
-
-// blockSize returns how many ports a source's block has.
-
 // rangesText prints ranges sorted, separated by commas, the tail of long lists counted.
-
 func rangesText(rs []inet.Range) string {
 	if len(rs) == 0 {
 		return "none"

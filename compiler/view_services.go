@@ -19,6 +19,8 @@ type serviceView struct {
 	servers map[serverKey]*serverView
 }
 
+// serverKey tells a service's real servers apart. One that takes clients at the port that
+// they called has another port in each of the service's keys, and port 0 here.
 type serverKey struct {
 	addr netip.Addr
 	port uint16
@@ -35,11 +37,13 @@ func (k serverKey) compare(o serverKey) int {
 	return cmp.Or(k.addr.Compare(o.addr), cmp.Compare(k.port, o.port))
 }
 
+// serverView counts a real server's slots at one of its service's ports.
 type serverView struct {
 	slots int
 	first string // the key that is counted
 }
 
+// owners finds the service of a key in the slot maps.
 type owners map[string]string
 
 func ownersOf(r *nft.Ruleset) owners {
@@ -58,6 +62,8 @@ func ownersOf(r *nft.Ruleset) owners {
 	return o
 }
 
+// of returns the service that a slot belongs to: the key less the slot, for ranges at
+// both ends.
 func (o owners) of(e nft.Element) string {
 	return o[slotOwner(e)]
 }
@@ -81,6 +87,7 @@ func (v view) service(name string) *serviceView {
 	return v.services[name]
 }
 
+// portText prints VIP, protocol and ports of a service's key.
 func portText(s *nft.Set, e nft.Element) string {
 	w := s.Key[0].Width()
 	vip, ok := netip.AddrFromSlice([]byte(e.Key[:w]))
@@ -110,6 +117,7 @@ func (v view) readServices(s *nft.Set, t touched) {
 	}
 }
 
+// readScheduled reads the schedulers behind the look for a client's real server.
 func (v view) readScheduled(s *nft.Set, t touched) {
 	for _, e := range s.Elements {
 		if t.services[e.Comment] {
@@ -118,6 +126,7 @@ func (v view) readScheduled(s *nft.Set, t touched) {
 	}
 }
 
+// readPermitted reads who may use a service.
 func (v view) readPermitted(s *nft.Set, t touched) {
 	w := s.Key[0].Width()
 	for _, e := range s.Elements {
@@ -134,6 +143,8 @@ func (v view) readPermitted(s *nft.Set, t touched) {
 	}
 }
 
+// readRemember reads how long clients stay with their real server, from the name of the
+// chain that enters them: remember4/300s/24.
 func (v view) readRemember(s *nft.Set, t touched) {
 	for _, e := range s.Elements {
 		if parts := strings.Split(e.Verdict.Chain, "/"); t.services[e.Comment] && len(parts) >= 3 {
@@ -142,6 +153,7 @@ func (v view) readRemember(s *nft.Set, t touched) {
 	}
 }
 
+// schedulerOf tells the scheduler, or what an empty service does, from where its VIPs lead.
 func schedulerOf(v nft.Verdict) string {
 	switch {
 	case v.Kind == nft.Accept:
@@ -176,6 +188,7 @@ func (v view) readSlots(s *nft.Set, o owners, t touched) {
 	}
 }
 
+// readTable reads the slots of a service that has a map of its own.
 func (v view) readTable(s *nft.Set, t touched) {
 	name, w := variantOf(s.Name), s.Data.Members()[0].Width()
 	if !t.services[name] {
@@ -194,6 +207,7 @@ func (v view) readTable(s *nft.Set, t touched) {
 	}
 }
 
+// server counts a slot, at the first of the service's keys that it stands in.
 func (sv *serviceView) server(k serverKey, at string) {
 	rs := sv.servers[k]
 	if rs == nil {
@@ -205,6 +219,7 @@ func (sv *serviceView) server(k serverKey, at string) {
 	}
 }
 
+// share is a part of a service's new connections, in lowest terms.
 type share struct{ slots, of int }
 
 func (s share) String() string {
@@ -212,6 +227,7 @@ func (s share) String() string {
 	return fmt.Sprintf("%d/%d", s.slots/g, s.of/g)
 }
 
+// shares returns what each real server gets of its family's connections.
 func (sv *serviceView) shares() map[serverKey]share {
 	total := map[inet.Family]int{}
 	for k, rs := range sv.servers {
@@ -241,6 +257,7 @@ func (v view) readLaddrs(r *nft.Ruleset, s *nft.Set, t touched) {
 	}
 }
 
+// join collects what a service does; parts that it has already are not repeated.
 func join(does, mode, how string) string {
 	if does == "nat" {
 		return mode + " with " + how

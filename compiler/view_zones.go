@@ -17,6 +17,8 @@ type zoneView struct {
 	when    string       // conditions
 }
 
+// withoutShadows drops what a zone does to protocols without ports beside what it does to
+// those that have some.
 func withoutShadows(does string) string {
 	parts := strings.Split(does, "; ")
 	shadow := func(p string) bool {
@@ -27,6 +29,7 @@ func withoutShadows(does string) string {
 	return strings.Join(slices.DeleteFunc(slices.Clone(parts), shadow), "; ")
 }
 
+// isBySource tells whether a map says what becomes of a zone's sources.
 func isBySource(name string) bool {
 	for _, base := range []string{mapZones, mapOwn, mapBlocks, mapMapped, mapActions, mapRejects} {
 		if isKind(name, base) {
@@ -84,6 +87,7 @@ func (v view) readZones(r *nft.Ruleset, s *nft.Set, t touched) {
 	}
 }
 
+// translation describes the laddrs of an element, and enters those of a named pool.
 func (v view) translation(r *nft.Ruleset, s *nft.Set, e nft.Element, pool, variant string) string {
 	var ranges []inet.Range
 	how := variant
@@ -119,6 +123,7 @@ func (v view) translation(r *nft.Ruleset, s *nft.Set, e nft.Element, pool, varia
 	return "pool " + pool + suffix
 }
 
+// readConditional reads the zones that have chains of their own.
 func (v view) readConditional(r *nft.Ruleset, t touched) {
 	for name := range t.zones {
 		does := r.Chain(chainZone + name + "/does")
@@ -150,6 +155,8 @@ func (v view) readConditional(r *nft.Ruleset, t touched) {
 	}
 }
 
+// actionOf tells what the rules of a zone with conditions do: the verdict that the last gives,
+// or the laddrs of the pools that they lead to.
 func (v view) actionOf(r *nft.Ruleset, rules []nft.Rule) string {
 	var laddrs []string
 	for _, rule := range rules {
@@ -169,6 +176,7 @@ func (v view) actionOf(r *nft.Ruleset, rules []nft.Rule) string {
 	return rules[len(rules)-1].String()
 }
 
+// conditionsText prints what the sets of a zone with conditions hold.
 func conditionsText(r *nft.Ruleset, zone string) string {
 	var parts []string
 	if to := setRanges(r, setTo, zone); len(to) > 0 {
@@ -189,6 +197,7 @@ func conditionsText(r *nft.Ruleset, zone string) string {
 	return strings.Join(parts, ", ")
 }
 
+// setRanges returns what a zone's set of addresses holds.
 func setRanges(r *nft.Ruleset, base, zone string) []inet.Range {
 	var out []inet.Range
 	for _, f := range inet.Families {
@@ -207,6 +216,7 @@ func portSpan(first, last string) string {
 	return inet.PortRange{First: uint16(first[0])<<8 | uint16(first[1]), Last: uint16(last[0])<<8 | uint16(last[1])}.String()
 }
 
+// blockSize returns how many ports a source's block has.
 func blockSize(e nft.Element) string {
 	const port = 4 // behind the address
 	half := len(e.Data) / 2

@@ -50,6 +50,7 @@ func byPrefix(r nft.Rule) bool {
 
 // Recognize gives a ruleset as the kernel returns it, with forms alone, its words back.
 func TestRecognize(t *testing.T) {
+	vocabulary := withForms(t, Vocabulary())
 	for name, r := range compiledCases(t) {
 		withForms(t, r)
 		read := &nft.Ruleset{Table: r.Table}
@@ -60,7 +61,7 @@ func TestRecognize(t *testing.T) {
 			}
 			read.Chains = append(read.Chains, bare)
 		}
-		read.Recognize(withForms(t, Vocabulary()))
+		read.Recognize(vocabulary)
 		read.Recognize(r)
 		for i, c := range read.Chains {
 			for n, rule := range c.Rules {

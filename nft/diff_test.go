@@ -54,7 +54,7 @@ func TestDiffLeadsFromAToB(t *testing.T) {
 	valid, steps := 0, 0
 	var a *nft.Ruleset
 	var from string
-	for range 400 {
+	for range 200 {
 		text := r.policy()
 		b := compile(t, text)
 		if b == nil {
@@ -87,8 +87,8 @@ func TestDiffLeadsFromAToB(t *testing.T) {
 		}
 		a, from = b, text
 	}
-	if valid < 100 || steps < 90 {
-		t.Errorf("SNATCTL_SEED=%d: only %d of 400 policies were valid, and %d steps changed anything", seed, valid, steps)
+	if valid < 50 || steps < 45 {
+		t.Errorf("SNATCTL_SEED=%d: only %d of 200 policies were valid, and %d steps changed anything", seed, valid, steps)
 	}
 }
 

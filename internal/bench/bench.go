@@ -25,16 +25,17 @@ type bench struct {
 
 // size is how large the policies are.
 type size struct {
-	services, fewServices int
-	servers               int // real servers of each service
-	zones, fewZones       int
-	smallServices         int // for the change that must not grow
-	flows, connects       int // new connections a round
+	services, servers int // servers: of each service
+	smallServices     int // for the change that must not grow
+	zones             int
+	flows, connects   int    // new connections a round
+	countServices     [2]int // for the counts that must be the same
+	countZones        [2]int
 }
 
 var (
-	full  = size{services: 30000, fewServices: 5000, servers: 4, zones: 10000, fewZones: 1000, smallServices: 1000, flows: 60000, connects: 10000}
-	small = size{services: 6000, fewServices: 5000, servers: 4, zones: 1000, fewZones: 100, smallServices: 500, flows: 10000, connects: 2000}
+	full  = size{services: 30000, servers: 4, smallServices: 1000, zones: 10000, flows: 60000, connects: 10000, countServices: [2]int{5000, 30000}, countZones: [2]int{1000, 10000}}
+	small = size{services: 2000, servers: 4, smallServices: 200, zones: 1000, flows: 5000, connects: 1000, countServices: [2]int{5000, 10000}, countZones: [2]int{100, 1000}}
 )
 
 // part is a group of rows that are measured together.
@@ -93,7 +94,7 @@ func compiled(text []byte) (*nft.Ruleset, error) {
 
 // settle lets the kernel finish what it does after a command has returned: it frees deleted
 // elements in a worker, which would be charged to the next contender.
-func settle() { time.Sleep(300 * time.Millisecond) }
+func settle() { time.Sleep(250 * time.Millisecond) }
 
 // clear deletes the table of a host and waits for its end.
 func clear(ctx context.Context, h *nstest.Host) error {

@@ -12,15 +12,15 @@ const maxChains = 4000
 // counts compares how many chains and rules policies of two sizes make.
 func (b *bench) counts(ctx context.Context) error {
 	for _, c := range []struct {
-		what      string
-		few, many int
-		make      func(int) []byte
+		what  string
+		sizes [2]int
+		make  func(int) []byte
 	}{
-		{"services", b.size.fewServices, b.size.services, func(n int) []byte { return sample.Services(n, b.size.servers) }},
-		{"zones", b.size.fewZones, b.size.zones, sample.Zones},
+		{"services", b.size.countServices, func(n int) []byte { return sample.Services(n, b.size.servers) }},
+		{"zones", b.size.countZones, sample.Zones},
 	} {
 		var chains, rules [2]int
-		for i, n := range []int{c.few, c.many} {
+		for i, n := range c.sizes {
 			r, err := compiled(c.make(n))
 			if err != nil {
 				return err
@@ -29,10 +29,10 @@ func (b *bench) counts(ctx context.Context) error {
 			rules[i], _ = r.Count()
 		}
 		b.add(row{
-			what:   fmt.Sprintf("chains, rules at %d %s", c.many, c.what),
+			what:   fmt.Sprintf("chains, rules at %d %s", c.sizes[1], c.what),
 			ours:   fmt.Sprintf("%d, %d", chains[1], rules[1]),
-			theirs: fmt.Sprintf("at %d: %d, %d", c.few, chains[0], rules[0]),
-			need:   "the same, chains <= 4000",
+			theirs: fmt.Sprintf("at %d: %d, %d", c.sizes[0], chains[0], rules[0]),
+			need:   fmt.Sprintf("the same, chains <= %d", maxChains),
 			ok:     chains[0] == chains[1] && rules[0] == rules[1] && chains[1] <= maxChains,
 		})
 	}

@@ -116,6 +116,7 @@ func (c contest) run(ctx context.Context, b *bench, ours, theirs *gateway) error
 			return err
 		}
 	}
+	settle()
 	var mine, hand series
 	for range b.n {
 		m, h, err := c.round(ctx, ours, theirs)
@@ -158,5 +159,6 @@ func (c contest) round(ctx context.Context, ours, theirs *gateway) (mine, hand f
 			return 0, 0, err
 		}
 	}
+	settle()
 	return 1 / took[0].median(), 1 / took[1].median(), nil
 }

@@ -135,7 +135,6 @@ func (g *gateway) forget(ctx context.Context, flows int) error {
 			return fmt.Errorf("the gateway took up %d connections of %d", entries, flows)
 		}
 	}
-	defer settle()
 	return g.Gateway.FlushFlows(ctx)
 }
 

@@ -84,8 +84,11 @@ const (
 // sourceMap names a map of translations: shared by all plain zones, or own to a zone with
 // conditions.
 func sourceMap(base string, f inet.Family, own string, variants ...string) string {
-	if own != "" && base == mapZones {
+	switch {
+	case own != "" && base == mapZones:
 		base = mapOwn
+	case own != "" && base == mapBlocks:
+		own = chainZone + own // a zone may be called like a variant: random
 	}
 	return named(base, f, append(variants, own)...)
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -35,15 +34,12 @@ func TestLaw(t *testing.T) {
 		from, to = rand.Uint64()>>20, 1<<63
 	}
 	if v := os.Getenv("LAW_SEEDS"); v != "" {
-		first, last, isRange := strings.Cut(v, "-")
-		var err, err2 error
-		from, err = strconv.ParseUint(first, 10, 63)
-		to = from + 1
-		if isRange {
-			to, err2 = strconv.ParseUint(last, 10, 63)
-		}
-		if err := errors.Join(err, err2); err != nil {
+		var err error
+		if from, to, err = ParseSeeds(v); err != nil {
 			t.Fatal(err)
+		}
+		if !deadline.IsZero() {
+			to = 1 << 63
 		}
 	}
 	r := run{t: t, next: from, to: to, deadline: deadline}

@@ -58,13 +58,17 @@ func Changes(live, want *nft.Ruleset, plan nft.Plan) []Change {
 	c := changes{table: want.Table}
 	c.gateway(live, want, plan, t)
 	for _, name := range both(was.pools, will.pools, compareNatural) {
-		c.pool(name, was.pools[name], will.pools[name])
+		c.pool(name, was.pools[name], will.pools[name], rulesOf(plan, name))
 	}
 	for _, name := range both(was.zones, will.zones, compareNatural) {
 		c.zone(name, was.zones[name], will.zones[name])
 	}
 	for _, name := range both(was.services, will.services, compareNatural) {
+		told := len(c.list)
 		c.service(name, was.services[name], will.services[name])
+		if t.slots[name] && len(c.list) == told && plan.Whole == nft.Keep {
+			c.add(ChangeObject, KindService, name, "its real servers take turns in another order")
+		}
 	}
 	if len(c.list) == 0 {
 		c.add(ChangeObject, KindGateway, want.Table, "the table differs from what the policy makes: "+tally(plan))
@@ -81,7 +85,20 @@ func (c *changes) add(a Action, k Kind, name, detail string) {
 	c.list = append(c.list, Change{a, k, name, detail})
 }
 
-func (c *changes) pool(name string, was, will *poolView) {
+// rulesOf tells whether a plan changes the rules of a pool's chain, which exists before and after.
+func rulesOf(plan nft.Plan, pool string) bool {
+	marks := make(map[nft.Mark]bool)
+	for _, op := range plan.Ops {
+		if op.Chain != nil && op.Rules != nil {
+			if name, ok := poolNameOf(op.Chain.Name); ok && name == pool {
+				marks[op.Mark] = true
+			}
+		}
+	}
+	return marks[nft.Add] && marks[nft.Delete]
+}
+
+func (c *changes) pool(name string, was, will *poolView, rules bool) {
 	switch {
 	case was == nil:
 		c.add(AddObject, KindPool, name, rangesText(will.ranges))
@@ -89,6 +106,8 @@ func (c *changes) pool(name string, was, will *poolView) {
 		c.add(RemoveObject, KindPool, name, rangesText(was.ranges))
 	case !slices.Equal(was.ranges, will.ranges):
 		c.add(ChangeObject, KindPool, name, rangeChanges("", was.ranges, will.ranges))
+	case rules:
+		c.add(ChangeObject, KindPool, name, "its source ports are chosen in another way")
 	}
 }
 

@@ -44,16 +44,25 @@ const (
 	maxParts  = 16
 )
 
-// needsParts tells whether the services without a lane have many slots.
+// needsParts tells whether the services without a lane have many slots. Each part takes a
+// chain for every scheduler and number of slots, so where those are many there are no parts.
 func (b *builder) needsParts() bool {
-	n := 0
+	type class struct {
+		scheduler policy.Scheduler
+		slots     int
+	}
+	n, classes := 0, make(map[class]bool)
 	for i := range b.policy.Services {
 		s := &b.policy.Services[i]
-		if _, ok := b.lanes[s]; !ok {
-			n += len(s.RealServers) * len(s.VIP) * len(s.Ports)
+		if _, ok := b.lanes[s]; ok {
+			continue
+		}
+		n += len(s.RealServers) * len(s.VIP) * len(s.Ports)
+		for _, f := range inet.Families {
+			classes[class{s.Scheduler, len(slotsOf(s, f))}] = true
 		}
 	}
-	return n >= partsFrom
+	return n >= partsFrom && len(classes)*maxParts <= maxLanes
 }
 
 // part returns the part that a service's slots go to; "" where there is one map for all.

@@ -248,12 +248,24 @@ func addressTable(p *policy.Pool, f inet.Family, ranges []inet.Range) []netip.Ad
 	return out
 }
 
-// tooManyChains blames the pools: everything else is bounded well below.
+// tooManyChains says what needs the chains: pools that are not one range, or services whose
+// schedules have many different lengths.
 func (b *builder) tooManyChains() {
-	pos := b.policy.Gateway.Pos
-	if len(b.policy.Laddrs) > 0 {
-		pos = b.policy.Laddrs[0].Pos
+	var pos policy.Pos
+	conditional := 0
+	for _, z := range b.policy.Zones {
+		if z.Conditional() {
+			conditional++
+		}
 	}
-	b.fail(pos, "K01", "", fmt.Sprintf("the policy needs %d nftables chains, %d of them for pools that are not one contiguous range; at most %d can be had", len(b.chains), len(b.pools), maxChains),
-		"write pools as one range each, or let zones share pools")
+	hint := "give services weights that add up to few different sums"
+	switch {
+	case len(b.pools) > len(b.chains)/2:
+		pos, hint = b.policy.Laddrs[0].Pos, "write pools as one range each, or let zones share pools"
+	case conditional > len(b.chains)/6:
+		pos, hint = b.policy.Zones[0].Pos, "let zones with conditions share one: a zone takes several sources"
+	case len(b.policy.Services) > 0:
+		pos = b.policy.Services[0].Pos
+	}
+	b.fail(pos, "K01", "", fmt.Sprintf("the policy needs %d nftables chains, %d of them for pools that are not one contiguous range; at most %d can be had", len(b.chains), len(b.pools), maxChains), hint)
 }

@@ -1,7 +1,9 @@
 package compiler
 
 import (
+	"cmp"
 	"hash/fnv"
+	"slices"
 
 	"github.com/snatctl/snatctl/policy"
 )
@@ -13,6 +15,9 @@ func interleave(counts []int) []int {
 	sum := 0
 	for _, c := range counts {
 		sum += c
+	}
+	if sum*len(counts) > 1<<24 {
+		return spaced(counts, sum)
 	}
 	turns := make([]int, 0, sum)
 	current := make([]int, len(counts))
@@ -27,6 +32,27 @@ func interleave(counts []int) []int {
 		turns = append(turns, best)
 	}
 	return turns
+}
+
+// spaced lays out turns for long lists, in less than the square of their length: each i is
+// placed at even distances, half a distance from the start.
+func spaced(counts []int, sum int) []int {
+	type turn struct {
+		at float64
+		i  int
+	}
+	turns := make([]turn, 0, sum)
+	for i, c := range counts {
+		for k := range c {
+			turns = append(turns, turn{(float64(k) + 0.5) / float64(c), i})
+		}
+	}
+	slices.SortStableFunc(turns, func(a, b turn) int { return cmp.Compare(a.at, b.at) })
+	out := make([]int, len(turns))
+	for n, t := range turns {
+		out[n] = t.i
+	}
+	return out
 }
 
 // Maglev tables have a prime number of slots. A longer table moves fewer clients when a

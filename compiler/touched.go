@@ -10,18 +10,22 @@ import (
 
 // touchedBy finds the objects that a plan's elements belong to.
 func touchedBy(live, want *nft.Ruleset, plan nft.Plan) touched {
-	t := touched{zones: make(map[string]bool), services: make(map[string]bool), pools: make(map[string]bool)}
+	t := touched{zones: make(map[string]bool), services: make(map[string]bool), pools: make(map[string]bool), slots: make(map[string]bool)}
 	var was, will owners
 	for _, op := range plan.Ops {
 		if op.Set == nil {
 			if zone, ok := conditionalChain(op.Chain.Name); ok {
 				t.zones[zone] = true
 			}
+			if pool, ok := poolNameOf(op.Chain.Name); ok && pool != "" {
+				t.pools[pool] = true
+			}
 			continue
 		}
 		name := op.Set.Name
 		if isKind(name, mapTable) {
 			t.services[variantOf(name)] = true
+			t.slots[variantOf(name)] = true
 		}
 		for _, base := range []string{setPorts, setIIf, setOIf} {
 			if zone, ok := strings.CutPrefix(name, base); ok {
@@ -51,6 +55,7 @@ func touchedBy(live, want *nft.Ruleset, plan nft.Plan) touched {
 			switch {
 			case isSlots(name):
 				t.services[owner] = true
+				t.slots[owner] = true
 			case isKind(name, mapServices), isKind(name, mapLaddrs), isKind(name, mapLaddrsIn),
 				isKind(name, mapScheduled), isKind(name, mapPermitted), isKind(name, mapRemember):
 				t.services[owner] = true

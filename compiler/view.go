@@ -25,8 +25,9 @@ type poolView struct {
 // touched is the names of the objects that a difference is about.
 type touched struct {
 	zones, services, pools map[string]bool
-	strays                 []string // elements that belong to none
-	unmatched              bool     // so do sources that no zone matches
+	strays                 []string        // elements that belong to none
+	unmatched              bool            // so do sources that no zone matches
+	slots                  map[string]bool // services whose slots change
 }
 
 // isKind tells whether a name is that of a map of a kind, in some family and variant.

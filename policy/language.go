@@ -56,7 +56,7 @@ var language = []keyword{
 	{Path: "laddrs.NAME.random", Kind: aBoolean, Default: "false",
 		Meaning: "Randomized source ports (RFC 6056), at the price of endpoint-independent mapping.",
 		Example: "true", Errors: []string{"N03"}},
-	{Path: "laddrs.NAME.block", Kind: aNumber, Min: 1, Max: 65535, Absent: "sources share the ports",
+	{Path: "laddrs.NAME.block", Kind: aNumber, Min: 2, Max: 65535, Absent: "sources share the ports",
 		Meaning: "Every source of the zones that use the pool gets a fixed block of that many ports (RFC 7422), cut from `ports`, or from 1024-65535. Sources are numbered in the order of the zones and of their `from`, each family on its own, and blocks are given out in the order of the laddrs. The laddrs of such a pool have no weights, and services cannot use it.",
 		Example: "1024", Errors: []string{"N03", "P14", "P15", "P16", "S20"}},
 	{Path: "laddrs.NAME.addresses[].address", Kind: aRange, Required: true,

@@ -290,7 +290,7 @@ func (g *maker) pool(name string) string {
 		if from > 20 {
 			list += ", " + g.write(inet.Range{From: addr(laddrs, inet.V4, 0), To: addr(laddrs, inet.V4, 9)})
 		}
-		return fmt.Sprintf("  \"%s\": {addresses: [%s], block: %s, ports: %s%s}", name, list, g.pick("1", "16", "1000", "60000"), g.pick("1024-65535", "1-65535", "5000-65001"), g.pick("", ", random: true"))
+		return fmt.Sprintf("  \"%s\": {addresses: [%s], block: %s, ports: %s%s}", name, list, g.pick("2", "16", "1000", "60000"), g.pick("1024-65535", "1-65535", "5000-65001"), g.pick("", ", random: true"))
 	}
 	g.pools = append(g.pools, poolDraft{name, false})
 	return fmt.Sprintf("  \"%s\": {addresses: %s%s%s}", name, g.laddrList(),

@@ -278,6 +278,9 @@ func (b *builder) zoneDoes(z *policy.Zone, chain string) {
 		b.rule(chain, nft.Give{Verdict: nft.Verdict{Kind: nft.Drop}})
 	case policy.Snat:
 		for _, r := range inet.Merge(z.From) {
+			if z.Laddrs != nil && len(b.ranges(z.Laddrs, r.Family())) == 0 {
+				continue // its `to` holds no destination of that family
+			}
 			if v := b.snat(z, r, z.Name); v != (nft.Verdict{}) {
 				b.rule(chain, nft.InSet{Key: []nft.Field{fieldsOf(r.Family()).saddr}, Set: b.sources(z, r.Family())}, nft.Give{Verdict: v})
 			}

@@ -69,7 +69,7 @@ func NewMachine(r *nft.Ruleset) (*Machine, error) {
 		}
 		m.sets[s.Name] = t
 	}
-	return m, nil
+	return m, m.validate()
 }
 
 // Run returns all that can become of a packet, with what earlier packets have entered into

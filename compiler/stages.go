@@ -2,6 +2,9 @@ package compiler
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/snatctl/snatctl/inet"
@@ -90,6 +93,7 @@ type stickyMap struct {
 	kind   portKind
 	keep   bool   // clients' ports are kept, so that real servers stand without one
 	seed   uint32 // of the hash of an IPv6 VIP
+	port   uint16 // of IPv6 real servers, which stand without one; 0: they keep what the client called
 }
 
 // mapKind folds the kinds: a key with a port serves exact ones and ranges alike.
@@ -104,7 +108,17 @@ func (m stickyMap) variants() []string {
 	return v
 }
 
-func (m stickyMap) name() string { return named(mapSticky, m.family, m.variants()...) }
+// nft 1.0.6 cannot enter an IPv6 address with a port as data, so there is a map for each port.
+func (m stickyMap) portVariant() string {
+	if m.port == 0 {
+		return ""
+	}
+	return fmt.Sprintf("port-%d", m.port)
+}
+
+func (m stickyMap) name() string {
+	return named(mapSticky, m.family, append(m.variants(), m.portVariant())...)
+}
 
 func (m stickyMap) data() nft.Data {
 	switch {
@@ -179,26 +193,20 @@ func (sc *schedule) sticky(b *builder, s *policy.Service, scheduler nft.Verdict)
 		return
 	}
 	f := sc.family
-	m := stickyMap{f, sc.kind, sc.keep, b.stickySeed}
-	b.set(m.name(), m.data(), false, m.types()...).Dynamic = true
-	port, ok := constantPort(sc.slots)
-	if f == inet.V6 && !ok {
-		b.fail(s.At("real_servers"), "K03", "service "+s.Name, fmt.Sprintf("service %s: IPv6 real servers on different ports cannot be combined with persistence (nft 1.0.6 cannot hold address and port in that map)", s.Name),
-			"give all IPv6 real servers of the service one port, or none")
-		return
-	}
+	maps := b.stickyMaps(sc)
 	bits := maskOf(s, f)
-	chain := fmt.Sprintf("%s/%d", named(mapSticky, f, append([]string{sc.kind.variant()}, m.keepVariant())...), bits)
-	nat := nft.NAT{Key: m.key(bits, fieldsOf(f).daddr, nft.F(nft.Dport)), Map: m.name(), Data: m.data()}
-	if f == inet.V6 && port != 0 {
-		nat.Ports = inet.PortRange{First: port, Last: port}
-		chain += fmt.Sprintf("/port-%d", port)
-	}
+	chain := fmt.Sprintf("%s/%d", named(mapSticky, f, sc.kind.variant(), maps[0].keepVariant(), portsVariant(maps)), bits)
 	next := named(mapScheduled, f, sc.kind.variant())
 	b.set(next, nft.VerdictData, sc.kind == portRanges, serviceTypes(f, sc.kind)...)
 	if b.chains[chain] == nil {
-		// NAT to a port, and hashes of ports, need to know that there are ports.
-		b.rule(chain, nft.L4Is{Protos: transports}, nat)
+		for _, m := range maps {
+			nat := nft.NAT{Key: m.key(bits, fieldsOf(f).daddr, nft.F(nft.Dport)), Map: m.name(), Data: m.data()}
+			if m.port != 0 {
+				nat.Ports = inet.PortRange{First: m.port, Last: m.port}
+			}
+			// NAT to a port, and hashes of ports, need to know that there are ports.
+			b.rule(chain, nft.L4Is{Protos: transports}, nat)
+		}
 		b.rule(chain, nft.Vmap{Key: serviceKey(sc.kind, fieldsOf(f).daddr, nft.F(nft.Dport)), Map: next})
 	}
 	sc.stages = append(sc.stages, stickyStage{s, scheduler})
@@ -212,14 +220,42 @@ func (m stickyMap) keepVariant() string {
 	return ""
 }
 
-// constantPort returns the one port that all real servers have, 0 where they have none.
-func constantPort(servers []policy.RealServer) (uint16, bool) {
-	for _, rs := range servers {
-		if rs.Port != servers[0].Port {
-			return 0, false
+// stickyMaps returns the maps that hold a service's clients, making them on first use: one,
+// or for IPv6 one for each port that real servers have.
+func (b *builder) stickyMaps(sc *schedule) []stickyMap {
+	ports := []uint16{0}
+	if sc.family == inet.V6 {
+		ports = nil
+		for _, rs := range sc.slots {
+			ports = append(ports, rs.Port)
+		}
+		slices.Sort(ports)
+		ports = slices.Compact(ports)
+		slices.Reverse(ports) // that of no port comes last: see remember
+	}
+	maps := make([]stickyMap, len(ports))
+	for i, port := range ports {
+		maps[i] = stickyMap{sc.family, sc.kind, sc.keep, b.stickySeed, port}
+		b.set(maps[i].name(), maps[i].data(), false, maps[i].types()...).Dynamic = true
+	}
+	return maps
+}
+
+// portsVariant names the ports of some sticky maps; "" where real servers have none.
+func portsVariant(maps []stickyMap) string {
+	var words []string
+	for _, m := range maps {
+		if m.port != 0 {
+			words = append(words, strconv.Itoa(int(m.port)))
 		}
 	}
-	return servers[0].Port, true
+	if len(words) == 0 {
+		return ""
+	}
+	if len(words) < len(maps) {
+		words = append(words, "own")
+	}
+	return "port-" + strings.Join(words, "-")
 }
 
 func (st stickyStage) enter(b *builder, sc schedule, e endpoint, ports inet.PortRange) {
@@ -232,17 +268,13 @@ func (st stickyStage) enter(b *builder, sc schedule, e endpoint, ports inet.Port
 // sent on. As with laddrs, ports that other services took out of a range must not be found.
 func (b *builder) remember(s *policy.Service, sc schedule, e endpoint, ports inet.PortRange) {
 	f := sc.family
-	sm := stickyMap{f, sc.kind, sc.keep, b.stickySeed}
+	maps := b.stickyMaps(&sc)
 	bits := maskOf(s, f)
-	chain := fmt.Sprintf("%s/%ds/%d", named(mapRemember, f, sm.variants()...), int(s.Persistence.Timeout/time.Second), bits)
+	chain := fmt.Sprintf("%s/%ds/%d", named(mapRemember, f, append(maps[0].variants(), portsVariant(maps))...), int(s.Persistence.Timeout/time.Second), bits)
 	if b.chains[chain] == nil {
-		fs := fieldsOf(f)
-		data := []nft.Field{fs.daddr}
-		if len(sm.data().Members()) > 1 {
-			data = append(data, nft.F(nft.Dport))
+		for _, m := range maps {
+			b.rule(chain, m.rememberRule(bits, s.Persistence.Timeout)...)
 		}
-		b.rule(chain, nft.L4Is{Protos: transports},
-			nft.Update{Map: sm.name(), Key: sm.key(bits, fs.ctDaddr, nft.F(nft.CtDport)), Data: data, Timeout: s.Persistence.Timeout})
 	}
 	for _, piece := range b.left(e, ports, func(claim) bool { return true }) {
 		kind := kindOfPorts(piece)
@@ -250,4 +282,19 @@ func (b *builder) remember(s *policy.Service, sc schedule, e endpoint, ports ine
 		key, end := b.serviceKeys(e, kind, piece)
 		m.Elements = append(m.Elements, nft.Element{Key: key, KeyEnd: end, Verdict: nft.JumpChain(chain), Comment: s.Name})
 	}
+}
+
+// rememberRule enters a client. Where real servers have several ports, the one that the
+// connection was sent to tells the map, and no other must hold the client.
+func (m stickyMap) rememberRule(bits int, timeout time.Duration) []nft.Stmt {
+	fs := fieldsOf(m.family)
+	data := []nft.Field{fs.daddr}
+	if len(m.data().Members()) > 1 {
+		data = append(data, nft.F(nft.Dport))
+	}
+	update := nft.Update{Map: m.name(), Key: m.key(bits, fs.ctDaddr, nft.F(nft.CtDport)), Data: data, Timeout: timeout}
+	if m.port == 0 {
+		return []nft.Stmt{nft.L4Is{Protos: transports}, update}
+	}
+	return []nft.Stmt{nft.L4Is{Protos: transports}, nft.DportIs{Port: m.port}, update, nft.Give{Verdict: nft.Verdict{Kind: nft.Return}}}
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"net/netip"
+	"strconv"
+	"strings"
 
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
@@ -75,7 +77,10 @@ func (idx stickyIndex) allows(s *nft.Set, e nft.Element) bool {
 			continue
 		}
 		if len(e.Data) == addrWidth {
-			return true
+			if rs.Port == portOf(s.Name) || rs.Port == port && portOf(s.Name) == 0 || rs.Port == 0 && portOf(s.Name) == port {
+				return true
+			}
+			continue
 		}
 		want := rs.Port
 		if want == 0 {
@@ -86,6 +91,16 @@ func (idx stickyIndex) allows(s *nft.Set, e nft.Element) bool {
 		}
 	}
 	return false
+}
+
+// portOf returns the port of the real servers that a sticky map holds, 0 where they have none.
+func portOf(name string) uint16 {
+	_, port, ok := strings.Cut(name, "/port-")
+	n, err := strconv.ParseUint(port, 10, 16)
+	if !ok || err != nil {
+		return 0
+	}
+	return uint16(n)
 }
 
 // called reads what the client called out of a key. Of services on all ports the key holds

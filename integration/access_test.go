@@ -46,15 +46,15 @@ services:
 func TestPersistence(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nstest.Options{})
-	policy := func(servers string) string {
+	policy := func(servers, six string) string {
 		return `
 version: 1
 services:
-  - {name: sticky, vip: [203.0.113.1, "2001:db8::1"], ports: tcp/80, mode: nat, persistence: 300s, real_servers: [` + servers + `, "fd05::1", "fd05::2"]}
+  - {name: sticky, vip: [203.0.113.1, "2001:db8::1"], ports: tcp/80, mode: nat, persistence: 300s, real_servers: [` + servers + `, ` + six + `]}
   - {name: full, vip: 203.0.113.2, ports: tcp/80, mode: fullnat, laddrs: 192.168.2.9, persistence: 300s, real_servers: [` + servers + `]}
 `
 	}
-	s.start(t, policy("192.168.1.1, 192.168.1.2, 192.168.1.3"))
+	s.start(t, policy("192.168.1.1, 192.168.1.2, 192.168.1.3", `"fd05::1", "[fd05::2]:8080", "[fd05::3]:8080"`))
 	home := map[string]string{}
 	for _, c := range []struct{ source, dst string }{
 		{"10.1.200.%d", "203.0.113.1:80"}, {"fd01::8000:0:0:%x", "[2001:db8::1]:80"}, {"10.1.200.%d", "203.0.113.2:80"},
@@ -77,8 +77,9 @@ services:
 			t.Errorf("%s: nine clients all share %v", c.dst, used)
 		}
 	}
-	apply(t, s.Gateway, policy("192.168.1.1, 192.168.1.2"))
-	wantDiff(t, s.Gateway, policy("192.168.1.1, 192.168.1.2"), 0)
+	without := policy("192.168.1.1, 192.168.1.2", `"fd05::1", "[fd05::2]:8080"`)
+	apply(t, s.Gateway, without)
+	wantDiff(t, s.Gateway, without, 0)
 	for to, before := range home {
 		switch after := call(t, s.Office, to).Host; {
 		case after == "rs3":

@@ -97,6 +97,8 @@ type Stmt interface {
 type (
 	// L4Is matches one of some transport protocols. With several, nft makes an anonymous set.
 	L4Is struct{ Protos []inet.Proto }
+	// DportIs matches the destination port of a transport protocol.
+	DportIs struct{ Port uint16 }
 	// CtNew matches packets of flows that have seen no reply.
 	CtNew struct{}
 	// CtStatus matches a status bit of the flow, or its absence.
@@ -164,6 +166,7 @@ const (
 )
 
 func (L4Is) stmt()                  {}
+func (DportIs) stmt()               {}
 func (CtNew) stmt()                 {}
 func (CtStatus) stmt()              {}
 func (FromSelf) stmt()              {}
@@ -190,6 +193,8 @@ func (s L4Is) String() string {
 	}
 	return "meta l4proto { " + strings.Join(names, ", ") + " }"
 }
+
+func (s DportIs) String() string { return fmt.Sprintf("th dport %d", s.Port) }
 
 func (CtNew) String() string { return "ct state new" }
 

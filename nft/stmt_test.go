@@ -24,6 +24,7 @@ var stmtTexts = []struct {
 }{
 	{L4Is{[]inet.Proto{inet.TCP}}, "meta l4proto tcp"},
 	{L4Is{[]inet.Proto{inet.TCP, inet.UDP, inet.SCTP}}, "meta l4proto { tcp, udp, sctp }"},
+	{DportIs{8080}, "th dport 8080"},
 	{CtNew{}, "ct state new"},
 	{CtStatus{Bit: DNAT}, "ct status dnat"},
 	{CtStatus{Bit: Confirmed, Not: true}, "ct status ! confirmed"},

@@ -229,6 +229,8 @@ func (w *walk) stmt(s nft.Stmt) (v nft.Verdict, match bool) {
 	switch s := s.(type) {
 	case nft.L4Is:
 		return v, slices.Contains(s.Protos, w.pkt.Proto)
+	case nft.DportIs:
+		return v, w.pkt.Proto.HasPorts() && w.to.Port() == s.Port
 	case nft.CtNew:
 		return v, true
 	case nft.CtStatus:

@@ -73,6 +73,9 @@ func (l *lowering) stmt(s nft.Stmt) {
 		}
 		l.anon = append(l.anon, s.Protos)
 		l.add(&expr.Lookup{SourceRegister: dataReg, SetName: anonName})
+	case nft.DportIs:
+		l.loadOne(nft.F(nft.Dport), 0, 0, false)
+		l.cmp(expr.CmpOpEq, byte(s.Port>>8), byte(s.Port))
 	case nft.CtNew:
 		l.bits(expr.CtKeySTATE, expr.CtStateBitNEW, expr.CmpOpNeq)
 	case nft.CtStatus:

@@ -51,6 +51,9 @@ func (l *Law) Check(pkt Packet) error {
 	if err := agree(&d, pkt, outcomes); err != nil {
 		return err
 	}
+	if err := l.fair(&d, pkt, outcomes); err != nil {
+		return err
+	}
 	s := l.service(d.Service)
 	chosen := make(map[netip.AddrPort]bool)
 	for _, first := range outcomes {

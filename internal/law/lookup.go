@@ -19,8 +19,16 @@ type lookup struct {
 
 // result is the different elements that a key can hit, and whether it hits one always.
 type result struct {
-	found []*nft.Element
-	all   bool
+	found  []*nft.Element
+	shares []int // in how many slots each stands
+	all    bool
+}
+
+// Choice is how the kernel came to an element: what chose, and how many of its values lead
+// there. The zero value is no choice.
+type Choice struct {
+	By        nft.Field
+	Share, Of int
 }
 
 func newLookup(s *nft.Set) (*lookup, error) {
@@ -143,29 +151,35 @@ func (w *walk) key(s *nft.Set, fields []nft.Field) (k key, ok bool) {
 
 // find looks fields up. Where a slot stands for many elements, it takes one of those that
 // differ.
-func (w *walk) find(set string, fields []nft.Field) (nft.Element, bool) {
+func (w *walk) find(set string, fields []nft.Field) (el nft.Element, found bool) {
+	el, _, found = w.choose(set, fields)
+	return el, found
+}
+
+// choose is find, and says how the element was chosen.
+func (w *walk) choose(set string, fields []nft.Field) (_ nft.Element, how Choice, found bool) {
 	t := w.set(set)
 	k, ok := w.key(t.Set, fields)
 	if !ok {
-		return nft.Element{}, false
+		return nft.Element{}, how, false
 	}
 	if t.Dynamic {
 		for _, e := range w.entered {
 			if e.Map == set && e.Key == k.bytes {
-				return nft.Element{Key: e.Key, Data: e.Data}, true
+				return nft.Element{Key: e.Key, Data: e.Data}, how, true
 			}
 		}
-		return nft.Element{}, false
+		return nft.Element{}, how, false
 	}
 	if k.slots == 0 {
 		for _, e := range t.candidates(k) {
-			return *e, true
+			return *e, how, true
 		}
-		return nft.Element{}, false
+		return nft.Element{}, how, false
 	}
 	r, ok := t.known[k]
 	if !ok {
-		r.found, r.all = t.find(k)
+		r = t.find(k)
 		t.known[k] = r
 	}
 	n := len(r.found)
@@ -177,29 +191,35 @@ func (w *walk) find(set string, fields []nft.Field) (nft.Element, bool) {
 		at = w.dice.pick(n)
 	}
 	if at == len(r.found) {
-		return nft.Element{}, false
+		return nft.Element{}, how, false
 	}
-	return *r.found[at], true
+	return *r.found[at], Choice{fields[len(fields)-1], r.shares[at], k.slots}, true
 }
 
-func (t *lookup) find(k key) (found []*nft.Element, all bool) {
+func (t *lookup) find(k key) (r result) {
 	hit := make([]bool, k.slots)
 	hits := 0
 	for _, e := range t.candidates(k) {
-		useful := false
+		share := 0
 		first, last := t.slots(e)
 		for n := first; n <= last && n < k.slots; n++ {
 			if hit[n] {
 				fail("map %s has slot %d twice", t.Name, n)
 			}
-			hit[n], useful = true, true
-			hits++
+			hit[n] = true
+			share++
 		}
-		if useful && !slices.ContainsFunc(found, func(o *nft.Element) bool { return o.Data == e.Data && o.Verdict == e.Verdict && o.Comment == e.Comment }) {
-			found = append(found, e)
+		hits += share
+		at := slices.IndexFunc(r.found, func(o *nft.Element) bool { return o.Data == e.Data && o.Verdict == e.Verdict && o.Comment == e.Comment })
+		switch {
+		case at >= 0:
+			r.shares[at] += share
+		case share > 0:
+			r.found, r.shares = append(r.found, e), append(r.shares, share)
 		}
 	}
-	return found, hits == k.slots
+	r.all = hits == k.slots
+	return r
 }
 
 // candidates returns the elements that hold a key, whatever the slot.

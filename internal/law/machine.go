@@ -35,6 +35,8 @@ type Outcome struct {
 	Random     bool // fully-random
 	Persistent bool // the source alone chooses in the range
 
+	ToBy, FromBy Choice // how they were chosen
+
 	Service string  // the service whose element was hit
 	Passed  bool    // that element accepted: the service lets pass what it cannot place
 	Zone    string  // the zone that did something last
@@ -370,7 +372,7 @@ func (w *walk) nat(s nft.NAT) (v nft.Verdict, match bool) {
 	if t.Data != s.Data {
 		fail("%s: the map holds other data", s)
 	}
-	el, found := w.find(s.Map, s.Key)
+	el, how, found := w.choose(s.Map, s.Key)
 	if !found {
 		return v, false
 	}
@@ -393,7 +395,7 @@ func (w *walk) nat(s nft.NAT) (v nft.Verdict, match bool) {
 		addrs = inet.AddrRange(netmap(addrs, now.Addr()))
 	}
 	if s.Source {
-		w.out.SNAT, w.out.SNATPorts, w.out.Random, w.out.Persistent = addrs, ports, s.Random, s.Persistent
+		w.out.SNAT, w.out.SNATPorts, w.out.Random, w.out.Persistent, w.out.FromBy = addrs, ports, s.Random, s.Persistent, how
 		return nft.Verdict{Kind: nft.Accept}, true
 	}
 	port := w.to.Port()
@@ -403,7 +405,7 @@ func (w *walk) nat(s nft.NAT) (v nft.Verdict, match bool) {
 	if addrs.From != addrs.To || !ports.IsZero() && !ports.Single() {
 		fail("%s gives a range", s)
 	}
-	w.out.DNAT = netip.AddrPortFrom(addrs.From, port)
+	w.out.DNAT, w.out.ToBy = netip.AddrPortFrom(addrs.From, port), how
 	return nft.Verdict{Kind: nft.Accept}, true
 }
 

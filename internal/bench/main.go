@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -65,7 +66,7 @@ func run(ctx context.Context, bin, only string, rounds int, quick bool) error {
 	if err != nil {
 		return err
 	}
-	start := time.Now()
+	start, load := time.Now(), machine()
 	for _, p := range chosen {
 		b.say("%s", p.what)
 		if err := p.run(b, ctx); err != nil {
@@ -74,7 +75,16 @@ func run(ctx context.Context, bin, only string, rounds int, quick bool) error {
 	}
 	b.say("done in %s", time.Since(start).Round(time.Second))
 	b.print(os.Stdout, quick)
+	fmt.Println(load)
 	return nil
+}
+
+// machine tells what ran the contenders, and how busy others kept it before.
+func machine() string {
+	load, _ := os.ReadFile("/proc/loadavg")
+	release, _ := os.ReadFile("/proc/sys/kernel/osrelease")
+	first, _, _ := strings.Cut(string(load), " ")
+	return fmt.Sprintf("%d processors, Linux %s; load average before the run: %s.", runtime.NumCPU(), strings.TrimSpace(string(release)), first)
 }
 
 // choose returns the parts named in a list, or all.

@@ -16,6 +16,10 @@ import (
 type Law struct {
 	Policy  *policy.Policy
 	Machine *Machine
+
+	// Crowded says that there are more services than counters: then those that should take
+	// turns may choose at random.
+	Crowded bool
 }
 
 // ErrRefused is wrapped by New where loader or compiler refuse the policy: then there is
@@ -36,7 +40,7 @@ func New(yaml []byte) (*Law, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Law{p, m}, nil
+	return &Law{Policy: p, Machine: m}, nil
 }
 
 // Check holds what the ruleset makes of a packet against what the policy means for it, then

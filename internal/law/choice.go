@@ -27,7 +27,7 @@ func (l *Law) fair(d *policy.Decision, pkt Packet, outcomes []Outcome) error {
 		pool, sel = z.Laddrs, z.Select
 	}
 	for _, o := range outcomes {
-		if s != nil && len(d.DNAT) > 1 && !by(schedulerFields(s.Scheduler, f), o.ToBy.By) {
+		if s != nil && len(d.DNAT) > 1 && !by(l.schedulerFields(s.Scheduler, f), o.ToBy.By) {
 			return fmt.Errorf("the scheduler %s chooses by %s", s.Scheduler, o.ToBy.By)
 		}
 		if pool == nil || pool.Block > 0 {
@@ -126,7 +126,7 @@ func by(want []nft.Field, got nft.Field) bool {
 }
 
 // schedulerFields returns what a scheduler may choose by.
-func schedulerFields(s policy.Scheduler, f inet.Family) []nft.Field {
+func (l *Law) schedulerFields(s policy.Scheduler, f inet.Family) []nft.Field {
 	saddr, daddr := addrFields(f)
 	switch s {
 	case policy.Random:
@@ -135,6 +135,9 @@ func schedulerFields(s policy.Scheduler, f inet.Family) []nft.Field {
 		return []nft.Field{hashOf(saddr)}
 	case policy.DestinationHash:
 		return []nft.Field{hashOf(daddr)}
+	}
+	if l.Crowded {
+		return []nft.Field{{Kind: nft.NumgenInc}, {Kind: nft.NumgenRandom}}
 	}
 	return []nft.Field{{Kind: nft.NumgenInc}}
 }

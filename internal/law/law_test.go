@@ -143,6 +143,25 @@ func counterExample(yaml []byte, pkt Packet, err error) error {
 		err, small, pkt, l.Check(pkt), d.Verdict, d.Service, d.Zone, d.DNAT, d.Source(), d.Reason, Summary(outcomes), e)
 }
 
+// TestLawLarge tries policies of many services.
+func TestLawLarge(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
+	for seed := range uint64(3) {
+		l, err := New(Large(rand.New(rand.NewPCG(seed, 0)), 2000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Crowded = true
+		for _, pkt := range Packets(rand.New(rand.NewPCG(seed, 1)), l.Policy, 1000) {
+			if err := l.Check(pkt); err != nil {
+				t.Fatalf("seed %d: %s: %v", seed, pkt, err)
+			}
+		}
+	}
+}
+
 // FuzzLaw draws policy and packets from the fuzzer's numbers.
 func FuzzLaw(f *testing.F) {
 	for seed := range uint64(20) {

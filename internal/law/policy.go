@@ -220,8 +220,9 @@ func distinct(list []string) (out []string) {
 	return out
 }
 
-// names look like parts of the names that the compiler gives.
-var names = []string{"a", "b", "random", "ports", "spread", "any", "keep", "range", "does", "zone", "mapped", "web", "x.1", "flow", "0", "4", "6"}
+// names look like parts of the names that the compiler gives, like each other, and are long.
+var names = []string{"a", "A", "b", "a-b", "random", "ports", "spread", "any", "keep", "range", "does", "zone", "mapped", "web", "x.1", "flow", "0", "4", "6",
+	strings.Repeat("long-", 12) + "one", strings.Repeat("long-", 12) + "two"}
 
 func (g *maker) names(n int) []string {
 	out := make([]string, n)
@@ -453,4 +454,28 @@ func (g *maker) realServers(n int, scheduler string, persistent, ranges bool) st
 		list = append(list, text+"}")
 	}
 	return strings.Join(list, ", ")
+}
+
+// Large makes up a policy of so many services that not each has a counter of its own, and
+// that the slots of the others are dealt out over several maps.
+func Large(rand *rand.Rand, services int) []byte {
+	g := &maker{Rand: rand}
+	var b strings.Builder
+	b.WriteString("version: 1\nladdrs:\n  pool: [\"198.51.100.1-198.51.100.3\", \"2001:db8:99::1\"]\nservices:\n")
+	for i := range services {
+		fmt.Fprintf(&b, "  - {name: s%d, vip: [203.%d.%d.1, \"2001:db8::%x\"], ports: %s, scheduler: %s", i, i>>8, i&255, i,
+			g.pick("tcp/80", "tcp/80", "[tcp/80, tcp/443, udp/443]", "[udp/53, tcp/53]", "tcp/8000-8099", "udp/*"), g.pick("wrr", "wrr", "wlc", "random", "sh", "dh"))
+		if g.often(30) {
+			b.WriteString(", mode: fullnat, laddrs: pool")
+		}
+		if g.often(10) {
+			b.WriteString(", persistence: 60s")
+		}
+		var list []string
+		for k := range 1 + g.IntN(5) {
+			list = append(list, fmt.Sprintf("{address: %q, weight: %d}", addr(servers, g.family(), k+1), g.IntN(4)))
+		}
+		fmt.Fprintf(&b, ", real_servers: [%s]}\n", strings.Join(list, ", "))
+	}
+	return []byte(b.String())
 }

@@ -57,7 +57,7 @@ func TestLawKernel(t *testing.T) {
 }
 
 // lawInterfaces are the gateway's. The law's policies name most of them.
-var lawInterfaces = []string{"wan0", "wan1", "ppp0", "ppp", "p0", "lan0", "lan1", "eth9"}
+var lawInterfaces = []string{"wan0", "wan1", "ppp0", "ppp", "p0", "lan0", "lan1", "eth9", "fifteen-letters", "fifteen-letter"}
 
 // packetsPerPolicy is how many packets are sent before the flow table is read.
 const packetsPerPolicy = 20

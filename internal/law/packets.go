@@ -118,7 +118,7 @@ func (a *aim) interfaces(into *[]string, patterns []string) {
 		stem, star := strings.CutSuffix(p, "*")
 		*into = append(*into, stem)
 		if star {
-			*into = append(*into, stem+"0", stem+"1", stem[:len(stem)-1])
+			*into = append(*into, stem+"0", stem+"s", stem[:len(stem)-1])
 		}
 	}
 }

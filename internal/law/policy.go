@@ -258,7 +258,7 @@ func (g *maker) interfaces(names ...string) string {
 func (g *maker) gateway() string {
 	var keys []string
 	if g.often(70) {
-		keys = append(keys, "uplinks: "+g.interfaces("wan0", "wan1", "wan*", "ppp*", "ppp0", "ppp", "p*"))
+		keys = append(keys, "uplinks: "+g.interfaces("wan0", "wan1", "wan*", "ppp*", "ppp0", "ppp", "p*", "fifteen-letters", "fifteen-letter*"))
 	}
 	if g.often(60) {
 		keys = append(keys, "unmatched: "+g.pick("accept", "drop", "reject"))
@@ -346,10 +346,10 @@ func (g *maker) zone() string {
 		b.WriteString(", ports: " + g.zonePorts())
 	}
 	if g.often(15) {
-		b.WriteString(", iif: " + g.interfaces("lan0", "lan1", "lan*", "wan0", "gone"))
+		b.WriteString(", iif: " + g.interfaces("lan0", "lan1", "lan*", "wan0", "gone", "fifteen-letter*"))
 	}
 	if g.often(20) {
-		b.WriteString(", oif: " + g.interfaces("wan0", "wan1", "wan*", "lan0", "ppp0", "ppp*", "p*", "gone"))
+		b.WriteString(", oif: " + g.interfaces("wan0", "wan1", "wan*", "lan0", "ppp0", "ppp*", "p*", "gone", "fifteen-letters"))
 	}
 	if g.often(30) {
 		b.WriteString(", exclude: " + g.ranges(20, outside, outside, vips, servers, laddrs, clients))

@@ -31,7 +31,6 @@ func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 	}
 	b.parted = b.needsParts()
 	b.stickySeed = stickySeed(p.Services)
-	b.skeleton()
 	for i := range p.Services {
 		b.service(&p.Services[i])
 	}

@@ -9,38 +9,58 @@ import (
 	"github.com/snatctl/snatctl/policy"
 )
 
-// skeleton makes the chains that every table has.
-func (b *builder) skeleton() {
-	hook := func(name, typ string, priority int32) {
-		b.chain(name).Hook = &nft.Hook{Type: typ, Point: name, Priority: priority}
-	}
-	hook(chainPrerouting, "nat", -100) // dstnat
-	hook(chainOutput, "nat", -100)
-	hook(chainPostrouting, "nat", 100) // srcnat
-	b.chain(chainServices)
-	b.chain(chainFullNAT)
-	b.chain(chainZones)
+// hook makes a base chain. A hook that nothing needs has none: every new connection would
+// pass through it.
+func (b *builder) hook(name, typ string, priority int32) {
+	b.chain(name).Hook = &nft.Hook{Type: typ, Point: name, Priority: priority}
 }
+
+// Priorities of the NAT chains (include/uapi/linux/netfilter_ipv4.h: NF_IP_PRI_NAT_DST and _SRC).
+const (
+	priorityDNAT = -100
+	prioritySNAT = 100
+)
 
 // rules writes the constant rules: one for each kind of map that the policy needs.
 func (b *builder) rules() {
-	toServices := nft.Give{Verdict: nft.JumpChain(chainServices)}
-	b.rule(chainPrerouting, toServices)
-	b.rule(chainOutput, toServices)
-	b.dispatch()
-	b.inboundRules()
-
-	b.sentOn(chainPostrouting, nil, nft.GotoChain(chainFullNAT))
-	b.rule(chainPostrouting, nft.FromSelf{}, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}})
-	b.towardUplinks(chainPostrouting, nil, nft.GotoChain(chainZones))
-	if b.hasAny(mapElsewhere) {
-		b.rule(chainPostrouting, nft.Give{Verdict: nft.GotoChain(chainElsewhere)})
+	sendsOn := b.holds(mapServices, mapInbound)
+	fullNAT := b.holds(mapLaddrs, mapLaddrsIn, mapRemember)
+	if sendsOn {
+		b.hook(chainPrerouting, "nat", priorityDNAT)
+		b.hook(chainOutput, "nat", priorityDNAT)
+		toServices := nft.Give{Verdict: nft.JumpChain(chainServices)}
+		b.rule(chainPrerouting, toServices)
+		b.rule(chainOutput, toServices)
+		b.dispatch()
+		b.inboundRules()
+		b.guardRules()
 	}
-	b.guardRules()
-	b.rememberRules()
-	b.fullNATRules()
-	b.zoneRules()
-	b.refuseRules()
+	if fullNAT || b.zonesDecide() {
+		b.hook(chainPostrouting, "nat", prioritySNAT)
+	}
+	if fullNAT {
+		b.chain(chainFullNAT)
+		b.rememberRules()
+		b.fullNATRules()
+	}
+	switch passed := (nft.Verdict{Kind: nft.Accept}); {
+	case b.zonesDecide() && fullNAT:
+		b.sentOn(chainPostrouting, nil, nft.GotoChain(chainFullNAT))
+	case b.zonesDecide():
+		b.sentOn(chainPostrouting, nil, passed)
+	case fullNAT:
+		b.rule(chainPostrouting, nft.CtStatus{Bit: nft.DNAT}, nft.Give{Verdict: nft.GotoChain(chainFullNAT)})
+	}
+	if b.zonesDecide() {
+		b.rule(chainPostrouting, nft.FromSelf{}, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}})
+		b.chain(chainZones)
+		b.towardUplinks(chainPostrouting, nil, nft.GotoChain(chainZones))
+		if b.holds(mapElsewhere) {
+			b.rule(chainPostrouting, nft.Give{Verdict: nft.GotoChain(chainElsewhere)})
+		}
+		b.zoneRules()
+		b.refuseRules()
+	}
 	if b.usesChain(chainMasquerade) {
 		b.rule(chainMasquerade, nft.Masq{})
 	}
@@ -48,6 +68,23 @@ func (b *builder) rules() {
 		b.rule(chainRefused, nft.L4Is{Protos: []inet.Proto{inet.TCP}}, nft.RejectTCPReset{})
 		b.rule(chainRefused, nft.RejectPortUnreachable{})
 	}
+}
+
+// zonesDecide tells whether anything becomes of connections that no service sent on.
+func (b *builder) zonesDecide() bool {
+	return len(b.policy.Zones) > 0 || b.policy.Gateway.Unmatched != policy.Accept
+}
+
+// holds tells whether there is a map of one of some kinds, of any family and variant.
+func (b *builder) holds(bases ...string) bool {
+	for name := range b.sets {
+		for _, base := range bases {
+			if isKind(name, base) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // sentOn gives a verdict to connections whose destination a service or a 1:1 map translated.
@@ -202,11 +239,11 @@ func (b *builder) inboundRules() {
 // refuseRules rejects in the hook forward, since the kernel cannot in postrouting. That hook
 // sees all packets, so the rules look for the first of a connection themselves.
 func (b *builder) refuseRules() {
-	rejects, elsewhere := b.hasAny(mapRejects), b.hasAny(whereRefused.name+mapElsewhere)
-	if !rejects && !elsewhere && !b.hasAny(whereRefused.name+mapConditional) {
+	elsewhere := b.holds(whereRefused.name + mapElsewhere)
+	if !elsewhere && !b.holds(mapRejects, whereRefused.name+mapConditional) {
 		return
 	}
-	b.chain(chainForward).Hook = &nft.Hook{Type: "filter", Point: "forward", Priority: 0}
+	b.hook(chainForward, "filter", 0)
 	first := []nft.Stmt{nft.CtNew{}, nft.CtStatus{Bit: nft.Confirmed, Not: true}}
 	b.sentOn(chainForward, first, nft.Verdict{Kind: nft.Accept})
 	if elsewhere {
@@ -220,11 +257,6 @@ func (b *builder) refuseRules() {
 	b.bySource(chainRefuse, whereRefused.name+mapConditional)
 	b.bySource(chainRefuse, mapExcludes)
 	b.bySource(chainRefuse, mapRejects)
-}
-
-// hasAny tells whether there is a map of a kind for either family.
-func (b *builder) hasAny(base string) bool {
-	return b.has(named(base, inet.V4)) || b.has(named(base, inet.V6))
 }
 
 // bySource looks the source up in a verdict map of each family that has one.

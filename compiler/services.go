@@ -19,7 +19,9 @@ func (b *builder) service(s *policy.Service) {
 			continue
 		}
 		sched := b.schedule(s, f, kind)
-		b.enterVIPs(s.VIP, f)
+		if b.zonesDecide() {
+			b.enterVIPs(s.VIP, f)
+		}
 		for _, vip := range s.VIP {
 			if inet.FamilyOf(vip) != f {
 				continue
@@ -90,7 +92,7 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind portKind) sche
 		return sc
 	}
 	part := ""
-	if base == mapSlots && kind == exactPorts {
+	if kind == exactPorts && base == mapSlots {
 		part = b.part(s)
 	}
 	for _, v := range []string{kind.variant(), keep, part} {

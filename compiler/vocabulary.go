@@ -13,7 +13,6 @@ func Vocabulary() *nft.Ruleset {
 	p := &policy.Policy{Gateway: policy.DefaultGateway()}
 	p.Gateway.Unmatched = policy.Drop
 	b := &builder{policy: p, sets: make(map[string]*nft.Set), chains: make(map[string]*nft.Chain)}
-	b.skeleton()
 	for _, f := range inet.Families {
 		addr := nft.AddrType(f)
 		b.set(named(setVIPs, f), nft.NoData, false, addr)
@@ -53,6 +52,9 @@ func Vocabulary() *nft.Ruleset {
 		}
 	}
 	b.rules() // and elsewhere
+	// Without laddrs of services, and without zones.
+	b.sentOn(chainPostrouting, nil, nft.Verdict{Kind: nft.Accept})
+	b.rule(chainPostrouting, nft.CtStatus{Bit: nft.DNAT}, nft.Give{Verdict: nft.GotoChain(chainFullNAT)})
 	for _, v := range []nft.Verdict{{Kind: nft.Accept}, {Kind: nft.Drop}, nft.GotoChain(chainRefused)} {
 		b.rule(chainZone, nft.Give{Verdict: v}) // what zones with conditions do
 	}

@@ -83,9 +83,10 @@ type differ struct {
 }
 
 // ordered returns the operations as the kernel can take them: what refers goes before what
-// it refers to when deleting, and comes after it when adding.
+// it refers to when deleting, and comes after it when adding. Rules come before elements:
+// binding a rule to a map walks all that the map holds (nf_tables_bind_set).
 func (d *differ) ordered() []Op {
-	return slices.Concat(d.delElems, d.delRules, d.delSets, d.delChains, d.addSets, d.addChains, d.addElems, d.addRules)
+	return slices.Concat(d.delElems, d.delRules, d.delSets, d.delChains, d.addSets, d.addChains, d.addRules, d.addElems)
 }
 
 func (d *differ) sets(live, want *Ruleset) {

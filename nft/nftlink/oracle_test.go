@@ -77,6 +77,22 @@ func TestWalk(t *testing.T) {
 	}
 }
 
+// sortElements sorts the elements of a set or map in a listing: nft does so itself for all but
+// concatenations of ranges, which come as they were added.
+func sortElements(block string) string {
+	head, list, ok := strings.Cut(block, "elements = { ")
+	if !ok {
+		return block
+	}
+	list, tail, _ := strings.Cut(list, " }\n")
+	elements := strings.Split(list, ",\n")
+	for i := range elements {
+		elements[i] = strings.TrimSpace(elements[i])
+	}
+	slices.Sort(elements)
+	return head + "elements = { " + strings.Join(elements, ",\n") + " }\n" + tail
+}
+
 // blocks sorts the sets, maps and chains of a listing: they come in the order in which they
 // were made, which has no meaning. What stands before the first of them stays there.
 func blocks(listing string) string {
@@ -87,7 +103,7 @@ func blocks(listing string) string {
 	}
 	parts := strings.Split(strings.TrimSuffix(rest, "}\n"), "\n\n")
 	for i := range parts {
-		parts[i] = strings.TrimSuffix(parts[i], "\n")
+		parts[i] = sortElements(strings.TrimSuffix(parts[i], "\n"))
 	}
 	slices.Sort(parts)
 	return head + strings.Join(parts, "\n\n")

@@ -68,6 +68,39 @@ func (b *builder) rules() {
 		b.rule(chainRefused, nft.L4Is{Protos: []inet.Proto{inet.TCP}}, nft.RejectTCPReset{})
 		b.rule(chainRefused, nft.RejectPortUnreachable{})
 	}
+	b.track()
+}
+
+// track makes the kernel track connections where no other rule does. A chain of type nat is
+// asked only about packets that are tracked, and does not switch tracking on by itself: the
+// expressions `ct` and `nat` do (nf_ct_netns_get; nf_nat_inet_fn lets untracked packets pass).
+// A policy that only drops has neither.
+func (b *builder) track() {
+	for _, c := range b.chains {
+		for _, r := range c.Rules {
+			if slices.ContainsFunc(r.Stmts, tracks) {
+				return
+			}
+		}
+	}
+	for _, name := range []string{chainPrerouting, chainPostrouting} {
+		if c := b.chains[name]; c != nil {
+			c.Rules = slices.Insert(c.Rules, 0, trackingRule())
+			return
+		}
+	}
+}
+
+func trackingRule() nft.Rule {
+	return nft.Rule{Stmts: []nft.Stmt{nft.CtNew{}}, Comment: "makes the kernel track connections"}
+}
+
+func tracks(s nft.Stmt) bool {
+	switch s.(type) {
+	case nft.CtNew, nft.CtStatus, nft.NAT, nft.Masq:
+		return true
+	}
+	return false
 }
 
 // zonesDecide tells whether anything becomes of connections that no service sent on.

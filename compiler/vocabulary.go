@@ -58,6 +58,7 @@ func Vocabulary() *nft.Ruleset {
 	for _, v := range []nft.Verdict{{Kind: nft.Accept}, {Kind: nft.Drop}, nft.GotoChain(chainRefused)} {
 		b.rule(chainZone, nft.Give{Verdict: v}) // what zones with conditions do
 	}
+	b.chain(chainPrerouting).Rules = append(b.chain(chainPrerouting).Rules, trackingRule())
 	return b.ruleset()
 }
 

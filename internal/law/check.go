@@ -140,7 +140,7 @@ func agree(d *policy.Decision, pkt Packet, outcomes []Outcome) error {
 			say("service", orNone(d.Service), orNone(service))
 			break
 		}
-		if d.Service == "" && o.Zone != d.Zone {
+		if d.Service == "" && o.Zone != d.Zone && !o.Untracked {
 			say("zone", orNone(d.Zone), orNone(o.Zone))
 			break
 		}

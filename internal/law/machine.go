@@ -21,6 +21,7 @@ type Machine struct {
 	chains map[string]*nft.Chain
 	sets   map[string]*lookup
 	hooks  map[string][]*nft.Chain // base chains by hook, in the order of their priorities
+	tracks bool                    // a rule makes the kernel switch connection tracking on
 }
 
 // Outcome is one thing that can become of a packet.
@@ -36,6 +37,8 @@ type Outcome struct {
 	Persistent bool // the source alone chooses in the range
 
 	ToBy, FromBy Choice // how they were chosen
+
+	Untracked bool // chains of type nat were not asked: the kernel tracks no flows
 
 	Service string  // the service whose element was hit
 	Passed  bool    // that element accepted: the service lets pass what it cannot place
@@ -61,6 +64,7 @@ func NewMachine(r *nft.Ruleset) (*Machine, error) {
 	for _, base := range m.hooks {
 		slices.SortStableFunc(base, func(a, b *nft.Chain) int { return cmp.Compare(a.Hook.Priority, b.Hook.Priority) })
 	}
+	m.tracks = tracks(r)
 	for _, s := range r.Sets {
 		if m.sets[s.Name] != nil {
 			return nil, fmt.Errorf("two sets are called %s", s.Name)
@@ -153,6 +157,10 @@ func (w *walk) run() {
 	for _, w.point = range points {
 		for _, c := range w.machine.hooks[w.point] {
 			w.typ = c.Hook.Type
+			if w.typ == "nat" && !w.machine.tracks {
+				w.out.Untracked = true // the packet has no flow, unless others on the machine want some (nf_nat_inet_fn)
+				continue
+			}
 			if w.chain(c, 0).Kind == nft.Drop {
 				if w.out.Verdict == policy.Accept {
 					w.out.Verdict = policy.Drop

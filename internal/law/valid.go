@@ -2,6 +2,7 @@ package law
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/snatctl/snatctl/nft"
 )
@@ -72,4 +73,37 @@ func (m *Machine) valid(s nft.Stmt) error {
 		}
 	}
 	return nil
+}
+
+// tracks tells whether a rule holds an expression that switches connection tracking on in its
+// network namespace (nf_ct_netns_get). Chains of type nat alone do not.
+func tracks(r *nft.Ruleset) bool {
+	flows := func(fields []nft.Field) bool {
+		return slices.ContainsFunc(fields, func(f nft.Field) bool {
+			return f.Kind == nft.CtIPDaddr || f.Kind == nft.CtIP6Daddr || f.Kind == nft.CtDport
+		})
+	}
+	for _, c := range r.Chains {
+		for _, rule := range c.Rules {
+			for _, s := range rule.Stmts {
+				switch s := s.(type) {
+				case nft.CtNew, nft.CtStatus, nft.NAT, nft.Masq:
+					return true
+				case nft.InSet:
+					if flows(s.Key) {
+						return true
+					}
+				case nft.Vmap:
+					if flows(s.Key) {
+						return true
+					}
+				case nft.Update:
+					if flows(s.Key) {
+						return true
+					}
+				}
+			}
+		}
+	}
+	return false
 }

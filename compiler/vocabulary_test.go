@@ -57,7 +57,7 @@ func TestRecognize(t *testing.T) {
 		for _, c := range r.Chains {
 			bare := &nft.Chain{Name: c.Name}
 			for _, rule := range c.Rules {
-				bare.Rules = append(bare.Rules, nft.Rule{Form: rule.Form})
+				bare.Rules = append(bare.Rules, nft.Rule{Form: rule.Form, Comment: rule.Comment})
 			}
 			read.Chains = append(read.Chains, bare)
 		}

@@ -47,12 +47,13 @@ func (b *bench) rate(ctx context.Context) error {
 	perZone := zoneFlows(b.size.zones, b.size.flows)
 	zones := sample.Zones(b.size.zones)
 	for _, c := range []contest{
-		{fmt.Sprintf("TCP connects to %d services", b.size.services), services("tcp/80"), byHandDNAT, perService[:b.size.connects], (*gateway).connects, "--dst-nat", kernelDefault},
-		{fmt.Sprintf("UDP flows to %d services", b.size.services), services("udp/80"), byHandDNAT, perService, (*gateway).datagrams, "--dst-nat", kernelDefault},
-		{"  accounting alike", services("udp/80"), byHandDNAT, perService, (*gateway).datagrams, "--dst-nat", asApplySets},
-		{fmt.Sprintf("TCP connects from %d zones", b.size.zones), zones, byHandSNAT, perZone[:b.size.connects], (*gateway).connects, "--src-nat", kernelDefault},
-		{fmt.Sprintf("UDP flows from %d zones", b.size.zones), zones, byHandSNAT, perZone, (*gateway).datagrams, "--src-nat", kernelDefault},
-		{"  accounting alike", zones, byHandSNAT, perZone, (*gateway).datagrams, "--src-nat", asApplySets},
+		{what: fmt.Sprintf("TCP connects to %d services", b.size.services), policy: services("tcp/80"), byHand: byHandDNAT, flows: perService[:b.size.connects], send: (*gateway).connects, nat: "--dst-nat", accounting: kernelDefault},
+		{what: fmt.Sprintf("UDP flows to %d services", b.size.services), policy: services("udp/80"), byHand: byHandDNAT, flows: perService, send: (*gateway).datagrams, nat: "--dst-nat", accounting: kernelDefault},
+		{what: "  accounting alike", policy: services("udp/80"), byHand: byHandDNAT, flows: perService, send: (*gateway).datagrams, nat: "--dst-nat", accounting: asApplySets},
+		{what: fmt.Sprintf("TCP connects from %d zones", b.size.zones), policy: zones, byHand: byHandSNAT, flows: perZone[:b.size.connects], send: (*gateway).connects, nat: "--src-nat", accounting: kernelDefault},
+		{what: fmt.Sprintf("UDP flows from %d zones", b.size.zones), policy: zones, byHand: byHandSNAT, flows: perZone, send: (*gateway).datagrams, nat: "--src-nat", accounting: kernelDefault},
+		{what: "  accounting alike", policy: zones, byHand: byHandSNAT, flows: perZone, send: (*gateway).datagrams, nat: "--src-nat", accounting: asApplySets},
+		{what: "  with 10 conditional zones", policy: sample.ZonesWithConditions(b.size.zones, 10), rival: zones, flows: perZone, send: (*gateway).datagrams, nat: "--src-nat", accounting: asApplySets},
 	} {
 		b.say("  %s", c.what)
 		if err := c.run(ctx, b, ours, theirs); err != nil {
@@ -66,7 +67,8 @@ func (b *bench) rate(ctx context.Context) error {
 type contest struct {
 	what   string
 	policy []byte
-	byHand string
+	byHand string // the rival's rules; or
+	rival  []byte // the policy that the rival's gateway has by snatctl
 	flows  []flow
 	send   sender
 	nat    string // the conntrack tool's option for the kind of translation
@@ -108,6 +110,17 @@ func (c contest) run(ctx context.Context, b *bench, ours, theirs *gateway) error
 	if _, err := theirs.Gateway.Output(ctx, "nft", "-f", script); err != nil {
 		return err
 	}
+	against := "one rule: "
+	if c.rival != nil {
+		against = "without them: "
+		plain, err := b.write("rival.yaml", c.rival)
+		if err != nil {
+			return err
+		}
+		if _, err := b.run(ctx, theirs.Gateway, b.snatctl, "apply", "-f", plain); err != nil {
+			return err
+		}
+	}
 	if err := c.accounting.set(theirs.Gateway); err != nil {
 		return err
 	}
@@ -126,7 +139,7 @@ func (c contest) run(ctx context.Context, b *bench, ours, theirs *gateway) error
 		mine, hand = append(mine, m), append(hand, h)
 	}
 	ratio := mine.over(hand)
-	r := row{what: c.what, ours: mine.rate(), theirs: "one rule: " + hand.rate(), ratio: ratio}
+	r := row{what: c.what, ours: mine.rate(), theirs: against + hand.rate(), ratio: ratio}
 	if c.accounting == kernelDefault {
 		r.what, r.need, r.ok = "new "+c.what, ">= 0.85", ratio.median() >= 0.85
 	}

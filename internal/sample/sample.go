@@ -56,13 +56,20 @@ func (f Fleet) ServersOf(i int) []string {
 }
 
 // Zones returns a policy of n zones, each a /24 with a pool of four addresses of its own.
-func Zones(n int) []byte {
+func Zones(n int) []byte { return ZonesWithConditions(n, 0) }
+
+// ZonesWithConditions is Zones with some zones in front that hold sources of their own and
+// look at destination and port too.
+func ZonesWithConditions(n, conditional int) []byte {
 	var b strings.Builder
 	b.WriteString("version: 1\nladdrs:\n")
 	for i := range n {
 		fmt.Fprintf(&b, "  pool-%d: %s/30\n", i, Addr(laddrs, i*4))
 	}
 	b.WriteString("zones:\n")
+	for i := range conditional {
+		fmt.Fprintf(&b, "  - {name: mail-%d, from: %s/24, to: 8.0.0.0/8, ports: tcp/25, laddrs: pool-0}\n", i, Addr("192.168.0.0", i*256))
+	}
 	for i := range n {
 		fmt.Fprintf(&b, "  - {name: zone-%d, from: %s/24, laddrs: pool-%d}\n", i, Addr(Sources, i*256), i)
 	}

@@ -67,10 +67,11 @@ Exit status: 0 applied or nothing to do, 1 refused or failed and the kernel is u
 // apply is the spine: load, compile, read, diff, commit. Every failure leaves the kernel as
 // it was.
 func apply(ctx context.Context, o applyOptions) (err error) {
-	var t timings
+	t := timings{bar: newBar(5)}
 	if o.timings {
 		defer func() { err = t.last(err) }()
 	}
+	defer t.bar.stop()
 	p, want, err := load(o.files, &t, exitRefused)
 	if err != nil {
 		return err
@@ -86,7 +87,8 @@ func apply(ctx context.Context, o applyOptions) (err error) {
 	}
 	defer conn.Close()
 
-	live, plan, err := commit(ctx, conn, want, func() (func(), error) { return forwardingOn(p, want) }, &t)
+	live, plan, err := commit(ctx, conn, want, func() (func(), error) { return forwardingOn(p, want, t.bar.stop) }, &t)
+	t.bar.stop()
 	if err != nil {
 		return exit{exitRefused, fmt.Errorf("%w; nothing was changed", err)}
 	}
@@ -127,6 +129,7 @@ func commit(ctx context.Context, conn *nftlink.Conn, want *nft.Ruleset, before f
 			undo, err = before()
 		}
 		if err == nil {
+			t.bar.stage("committing")
 			start := time.Now()
 			err = conn.Apply(ctx, plan, want, gen)
 			t.Commit += since(start)
@@ -146,12 +149,14 @@ func commit(ctx context.Context, conn *nftlink.Conn, want *nft.Ruleset, before f
 
 // compare reads the table and returns it with what turns it into the wanted one.
 func compare(ctx context.Context, conn *nftlink.Conn, want *nft.Ruleset, t *timings) (*nft.Ruleset, nftlink.Generation, nft.Plan, error) {
+	t.bar.stage("reading the table")
 	start := time.Now()
 	live, gen, err := conn.Read(ctx, want.Table)
 	t.Read += since(start)
 	if err != nil {
 		return nil, 0, nft.Plan{}, err
 	}
+	t.bar.stage("comparing")
 	start = time.Now()
 	defer func() { t.Diff += since(start) }()
 	if err := nftlink.SetForms(want); err != nil {

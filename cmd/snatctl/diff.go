@@ -44,10 +44,11 @@ Exit status: 0 no difference, 1 differences, 2 error.`,
 }
 
 func diff(ctx context.Context, o applyOptions) (err error) {
-	var t timings
+	t := timings{bar: newBar(4)}
 	if o.timings {
 		defer func() { err = t.last(err) }()
 	}
+	defer t.bar.stop()
 	_, want, err := load(o.files, &t, exitDiffError)
 	if err != nil {
 		return err
@@ -61,6 +62,7 @@ func diff(ctx context.Context, o applyOptions) (err error) {
 	if err != nil {
 		return exit{exitDiffError, err}
 	}
+	t.bar.stop()
 	if err := report(os.Stdout, o.format, live, want, plan, false); err != nil {
 		return err
 	}

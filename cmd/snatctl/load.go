@@ -32,15 +32,24 @@ func policyFiles(flags, args []string) ([]string, error) {
 // load reads and compiles a policy. Findings go to standard error; an invalid policy ends
 // with the given status.
 func load(files []string, t *timings, status int) (*policy.Policy, *nft.Ruleset, error) {
+	t.bar.stage("reading the policy")
 	start := time.Now()
-	p, err := readPolicy(files)
+	p, ds := policy.Load(files, os.Stdin)
 	t.Load = since(start)
+	if len(ds) > 0 {
+		t.bar.stop()
+	}
+	p, err := judge(p, ds)
 	if err != nil {
 		return nil, nil, exit{status, fmt.Errorf("%w; nothing was changed", err)}
 	}
+	t.bar.stage("compiling")
 	start = time.Now()
 	want, more := compiler.Compile(p)
 	t.Compile = since(start)
+	if len(more) > 0 {
+		t.bar.stop()
+	}
 	for _, d := range more {
 		printDiagnostic(d)
 	}
@@ -52,7 +61,11 @@ func load(files []string, t *timings, status int) (*policy.Policy, *nft.Ruleset,
 
 // readPolicy reads a policy. Findings go to standard error.
 func readPolicy(files []string) (*policy.Policy, error) {
-	p, ds := policy.Load(files, os.Stdin)
+	return judge(policy.Load(files, os.Stdin))
+}
+
+// judge prints what was found, and turns an invalid policy into an error.
+func judge(p *policy.Policy, ds policy.Diagnostics) (*policy.Policy, error) {
 	for _, d := range ds {
 		printDiagnostic(d)
 	}

@@ -25,8 +25,9 @@ var accountingKeys = []string{
 }
 
 // forwardingOn switches forwarding on for the families that the table uses, unless the
-// policy leaves that to others. It says what it changed, and returns what undoes it.
-func forwardingOn(p *policy.Policy, want *nft.Ruleset) (undo func(), err error) {
+// policy leaves that to others. It says what it changed, after making quiet who else may be
+// on the screen, and returns what undoes it.
+func forwardingOn(p *policy.Policy, want *nft.Ruleset, quiet func()) (undo func(), err error) {
 	var changed []string
 	undo = func() {
 		for _, key := range changed {
@@ -46,6 +47,7 @@ func forwardingOn(p *policy.Policy, want *nft.Ruleset) (undo func(), err error) 
 			return func() {}, fmt.Errorf("switch on forwarding of %s: %w (switch it on yourself and say `forwarding: false` under gateway)", f, err)
 		}
 		changed = append(changed, key)
+		quiet()
 		fmt.Fprintf(os.Stderr, "switched on %s\n", strings.ReplaceAll(key, "/", "."))
 	}
 	return undo, nil

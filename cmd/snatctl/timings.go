@@ -15,6 +15,8 @@ type timings struct {
 	Diff    float64 `json:"diff_s"`
 	Commit  float64 `json:"commit_s"`
 	Cleanup float64 `json:"cleanup_s"`
+
+	bar *bar // shows the stages as they come
 }
 
 func since(start time.Time) float64 { return time.Since(start).Seconds() }

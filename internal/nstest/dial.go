@@ -48,6 +48,7 @@ func (h *Host) DialWithin(limit time.Duration, network, laddr, raddr string) (ne
 			d.LocalAddr = net.TCPAddrFromAddrPort(from)
 		} else {
 			d.LocalAddr = net.UDPAddrFromAddrPort(from)
+			d.Control = reusePort
 		}
 	}
 	var c net.Conn
@@ -56,6 +57,17 @@ func (h *Host) DialWithin(limit time.Duration, network, laddr, raddr string) (ne
 		return err
 	})
 	return c, classify(err)
+}
+
+// reusePort lets sockets that are connected to different servers have one port, which the
+// kernel otherwise refuses while the one before is still being closed.
+func reusePort(_, _ string, c syscall.RawConn) (err error) {
+	if back := c.Control(func(fd uintptr) {
+		err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
+	}); back != nil {
+		return back
+	}
+	return err
 }
 
 func parseLocal(s string) (netip.AddrPort, error) {

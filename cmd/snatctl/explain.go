@@ -78,7 +78,7 @@ func explain(w io.Writer, o explainOptions) error {
 	d := p.Decide(pkt)
 	if s, ok := subscriber(p, pkt.To); ok {
 		// Nobody calls a laddr: who asks about one wants to know who is behind it.
-		d.Steps = append(d.Steps, fmt.Sprintf("%s is a laddr of zone %s: its block %s belongs to %s", pkt.To, s.Zone, s.Laddr, s.Source))
+		d.Steps = append(d.Steps, fmt.Sprintf("%s is a laddr of zone %s: its block %s belongs to %s", pkt.To, s.Zone, s.block(), s.Source))
 		d.Reason += "; " + d.Steps[len(d.Steps)-1]
 	}
 	if o.format == "json" {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/policy"
 )
 
@@ -46,7 +47,7 @@ Exit status: 0 found, 1 not found or invalid policy, 2 usage.`,
 				return exit{exitNotFound, err}
 			}
 			s, ok := subscriber(p, at)
-			if err := s.print(os.Stdout, format, ok); err != nil {
+			if err := s.print(os.Stdout, format, at, ok); err != nil {
 				return err
 			}
 			if !ok {
@@ -62,9 +63,31 @@ Exit status: 0 found, 1 not found or invalid policy, 2 usage.`,
 
 // subscription is a source with its laddr and block of ports.
 type subscription struct {
-	Source netip.Addr `json:"src"`
-	Zone   string     `json:"zone"`
-	Laddr  string     `json:"laddr"` // with its ports
+	Source netip.Addr
+	Zone   string
+	Laddr  netip.Addr
+	Ports  inet.PortRange
+}
+
+func (s subscription) block() string { return s.Laddr.String() + ":" + s.Ports.String() }
+
+// flowRecord is a connection as JSON. What the policy alone cannot tell is null.
+type flowRecord struct {
+	Proto         *string `json:"proto"`
+	Src           string  `json:"src"`
+	Dst           *string `json:"dst"`
+	TranslatedSrc string  `json:"translated_src"`
+	TranslatedDst *string `json:"translated_dst"`
+	State         *string `json:"state"`
+	Service       *string `json:"service"`
+	Zone          string  `json:"zone"`
+	RealServer    *string `json:"real_server"`
+	Laddr         string  `json:"laddr"`
+	BytesIn       *uint64 `json:"bytes_in"`
+	BytesOut      *uint64 `json:"bytes_out"`
+	PacketsIn     *uint64 `json:"packets_in"`
+	PacketsOut    *uint64 `json:"packets_out"`
+	Timeout       *uint64 `json:"timeout_s"`
 }
 
 // subscriber finds the source that has a laddr and port in a block of its own.
@@ -79,7 +102,7 @@ func subscriber(p *policy.Policy, at netip.AddrPort) (subscription, bool) {
 			continue
 		}
 		laddr, ports, _ := policy.BlockOf(z.Laddrs, p.Zones, source)
-		return subscription{source, z.Name, fmt.Sprintf("%s:%s", laddr, ports)}, true
+		return subscription{source, z.Name, laddr, ports}, true
 	}
 	return subscription{}, false
 }
@@ -93,16 +116,16 @@ func holds(z *policy.Zone, a netip.Addr) bool {
 	return false
 }
 
-func (s subscription) print(w io.Writer, format string, found bool) error {
+func (s subscription) print(w io.Writer, format string, at netip.AddrPort, found bool) error {
 	if format == "json" {
-		list := []subscription{}
+		list := []flowRecord{}
 		if found {
-			list = append(list, s)
+			list = append(list, flowRecord{Src: s.Source.String(), TranslatedSrc: at.String(), Zone: s.Zone, Laddr: s.Laddr.String()})
 		}
 		return printJSON(w, list)
 	}
 	if found {
-		fmt.Fprintf(w, "%s has %s, by zone %s\n", s.Source, s.Laddr, s.Zone)
+		fmt.Fprintf(w, "%s has %s, by zone %s\n", s.Source, s.block(), s.Zone)
 	}
 	return nil
 }

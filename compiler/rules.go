@@ -73,8 +73,9 @@ func (b *builder) rules() {
 
 // track makes the kernel track connections where no other rule does. A chain of type nat is
 // asked only about packets that are tracked, and does not switch tracking on by itself: the
-// expressions `ct` and `nat` do (nf_ct_netns_get; nf_nat_inet_fn lets untracked packets pass).
-// A policy that only drops has neither.
+// expressions `ct` and `masq` do for both families, `nat` for its own alone (nf_ct_netns_get;
+// nf_nat_inet_fn lets untracked packets pass). A policy that only drops has none of them, and
+// one may translate a family and only drop in the other.
 func (b *builder) track() {
 	for _, c := range b.chains {
 		for _, r := range c.Rules {
@@ -97,7 +98,7 @@ func trackingRule() nft.Rule {
 
 func tracks(s nft.Stmt) bool {
 	switch s.(type) {
-	case nft.CtNew, nft.CtStatus, nft.NAT, nft.Masq:
+	case nft.CtNew, nft.CtStatus, nft.Masq:
 		return true
 	}
 	return false

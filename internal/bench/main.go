@@ -12,13 +12,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/snatctl/snatctl/internal/nstest"
 )
 
 func main() {
@@ -55,7 +55,7 @@ func run(ctx context.Context, bin, only string, rounds int, quick bool) error {
 		b.n, b.size = min(rounds, 2), small
 	}
 	var err error
-	if b.snatctl, err = find(bin); err != nil {
+	if b.snatctl, err = nstest.Program(bin); err != nil {
 		return err
 	}
 	if b.dir, err = os.MkdirTemp("", "snatctl-bench-"); err != nil {
@@ -105,21 +105,4 @@ func choose(only string) ([]part, error) {
 		}
 	}
 	return out, nil
-}
-
-// find returns the absolute path of the binary to measure.
-func find(given string) (string, error) {
-	if given != "" {
-		return filepath.Abs(given)
-	}
-	for _, path := range []string{"bin/snatctl", "./snatctl"} {
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-			return filepath.Abs(path)
-		}
-	}
-	path, err := exec.LookPath("snatctl")
-	if err != nil {
-		return "", errors.New("no snatctl to measure: build it, or name it with -snatctl")
-	}
-	return filepath.Abs(path)
 }

@@ -9,11 +9,11 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/snatctl/snatctl/internal/nstest"
 )
 
 func main() {
@@ -28,7 +28,7 @@ func main() {
 
 	d := &demo{screen: newScreen(os.Stdout), policyFile: *policy}
 	var err error
-	if d.snatctl, err = find(*bin); err == nil {
+	if d.snatctl, err = nstest.Program(*bin); err == nil {
 		err = d.run(ctx)
 	}
 	d.cleanUp()
@@ -45,21 +45,4 @@ func main() {
 	case !d.summary():
 		os.Exit(1)
 	}
-}
-
-// find returns the absolute path of the binary.
-func find(given string) (string, error) {
-	if given != "" {
-		return filepath.Abs(given)
-	}
-	for _, path := range []string{"bin/snatctl", "./snatctl"} {
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-			return filepath.Abs(path)
-		}
-	}
-	path, err := exec.LookPath("snatctl")
-	if err != nil {
-		return "", fmt.Errorf("no snatctl to show: build it, or name it with -snatctl")
-	}
-	return filepath.Abs(path)
 }

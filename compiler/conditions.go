@@ -260,7 +260,7 @@ func (b *builder) destinations(base, zone string, ranges []inet.Range) []nft.Stm
 	return out
 }
 
-// excludeRules lets what a conditional zone excludes pass.
+// excludeRules lets what a zone excludes pass.
 func (b *builder) excludeRules(z *policy.Zone, chain string) {
 	for _, s := range b.destinations(setExclude, z.Name, z.Exclude) {
 		b.rule(chain, s, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}})

@@ -51,18 +51,25 @@ func (b *builder) needsParts() bool {
 		scheduler policy.Scheduler
 		slots     int
 	}
-	n, classes := 0, make(map[class]bool)
+	var without []*policy.Service
+	n := 0
 	for i := range b.policy.Services {
 		s := &b.policy.Services[i]
-		if _, ok := b.lanes[s]; ok {
-			continue
+		if _, ok := b.lanes[s]; !ok {
+			without = append(without, s)
+			n += len(s.RealServers) * len(s.VIP) * len(s.Ports)
 		}
-		n += len(s.RealServers) * len(s.VIP) * len(s.Ports)
+	}
+	if n < partsFrom {
+		return false // and no table need be laid out to be counted
+	}
+	classes := make(map[class]bool)
+	for _, s := range without {
 		for _, f := range inet.Families {
 			classes[class{s.Scheduler, len(slotsOf(s, f))}] = true
 		}
 	}
-	return n >= partsFrom && len(classes)*maxParts <= maxLanes
+	return len(classes)*maxParts <= maxLanes
 }
 
 // part returns the part that a service's slots go to; "" where there is one map for all.

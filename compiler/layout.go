@@ -130,6 +130,14 @@ func fieldsOf(f inet.Family) fields {
 	return fields{nft.F(nft.IP6Saddr), nft.F(nft.IP6Daddr), nft.F(nft.CtIP6Daddr)}
 }
 
+// addrData is what maps of addresses hold.
+func addrData(f inet.Family) nft.Data {
+	if f == inet.V4 {
+		return nft.Addr4
+	}
+	return nft.Addr6
+}
+
 // transports are the protocols whose ports are translated.
 var transports = []inet.Proto{inet.TCP, inet.UDP, inet.SCTP}
 

@@ -124,7 +124,7 @@ func (b *builder) poolChain(p *policy.Pool, f inet.Family, t translation, of poo
 		name += "/service/" + of.service.Name
 	}
 	b.pools[id] = name
-	data := map[inet.Family]nft.Data{inet.V4: nft.Addr4, inet.V6: nft.Addr6}[f]
+	data := addrData(f)
 	m := b.set(name, data, false, nft.Slot)
 	if !b.listAddresses(m, p, f, of.describe(p)) {
 		return name

@@ -140,9 +140,12 @@ func (sc *schedule) ownTable(b *builder, s *policy.Service, chain string, gen nf
 // slotData returns what a map of slots holds.
 func (sc *schedule) slotData() nft.Data {
 	if sc.keep {
-		return map[inet.Family]nft.Data{inet.V4: nft.Addr4, inet.V6: nft.Addr6}[sc.family]
+		return addrData(sc.family)
 	}
-	return map[inet.Family]nft.Data{inet.V4: nft.Addr4Port, inet.V6: nft.Addr6Port}[sc.family]
+	if sc.family == inet.V4 {
+		return nft.Addr4Port
+	}
+	return nft.Addr6Port
 }
 
 // slotsOf returns the schedule table of one family of a service.

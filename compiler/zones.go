@@ -193,16 +193,7 @@ func (b *builder) exclude(z *policy.Zone, r inet.Range, known map[string]string)
 	if chain == "" {
 		chain = chainExclude + z.Name
 		known[id] = chain
-		for _, f := range inet.Families {
-			if len(inet.Of(f, list)) == 0 {
-				continue
-			}
-			set := b.set(named(setExclude, f, z.Name), nft.NoData, true, nft.AddrType(f))
-			for _, x := range inet.Of(f, list) {
-				b.interval(set, x, nft.Element{})
-			}
-			b.rule(chain, nft.InSet{Key: []nft.Field{fieldsOf(f).daddr}, Set: set.Name}, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}})
-		}
+		b.excludeRules(z, chain)
 	}
 	m := b.set(named(mapExcludes, f), nft.VerdictData, true, nft.AddrType(f))
 	b.interval(m, r, nft.Element{Verdict: nft.JumpChain(chain), Comment: z.Name})

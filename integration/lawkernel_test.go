@@ -31,15 +31,7 @@ import (
 // other policies.
 func TestLawKernel(t *testing.T) {
 	t.Parallel()
-	from, to := uint64(0), uint64(200)
-	if testing.Short() {
-		to = 20
-	}
-	if v := os.Getenv("LAW_SEEDS"); v != "" {
-		var err error
-		from, to, err = law.ParseSeeds(v)
-		must(t, err)
-	}
+	from, to := lawSeeds(t, 200, 20)
 	k := newKernel(t)
 	start, failures := time.Now(), 0
 	for seed := from; seed < to && failures < 10; seed++ {
@@ -54,6 +46,21 @@ func TestLawKernel(t *testing.T) {
 	if to-from >= 20 && (k.flows == 0 || k.answered == 0 || k.silent == 0 || k.stayed == 0) {
 		t.Error("some outcome never came")
 	}
+}
+
+// lawSeeds returns the seeds of policies to try: all from 0 up to a number, a smaller one in
+// short mode, or those that LAW_SEEDS names.
+func lawSeeds(t *testing.T, most, short uint64) (from, to uint64) {
+	t.Helper()
+	if v := os.Getenv("LAW_SEEDS"); v != "" {
+		from, to, err := law.ParseSeeds(v)
+		must(t, err)
+		return from, to
+	}
+	if testing.Short() {
+		return 0, short
+	}
+	return 0, most
 }
 
 // lawInterfaces are the gateway's. The law's policies name most of them.

@@ -3,7 +3,6 @@ package integration
 import (
 	"context"
 	"math/rand/v2"
-	"os"
 	"strings"
 	"testing"
 
@@ -21,15 +20,7 @@ import (
 // other policies.
 func TestLawOracle(t *testing.T) {
 	t.Parallel()
-	from, to := uint64(0), uint64(100)
-	if testing.Short() {
-		to = 10
-	}
-	if v := os.Getenv("LAW_SEEDS"); v != "" {
-		var err error
-		from, to, err = law.ParseSeeds(v)
-		must(t, err)
-	}
+	from, to := lawSeeds(t, 100, 10)
 	walker, fresh := nstest.NewHost(t, "walker"), nstest.NewHost(t, "fresh")
 	var conn *nftlink.Conn
 	must(t, walker.Do(func() (err error) {

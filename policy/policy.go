@@ -226,6 +226,9 @@ func (z *Zone) Conditional() bool {
 	return len(z.To) > 0 || len(z.Ports) > 0 || len(z.OIf) > 0 || len(z.IIf) > 0
 }
 
+// HasSource tells whether an address lies in the zone's `from`; another zone may still decide.
+func (z *Zone) HasSource(a netip.Addr) bool { return contains(z.From, a) }
+
 // Service is virtual addresses and the real servers behind them.
 type Service struct {
 	Where

@@ -98,22 +98,13 @@ func subscriber(p *policy.Policy, at netip.AddrPort) (subscription, bool) {
 			continue
 		}
 		source, ok := policy.SubscriberOf(z.Laddrs, p.Zones, at.Addr(), at.Port())
-		if !ok || !holds(z, source) {
+		if !ok || !z.HasSource(source) {
 			continue
 		}
 		laddr, ports, _ := policy.BlockOf(z.Laddrs, p.Zones, source)
 		return subscription{source, z.Name, laddr, ports}, true
 	}
 	return subscription{}, false
-}
-
-func holds(z *policy.Zone, a netip.Addr) bool {
-	for _, r := range z.From {
-		if r.Contains(a) {
-			return true
-		}
-	}
-	return false
 }
 
 func (s subscription) print(w io.Writer, format string, at netip.AddrPort, found bool) error {

@@ -1,0 +1,77 @@
+package ct
+
+import (
+	"net/netip"
+
+	"github.com/snatctl/snatctl/inet"
+)
+
+// Bindings is a policy as far as flows can tell it: what translates whom to what. It is read
+// from a compiled table (compiler.Bindings), the live one or one about to be applied, and is
+// the only thing that attribution and staleness look at.
+type Bindings struct {
+	Services []Service // by name
+	// Zones in the order in which they claim sources: those with conditions first, as
+	// written; then the others, whose sources are disjoint.
+	Zones []Zone
+}
+
+// Service is a service with its real servers.
+type Service struct {
+	Name      string
+	Mode      string // "nat" or "fullnat"
+	Scheduler string // "rr", "wrr", "random", "sh", "dh", "mh"; "" if it has no real servers
+	OnEmpty   string // "reject", "drop" or "pass" where it has none that takes connections
+	Fronts    []Front
+	Servers   []Server
+	Pools     []Pool // FULLNAT: what its laddrs are; empty in mode nat
+	New       uint64 // new connections since the table's elements stand
+}
+
+// Front is a place where a service takes connections. Ports inet.AnyPort means all.
+type Front struct {
+	VIP   netip.Addr
+	Ports inet.ProtoPorts
+}
+
+// Server is a real server. Port 0 takes connections at the port that the client called.
+type Server struct {
+	Addr   netip.Addr
+	Port   uint16
+	Weight int    // as the policy says; 0 drains: it keeps its flows and gets no new ones
+	New    uint64 // new connections since its elements stand
+}
+
+// Pool is a set of laddrs with the source ports that may be used.
+type Pool struct {
+	Name   string       // "" for one written in line
+	Laddrs []inet.Range // merged and sorted; laddrs of weight 0 included, which drain
+	// Ports that translations use. The zero value: the kernel's choice, which keeps the
+	// client's port where it can and else takes one from 1024 to 65535.
+	Ports inet.PortRange
+	Block int // ports of each source's own block; 0: sources share the ports
+}
+
+// Zone says what becomes of connections from its sources that leave through an uplink.
+type Zone struct {
+	Name    string
+	Action  string       // "snat", "masquerade", "accept", "drop", "reject" or "map"
+	Sources []inet.Range // what earlier zones leave of them, where it has no conditions
+	// Conditions; empty means any.
+	To    []inet.Range
+	Ports []inet.ProtoPorts
+	// Interfaces tells that the zone has iif or oif, which flows don't tell: whether it
+	// decided about a flow shows in the laddr only.
+	Interfaces bool
+	Exclude    []inet.Range // destinations left untranslated
+	Pools      []Pool       // of "snat"; those of both families
+	Maps       []Map        // of "map"
+	New        uint64       // new connections that it decided about, since its elements stand
+}
+
+// Map is a 1:1 translation of a prefix to another of the same length.
+type Map struct{ Inside, Outside inet.Range }
+
+// KernelPorts is what the kernel chooses from where a pool binds no ports and the client's
+// own port is above 1023 and taken (nf_nat_core.c, nf_nat_l4proto_unique_tuple).
+var KernelPorts = inet.PortRange{First: 1024, Last: 65535}

@@ -1,0 +1,28 @@
+package ct
+
+// EventKind is what has happened to a flow. The zero value is no event.
+type EventKind uint8
+
+// The events that the kernel reports (nf_conntrack_netlink.c).
+const (
+	New EventKind = iota + 1
+	Update
+	Destroy
+)
+
+var eventNames = [...]string{"", "new", "update", "destroy"}
+
+// String returns "new", "update" or "destroy".
+func (k EventKind) String() string {
+	if int(k) < len(eventNames) {
+		return eventNames[k]
+	}
+	return "unknown"
+}
+
+// Event is a flow and what has happened to it. Counters come with Destroy only, as do the
+// times, and only where the kernel keeps them.
+type Event struct {
+	Kind EventKind
+	Flow Flow
+}

@@ -1,0 +1,85 @@
+// Package ct holds the kernel's connection tracking as values: flows with their tuples,
+// whom of a policy they belong to, which of them contradict it, and sums over them.
+//
+// Nothing here speaks to the kernel; package ct/ctlink does.
+package ct
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/snatctl/snatctl/inet"
+)
+
+// Tuple is one direction of a flow: who sends to whom. The ports are zero for protocols
+// without ports; for ICMP the source's port is the echo id.
+type Tuple struct {
+	Proto    inet.Proto
+	ICMPType uint8 // of the packet that goes in this direction; ICMP and ICMPv6 only
+	ICMPCode uint8
+	Src, Dst netip.AddrPort
+}
+
+// Flow is one conntrack entry.
+//
+// Orig is the direction of the packet that opened the connection, as it was before any
+// translation; Reply is what answers look like when they arrive. So answers come from the
+// translated destination, Reply.Src, and go to the translated source, Reply.Dst.
+type Flow struct {
+	Orig, Reply Tuple
+	ID          uint32 // the kernel's name for the entry; 0 if it was not told
+	CTZone      uint16 // conntrack zone (not a zone of the policy); 0 is the default one
+	Status      Status
+	TCPState    TCPState
+	Timeout     uint32    // seconds until the entry ends if no packet comes
+	In, Out     Traffic   // In from who opened the connection, Out back to it, as ipvsadm counts
+	Start, Stop time.Time // zero where the kernel keeps no times (nf_conntrack_timestamp)
+}
+
+// Traffic counts one direction. Bytes are those of IP packets, headers included.
+type Traffic struct{ Packets, Bytes uint64 }
+
+// TranslatedDst tells whether packets go elsewhere than they were sent (DNAT).
+func (f *Flow) TranslatedDst() bool {
+	return f.Reply.Src != f.Orig.Dst && f.Orig.hasEnds() || f.Reply.Src.Addr() != f.Orig.Dst.Addr()
+}
+
+// TranslatedSrc tells whether packets leave under another source address or port (SNAT).
+func (f *Flow) TranslatedSrc() bool {
+	return f.Reply.Dst != f.Orig.Src && f.Orig.hasEnds() || f.Reply.Dst.Addr() != f.Orig.Src.Addr()
+}
+
+// hasEnds tells whether both ends of the tuple have ports that a translation may change.
+func (t Tuple) hasEnds() bool { return t.Proto.HasPorts() }
+
+// Status is the kernel's set of facts about an entry (nf_conntrack_common.h, IPS_…).
+type Status uint32
+
+// The facts that snatctl looks at.
+const (
+	SeenReply Status = 1 << 1 // an answer has come
+	Assured   Status = 1 << 2 // not dropped early when the table is full
+	SrcNAT    Status = 1 << 4
+	DstNAT    Status = 1 << 5
+	Dying     Status = 1 << 9
+)
+
+// TCPState is where a TCP connection stands (nf_conntrack_tcp.h). The zero value is none,
+// which all other protocols have.
+type TCPState uint8
+
+var tcpStates = [...]string{"", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE", "SYN_SENT2"}
+
+// State names the state as conntrack lists it: that of the TCP connection, else UNREPLIED,
+// ASSURED or REPLIED.
+func (f *Flow) State() string {
+	switch {
+	case f.Orig.Proto == inet.TCP && f.TCPState > 0 && int(f.TCPState) < len(tcpStates):
+		return tcpStates[f.TCPState]
+	case f.Status&SeenReply == 0:
+		return "UNREPLIED"
+	case f.Status&Assured != 0:
+		return "ASSURED"
+	}
+	return "REPLIED"
+}

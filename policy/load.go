@@ -31,6 +31,22 @@ const maxFileSize = 64 << 20
 // of the diagnostics is an error; warnings travel beside it.
 func Load(paths []string, stdin io.Reader) (*Policy, Diagnostics) {
 	l := newLoader()
+	l.load(paths, stdin)
+	return l.finish()
+}
+
+// LoadSources is Load for those who show the text that diagnostics speak of, or read its
+// comments: it also returns what the files hold, in the order of reading.
+func LoadSources(paths []string, stdin io.Reader) (*Policy, []Source, Diagnostics) {
+	l := newLoader()
+	l.keep = true
+	l.load(paths, stdin)
+	p, ds := l.finish()
+	return p, l.sources, ds
+}
+
+// load reads all that paths name.
+func (l *loader) load(paths []string, stdin io.Reader) {
 	for _, path := range paths {
 		switch info, err := os.Stat(path); {
 		case path == "-":
@@ -43,7 +59,6 @@ func Load(paths []string, stdin io.Reader) (*Policy, Diagnostics) {
 			l.readFile(path)
 		}
 	}
-	return l.finish()
 }
 
 // Parse reads the policy that the sources hold. It is Load without files.
@@ -128,6 +143,8 @@ type loader struct {
 	policy   Policy
 	diags    Diagnostics
 	files    int
+	keep     bool // sources hold what was read; else its memory is let go
+	sources  []Source
 	pools    []bool // whether the pool of that index had errors of its own
 	zones    []state
 	services []state
@@ -155,6 +172,9 @@ func (l *loader) report(d Diagnostic) { l.diags = append(l.diags, d) }
 // add reads one file.
 func (l *loader) add(src Source) {
 	l.files++
+	if l.keep {
+		l.sources = append(l.sources, src)
+	}
 	root, diag := document(src)
 	if diag != nil {
 		l.incomplete = true
@@ -162,6 +182,9 @@ func (l *loader) add(src Source) {
 		return
 	}
 	w := &walker{loader: l, file: src.Name, expand: maxExpansion}
+	if l.policy.Start.Line == 0 {
+		l.policy.Start = w.pos(root)
+	}
 	w.root(root)
 }
 

@@ -144,7 +144,7 @@ func TestModelOfOtherForms(t *testing.T) {
 // TestDefaults holds what a policy means that says nothing.
 func TestDefaults(t *testing.T) {
 	p := mustLoad(t, "../testdata/valid/empty.yaml")
-	if want := (&Policy{Version: 1, Gateway: DefaultGateway()}); !reflect.DeepEqual(p, want) {
+	if want := (&Policy{Start: Pos{"../testdata/valid/empty.yaml", 1, 1}, Version: 1, Gateway: DefaultGateway()}); !reflect.DeepEqual(p, want) {
 		t.Errorf("got %+v, want %+v", p, want)
 	}
 }

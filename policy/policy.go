@@ -14,6 +14,7 @@ import (
 
 // Policy is a whole policy: all files joined, defaults filled in, names resolved.
 type Policy struct {
+	Start    Pos // where the first file's text begins
 	Version  int
 	Gateway  Gateway
 	Laddrs   []Pool // pools by name, in the order written

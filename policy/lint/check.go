@@ -1,0 +1,55 @@
+package lint
+
+import (
+	"fmt"
+
+	"github.com/snatctl/snatctl/policy"
+)
+
+// Check applies the offline rules that warn and inform, sorted by place. Errors it does not
+// repeat: policy.Load reported them, and a policy with one is none.
+func Check(p *policy.Policy) policy.Diagnostics { return check(p, false) }
+
+// CheckStrict is Check with the rules that a policy need not keep before it is finished (T01).
+func CheckStrict(p *policy.Policy) policy.Diagnostics { return check(p, true) }
+
+func check(p *policy.Policy, strict bool) policy.Diagnostics {
+	r := newRun(p)
+	for _, r.rule = range Rules() {
+		if r.rule.check != nil && (strict || !r.rule.Strict) {
+			r.rule.check(r)
+		}
+	}
+	r.found.Sort()
+	return r.found
+}
+
+// CheckHost applies the rules that hold a policy against a machine, sorted by place.
+func CheckHost(p *policy.Policy, h Host) policy.Diagnostics {
+	r := newRun(p)
+	for _, r.rule = range Rules() {
+		if r.rule.live != nil {
+			r.rule.live(r, h)
+		}
+	}
+	r.found.Sort()
+	return r.found
+}
+
+// run is one look at a policy.
+type run struct {
+	*policy.Policy
+	rule  Rule // at hand
+	found policy.Diagnostics
+}
+
+func newRun(p *policy.Policy) *run { return &run{Policy: p} }
+
+// find reports what the rule at hand found, about an object such as "zone office". The
+// message begins with the object.
+func (r *run) find(at policy.Pos, object, hint, format string, args ...any) {
+	r.found = append(r.found, policy.Diagnostic{
+		Pos: at, Severity: r.rule.Severity, Code: r.rule.Code, Object: object, Hint: hint,
+		Msg: object + ": " + fmt.Sprintf(format, args...),
+	})
+}

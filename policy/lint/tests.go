@@ -1,0 +1,34 @@
+package lint
+
+import "github.com/snatctl/snatctl/policy"
+
+// testRules are the rules about a policy's own tests.
+func testRules() []Rule {
+	return []Rule{{
+		Code: "T01", Severity: policy.Warning, Strict: true,
+		Title: "The policy has no tests.",
+		Why: "A test says what the policy promises: which address an office leaves with, which server answers. Without one, the next " +
+			"change may break the promise and nobody hears of it before the users do. Write one for each zone and service.",
+		Bad: `
+version: 1
+gateway: {uplinks: [wan0]}
+zones:
+  - {name: quarantine, from: 10.66.0.0/16, action: drop}
+`,
+		Good: `
+version: 1
+gateway: {uplinks: [wan0]}
+zones:
+  - {name: quarantine, from: 10.66.0.0/16, action: drop}
+tests:
+  - {from: 10.66.0.7, to: "8.8.8.8:443", proto: tcp, expect: {zone: quarantine, verdict: drop}}
+`,
+		check: untested,
+	}}
+}
+
+func untested(r *run) {
+	if len(r.Tests) == 0 && len(r.Zones)+len(r.Services) > 0 {
+		r.find(r.Start, "policy", "add a section tests, with the packets that matter and what becomes of them", "it has no tests")
+	}
+}

@@ -22,19 +22,19 @@ const attempts = 3
 // does not exist gives nil.
 func (c *Conn) Read(ctx context.Context, table string) (*nft.Ruleset, Generation, error) {
 	for try := 1; ; try++ {
-		before, err := c.generation(ctx)
+		before, err := c.Generation(ctx)
 		if err != nil {
 			return nil, 0, fmt.Errorf("read generation of the ruleset: %w", explainErrno(err))
 		}
 		r, err := c.readTable(ctx, table)
 		if err == nil {
 			var after Generation
-			if after, err = c.generation(ctx); err == nil && after == before {
+			if after, err = c.Generation(ctx); err == nil && after == before {
 				return r, after, nil
 			}
 		}
 		// Anything may have gone missing under a dump if the ruleset changed meanwhile.
-		if changed, _ := c.generation(ctx); changed == before && !errors.Is(err, errInterrupted) {
+		if changed, _ := c.Generation(ctx); changed == before && !errors.Is(err, errInterrupted) {
 			return nil, 0, fmt.Errorf("read table inet %s: %w", table, explainErrno(err))
 		}
 		if try == attempts {
@@ -43,7 +43,10 @@ func (c *Conn) Read(ctx context.Context, table string) (*nft.Ruleset, Generation
 	}
 }
 
-func (c *Conn) generation(ctx context.Context) (Generation, error) {
+// Generation returns the generation at which all rulesets of the namespace stand now. Who
+// read a table before knows by it whether the table may have changed, for the price of one
+// small request.
+func (c *Conn) Generation(ctx context.Context) (Generation, error) {
 	var gen uint32
 	err := c.request(ctx, unix.NFT_MSG_GETGEN, 0, nil, func(b []byte) error {
 		for a := (attrs{rest: b}); a.next(); {

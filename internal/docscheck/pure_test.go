@@ -14,7 +14,7 @@ import (
 // pure lists the packages that read no clock, file, environment or kernel and start no
 // goroutine, with all that they import beside the project's own. `time` is for durations.
 var pure = map[string][]string{
-	"ct":       {"cmp", "errors", "fmt", "iter", "maps", "net/netip", "slices", "strconv", "strings", "time"},
+	"ct":       {"cmp", "encoding/binary", "errors", "fmt", "iter", "maps", "math/bits", "net/netip", "slices", "strconv", "strings", "time", "unicode/utf8"},
 	"inet":     {"cmp", "container/heap", "errors", "fmt", "math/big", "net/netip", "slices", "strconv", "strings"},
 	"nft":      {"bufio", "cmp", "encoding/binary", "encoding/hex", "fmt", "io", "net/netip", "slices", "strconv", "strings", "time"},
 	"compiler": {"cmp", "encoding/binary", "fmt", "hash/fnv", "maps", "math/bits", "net/netip", "slices", "strconv", "strings", "time"},

@@ -1,0 +1,215 @@
+package ct
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"github.com/snatctl/snatctl/inet"
+)
+
+// Index answers whom a flow belongs to, without looking at the policy one by one. It is
+// immutable and safe for concurrent use. The zero value is the index of no policy at all;
+// so is a nil one.
+type Index struct {
+	bindings Bindings
+	fronts   map[front]int32      // services by VIP, protocol and port; port 0 stands for any
+	ranges   map[front][]portSpan // services by VIP and protocol (port 0) that take ranges of ports
+	servers  map[serverKey]int32  // real servers of services that have many
+	sources  []span               // zones without conditions, by source
+	choices  []span               // sources of zones with conditions
+	chosen   [][]int              // what choices counts: zones in their order
+	inbound  []span               // maps, by their outer addresses
+	maps     []zoneMap            // what inbound counts
+	laddrs   []span               // all that zones and services translate to: a zone, or a service behind all zones
+	names    map[object]struct{}
+	local    map[netip.Addr]struct{} // addresses of this host
+}
+
+// front is a place where services take connections.
+type front struct {
+	vip   netip.Addr
+	proto inet.Proto
+	port  uint16
+}
+
+type portSpan struct {
+	ports   inet.PortRange
+	service int32
+}
+
+// serverKey is a real server of a service.
+type serverKey struct {
+	service int32
+	at      netip.AddrPort
+}
+
+// object is a service or zone by name.
+type object struct{ kind, name string }
+
+// zoneMap is a 1:1 translation and its zone.
+type zoneMap struct {
+	Map
+	zone int32
+}
+
+// none is the index of nothing.
+const none = -1
+
+// fewServers is up to where looking at each real server beats a map.
+const fewServers = 12
+
+// NewIndex prepares a policy's bindings for questions. local lists the addresses of this
+// host: what masquerading translates to, and whose own connections belong to no zone.
+// b must not change afterwards. Where two services claim one front, or two plain zones one
+// source, which no compiled policy has, the first has it.
+func NewIndex(b Bindings, local []netip.Addr) *Index {
+	x := &Index{
+		bindings: b,
+		fronts:   make(map[front]int32),
+		ranges:   make(map[front][]portSpan),
+		servers:  make(map[serverKey]int32),
+		names:    make(map[object]struct{}, len(b.Services)+len(b.Zones)),
+		local:    make(map[netip.Addr]struct{}, len(local)),
+	}
+	for _, a := range local {
+		x.local[a] = struct{}{}
+	}
+	for i := range b.Services {
+		x.enterService(int32(i), &b.Services[i])
+	}
+	for _, spans := range x.ranges {
+		slices.SortStableFunc(spans, func(a, b portSpan) int { return cmp.Compare(a.ports.First, b.ports.First) })
+	}
+	x.enterZones(b.Zones)
+	x.enterLaddrs()
+	return x
+}
+
+func (x *Index) enterService(i int32, s *Service) {
+	for _, f := range s.Fronts {
+		key := front{f.VIP, f.Ports.Proto, f.Ports.Ports.First}
+		switch r := f.Ports.Ports; {
+		case r == inet.AnyPort:
+			key.port = 0
+		case !r.Single():
+			key.port = 0
+			x.ranges[key] = append(x.ranges[key], portSpan{r, i})
+			continue
+		}
+		if _, taken := x.fronts[key]; !taken {
+			x.fronts[key] = i
+		}
+	}
+	if len(s.Servers) > fewServers {
+		for n := len(s.Servers) - 1; n >= 0; n-- {
+			x.servers[serverKey{i, netip.AddrPortFrom(s.Servers[n].Addr, s.Servers[n].Port)}] = int32(n)
+		}
+	}
+	x.names[object{"service", s.Name}] = struct{}{}
+}
+
+func (x *Index) enterZones(zones []Zone) {
+	plain := make([][]inet.Range, len(zones))
+	conditional := make([][]inet.Range, len(zones))
+	var outside [][]inet.Range
+	for i := range zones {
+		z := &zones[i]
+		if z.conditional() {
+			conditional[i] = z.Sources
+		} else {
+			plain[i] = z.Sources
+		}
+		x.names[object{"zone", z.Name}] = struct{}{}
+		for _, m := range z.Maps {
+			x.maps = append(x.maps, zoneMap{m, int32(i)})
+			outside = append(outside, []inet.Range{m.Outside})
+		}
+	}
+	x.sources = spans(inet.Flatten(plain))
+	x.inbound = spans(inet.Flatten(outside))
+	for i, s := range inet.Arrange(conditional) {
+		x.choices = append(x.choices, span{s.Range.From, s.Range.To, int32(i)})
+		x.chosen = append(x.chosen, s.Owners)
+	}
+}
+
+// enterLaddrs notes who has which laddr; of several that share one the first.
+func (x *Index) enterLaddrs() {
+	var lists [][]inet.Range
+	add := func(pools []Pool, maps []Map) {
+		var of []inet.Range
+		for _, p := range pools {
+			of = append(of, p.Laddrs...)
+		}
+		for _, m := range maps {
+			of = append(of, m.Outside)
+		}
+		lists = append(lists, of)
+	}
+	for i := range x.bindings.Zones {
+		add(x.bindings.Zones[i].Pools, x.bindings.Zones[i].Maps)
+	}
+	for i := range x.bindings.Services {
+		add(x.bindings.Services[i].Pools, nil)
+	}
+	x.laddrs = spans(inet.Flatten(lists))
+}
+
+// conditional tells whether the zone decides by more than the source.
+func (z *Zone) conditional() bool { return len(z.To) > 0 || len(z.Ports) > 0 || z.Interfaces }
+
+// service returns the service that takes connections to a destination: by its exact port
+// before a range, by a range before any port.
+func (x *Index) service(proto inet.Proto, to netip.AddrPort) int32 {
+	if s, ok := x.fronts[front{to.Addr(), proto, to.Port()}]; ok {
+		return s
+	}
+	whole := front{vip: to.Addr(), proto: proto}
+	if spans := x.ranges[whole]; len(spans) > 0 {
+		n, exact := slices.BinarySearchFunc(spans, to.Port(), func(s portSpan, port uint16) int { return cmp.Compare(s.ports.First, port) })
+		if exact {
+			return spans[n].service
+		}
+		if n > 0 && spans[n-1].ports.Contains(to.Port()) {
+			return spans[n-1].service
+		}
+	}
+	if s, ok := x.fronts[whole]; ok {
+		return s
+	}
+	return none
+}
+
+// server returns which real server of service s is reached at an address by who called a
+// port, or none.
+func (x *Index) server(s int32, called uint16, at netip.AddrPort) int32 {
+	list := x.bindings.Services[s].Servers
+	if len(list) <= fewServers {
+		for i := range list {
+			if list[i].Addr == at.Addr() && (list[i].Port == at.Port() || list[i].Port == 0 && at.Port() == called) {
+				return int32(i)
+			}
+		}
+		return none
+	}
+	if i, ok := x.servers[serverKey{s, at}]; ok {
+		return i
+	}
+	if i, ok := x.servers[serverKey{s, netip.AddrPortFrom(at.Addr(), 0)}]; ok && at.Port() == called {
+		return i
+	}
+	return none
+}
+
+// has tells whether there is a service or zone of that name.
+func (x *Index) has(kind, name string) bool {
+	_, ok := x.names[object{kind, name}]
+	return ok
+}
+
+// isLocal tells whether an address is this host's.
+func (x *Index) isLocal(a netip.Addr) bool {
+	_, ok := x.local[a]
+	return ok
+}

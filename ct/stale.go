@@ -1,0 +1,147 @@
+package ct
+
+import (
+	"net/netip"
+
+	"github.com/snatctl/snatctl/inet"
+)
+
+// Reason says why a flow contradicts a policy.
+type Reason struct {
+	Kind string // "service" or "zone"
+	Name string // of the service or zone that made the flow, or that has its place now
+	Why  string // a sentence without a subject: "real server 192.168.1.1:80 is no longer listed"
+}
+
+// String returns "service web: real server 192.168.1.1:80 is no longer listed".
+func (r Reason) String() string { return r.Kind + " " + r.Name + ": " + r.Why }
+
+// Stale tells whether a flow contradicts the policy of will, and why. was is the policy
+// that stood before; nil where there was none. A flow is stale if
+//
+//   - a service sent it to a real server that the service with this front does not list any
+//     more (weight 0 is listed), or no service has the front any more; likewise 1:1 maps;
+//   - its laddr is nothing that the service or zone which decides about it now would give.
+//     A pool's laddrs of weight 0 stand in it; ports, exclude, allow and deny don't count.
+//
+// What snatctl did not translate is never stale. Its work is what was accounts for; what
+// stands at a front (or in a map) of either policy; and laddrs of will, unless they are
+// addresses of this host, which others masquerade with. Of zones that ask for interfaces any
+// that matches may have decided.
+func Stale(was, will *Index, f *Flow) (Reason, bool) {
+	if was == nil {
+		was = &Index{}
+	}
+	if will == nil {
+		will = &Index{}
+	}
+	c := will.claim(f)
+	if c.oddDst {
+		if r, ok := staleDst(was, will, f, c); ok {
+			return r, true
+		}
+	}
+	switch {
+	case !f.hasLaddr():
+		return Reason{}, false
+	case c.service >= 0 || c.mapped:
+		if !c.oddSrc || !madeLaddr(was, will, f) {
+			return Reason{}, false
+		}
+		return will.reason(c, "laddr "+f.Reply.Dst.Addr().String()+" is no longer its"), true
+	case will.isLocal(f.Orig.Src.Addr()) || will.wouldTranslate(f) || !madeLaddr(was, will, f):
+		return Reason{}, false
+	}
+	return staleSrc(was, will, f), true
+}
+
+// staleDst is about a destination that the new policy does not translate so.
+func staleDst(was, will *Index, f *Flow, c claim) (Reason, bool) {
+	at := address(f.Orig.Proto, f.Orig.Dst)
+	switch {
+	case c.service >= 0:
+		return will.reason(c, "real server "+f.Reply.Src.String()+" is no longer listed"), true
+	case c.mapped:
+		return will.reason(c, "no longer maps "+at+" to "+f.Reply.Src.Addr().String()), true
+	}
+	had := was.claim(f)
+	switch {
+	case had.service >= 0:
+		why := "is no longer there"
+		if will.has("service", was.bindings.Services[had.service].Name) {
+			why = "no longer takes " + f.Orig.Proto.String() + " at " + at
+		}
+		return was.reason(had, why), true
+	case had.mapped:
+		return was.reason(had, "no longer maps "+at), true
+	}
+	return Reason{}, false
+}
+
+// madeLaddr tells whether the flow's laddr is snatctl's work.
+func madeLaddr(was, will *Index, f *Flow) bool {
+	laddr := f.Reply.Dst.Addr()
+	if search(will.laddrs, laddr) >= 0 && !will.isLocal(laddr) {
+		return true
+	}
+	had := was.claim(f)
+	return !had.oddSrc && (had.service >= 0 || had.zone >= 0)
+}
+
+// staleSrc says why no zone gives the flow its laddr any more.
+func staleSrc(was, will *Index, f *Flow) Reason {
+	laddr, source := f.Reply.Dst.Addr().String(), f.Orig.Src.Addr().String()
+	now := will.decider(f)
+	had := was.claim(f)
+	if had.oddSrc || had.zone < 0 {
+		if now >= 0 {
+			return Reason{"zone", will.bindings.Zones[now].Name, "laddr " + laddr + " is not its"}
+		}
+		kind, name := will.holder(f.Reply.Dst.Addr())
+		return Reason{kind, name, "has laddr " + laddr + ", but does not hold source " + source}
+	}
+	z := &was.bindings.Zones[had.zone]
+	r := Reason{Kind: "zone", Name: z.Name}
+	switch {
+	case now >= 0 && will.bindings.Zones[now].Name == z.Name && will.bindings.Zones[now].Action != z.Action:
+		r.Why = "its action is " + will.bindings.Zones[now].Action + " now"
+	case now >= 0 && will.bindings.Zones[now].Name == z.Name:
+		r.Why = "laddr " + laddr + " is no longer its"
+	case now >= 0:
+		r.Why = "zone " + will.bindings.Zones[now].Name + " decides about source " + source + " now"
+	case will.has("zone", z.Name):
+		r.Why = "no longer matches what comes from " + source
+	default:
+		r.Why = "is no longer there"
+	}
+	return r
+}
+
+// reason names the service or zone of a claim.
+func (x *Index) reason(c claim, why string) Reason {
+	if c.service >= 0 {
+		return Reason{"service", x.bindings.Services[c.service].Name, why}
+	}
+	return Reason{"zone", x.bindings.Zones[c.zone].Name, why}
+}
+
+// holder names who has a laddr.
+func (x *Index) holder(laddr netip.Addr) (kind, name string) {
+	i := int(search(x.laddrs, laddr))
+	switch zones := len(x.bindings.Zones); {
+	case i < 0:
+		return "", ""
+	case i < zones:
+		return "zone", x.bindings.Zones[i].Name
+	default:
+		return "service", x.bindings.Services[i-zones].Name
+	}
+}
+
+// address returns where a packet goes, with the port if there is one.
+func address(p inet.Proto, a netip.AddrPort) string {
+	if p.HasPorts() {
+		return a.String()
+	}
+	return a.Addr().String()
+}

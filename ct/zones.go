@@ -1,0 +1,120 @@
+package ct
+
+import (
+	"net/netip"
+
+	"github.com/snatctl/snatctl/inet"
+)
+
+// choice returns the zones that a source may meet: those with conditions, in their order,
+// and the one without.
+func (x *Index) choice(source netip.Addr) (conditional []int, plain int32) {
+	if n := search(x.choices, source); n >= 0 {
+		conditional = x.chosen[n]
+	}
+	return conditional, search(x.sources, source)
+}
+
+// translator returns the first zone that matches the flow and has its laddr, with the pool
+// of the laddr if it stands in one.
+func (x *Index) translator(f *Flow) (int32, *Pool) {
+	if x.isLocal(f.Orig.Src.Addr()) {
+		return none, nil
+	}
+	conditional, plain := x.choice(f.Orig.Src.Addr())
+	for _, i := range conditional {
+		if z := &x.bindings.Zones[i]; z.matches(f) {
+			if pool, ok := x.translates(z, f); ok {
+				return int32(i), pool
+			}
+		}
+	}
+	if plain >= 0 {
+		if pool, ok := x.translates(&x.bindings.Zones[plain], f); ok {
+			return plain, pool
+		}
+	}
+	return none, nil
+}
+
+// accepting returns the zone that lets an untranslated flow pass as it is. Zones that ask
+// for interfaces are left out: nothing tells that they decided.
+func (x *Index) accepting(f *Flow) int32 {
+	if len(x.bindings.Zones) == 0 || x.isLocal(f.Orig.Src.Addr()) || x.isLocal(f.Reply.Src.Addr()) {
+		return none
+	}
+	i := x.decider(f)
+	if i < 0 {
+		return none
+	}
+	z := &x.bindings.Zones[i]
+	if z.Action != "accept" || contains(z.Exclude, f.Reply.Src.Addr()) {
+		return none
+	}
+	return i
+}
+
+// decider returns the first zone that matches without asking for interfaces.
+func (x *Index) decider(f *Flow) int32 {
+	conditional, plain := x.choice(f.Orig.Src.Addr())
+	for _, i := range conditional {
+		if z := &x.bindings.Zones[i]; !z.Interfaces && z.matches(f) {
+			return int32(i)
+		}
+	}
+	return plain
+}
+
+// wouldTranslate tells whether a zone that may decide about such a flow would give it its
+// laddr: the first that matches, or any that asks for interfaces, wherever it stands. With
+// an interface of its own a zone decides about what leaves there before all others do.
+func (x *Index) wouldTranslate(f *Flow) bool {
+	conditional, plain := x.choice(f.Orig.Src.Addr())
+	decided := false
+	for _, i := range conditional {
+		z := &x.bindings.Zones[i]
+		if decided && !z.Interfaces || !z.matches(f) {
+			continue
+		}
+		if _, ok := x.translates(z, f); ok {
+			return true
+		}
+		decided = decided || !z.Interfaces
+	}
+	if decided || plain < 0 {
+		return false
+	}
+	_, ok := x.translates(&x.bindings.Zones[plain], f)
+	return ok
+}
+
+// translates tells whether the zone may give the flow its laddr, and of which pool.
+func (x *Index) translates(z *Zone, f *Flow) (*Pool, bool) {
+	laddr := f.Reply.Dst.Addr()
+	if p := poolWith(z.Pools, laddr); p != nil {
+		return p, true
+	}
+	for _, m := range z.Maps {
+		if m.joins(f.Orig.Src.Addr(), laddr) {
+			return nil, true
+		}
+	}
+	return nil, z.Action == "masquerade" && x.isLocal(laddr)
+}
+
+// matches tells whether the zone's conditions hold for a flow from one of its sources. The
+// destination is the one that the packet leaves for; conditions on interfaces, which no
+// flow tells, are taken to hold.
+func (z *Zone) matches(f *Flow) bool {
+	to := f.Reply.Src
+	return (len(z.To) == 0 || contains(z.To, to.Addr())) && (len(z.Ports) == 0 || takes(z.Ports, f.Orig.Proto, to.Port()))
+}
+
+func takes(ports []inet.ProtoPorts, proto inet.Proto, port uint16) bool {
+	for _, p := range ports {
+		if p.Proto == proto && (!proto.HasPorts() || p.Ports.Contains(port)) {
+			return true
+		}
+	}
+	return false
+}

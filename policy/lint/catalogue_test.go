@@ -54,15 +54,23 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// lint returns all that is found in a policy.
+// lint returns all that is found in a policy of one file.
 func lint(t *testing.T, text string, strict bool) policy.Diagnostics {
 	t.Helper()
-	p, ds := policy.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte(text)}})
+	srcs := []policy.Source{{Name: "policy.yaml", Data: []byte(text)}}
+	ds := lintSources(srcs, strict)
+	checkPositions(t, srcs, ds)
+	return ds
+}
+
+func lintSources(srcs []policy.Source, strict bool) policy.Diagnostics {
+	p, ds := policy.Parse(srcs)
 	switch {
 	case p == nil:
-		return ds
 	case strict:
-		return append(ds, CheckStrict(p)...)
+		ds = append(ds, CheckStrict(p)...)
+	default:
+		ds = append(ds, Check(p)...)
 	}
-	return append(ds, Check(p)...)
+	return Apply(ds, srcs, Ran{Strict: strict})
 }

@@ -1,0 +1,180 @@
+package ctlink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/ct"
+)
+
+// ListenOptions say what to hear of. The zero value is everything, with a buffer that holds
+// some ten thousand events.
+type ListenOptions struct {
+	Kinds []ct.EventKind // New and Destroy alone are half as many events as all, for TCP
+	// Buffer is how many bytes wait in the kernel until they are read; 16 MiB unless given.
+	// An event takes about 1 KiB as the kernel counts.
+	Buffer int
+}
+
+const listenBuffer = 16 << 20
+
+// EventSource reports what becomes of the flows of one network namespace, that of the
+// thread that opened it. Only Lost and Close may be called while another goroutine reads.
+type EventSource struct {
+	file *os.File
+	raw  syscall.RawConn
+	in   *inbox
+	lost atomic.Uint64
+
+	fills   uint   // reads so far
+	dropped uint32 // the kernel's count when it was last asked
+	unread  uint64 // events since then that made no sense
+}
+
+// OverrunError says that events came faster than they were read and that some are lost.
+// Whoever keeps a picture of the flows lists them anew.
+type OverrunError struct{ Lost uint64 }
+
+func (e *OverrunError) Error() string { return fmt.Sprintf("%d conntrack events were lost", e.Lost) }
+
+// Listen starts hearing of events: all that happen from its return on wait to be read. The
+// errors are ErrNoPermission and ErrUnsupported, or what the system says.
+//
+// Flows that began before the first listener of the namespace end without an event, unless
+// nf_conntrack_events was 1 when they began: its default, 2, spares flows that nobody watches.
+func Listen(o ListenOptions) (*EventSource, error) {
+	if o.Buffer == 0 {
+		o.Buffer = listenBuffer
+	}
+	fd, err := open(unix.SOCK_NONBLOCK, o.Buffer)
+	if err != nil {
+		return nil, err
+	}
+	s := &EventSource{file: os.NewFile(uintptr(fd), "conntrack events"), in: newInbox()}
+	if s.raw, err = s.file.SyscallConn(); err == nil {
+		err = join(fd, o.Kinds)
+	}
+	if err != nil {
+		s.Close()
+		return nil, fmt.Errorf("listen to conntrack events: %w", explain(err))
+	}
+	return s, nil
+}
+
+func join(fd int, kinds []ct.EventKind) error {
+	// With ENOBUFS the kernel delivers nothing more until the buffer has been read empty.
+	// Without it, it drops only what has no room (netlink_overrun), and counts that as well.
+	if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_NO_ENOBUFS, 1); err != nil {
+		return err
+	}
+	if len(kinds) == 0 {
+		kinds = []ct.EventKind{ct.New, ct.Update, ct.Destroy}
+	}
+	for _, k := range kinds {
+		group, ok := map[ct.EventKind]int{ct.New: unix.NFNLGRP_CONNTRACK_NEW, ct.Update: unix.NFNLGRP_CONNTRACK_UPDATE, ct.Destroy: unix.NFNLGRP_CONNTRACK_DESTROY}[k]
+		if !ok {
+			return fmt.Errorf("there are no events of kind %d", k)
+		}
+		if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, group); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close closes the socket. A loop over Events ends with os.ErrClosed.
+func (s *EventSource) Close() error { return s.file.Close() }
+
+// Lost returns how many events have been lost since Listen.
+func (s *EventSource) Lost() uint64 { return s.lost.Load() }
+
+// Pending returns how many events after the one at hand have been read from the kernel
+// already: if none, it is time to flush what was printed. It belongs to the loop over Events.
+func (s *EventSource) Pending() int { return s.in.n - s.in.next }
+
+// Events yields events as they come. The event belongs to the loop's step: the next one
+// overwrites it. Losses are yielded as *OverrunError, as a rule when all that waited has been
+// read, so that a list made then is newer than every event before. The loop goes on after
+// them; it ends after any other error, which is ctx's when that is done. A loop that was left
+// can be taken up by another.
+func (s *EventSource) Events(ctx context.Context) iter.Seq2[*ct.Event, error] {
+	return func(yield func(*ct.Event, error) bool) {
+		if err := s.file.SetReadDeadline(time.Time{}); err != nil {
+			yield(nil, fmt.Errorf("receive conntrack events: %w", err))
+			return
+		}
+		stop := context.AfterFunc(ctx, func() { _ = s.file.SetReadDeadline(time.Unix(1, 0)) })
+		defer stop()
+		var e ct.Event
+		for {
+			for s.Pending() > 0 {
+				if s.in.event(&e) != nil {
+					s.unread++
+				} else if !yield(&e, nil) {
+					return
+				}
+			}
+			if lost, err := s.overrun(); err != nil {
+				yield(nil, err)
+				return
+			} else if lost > 0 && !yield(nil, &OverrunError{lost}) {
+				return
+			}
+			if err := s.receive(ctx); err != nil {
+				yield(nil, err)
+				return
+			}
+		}
+	}
+}
+
+// receive waits for events.
+func (s *EventSource) receive(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	var failed error
+	err := s.raw.Read(func(fd uintptr) bool {
+		failed = s.in.fill(fd)
+		return failed != unix.EAGAIN
+	})
+	if err == nil {
+		err = failed
+	}
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("receive conntrack events: %w", err)
+	}
+	s.fills++
+	return nil
+}
+
+// asking is after how many full reads the kernel is asked for losses, if the buffer never
+// gets empty.
+const asking = 512
+
+// overrun returns how many events were lost since it last told, once it is time to tell.
+func (s *EventSource) overrun() (lost uint64, err error) {
+	if s.in.full() && s.fills%asking != 0 {
+		return 0, nil
+	}
+	var dropped uint32
+	back := s.raw.Control(func(fd uintptr) { dropped, err = drops(fd) })
+	if err = errors.Join(back, err); err != nil {
+		return 0, fmt.Errorf("ask for lost conntrack events: %w", err)
+	}
+	lost = uint64(dropped-s.dropped) + s.unread // the kernel's counter wraps
+	s.dropped, s.unread = dropped, 0
+	s.lost.Add(lost)
+	return lost, nil
+}

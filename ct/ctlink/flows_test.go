@@ -1,0 +1,108 @@
+package ctlink_test
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/snatctl/snatctl/ct"
+)
+
+// The dump is what the conntrack tool lists.
+func TestFlowsAreConntracks(t *testing.T) {
+	g := newGateway(t)
+	before := time.Now()
+	g.mixed()
+	flows := g.flows()
+	var got []string
+	for _, f := range flows {
+		got = append(got, line(&f))
+		if f.Start.Before(before) || f.Start.After(time.Now()) || !f.Stop.IsZero() {
+			t.Errorf("%s began at %s, ended at %s", line(&f), f.Start, f.Stop)
+		}
+		if f.Timeout == 0 || f.Timeout > 86400 {
+			t.Errorf("%s has %d s left", line(&f), f.Timeout)
+		}
+		translated := strings.Contains(f.Orig.Src.Addr().String(), "9.5.9") || strings.HasPrefix(f.Orig.Src.Addr().String(), "fd09")
+		if f.TranslatedSrc() != translated || (f.Status&ct.SrcNAT != 0) != translated {
+			t.Errorf("%s: source translated %v, status %#x", line(&f), f.TranslatedSrc(), f.Status)
+		}
+	}
+	slices.Sort(got)
+	want := conntrackLines(t.Context(), t, g.host)
+	if len(want) != 20 {
+		t.Errorf("conntrack lists %d flows, want 20:\n%s", len(want), strings.Join(want, "\n"))
+	}
+	if d := gocmp.Diff(want, got); d != "" {
+		t.Errorf("conntrack -L and the dump differ:\n%s", d)
+	}
+}
+
+// A list that was left early is no harm to what is asked next; within the loop nothing can be asked.
+func TestFlowsLeftEarly(t *testing.T) {
+	g := newGateway(t)
+	for i := range 1000 { // more than one answer holds
+		g.first(17, "10.1.5.9:"+strconv.Itoa(1024+i), "8.8.8.8:53")
+	}
+	for range 3 {
+		n := 0
+		for _, err := range g.conn.Flows(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := g.conn.Stats(t.Context()); err == nil {
+				t.Error("the connection can be used within the loop")
+			}
+			if n++; n == 7 {
+				break
+			}
+		}
+		if s, err := g.conn.Stats(t.Context()); err != nil || s.Entries != 1000 {
+			t.Fatalf("%d entries (%v), want 1000", s.Entries, err)
+		}
+	}
+	if n := len(g.flows()); n != 1000 {
+		t.Errorf("%d flows are listed, want 1000", n)
+	}
+}
+
+func TestStats(t *testing.T) {
+	g := newGateway(t)
+	g.mixed()
+	s, err := g.conn.Stats(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit, err := g.host.ReadSysctl("net/netfilter/nf_conntrack_max")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Entries != 20 || strconv.Itoa(int(s.Max)) != limit {
+		t.Errorf("%d entries of %d, want 20 of %s", s.Entries, s.Max, limit)
+	}
+	// What conntrack -S prints, summed.
+	out, err := g.host.Output(t.Context(), "conntrack", "-S")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]uint64{}
+	for _, word := range strings.Fields(out) {
+		if key, value, ok := strings.Cut(word, "="); ok && key != "cpu" {
+			n, err := strconv.ParseUint(value, 10, 64)
+			if err != nil {
+				t.Fatal(errors.Join(err, errors.New(out)))
+			}
+			want[key] += n
+		}
+	}
+	got := map[string]uint64{"found": s.Found, "invalid": s.Invalid, "insert": s.Insert, "insert_failed": s.InsertFailed, "drop": s.Drop,
+		"early_drop": s.EarlyDrop, "error": s.Error, "search_restart": s.SearchRestart, "clash_resolve": s.ClashResolve, "chaintoolong": s.ChainTooLong}
+	if d := gocmp.Diff(want, got); d != "" {
+		t.Errorf("conntrack -S and the counters differ:\n%s", d)
+	}
+}

@@ -1,0 +1,80 @@
+// Package ctlink is the kernel's side of package ct: it lists flows, deletes them, and
+// reports what becomes of them. Only here netlink is spoken for connection tracking.
+package ctlink
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Errors that a caller can test for.
+var (
+	// ErrNoPermission says that the process may not see this namespace's flows.
+	ErrNoPermission = errors.New("not permitted: connection tracking needs CAP_NET_ADMIN in this network namespace (run as root)")
+	// ErrUnsupported says that the kernel has no conntrack, or no netlink for it.
+	ErrUnsupported = errors.New("this kernel has no connection tracking by netlink (CONFIG_NF_CT_NETLINK; try `modprobe nf_conntrack_netlink`)")
+)
+
+// open opens a netlink socket in the network namespace of the calling thread, with room
+// for that many bytes of answers.
+func open(flags, room int) (int, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|flags, unix.NETLINK_NETFILTER)
+	if err != nil {
+		return -1, fmt.Errorf("open netlink socket for conntrack: %w", explain(err))
+	}
+	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("bind netlink socket for conntrack: %w", explain(err))
+	}
+	// Without privilege over the socket limits the defaults must do.
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, room) != nil {
+		_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, room)
+	}
+	return fd, nil
+}
+
+// explain gives the kernel's error numbers the meaning that they have here.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, unix.EPERM):
+		return fmt.Errorf("%w (%w)", ErrNoPermission, os.ErrPermission)
+	case errors.Is(err, unix.EPROTONOSUPPORT):
+		return fmt.Errorf("%w (%w)", ErrUnsupported, err)
+	}
+	return err
+}
+
+var errTruncated = errors.New("netlink message is cut short")
+
+// message is one netlink message (linux/netlink.h): what stands behind its nlmsghdr.
+type message struct {
+	typ, flags uint16
+	seq        uint32
+	data       []byte
+}
+
+// cut takes the first message off a datagram.
+func cut(b []byte) (m message, rest []byte, err error) {
+	if len(b) < unix.NLMSG_HDRLEN {
+		return m, nil, errTruncated
+	}
+	n := int(binary.NativeEndian.Uint32(b))
+	if n < unix.NLMSG_HDRLEN || n > len(b) {
+		return m, nil, errTruncated
+	}
+	m = message{binary.NativeEndian.Uint16(b[4:]), binary.NativeEndian.Uint16(b[6:]), binary.NativeEndian.Uint32(b[8:]), b[unix.NLMSG_HDRLEN:n]}
+	return m, b[min(align(n), len(b)):], nil
+}
+
+// errno returns the error number that an NLMSG_ERROR or NLMSG_DONE begins with, 0 if all
+// went well.
+func errno(data []byte) unix.Errno {
+	if len(data) < 4 {
+		return unix.EBADMSG
+	}
+	return unix.Errno(-int32(binary.NativeEndian.Uint32(data)))
+}

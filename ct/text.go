@@ -1,0 +1,62 @@
+package ct
+
+import (
+	"strconv"
+	"unicode/utf8"
+)
+
+// AppendText appends a flow and its owner as a line for operators, without a newline:
+//
+//	tcp    10.1.5.9:53436 → 203.0.113.10:80 as 192.168.2.250:53436 → 192.168.1.3:80   ESTABLISHED  service dns   in 642 B, out 402 B
+//
+// What follows "as" is how packets leave, where anything is translated.
+func AppendText(dst []byte, f *Flow, o *Owner) []byte {
+	p, start := f.Orig.Proto, len(dst)
+	dst = pad(appendProto(dst, p), start, 7)
+	dst = appendAddr(dst, p, f.Orig.Src)
+	dst = append(dst, " → "...)
+	dst = appendAddr(dst, p, f.Orig.Dst)
+	if f.TranslatedSrc() || f.TranslatedDst() {
+		dst = append(dst, " as "...)
+		dst = appendAddr(dst, p, f.Reply.Dst)
+		dst = append(dst, " → "...)
+		dst = appendAddr(dst, p, f.Reply.Src)
+	}
+	dst = pad(dst, start, 96)
+	dst = pad(append(dst, f.State()...), start, 109)
+	dst = pad(appendOwner(dst, o), start, 131)
+	if !f.Counted() {
+		return append(dst, "not counted"...)
+	}
+	dst = append(dst, "in "...)
+	dst = strconv.AppendUint(dst, f.In.Bytes, 10)
+	dst = append(dst, " B, out "...)
+	dst = strconv.AppendUint(dst, f.Out.Bytes, 10)
+	return append(dst, " B"...)
+}
+
+// appendOwner appends "service web", "zone office", what is known of the past, or "-".
+func appendOwner(dst []byte, o *Owner) []byte {
+	switch {
+	case o.Service != "":
+		dst = append(append(dst, "service "...), o.Service...)
+	case o.Zone != "":
+		dst = append(append(dst, "zone "...), o.Zone...)
+	case o.Past:
+		return append(dst, "(not of the policy)"...)
+	default:
+		return append(dst, '-')
+	}
+	if o.Past {
+		dst = append(dst, " (past)"...)
+	}
+	return dst
+}
+
+// pad appends spaces up to a column, at least one.
+func pad(dst []byte, start, column int) []byte {
+	for n := max(1, column-utf8.RuneCount(dst[start:])); n > 0; n-- {
+		dst = append(dst, ' ')
+	}
+	return dst
+}

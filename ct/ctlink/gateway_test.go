@@ -122,7 +122,9 @@ func conntrackLines(ctx context.Context, t testing.TB, h *nstest.Host) (out []st
 		for line := range strings.Lines(list) {
 			words := strings.Fields(line)
 			words = append(words[2:4:4], words[5:]...)
-			words = slices.DeleteFunc(words, func(w string) bool { return strings.HasPrefix(w, "use=") || strings.HasPrefix(w, "mark=") || strings.HasPrefix(w, "delta-time=") })
+			words = slices.DeleteFunc(words, func(w string) bool {
+				return strings.HasPrefix(w, "use=") || strings.HasPrefix(w, "mark=") || strings.HasPrefix(w, "delta-time=")
+			})
 			out = append(out, strings.Join(words, " "))
 		}
 	}

@@ -1,0 +1,110 @@
+package findings
+
+import (
+	"bytes"
+	"strings"
+	"unicode"
+
+	"github.com/snatctl/snatctl/policy"
+)
+
+// texts is the lines of the sources, split when the first of them is asked for.
+type texts struct {
+	sources map[string][]byte
+	lines   map[string][]string
+}
+
+func newTexts(sources []policy.Source) *texts {
+	t := &texts{map[string][]byte{}, map[string][]string{}}
+	for _, s := range sources {
+		t.sources[s.Name] = s.Data
+	}
+	return t
+}
+
+// at returns the line that a place is on, and whether there is one.
+func (t *texts) at(pos policy.Pos) (string, bool) {
+	if _, split := t.lines[pos.File]; !split {
+		t.lines[pos.File] = splitLines(t.sources[pos.File])
+	}
+	lines := t.lines[pos.File]
+	if pos.Line < 1 || pos.Line > len(lines) {
+		return "", false
+	}
+	return lines[pos.Line-1], true
+}
+
+// splitLines splits a file at the ends of lines that the loader counts: LF, CR LF and CR.
+func splitLines(data []byte) []string {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
+	text := strings.ReplaceAll(string(data), "\r\n", "\n")
+	return strings.Split(strings.ReplaceAll(text, "\r", "\n"), "\n")
+}
+
+// region is a place with its end: what a finding is about, for carets and for editors.
+// Columns start at 1 and count characters; End is the column behind the last one.
+type region struct {
+	line       string
+	Start, End int
+}
+
+// text returns what stands there; empty behind the end of the line.
+func (reg region) text() string {
+	runes := []rune(reg.line)
+	return string(runes[reg.Start-1 : min(reg.End-1, len(runes))])
+}
+
+// region returns what stands at a place, and whether the source has it.
+func (t *texts) region(pos policy.Pos) (region, bool) {
+	line, ok := t.at(pos)
+	if !ok {
+		return region{}, false
+	}
+	runes := []rune(line)
+	start := min(max(pos.Col-1, 0), len(runes))
+	return region{line, start + 1, start + 1 + extent(runes[start:])}, true
+}
+
+// extent returns how many characters the YAML scalar has that a text begins with, as far as
+// one line shows it: at least 1, and 1 for lists and mappings.
+func extent(text []rune) int {
+	if len(text) == 0 {
+		return 1
+	}
+	switch quote := text[0]; quote {
+	case '[', '{':
+		return 1
+	case '"', '\'':
+		for i := 1; i < len(text); i++ {
+			switch {
+			case quote == '"' && text[i] == '\\':
+				i++
+			case text[i] == quote:
+				return i + 1
+			}
+		}
+		return len(text)
+	}
+	end := len(text)
+	for i, c := range text {
+		last := i+1 == len(text)
+		if strings.ContainsRune(",]}", c) || c == ':' && (last || unicode.IsSpace(text[i+1])) || c == '#' && i > 0 && unicode.IsSpace(text[i-1]) {
+			end = i
+			break
+		}
+	}
+	for end > 0 && unicode.IsSpace(text[end-1]) {
+		end--
+	}
+	return max(end, 1)
+}
+
+// visible replaces what would move a terminal's cursor or change its state; tabs stay.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+}

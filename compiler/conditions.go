@@ -3,6 +3,7 @@ package compiler
 import (
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strings"
 
 	"github.com/snatctl/snatctl/inet"
@@ -29,8 +30,10 @@ const (
 	chainElsewhere = "elsewhere"
 	chainZone      = "zone/"
 	chainWhen      = "when/"
+	mapDoes        = "does"        // sources : what becomes of them; of one zone, whose name ends the map's
+	mapRefuseDoes  = "refuse-does" // the same in the hook forward
+	setConditions  = "conditions"  // the zones with conditions in order; no packet asks for it
 	setTo          = "to"
-	setFrom        = "from"
 	setPorts       = "ports/"
 	setIIf         = "iif/"
 	setOIf         = "oif/"
@@ -69,9 +72,37 @@ func (b *builder) conditional(owned []inet.Owned, p place) {
 	if !found {
 		return
 	}
+	if !p.refuses {
+		b.enterConditions()
+	}
 	b.arrange(inside, p, mapConditional)
 	b.arrange(outside, p, mapElsewhere)
 }
+
+// enterConditions enters the zones with conditions in order, with those conditions that only
+// rules hold, so that a table that was read back tells them.
+func (b *builder) enterConditions() {
+	s := b.set(setConditions, nft.NoData, false, nft.Slot)
+	for i := range b.policy.Zones {
+		z := &b.policy.Zones[i]
+		if !z.Conditional() {
+			continue
+		}
+		var words []string
+		if len(z.IIf) > 0 || len(z.OIf) > 0 {
+			words = append(words, interfacesWord)
+		}
+		for _, p := range z.Ports {
+			if word := p.String(); p.Ports.IsZero() && !slices.Contains(words, word) {
+				words = append(words, word)
+			}
+		}
+		s.Elements = append(s.Elements, nft.Element{Key: b.wire.Slot(len(s.Elements)).Take(), Comment: owner(z.Name, strings.Join(words, " "))})
+	}
+}
+
+// interfacesWord says in a comment that a zone asks for interfaces.
+const interfacesWord = "interfaces"
 
 // ownedBefore returns what plain zones before the i-th own.
 func ownedBefore(owned []inet.Owned, i int) []inet.Range {
@@ -131,15 +162,12 @@ func (b *builder) conditionalZone(z *policy.Zone, p place) {
 		b.rule(chain, append(stmts, nft.Give{Verdict: nft.GotoChain(does)})...)
 	}
 	b.excludeRules(z, does)
-	if p.refuses {
-		v := nft.Verdict{Kind: nft.Accept}
-		if z.Action == policy.Reject {
-			v = nft.GotoChain(chainRefused)
-		}
-		b.rule(does, nft.Give{Verdict: v})
-		return
+	switch {
+	case p.refuses == (z.Action == policy.Reject):
+		b.zoneDoes(z, p, does)
+	default: // decided in the other hook
+		b.rule(does, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}})
 	}
-	b.zoneDoes(z, does)
 }
 
 // conditions returns the statements of each rule that checks a zone's conditions: one for
@@ -267,36 +295,43 @@ func (b *builder) excludeRules(z *policy.Zone, chain string) {
 	}
 }
 
-// zoneDoes writes what a conditional zone does to a connection.
-func (b *builder) zoneDoes(z *policy.Zone, chain string) {
-	switch z.Action {
-	case policy.Masquerade:
-		b.rule(chain, nft.Masq{})
-	case policy.Accept, policy.Reject: // what rejects never comes here: it was refused in forward
-		b.rule(chain, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}})
-	case policy.Drop:
-		b.rule(chain, nft.Give{Verdict: nft.Verdict{Kind: nft.Drop}})
-	case policy.Snat:
-		for _, r := range inet.Merge(z.From) {
-			if z.Laddrs != nil && len(b.ranges(z.Laddrs, r.Family())) == 0 {
-				continue // its `to` holds no destination of that family
-			}
-			if v := b.snat(z, r, z.Name); v != (nft.Verdict{}) {
-				b.rule(chain, nft.InSet{Key: []nft.Field{fieldsOf(r.Family()).saddr}, Set: b.sources(z, r.Family())}, nft.Give{Verdict: v})
-			}
+// zoneDoes writes what a conditional zone does to a connection. Its verdicts stand in a map of
+// its own, whose elements count and bear its name; its translations in maps like those of
+// plain zones.
+func (b *builder) zoneDoes(z *policy.Zone, p place, chain string) {
+	for _, r := range inet.Merge(z.From) {
+		if z.Action == policy.Snat && z.Laddrs != nil && len(b.ranges(z.Laddrs, r.Family())) == 0 {
+			continue // its `to` holds no destination of that family
 		}
-		b.translate(chain, z.Name)
+		pool := ""
+		v := b.verdictOf(z)
+		if z.Action == policy.Snat {
+			if v = b.snat(z, r, z.Name); v == (nft.Verdict{}) {
+				continue
+			}
+			pool = z.Laddrs.Name
+		}
+		f := r.Family()
+		m := b.set(named(p.name+mapDoes, f, z.Name), nft.VerdictData, true, nft.AddrType(f))
+		b.interval(m, r, nft.Element{Verdict: v, Comment: owner(z.Name, pool)})
 	}
+	for _, f := range inet.Families {
+		if m := named(p.name+mapDoes, f, z.Name); b.has(m) {
+			b.rule(chain, nft.Vmap{Key: []nft.Field{fieldsOf(f).saddr}, Map: m})
+		}
+	}
+	b.translate(chain, z.Name)
 }
 
-// sources returns a set of one family of a zone's sources.
-func (b *builder) sources(z *policy.Zone, f inet.Family) string {
-	name := named(setFrom, f, z.Name)
-	if !b.has(name) {
-		s := b.set(name, nft.NoData, true, nft.AddrType(f))
-		for _, r := range inet.Merge(inet.Of(f, z.From)) {
-			b.interval(s, r, nft.Element{})
-		}
+// verdictOf returns the verdict of an action that translates by no map.
+func (b *builder) verdictOf(z *policy.Zone) nft.Verdict {
+	switch z.Action {
+	case policy.Masquerade:
+		return nft.GotoChain(chainMasquerade)
+	case policy.Drop:
+		return nft.Verdict{Kind: nft.Drop}
+	case policy.Reject:
+		return nft.GotoChain(chainRefused)
 	}
-	return name
+	return nft.Verdict{Kind: nft.Accept}
 }

@@ -64,7 +64,7 @@ const maxLanes = 1024
 // maxChains bounds all chains together.
 const maxChains = 4000
 
-var setOrder = []string{setUplinks, setVIPs, mapServices, mapPermitted, mapSticky, mapScheduled, mapRemember, mapTurns, mapSlots, mapTable, mapLaddrsIn, mapLaddrs, mapInbound, mapConditional, mapElsewhere, mapExcludes, mapBlocks, mapMapped, mapZones, mapOwn, mapActions, mapRejects, setFrom, setTo, setPorts, setIIf, setOIf, setExclude, chainPool}
+var setOrder = []string{setUplinks, setVIPs, mapServices, mapPermitted, mapSticky, mapScheduled, mapRemember, mapTurns, mapSlots, mapTable, mapLaddrsIn, mapLaddrs, mapInbound, mapConditional, mapElsewhere, mapExcludes, mapBlocks, mapMapped, mapZones, mapOwn, mapActions, mapRejects, mapDoes, whereRefused.name + mapConditional, whereRefused.name + mapElsewhere, mapRefuseDoes, setConditions, setTo, setPorts, setIIf, setOIf, setExclude, chainPool}
 
 var chainOrder = []string{chainPrerouting, chainOutput, chainServices, chainGuarded, chainForward, chainRefused, chainRefuse, chainPostrouting, chainFullNAT,
 	chainZones, chainElsewhere, chainWhen, chainZone, chainMasquerade, chainExclude, chainPool}

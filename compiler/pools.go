@@ -129,6 +129,9 @@ func (b *builder) poolChain(p *policy.Pool, f inet.Family, t translation, of poo
 	if !b.listAddresses(m, p, f, of.describe(p)) {
 		return name
 	}
+	if t.ports && len(m.Elements) > 0 {
+		m.Elements[0].Comment = portsWord + p.Ports.String()
+	}
 	for _, g := range t.generators(f, len(m.Elements)) {
 		nat := nft.NAT{Source: true, Key: []nft.Field{g.field}, Map: name, Data: data, Random: t.random}
 		if g.transports {
@@ -140,6 +143,10 @@ func (b *builder) poolChain(p *policy.Pool, f inet.Family, t translation, of poo
 	}
 	return name
 }
+
+// portsWord starts the comment of a pool's first slot where the pool binds ports. Rules bind
+// them, but a table that was read back is told by its elements.
+const portsWord = "ports "
 
 // selectNames are the names of selections in those of chains.
 var selectNames = map[policy.Select]string{

@@ -32,7 +32,7 @@ func touchedBy(live, want *nft.Ruleset, plan nft.Plan) touched {
 				t.zones[zone] = true
 			}
 		}
-		for _, base := range []string{setTo, setFrom, setExclude} {
+		for _, base := range []string{setTo, setExclude} {
 			if isKind(name, base) {
 				t.zones[variantOf(name)] = true
 			}
@@ -59,7 +59,7 @@ func touchedBy(live, want *nft.Ruleset, plan nft.Plan) touched {
 			case isKind(name, mapServices), isKind(name, mapLaddrs), isKind(name, mapLaddrsIn),
 				isKind(name, mapScheduled), isKind(name, mapPermitted), isKind(name, mapRemember):
 				t.services[owner] = true
-			case isBySource(name), isKind(name, mapExcludes), isKind(name, mapInbound), isKind(name, mapConditional), isKind(name, mapElsewhere):
+			case isBySource(name), isKind(name, mapExcludes), isKind(name, mapInbound), isKind(name, mapConditional), isKind(name, mapElsewhere), name == setConditions:
 				t.zones[owner] = true
 			case strings.HasPrefix(name, setExclude):
 				t.excluding(live, name)

@@ -31,7 +31,7 @@ func withoutShadows(does string) string {
 
 // isBySource tells whether a map says what becomes of a zone's sources.
 func isBySource(name string) bool {
-	for _, base := range []string{mapZones, mapOwn, mapBlocks, mapMapped, mapActions, mapRejects} {
+	for _, base := range []string{mapZones, mapOwn, mapBlocks, mapMapped, mapActions, mapRejects, mapDoes, mapRefuseDoes} {
 		if isKind(name, base) {
 			return true
 		}
@@ -126,19 +126,12 @@ func (v view) translation(r *nft.Ruleset, s *nft.Set, e nft.Element, pool, varia
 // readConditional reads the zones that have chains of their own.
 func (v view) readConditional(r *nft.Ruleset, t touched) {
 	for name := range t.zones {
-		does := r.Chain(chainZone + name + "/does")
-		if does == nil {
+		if r.Chain(chainZone+name) == nil {
 			continue
 		}
 		z := v.zone(name)
-		if z.does == "" && len(does.Rules) > 0 {
-			z.does = v.actionOf(r, does.Rules)
-			if c := r.Chain(whereRefused.name + chainZone + name + "/does"); c != nil && strings.Contains(c.Rules[len(c.Rules)-1].String(), chainRefused) {
-				z.does = "reject"
-			}
-		}
 		z.when = conditionsText(r, name)
-		z.exclude = rangesText(setRanges(r, setExclude, name))
+		z.exclude = rangesText(setRanges(r.Set, setExclude, name))
 		if z.exclude == "none" {
 			z.exclude = ""
 		}
@@ -155,31 +148,10 @@ func (v view) readConditional(r *nft.Ruleset, t touched) {
 	}
 }
 
-// actionOf tells what the rules of a zone with conditions do: the verdict that the last gives,
-// or the laddrs of the pools that they lead to.
-func (v view) actionOf(r *nft.Ruleset, rules []nft.Rule) string {
-	var laddrs []string
-	for _, rule := range rules {
-		for _, s := range rule.Stmts {
-			if g, ok := s.(nft.Give); ok && isKind(g.Verdict.Chain, chainPool) {
-				pool, _ := poolNameOf(g.Verdict.Chain)
-				how := v.translation(r, nil, nft.Element{Verdict: g.Verdict}, pool, "")
-				if !slices.Contains(laddrs, how) {
-					laddrs = append(laddrs, how)
-				}
-			}
-		}
-	}
-	if len(laddrs) > 0 {
-		return strings.Join(laddrs, "; ")
-	}
-	return rules[len(rules)-1].String()
-}
-
 // conditionsText prints what the sets of a zone with conditions hold.
 func conditionsText(r *nft.Ruleset, zone string) string {
 	var parts []string
-	if to := setRanges(r, setTo, zone); len(to) > 0 {
+	if to := setRanges(r.Set, setTo, zone); len(to) > 0 {
 		parts = append(parts, "to "+rangesText(to))
 	}
 	for _, c := range []struct{ word, set string }{{"ports", setPorts}, {"entering", setIIf}, {"leaving", setOIf}} {
@@ -198,10 +170,10 @@ func conditionsText(r *nft.Ruleset, zone string) string {
 }
 
 // setRanges returns what a zone's set of addresses holds.
-func setRanges(r *nft.Ruleset, base, zone string) []inet.Range {
+func setRanges(find func(name string) *nft.Set, base, zone string) []inet.Range {
 	var out []inet.Range
 	for _, f := range inet.Families {
-		if s := r.Set(named(base, f, zone)); s != nil {
+		if s := find(named(base, f, zone)); s != nil {
 			for _, e := range s.Elements {
 				if x, ok := keyRange(e); ok {
 					out = append(out, x)
@@ -251,7 +223,7 @@ func (v view) readExcludes(r *nft.Ruleset, s *nft.Set, t touched) {
 		if !t.zones[e.Comment] {
 			continue
 		}
-		list := setRanges(r, setExclude, strings.TrimPrefix(e.Verdict.Chain, chainExclude))
+		list := setRanges(r.Set, setExclude, strings.TrimPrefix(e.Verdict.Chain, chainExclude))
 		v.zone(e.Comment).exclude = rangesText(list)
 	}
 }

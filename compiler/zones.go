@@ -50,14 +50,10 @@ func (b *builder) zone(z *policy.Zone, r inet.Range) {
 		if v := b.snat(z, r, ""); v != (nft.Verdict{}) {
 			b.action(z, r, v, z.Laddrs.Name)
 		}
-	case policy.Masquerade:
-		b.action(z, r, nft.GotoChain(chainMasquerade), "")
-	case policy.Accept:
-		b.action(z, r, nft.Verdict{Kind: nft.Accept}, "")
-	case policy.Drop:
-		b.action(z, r, nft.Verdict{Kind: nft.Drop}, "")
 	case policy.Reject:
 		b.reject(r, z.Name)
+	default:
+		b.action(z, r, b.verdictOf(z), "")
 	}
 }
 

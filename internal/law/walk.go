@@ -222,7 +222,7 @@ func (w *walk) note(set string, el nft.Element) {
 	switch base {
 	case "services", "permitted":
 		w.out.Service, w.out.Passed = name, el.Verdict.Kind == nft.Accept
-	case "zones", "own", "actions", "excludes", "mapped", "blocks", "rejects", "inbound":
+	case "zones", "own", "actions", "excludes", "mapped", "blocks", "rejects", "inbound", "does", "refuse-does":
 		w.out.Zone = name
 	}
 }

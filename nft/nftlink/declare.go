@@ -178,6 +178,9 @@ func byteorder(members []nft.Type) uint32 {
 func setUserdata(s *nft.Set) []byte {
 	b := tlv32(nil, udKeyByteorder, byteorder(s.Key))
 	if s.Data == nft.NoData {
+		if s.HasSlot() {
+			b = tlv(b, udKeyTypeof, typeofAll(s.Key))
+		}
 		return b
 	}
 	b = tlv32(b, udDataByteorder, byteorder(s.Data.Members()))

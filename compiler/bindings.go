@@ -1,0 +1,188 @@
+package compiler
+
+import (
+	"cmp"
+	"encoding/binary"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nft"
+)
+
+// Bindings reads out of a table what flows can tell of the policy that it was made from: a
+// live table as it was read, or a compiled one. nil, which is no table, has none. What
+// somebody changed by hand is read as far as it looks like something that snatctl makes.
+//
+// A zone or service that the table holds nothing of has no binding: others stand before it
+// everywhere.
+func Bindings(r *nft.Ruleset) ct.Bindings {
+	rd := newReading(r)
+	rd.readServices()
+	rd.readZones()
+	return ct.Bindings{Services: rd.boundServices(), Zones: rd.boundZones()}
+}
+
+// reading is a table on its way to bindings.
+type reading struct {
+	table    *nft.Ruleset
+	sets     map[string]*nft.Set
+	services map[string]*boundService
+	fronts   map[string]*boundService // by the key of their elements
+	zones    map[string]*boundZone
+	pools    map[string]listedPool // by the names of their maps
+}
+
+func newReading(r *nft.Ruleset) *reading {
+	rd := &reading{table: r, sets: make(map[string]*nft.Set), services: make(map[string]*boundService),
+		fronts: make(map[string]*boundService), zones: make(map[string]*boundZone), pools: make(map[string]listedPool)}
+	if r == nil {
+		rd.table = &nft.Ruleset{}
+	}
+	for _, s := range rd.table.Sets {
+		rd.sets[s.Name] = s
+	}
+	return rd
+}
+
+// each calls f for every element of the sets of some kinds.
+func (rd *reading) each(f func(*nft.Set, *nft.Element), bases ...string) {
+	for _, s := range rd.table.Sets {
+		if !slices.ContainsFunc(bases, func(base string) bool { return isKind(s.Name, base) }) || len(s.Key) == 0 {
+			continue
+		}
+		for i := range s.Elements {
+			if e := &s.Elements[i]; len(e.Key) == s.KeyWidth() && (e.KeyEnd == "" || len(e.KeyEnd) == len(e.Key)) && (s.Data == nft.VerdictData || len(e.Data) == s.Data.Width()) {
+				f(s, e)
+			}
+		}
+	}
+}
+
+// ranges returns the addresses that a set of each family holds.
+func (rd *reading) ranges(base, of string) []inet.Range {
+	return setRanges(func(name string) *nft.Set { return rd.sets[name] }, base, of)
+}
+
+// boundPool collects one pool of a zone or service from all elements that name it.
+type boundPool struct {
+	ct.Pool
+	lists []string // names of the maps that its laddrs stand in, those that were read
+}
+
+// listedPool is what the map of a pool's chain says.
+type listedPool struct {
+	laddrs []inet.Range
+	ports  inet.PortRange
+}
+
+// poolNamed returns one of some pools, making it on first use.
+func poolNamed(pools *[]*boundPool, name string) *boundPool {
+	for _, p := range *pools {
+		if p.Name == name {
+			return p
+		}
+	}
+	p := &boundPool{Pool: ct.Pool{Name: name}}
+	*pools = append(*pools, p)
+	return p
+}
+
+// enter adds what one element translates to: a range that is its data, or the addresses that
+// a chain chooses from.
+func (p *boundPool) enter(rd *reading, s *nft.Set, e *nft.Element) {
+	if s.Data == nft.VerdictData {
+		if list := e.Verdict.Chain; !slices.Contains(p.lists, list) {
+			p.lists = append(p.lists, list)
+			l := rd.listed(list)
+			p.Laddrs = append(p.Laddrs, l.laddrs...)
+			p.bind(l.ports)
+		}
+		return
+	}
+	addrs, ports, ok := dataRange(s, e)
+	if !ok {
+		return
+	}
+	if n := len(p.Laddrs); n == 0 || p.Laddrs[n-1] != addrs {
+		p.Laddrs = append(p.Laddrs, addrs)
+	}
+	p.bind(ports)
+}
+
+// bind widens the ports that the pool uses.
+func (p *boundPool) bind(ports inet.PortRange) {
+	switch {
+	case ports.IsZero():
+	case p.Ports.IsZero():
+		p.Ports = ports
+	default:
+		p.Ports = inet.PortRange{First: min(p.Ports.First, ports.First), Last: max(p.Ports.Last, ports.Last)}
+	}
+}
+
+// listed reads the map of a pool's chain, which is called like it.
+func (rd *reading) listed(name string) listedPool {
+	l, ok := rd.pools[name]
+	if !ok {
+		if s := rd.sets[name]; s != nil && isKind(name, chainPool) {
+			l.laddrs = poolRanges(s)
+			for i := range s.Elements {
+				if text, ok := strings.CutPrefix(s.Elements[i].Comment, portsWord); ok {
+					l.ports, _ = inet.ParsePortRange(text)
+				}
+			}
+		}
+		rd.pools[name] = l
+	}
+	return l
+}
+
+// finish returns pools by name.
+func finish(pools []*boundPool) []ct.Pool {
+	out := make([]ct.Pool, len(pools))
+	for i, p := range pools {
+		p.Laddrs = inet.Merge(p.Laddrs)
+		out[i] = p.Pool
+	}
+	slices.SortFunc(out, func(a, b ct.Pool) int { return strings.Compare(a.Name, b.Name) })
+	return out
+}
+
+// dataRange reads the addresses and ports of an element whose data is a range.
+func dataRange(s *nft.Set, e *nft.Element) (addrs inet.Range, ports inet.PortRange, ok bool) {
+	if !s.Data.IsInterval() || len(e.Data) != s.Data.Width() {
+		return addrs, ports, false
+	}
+	half, w := len(e.Data)/2, s.Data.Members()[0].Width()
+	addrs.From, _ = netip.AddrFromSlice([]byte(e.Data[:w]))
+	addrs.To, _ = netip.AddrFromSlice([]byte(e.Data[half : half+w]))
+	if half > w {
+		ports = inet.PortRange{First: portAt(e.Data, w), Last: portAt(e.Data, half+w)}
+	}
+	return addrs, ports, !addrs.To.Less(addrs.From)
+}
+
+// portAt reads a port in wire form.
+func portAt(b string, at int) uint16 { return uint16(b[at])<<8 | uint16(b[at+1]) }
+
+// slotAt returns the slot that ends an element's key.
+func slotAt(s *nft.Set, e *nft.Element) int {
+	b := []byte(e.Key[len(e.Key)-nft.Slot.Width():])
+	if s.Interval {
+		return int(binary.BigEndian.Uint32(b))
+	}
+	return int(binary.NativeEndian.Uint32(b))
+}
+
+// compareServers orders real servers as bindings list them.
+func compareServers(a, b ct.Server) int {
+	return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Port, b.Port))
+}
+
+// compareFronts orders fronts by VIP, protocol and ports.
+func compareFronts(a, b ct.Front) int {
+	return cmp.Or(a.VIP.Compare(b.VIP), cmp.Compare(a.Ports.Proto, b.Ports.Proto), cmp.Compare(a.Ports.Ports.First, b.Ports.Ports.First), cmp.Compare(a.Ports.Ports.Last, b.Ports.Ports.Last))
+}

@@ -1,0 +1,197 @@
+package compiler
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nft"
+)
+
+// boundZone collects a zone from all maps that it stands in.
+type boundZone struct {
+	ct.Zone
+	from    []inet.Range // as far as the maps that say what it does hold it
+	order   int          // among the zones with conditions, from 1 on; 0: it has none
+	inside  inet.Range   // of a 1:1 map
+	outside inet.Range
+	pools   []*boundPool
+}
+
+func (rd *reading) zone(name string) *boundZone {
+	z := rd.zones[name]
+	if z == nil {
+		z = &boundZone{Zone: ct.Zone{Name: name}}
+		rd.zones[name] = z
+	}
+	return z
+}
+
+func (rd *reading) readZones() {
+	rd.each(func(s *nft.Set, e *nft.Element) {
+		name, pool := splitOwner(e.Comment)
+		if name == "" {
+			return // no zone matches these sources
+		}
+		z := rd.zone(name)
+		if src, ok := sourceOf(e); ok {
+			z.from = append(z.from, src)
+		}
+		z.does(rd, s, e, pool)
+	}, mapZones, mapOwn, mapBlocks, mapMapped, mapActions, mapRejects, mapDoes, mapRefuseDoes)
+	rd.each(func(s *nft.Set, e *nft.Element) {
+		if z := rd.zones[e.Comment]; z != nil {
+			z.inside, _, _ = dataRange(s, e)
+		}
+	}, mapInbound)
+	rd.each(func(s *nft.Set, e *nft.Element) {
+		if z := rd.zones[e.Comment]; z != nil && z.Exclude == nil {
+			z.Exclude = rd.ranges(setExclude, strings.TrimPrefix(e.Verdict.Chain, chainExclude))
+		}
+	}, mapExcludes)
+	for _, z := range rd.zones {
+		z.from = inet.Merge(z.from)
+	}
+	rd.readConditions()
+}
+
+// does notes what one element makes of a zone's connections.
+func (z *boundZone) does(rd *reading, s *nft.Set, e *nft.Element, pool string) {
+	switch {
+	case isKind(s.Name, mapMapped):
+		z.Action = "map"
+		z.outside, _, _ = dataRange(s, e)
+	case s.Data == nft.VerdictData && !isKind(e.Verdict.Chain, chainPool):
+		z.Action = actionBy(e.Verdict)
+	default:
+		z.Action = "snat"
+		p := poolNamed(&z.pools, pool)
+		p.enter(rd, s, e)
+		if _, ports, ok := dataRange(s, e); ok && isKind(s.Name, mapBlocks) {
+			p.Block = ports.Len()
+		}
+	}
+}
+
+// actionBy returns the action whose verdict it is.
+func actionBy(v nft.Verdict) string {
+	switch {
+	case v.Chain == chainMasquerade:
+		return "masquerade"
+	case v.Chain == chainRefused:
+		return "reject"
+	}
+	return v.String()
+}
+
+// sourceOf returns the sources of an element that is found by source: a range or one address.
+func sourceOf(e *nft.Element) (inet.Range, bool) {
+	if e.KeyEnd == "" {
+		return keyRange(nft.Element{Key: e.Key, KeyEnd: e.Key})
+	}
+	return keyRange(*e)
+}
+
+// readConditions reads what zones with conditions ask for, and which sources come to them.
+func (rd *reading) readConditions() {
+	var ordered []*boundZone
+	if s := rd.sets[setConditions]; s != nil {
+		for i := range s.Elements {
+			if e := &s.Elements[i]; len(e.Key) == nft.Slot.Width() {
+				ordered = append(ordered, rd.conditions(slotAt(s, e), e.Comment))
+			}
+		}
+	}
+	slices.SortFunc(ordered, func(a, b *boundZone) int { return cmp.Compare(a.order, b.order) })
+	rd.each(func(s *nft.Set, e *nft.Element) {
+		src, ok := sourceOf(e)
+		for _, z := range triedIn(ordered, e.Verdict.Chain, src) {
+			if ok {
+				z.Sources = append(z.Sources, src)
+			}
+		}
+	}, mapConditional, mapElsewhere)
+}
+
+// conditions reads the conditions of a zone: a comment says what no set holds.
+func (rd *reading) conditions(order int, comment string) *boundZone {
+	name, words := splitOwner(comment)
+	z := rd.zone(name)
+	z.order = order + 1
+	z.To = rd.ranges(setTo, name)
+	z.Exclude = rd.ranges(setExclude, name)
+	if s := rd.sets[setPorts+name]; s != nil {
+		z.Ports = portsIn(s)
+	}
+	for _, word := range strings.Fields(words) {
+		if p, err := inet.ParseProto(word); err == nil {
+			z.Ports = append(z.Ports, inet.ProtoPorts{Proto: p})
+		}
+		z.Interfaces = z.Interfaces || word == interfacesWord
+	}
+	return z
+}
+
+// triedIn returns the zones that a chain tries: it bears their names, or the first's and how
+// many more there are. These are the next that have the sources, since where zones stand
+// behind a plain one with the same sources, none of them is tried.
+func triedIn(ordered []*boundZone, chain string, src inet.Range) []*boundZone {
+	names := strings.Split(chain, "/")[1:]
+	most := len(names)
+	if len(names) == 2 {
+		if n, _, ok := strings.Cut(names[1], "-more-"); ok {
+			more, _ := strconv.Atoi(n)
+			most, names = more+1, nil
+		}
+	}
+	var out []*boundZone
+	for _, z := range ordered {
+		tried := slices.Contains(names, z.Name)
+		if names == nil {
+			tried = len(inet.Subtract([]inet.Range{src}, z.from)) == 0
+		}
+		if tried && len(out) < most {
+			out = append(out, z)
+		}
+	}
+	return out
+}
+
+// portsIn reads a set of protocols and ports.
+func portsIn(s *nft.Set) []inet.ProtoPorts {
+	var out []inet.ProtoPorts
+	for i := range s.Elements {
+		if e := &s.Elements[i]; len(e.Key) == nft.Proto.Width()+nft.Service.Width() && len(e.KeyEnd) == len(e.Key) {
+			at := nft.Proto.Width()
+			out = append(out, inet.ProtoPorts{Proto: inet.Proto(e.Key[0]), Ports: inet.PortRange{First: portAt(e.Key, at), Last: portAt(e.KeyEnd, at)}})
+		}
+	}
+	return out
+}
+
+func (rd *reading) boundZones() []ct.Zone {
+	zones := make([]*boundZone, 0, len(rd.zones))
+	for _, z := range rd.zones {
+		if z.order == 0 {
+			z.Sources = z.from
+		}
+		z.Sources = inet.Merge(z.Sources)
+		z.Pools = finish(z.pools)
+		if z.outside.Family() != 0 {
+			z.Maps = []ct.Map{{Inside: z.inside, Outside: z.outside}}
+		}
+		zones = append(zones, z)
+	}
+	slices.SortFunc(zones, func(a, b *boundZone) int {
+		// Those without conditions come last; order-1 makes them the largest number.
+		return cmp.Or(cmp.Compare(uint(a.order-1), uint(b.order-1)), strings.Compare(a.Name, b.Name))
+	})
+	out := make([]ct.Zone, len(zones))
+	for i, z := range zones {
+		out[i] = z.Zone
+	}
+	return out
+}

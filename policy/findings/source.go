@@ -1,7 +1,6 @@
 package findings
 
 import (
-	"bytes"
 	"strings"
 	"unicode"
 
@@ -10,14 +9,14 @@ import (
 
 // texts is the lines of the sources, split when the first of them is asked for.
 type texts struct {
-	sources map[string][]byte
+	sources map[string]policy.Source
 	lines   map[string][]string
 }
 
 func newTexts(sources []policy.Source) *texts {
-	t := &texts{map[string][]byte{}, map[string][]string{}}
+	t := &texts{map[string]policy.Source{}, map[string][]string{}}
 	for _, s := range sources {
-		t.sources[s.Name] = s.Data
+		t.sources[s.Name] = s
 	}
 	return t
 }
@@ -25,20 +24,13 @@ func newTexts(sources []policy.Source) *texts {
 // at returns the line that a place is on, and whether there is one.
 func (t *texts) at(pos policy.Pos) (string, bool) {
 	if _, split := t.lines[pos.File]; !split {
-		t.lines[pos.File] = splitLines(t.sources[pos.File])
+		t.lines[pos.File] = policy.Lines(t.sources[pos.File])
 	}
 	lines := t.lines[pos.File]
 	if pos.Line < 1 || pos.Line > len(lines) {
 		return "", false
 	}
 	return lines[pos.Line-1], true
-}
-
-// splitLines splits a file at the ends of lines that the loader counts: LF, CR LF and CR.
-func splitLines(data []byte) []string {
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	text := strings.ReplaceAll(string(data), "\r\n", "\n")
-	return strings.Split(strings.ReplaceAll(text, "\r", "\n"), "\n")
 }
 
 // region is a place with its end: what a finding is about, for carets and for editors.

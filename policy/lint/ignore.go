@@ -62,11 +62,23 @@ func nextText(lines []string, line int) int {
 // comment may ignore although nothing was found.
 type Ran struct{ Strict, Host bool }
 
-// Apply takes from the findings those that comments of the sources ignore, and adds what is
+// Ignored is a finding that a comment ignores.
+type Ignored struct {
+	policy.Diagnostic
+	Reason string // as the comment gives it
+}
+
+// Apply is Split for those who do not ask what was ignored.
+func Apply(found policy.Diagnostics, srcs []policy.Source, ran Ran) policy.Diagnostics {
+	open, _ := Split(found, srcs, ran)
+	return open
+}
+
+// Split takes from the findings those that comments of the sources ignore, and adds what is
 // wrong with the comments: no reason (I01), nothing to ignore (I02), an unknown code (I03).
 // Errors stay: a policy that breaks a rule is refused whatever its comments say. What
 // remains is sorted by place.
-func Apply(found policy.Diagnostics, srcs []policy.Source, ran Ran) policy.Diagnostics {
+func Split(found policy.Diagnostics, srcs []policy.Source, ran Ran) (open policy.Diagnostics, ignored []Ignored) {
 	invalid := found.Err() != nil // a policy with errors was not linted any further
 	type place struct {
 		file string
@@ -74,6 +86,7 @@ func Apply(found policy.Diagnostics, srcs []policy.Source, ran Ran) policy.Diagn
 		code string
 	}
 	used := make(map[place]bool) // comments that ignore, and whether they ignored something
+	reasons := make(map[place]string)
 	var ignores []Ignore
 	for _, src := range srcs {
 		for _, ig := range Ignores(src) {
@@ -81,33 +94,37 @@ func Apply(found policy.Diagnostics, srcs []policy.Source, ran Ran) policy.Diagn
 			for _, code := range ig.Codes {
 				if ig.Reason != "" {
 					used[place{src.Name, ig.Line, code}] = false
+					reasons[place{src.Name, ig.Line, code}] = ig.Reason
 				}
 			}
 		}
 	}
 	if len(ignores) == 0 {
-		return found
+		return found, nil
 	}
-	out := slices.DeleteFunc(slices.Clone(found), func(d policy.Diagnostic) bool {
-		ignored := false
+	open = slices.DeleteFunc(slices.Clone(found), func(d policy.Diagnostic) bool {
+		meant := false
 		for _, at := range []place{{d.Pos.File, d.Pos.Line, d.Code}, {d.Pos.File, 0, d.Code}} {
 			if _, ok := used[at]; ok && d.Severity != policy.Error {
-				used[at], ignored = true, true
+				if !meant {
+					ignored = append(ignored, Ignored{d, reasons[at]})
+				}
+				used[at], meant = true, true
 			}
 		}
-		return ignored
+		return meant
 	})
 	rules := make(map[string]Rule)
 	for _, r := range Rules() {
 		rules[r.Code] = r
 	}
 	for _, ig := range ignores {
-		out = append(out, ig.faults(rules, func(r Rule) bool {
+		open = append(open, ig.faults(rules, func(r Rule) bool {
 			return used[place{ig.Pos.File, ig.Line, r.Code}] || invalid || r.Strict && !ran.Strict || r.live != nil && !ran.Host || r.Live && !ran.Host
 		})...)
 	}
-	out.Sort()
-	return slices.Compact(out)
+	open.Sort()
+	return slices.Compact(open), ignored
 }
 
 // faults returns what is wrong with a comment. Useful tells whether it ignored a rule's

@@ -12,6 +12,7 @@ type keyword struct {
 	Path     string   // "zones[].select": [] stands for each item of a list, NAME for a name of the operator's
 	Kind     kind     // of the value, or of each item of it
 	List     bool     // a list; one item alone may stand for it, unless it is a mapping
+	Empty    bool     // a list that may have no items
 	Or       kind     // another form that the value as a whole may have; empty: none
 	Words    []string // of a value that is one of a few words; in lists: words that may stand alone
 	Min, Max int      // of a number

@@ -155,3 +155,17 @@ func codesIn(t *testing.T, glob, pattern string) []string {
 	slices.Sort(out)
 	return slices.Compact(out)
 }
+
+// TestEmptyLists holds which lists may have no items.
+func TestEmptyLists(t *testing.T) {
+	for i := range language {
+		k := &language[i]
+		if !k.List {
+			continue
+		}
+		_, ds := Parse([]Source{{Name: "policy.yaml", Data: []byte(with(k, "[]"))}})
+		if empty := ds.Err() == nil; empty != k.Empty {
+			t.Errorf("%s: the list may be empty: %v, the table says %v: %v", k.Path, empty, k.Empty, ds)
+		}
+	}
+}

@@ -34,16 +34,20 @@ func TestExamples(t *testing.T) {
 var fence = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
 
 // TestPoliciesInDocuments compiles every whole policy that a document shows. The first of
-// the README is the one that the demo and the README's own output come from.
+// the README is the one that the demo and the README's own output come from, but for its first
+// line, which is for editors.
 func TestPoliciesInDocuments(t *testing.T) {
-	example := read(t, "examples/policy.yaml")
+	modeline, example, _ := strings.Cut(read(t, "examples/policy.yaml"), "\n")
+	if !strings.HasPrefix(modeline, "# yaml-language-server: $schema=") {
+		t.Errorf("examples/policy.yaml begins with %q, not with its schema", modeline)
+	}
 	for _, doc := range documents(t) {
 		for i, m := range fence.FindAllStringSubmatch(read(t, doc), -1) {
 			if strings.Contains(m[1], "version: 1") {
 				compiles(t, doc, []byte(m[1]))
 			}
 			if doc == "README.md" && i == 0 && m[1] != example {
-				t.Errorf("the first policy of README.md is not examples/policy.yaml but\n%s", m[1])
+				t.Errorf("the first policy of README.md is not examples/policy.yaml without its first line but\n%s", m[1])
 			}
 		}
 	}

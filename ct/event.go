@@ -1,5 +1,7 @@
 package ct
 
+import "time"
+
 // EventKind is what has happened to a flow. The zero value is no event.
 type EventKind uint8
 
@@ -24,5 +26,6 @@ func (k EventKind) String() string {
 // times, and only where the kernel keeps them.
 type Event struct {
 	Kind EventKind
+	At   time.Time // when; zero before Linux 6.14 or without nf_conntrack_timestamp
 	Flow Flow
 }

@@ -35,6 +35,7 @@ type EventSource struct {
 	lost atomic.Uint64
 
 	fills   uint   // reads so far
+	due     bool   // losses are to be asked for after what the last one brought
 	dropped uint32 // the kernel's count when it was last asked
 	unread  uint64 // events since then that made no sense
 }
@@ -142,20 +143,20 @@ func (s *EventSource) receive(ctx context.Context) error {
 		return err
 	}
 	var failed error
-	err := s.raw.Read(func(fd uintptr) bool {
+	stopped := s.raw.Read(func(fd uintptr) bool {
 		failed = s.in.fill(fd)
 		return failed != unix.EAGAIN
 	})
-	if err == nil {
-		err = failed
-	}
-	if err != nil && ctx.Err() != nil {
+	switch {
+	case stopped != nil && ctx.Err() != nil:
 		return ctx.Err()
-	}
-	if err != nil {
-		return fmt.Errorf("receive conntrack events: %w", err)
+	case stopped != nil: // internal/poll has no other reasons: the file was closed
+		return fmt.Errorf("receive conntrack events: %w", os.ErrClosed)
+	case failed != nil:
+		return fmt.Errorf("receive conntrack events: %w", failed)
 	}
 	s.fills++
+	s.due = !s.in.full() || s.fills%asking == 0
 	return nil
 }
 
@@ -165,9 +166,10 @@ const asking = 512
 
 // overrun returns how many events were lost since it last told, once it is time to tell.
 func (s *EventSource) overrun() (lost uint64, err error) {
-	if s.in.full() && s.fills%asking != 0 {
+	if !s.due {
 		return 0, nil
 	}
+	s.due = false
 	var dropped uint32
 	back := s.raw.Control(func(fd uintptr) { dropped, err = drops(fd) })
 	if err = errors.Join(back, err); err != nil {

@@ -110,8 +110,8 @@ func (g *gateway) flows() (out []ct.Flow) {
 	return out
 }
 
-// conntrackLines lists flows by the conntrack tool, sorted, without what this package does
-// not tell (use count, mark) and without timeouts, which run down meanwhile.
+// conntrackLines lists flows by the conntrack tool, sorted, without timeouts, which run
+// down meanwhile.
 func conntrackLines(ctx context.Context, t testing.TB, h *nstest.Host) (out []string) {
 	t.Helper()
 	for _, family := range []string{"ipv4", "ipv6"} {
@@ -120,16 +120,21 @@ func conntrackLines(ctx context.Context, t testing.TB, h *nstest.Host) (out []st
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(list) {
-			words := strings.Fields(line)
-			words = append(words[2:4:4], words[5:]...)
-			words = slices.DeleteFunc(words, func(w string) bool {
-				return strings.HasPrefix(w, "use=") || strings.HasPrefix(w, "mark=") || strings.HasPrefix(w, "delta-time=")
-			})
-			out = append(out, strings.Join(words, " "))
+			w := known(line)
+			out = append(out, strings.Join(append(w[2:4:4], w[5:]...), " "))
 		}
 	}
 	slices.Sort(out)
 	return out
+}
+
+// known returns the words of a line of the conntrack tool, without what this package does
+// not tell: marks, use counts and which program has deleted the flow.
+func known(line string) []string {
+	line, _, _ = strings.Cut(line, "[USERSPACE]")
+	return slices.DeleteFunc(strings.Fields(line), func(w string) bool {
+		return strings.HasPrefix(w, "use=") || strings.HasPrefix(w, "mark=") || strings.HasPrefix(w, "delta-time=")
+	})
 }
 
 // line writes a flow as conntrackLines does.

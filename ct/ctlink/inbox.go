@@ -85,7 +85,8 @@ func decodeEvent(b []byte, e *ct.Event) error {
 	default:
 		e.Kind = ct.Update
 	}
-	_, err = decode(m.data[nfgenmsgLen:], &e.Flow)
+	at, err := decode(m.data[nfgenmsgLen:], &e.Flow)
+	e.At = moment(at)
 	return err
 }
 

@@ -23,7 +23,7 @@ const (
 	ctaID             = 12
 	ctaZone           = 18
 	ctaTimestamp      = 20
-	ctaTimestampEvent = 29 // Linux 6.14
+	ctaTimestampEvent = 27 // Linux 6.14
 )
 
 // Parts of a tuple: enum ctattr_tuple, ctattr_ip and ctattr_l4proto.

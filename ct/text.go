@@ -1,9 +1,6 @@
 package ct
 
-import (
-	"strconv"
-	"unicode/utf8"
-)
+import "strconv"
 
 // AppendText appends a flow and its owner as a line for operators, without a newline:
 //
@@ -55,7 +52,13 @@ func appendOwner(dst []byte, o *Owner) []byte {
 
 // pad appends spaces up to a column, at least one.
 func pad(dst []byte, start, column int) []byte {
-	for n := max(1, column-utf8.RuneCount(dst[start:])); n > 0; n-- {
+	width := 0
+	for _, c := range dst[start:] {
+		if c&0xC0 != 0x80 { // each character's first byte; utf8.RuneCount copies what it counts
+			width++
+		}
+	}
+	for n := max(1, column-width); n > 0; n-- {
 		dst = append(dst, ' ')
 	}
 	return dst

@@ -2,6 +2,24 @@ package ct
 
 import "strconv"
 
+// Columns of AppendText: where state, owner and counters begin, in characters.
+const (
+	textTuples  = 7
+	textState   = 96
+	textOwner   = 109
+	textTraffic = 143
+)
+
+// AppendHeader appends the line that stands above those of AppendText, without a newline.
+func AppendHeader(dst []byte) []byte {
+	start := len(dst)
+	dst = pad(append(dst, "PROTO"...), start, textTuples)
+	dst = pad(append(dst, "CLIENT → CALLED as LEAVING → REACHING"...), start, textState)
+	dst = pad(append(dst, "STATE"...), start, textOwner)
+	dst = pad(append(dst, "OF"...), start, textTraffic)
+	return append(dst, "TRAFFIC"...)
+}
+
 // AppendText appends a flow and its owner as a line for operators, without a newline:
 //
 //	tcp    10.1.5.9:53436 → 203.0.113.10:80 as 192.168.2.250:53436 → 192.168.1.3:80   ESTABLISHED  service dns   in 642 B, out 402 B
@@ -9,7 +27,7 @@ import "strconv"
 // What follows "as" is how packets leave, where anything is translated.
 func AppendText(dst []byte, f *Flow, o *Owner) []byte {
 	p, start := f.Orig.Proto, len(dst)
-	dst = pad(appendProto(dst, p), start, 7)
+	dst = pad(appendProto(dst, p), start, textTuples)
 	dst = appendAddr(dst, p, f.Orig.Src)
 	dst = append(dst, " → "...)
 	dst = appendAddr(dst, p, f.Orig.Dst)
@@ -19,9 +37,9 @@ func AppendText(dst []byte, f *Flow, o *Owner) []byte {
 		dst = append(dst, " → "...)
 		dst = appendAddr(dst, p, f.Reply.Src)
 	}
-	dst = pad(dst, start, 96)
-	dst = pad(append(dst, f.State()...), start, 109)
-	dst = pad(appendOwner(dst, o), start, 131)
+	dst = pad(dst, start, textState)
+	dst = pad(append(dst, f.State()...), start, textOwner)
+	dst = pad(appendOwner(dst, o), start, textTraffic)
 	if !f.Counted() {
 		return append(dst, "not counted"...)
 	}
@@ -40,12 +58,12 @@ func appendOwner(dst []byte, o *Owner) []byte {
 	case o.Zone != "":
 		dst = append(append(dst, "zone "...), o.Zone...)
 	case o.Past:
-		return append(dst, "(not of the policy)"...)
+		return append(dst, "no longer in policy"...)
 	default:
 		return append(dst, '-')
 	}
 	if o.Past {
-		dst = append(dst, " (past)"...)
+		dst = append(dst, ", no longer in policy"...)
 	}
 	return dst
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -15,53 +14,78 @@ import (
 
 const exitNotFound = 1
 
+type lookupOptions struct {
+	files         []string
+	table, format string
+	at            netip.AddrPort
+	proto         inet.Proto // 0: any with ports
+}
+
 func lookupCommand() *cobra.Command {
-	var files []string
-	var format string
+	var o lookupOptions
+	var proto string
 	c := &cobra.Command{
-		Use:   "lookup -f FILE IP:PORT",
-		Short: "print which source has a laddr and port",
-		Long: `Print which source stands behind a laddr and port, from the policy alone: where a pool gives
-every source a fixed block of ports (laddrs: block), no log is needed to tell.
+		Use:   "lookup IP:PORT",
+		Short: "print who is behind a laddr and port",
+		Long: `Print the live flows that leave with a laddr and port: who is behind it now. One port serves
+several clients at a time if they call different destinations.
 
-Sources of pools without blocks share ports; who had one of those when, only the kernel's
-flows tell (conntrack -L --reply-dst IP --reply-port-dst PORT, while they last).
+Where a pool gives every source a fixed block of ports (laddrs: block), the table tells the
+block's owner too, live flows or not. With -f FILE only that is told, from the policy alone;
+it needs no kernel. Who had a port in the past tells a NAT log: snatctl watch --log.
 
-Exit status: 0 found, 1 not found or invalid policy, 2 usage.`,
-		Example: `  snatctl lookup -f policy.yaml 198.51.100.64:1500
-  snatctl lookup -f policy.yaml 198.51.100.64:1500 --format json`,
+With --proto icmp or icmpv6 the port is the number of the echo request.
+
+Exit status: 0 found, 1 not found, no table or invalid policy, 2 usage.`,
+		Example: `  snatctl lookup 198.51.100.2:40312
+  snatctl lookup '[2001:db8:99::1]:40312' --proto tcp --format json
+  snatctl lookup -f policy.yaml 198.51.100.64:1500`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			at, err := netip.ParseAddrPort(args[0])
-			if err != nil {
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			if o.at, err = netip.ParseAddrPort(args[0]); err != nil {
 				return fmt.Errorf("%q is not an address with a port (write 198.51.100.64:1500, or [2001:db8::1]:1500)", args[0])
 			}
-			if err := checkFormat(format); err != nil {
+			if err := checkFormat(o.format); err != nil {
 				return err
 			}
-			if len(files) == 0 {
-				return errors.New("no policy given: name it with -f FILE")
+			if proto != "" {
+				if o.proto, err = parseProtocol(proto); err != nil {
+					return fmt.Errorf("--proto: %w", err)
+				}
 			}
-			p, err := readPolicy(files)
-			if err != nil {
-				return exit{exitNotFound, err}
+			if len(o.files) > 0 {
+				return lookupPolicy(os.Stdout, o)
 			}
-			s, ok := subscriber(p, at)
-			if err := s.print(os.Stdout, format, at, ok); err != nil {
-				return err
-			}
-			if !ok {
-				return exit{exitNotFound, fmt.Errorf("no pool with blocks has %s for a source", at)}
-			}
-			return nil
+			return lookupLive(c.Context(), os.Stdout, o)
 		},
 	}
-	fileFlag(c, &files)
-	c.Flags().StringVar(&format, "format", "text", "text or json")
+	fileFlag(c, &o.files)
+	c.Flags().Lookup("file").Usage = "answer from this policy alone; " + c.Flags().Lookup("file").Usage
+	c.Flags().StringVar(&o.table, "table", policy.DefaultGateway().Table, "name of the table")
+	c.Flags().StringVar(&proto, "proto", "", "only this protocol: tcp, udp, sctp, icmp, icmpv6 or a number")
+	c.Flags().StringVar(&o.format, "format", "text", "text or json")
 	return c
 }
 
-// subscription is a source with its laddr and block of ports.
+// lookupPolicy answers from a policy: only blocks stand there.
+func lookupPolicy(w io.Writer, o lookupOptions) error {
+	p, err := readPolicy(o.files)
+	if err != nil {
+		return exit{exitNotFound, err}
+	}
+	s, ok := subscriber(p, o.at)
+	if o.format == "json" {
+		err = printJSON(w, s.records(o.at))
+	} else if ok {
+		_, err = fmt.Fprintln(w, s)
+	}
+	if err == nil && !ok {
+		err = exit{exitNotFound, fmt.Errorf("no pool with blocks has %s for a source", o.at)}
+	}
+	return err
+}
+
+// subscription is a source with its laddr and block of ports. The zero value is none.
 type subscription struct {
 	Source netip.Addr
 	Zone   string
@@ -71,23 +95,9 @@ type subscription struct {
 
 func (s subscription) block() string { return s.Laddr.String() + ":" + s.Ports.String() }
 
-// flowRecord is a connection as JSON. What the policy alone cannot tell is null.
-type flowRecord struct {
-	Proto         *string `json:"proto"`
-	Src           string  `json:"src"`
-	Dst           *string `json:"dst"`
-	TranslatedSrc string  `json:"translated_src"`
-	TranslatedDst *string `json:"translated_dst"`
-	State         *string `json:"state"`
-	Service       *string `json:"service"`
-	Zone          string  `json:"zone"`
-	RealServer    *string `json:"real_server"`
-	Laddr         string  `json:"laddr"`
-	BytesIn       *uint64 `json:"bytes_in"`
-	BytesOut      *uint64 `json:"bytes_out"`
-	PacketsIn     *uint64 `json:"packets_in"`
-	PacketsOut    *uint64 `json:"packets_out"`
-	Timeout       *uint64 `json:"timeout_s"`
+// String returns "10.64.0.2 has 198.51.100.64:3072-4095, by zone homes".
+func (s subscription) String() string {
+	return fmt.Sprintf("%s has %s, by zone %s", s.Source, s.block(), s.Zone)
 }
 
 // subscriber finds the source that has a laddr and port in a block of its own.
@@ -107,16 +117,29 @@ func subscriber(p *policy.Policy, at netip.AddrPort) (subscription, bool) {
 	return subscription{}, false
 }
 
-func (s subscription) print(w io.Writer, format string, at netip.AddrPort, found bool) error {
-	if format == "json" {
-		list := []flowRecord{}
-		if found {
-			list = append(list, flowRecord{Src: s.Source.String(), TranslatedSrc: at.String(), Zone: s.Zone, Laddr: s.Laddr.String()})
-		}
-		return printJSON(w, list)
+// flowRecord is a connection as JSON, of which a block alone tells little: the rest is null.
+type flowRecord struct {
+	Proto         *string `json:"proto"`
+	Src           string  `json:"src"`
+	Dst           *string `json:"dst"`
+	TranslatedSrc string  `json:"translated_src"`
+	TranslatedDst *string `json:"translated_dst"`
+	State         *string `json:"state"`
+	Service       *string `json:"service"`
+	Zone          string  `json:"zone"`
+	RealServer    *string `json:"real_server"`
+	Laddr         string  `json:"laddr"`
+	BytesIn       *uint64 `json:"bytes_in"`
+	BytesOut      *uint64 `json:"bytes_out"`
+	PacketsIn     *uint64 `json:"packets_in"`
+	PacketsOut    *uint64 `json:"packets_out"`
+	Timeout       *uint64 `json:"timeout_s"`
+}
+
+// records lists the subscription as a flow, or nothing if it is none.
+func (s subscription) records(at netip.AddrPort) []flowRecord {
+	if !s.Source.IsValid() {
+		return []flowRecord{}
 	}
-	if found {
-		fmt.Fprintf(w, "%s has %s, by zone %s\n", s.Source, s.block(), s.Zone)
-	}
-	return nil
+	return []flowRecord{{Src: s.Source.String(), TranslatedSrc: at.String(), Zone: s.Zone, Laddr: s.Laddr.String()}}
 }

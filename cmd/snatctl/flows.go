@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snatctl/snatctl/ct"
+)
+
+func flowsCommand() *cobra.Command {
+	var o flowsOptions
+	var table string
+	var files []string
+	c := &cobra.Command{
+		Use:   "flows",
+		Short: "list live connections with the zone or service that each belongs to",
+		Long: `List the kernel's flows (conntrack entries), each with what the table says about it: the zone
+or service, the real server, the laddr. Flags narrow the list; all of them must hold.
+
+A flow that is translated as the table in force would not do it any more belongs to an
+earlier policy, or to rules that are not snatctl's: "no longer in policy". One that is not translated and
+that no zone lets pass by name is nobody's: "-".
+
+Byte counts need net.netfilter.nf_conntrack_acct, which apply switches on.
+
+Exit status: 0 listed, be it nothing; 1 no table, or the kernel could not be asked; 2 usage.`,
+		Example: `  snatctl flows --zone office
+  snatctl flows --service web --real-server 192.168.1.1
+  snatctl flows --client 10.1.0.0/16 --proto tcp --state ESTABLISHED --count
+  snatctl flows --past
+  snatctl flows --format json | jq -r '.[].laddr' | sort | uniq -c`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if err := checkFormat(o.format); err != nil {
+				return err
+			}
+			if o.selection, err = o.flags.selection(); err != nil {
+				return err
+			}
+			if table, err = tableName(table, files); err != nil {
+				return err
+			}
+			l, err := openLive(c.Context(), table)
+			if err != nil {
+				return exit{exitRefused, err}
+			}
+			defer l.close()
+			if err := listFlows(c.Context(), os.Stdout, l, o); err != nil {
+				return exit{exitRefused, fmt.Errorf("list flows: %w", err)}
+			}
+			return nil
+		},
+	}
+	tableFlags(c, &table, &files)
+	o.flags.add(c)
+	c.Flags().BoolVar(&o.count, "count", false, "print only how many there are")
+	c.Flags().StringVar(&o.format, "format", "text", "text or json")
+	return c
+}
+
+type flowsOptions struct {
+	flags     selectionFlags
+	selection selection
+	count     bool
+	format    string
+}
+
+// listFlows prints the selected flows as the kernel lists them, and holds none of them.
+func listFlows(ctx context.Context, w io.Writer, l *live, o flowsOptions) error {
+	list := newFlowList(w, o.format)
+	n := 0
+	for f, err := range l.ct.Flows(ctx) {
+		if err != nil {
+			return err
+		}
+		owner := l.index.Owner(f)
+		if !o.selection.match(f, &owner) {
+			continue
+		}
+		n++
+		if o.count {
+			continue
+		}
+		if err := list.add(f, &owner); err != nil {
+			return err
+		}
+	}
+	switch {
+	case o.count && o.format == "json":
+		return printJSON(w, map[string]int{"flows": n})
+	case o.count:
+		_, err := fmt.Fprintln(w, n)
+		return err
+	}
+	return list.end()
+}
+
+// flowList writes flows as a JSON list or as lines of text, in large pieces.
+type flowList struct {
+	w    io.Writer
+	json bool
+	buf  []byte
+	n    int // flows so far
+}
+
+// pieceSize is how much is written at once.
+const pieceSize = 64 << 10
+
+func newFlowList(w io.Writer, format string) *flowList {
+	return &flowList{w: w, json: format == "json", buf: make([]byte, 0, pieceSize+1<<10)}
+}
+
+func (l *flowList) add(f *ct.Flow, o *ct.Owner) error {
+	switch {
+	case !l.json && l.n == 0:
+		l.buf = ct.AppendHeader(l.buf)
+		l.buf = append(l.buf, '\n')
+	case l.json && l.n == 0:
+		l.buf = append(l.buf, '[')
+	case l.json:
+		l.buf = append(l.buf, ",\n"...)
+	}
+	l.n++
+	if l.json {
+		l.buf = ct.AppendJSON(l.buf, f, o)
+	} else {
+		l.buf = append(ct.AppendText(l.buf, f, o), '\n')
+	}
+	if len(l.buf) < pieceSize {
+		return nil
+	}
+	return l.write()
+}
+
+func (l *flowList) end() error {
+	if l.json {
+		if l.n == 0 {
+			l.buf = append(l.buf, '[')
+		}
+		l.buf = append(l.buf, "]\n"...)
+	}
+	return l.write()
+}
+
+func (l *flowList) write() error {
+	_, err := l.w.Write(l.buf)
+	l.buf = l.buf[:0]
+	return err
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/inet"
+)
+
+// selection says which flows a command is about: by whom they belong to, and by what they
+// are. Its zero value is all of them.
+type selection struct {
+	ct.Filter
+	client inet.Range // sources as they called
+	proto  inet.Proto
+	state  string
+	past   bool // only those that the policy does not explain any more
+}
+
+// selectionFlags are the flags of a selection as they were written.
+type selectionFlags struct {
+	zone, service, laddr, realServer string
+	client, proto, state             string
+	past                             bool
+}
+
+func (o *selectionFlags) add(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&o.zone, "zone", "", "only flows of this zone")
+	f.StringVar(&o.service, "service", "", "only flows of this service")
+	f.StringVar(&o.laddr, "laddr", "", "only flows that leave with this address")
+	f.StringVar(&o.realServer, "real-server", "", "only flows that a service sent to this address, or address and port")
+	f.StringVar(&o.client, "client", "", "only flows opened by this address, range or prefix")
+	f.StringVar(&o.proto, "proto", "", "only flows of this protocol: tcp, udp, sctp, icmp, icmpv6 or a number")
+	f.StringVar(&o.state, "state", "", "only flows in this state, as listed: ESTABLISHED, UNREPLIED, …")
+	f.BoolVar(&o.past, "past", false, "only translated flows that the table does not explain any more")
+}
+
+// selection reads the flags.
+func (o *selectionFlags) selection() (s selection, err error) {
+	s.Zone, s.Service = o.zone, o.service
+	s.state, s.past = strings.ToUpper(o.state), o.past
+	if o.laddr != "" {
+		if s.Laddr, err = inet.ParseAddr(o.laddr); err != nil {
+			return s, fmt.Errorf("--laddr: %w", err)
+		}
+	}
+	if o.realServer != "" {
+		at, err := parseEndpoint(o.realServer)
+		if err != nil {
+			return s, fmt.Errorf("--real-server: %w", err)
+		}
+		s.Server, s.ServerPort = at.Addr(), at.Port()
+	}
+	if o.client != "" {
+		if s.client, err = inet.ParseRange(o.client); err != nil {
+			return s, fmt.Errorf("--client: %w", err)
+		}
+	}
+	if o.proto != "" {
+		if s.proto, err = parseProtocol(o.proto); err != nil {
+			return s, fmt.Errorf("--proto: %w", err)
+		}
+	}
+	return s, nil
+}
+
+// match tells whether a flow is selected.
+func (s *selection) match(f *ct.Flow, o *ct.Owner) bool {
+	return s.Match(f, o) &&
+		(s.proto == 0 || s.proto == f.Orig.Proto) &&
+		(!s.past || o.Past) &&
+		(!s.client.From.IsValid() || s.client.Contains(f.Orig.Src.Addr())) &&
+		(s.state == "" || s.state == f.State())
+}

@@ -28,7 +28,7 @@ func TestHelp(t *testing.T) {
 
 // Policies are named by the same flag everywhere.
 func TestFileFlag(t *testing.T) {
-	for _, name := range []string{"apply", "diff", "compile", "explain", "test", "flush"} {
+	for _, name := range []string{"apply", "diff", "compile", "explain", "test", "lint", "flush"} {
 		c, _, err := root().Find([]string{name})
 		if err != nil || c.Name() != name {
 			t.Fatalf("there is no command %s: %v", name, err)

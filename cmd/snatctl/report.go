@@ -82,12 +82,17 @@ func recognize(live, want *nft.Ruleset) error {
 	return nil
 }
 
-// painter returns a function that colours by action: only on a terminal, and never where
-// NO_COLOR is set (no-color.org).
+// colourful tells whether to write colours: only on a terminal, and never where NO_COLOR is
+// set (no-color.org).
+func colourful(w io.Writer) bool {
+	f, isFile := w.(*os.File)
+	return isFile && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isTerminal(f)
+}
+
+// painter returns a function that colours by action, where there are colours.
 func painter(w io.Writer) func(compiler.Action, string) string {
 	colours := map[compiler.Action]string{compiler.AddObject: "32", compiler.RemoveObject: "31", compiler.ChangeObject: "33"}
-	f, isFile := w.(*os.File)
-	if !isFile || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" || !isTerminal(f) {
+	if !colourful(w) {
 		return func(_ compiler.Action, s string) string { return s }
 	}
 	return func(a compiler.Action, s string) string { return "\x1b[" + colours[a] + "m" + s + "\x1b[0m" }

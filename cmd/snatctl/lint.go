@@ -1,0 +1,198 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/findings"
+	"github.com/snatctl/snatctl/policy/lint"
+)
+
+const (
+	exitFindings = 1
+	exitNotRun   = 2
+)
+
+type lintOptions struct {
+	files         []string
+	format        string // empty: by the environment
+	strict        bool
+	explain       string
+	rules         bool
+	baseline      string
+	writeBaseline bool
+}
+
+func lintCommand() *cobra.Command {
+	var o lintOptions
+	c := &cobra.Command{
+		Use:   "lint [-f] FILE...",
+		Short: "find what is wrong or unwise in a policy, before it is applied",
+		Long: `Check a policy: errors, for which apply refuses it, and warnings and infos, by rules of good
+practice. Only the policy is read, not the kernel. Several files are one policy, as with apply.
+
+A comment in the policy says that a finding is meant, and why; errors cannot be ignored:
+  # snatctl:ignore Z04 the lab's own uplink
+A baseline accepts the warnings and infos that stood there before, so that only new ones show.
+
+Formats: text, json, sarif (2.1.0), github (annotations; the default where GITHUB_ACTIONS=true)
+and junit. What was found goes to standard output, the summary to standard error.
+
+Exit status: 0 clean, 1 findings (errors; with --strict also warnings; infos never), 2 could not
+run (a file cannot be read, usage).`,
+		Example: `  snatctl lint policy.yaml
+  snatctl lint --strict --format sarif policy.d > lint.sarif
+  snatctl lint --explain Z04                    # what a rule means, with a bad and a good example
+  snatctl lint --rules                          # all rules
+  snatctl lint policy.yaml --baseline lint.json --write-baseline
+  snatctl lint policy.yaml --baseline lint.json # what is new since then`,
+		RunE: func(_ *cobra.Command, args []string) (err error) {
+			if o.explain != "" || o.rules {
+				return o.tell(os.Stdout, args)
+			}
+			if o.files, err = policyFiles(o.files, args); err != nil {
+				return err
+			}
+			return o.run(os.Stdout)
+		},
+	}
+	fileFlag(c, &o.files)
+	f := c.Flags()
+	f.StringVar(&o.format, "format", "", "text, json, sarif, github or junit (default text; github where GITHUB_ACTIONS=true)")
+	f.BoolVar(&o.strict, "strict", false, "warnings count, and a policy needs tests")
+	f.StringVar(&o.explain, "explain", "", "tell what the rule of this code means")
+	f.BoolVar(&o.rules, "rules", false, "list all rules; also as json")
+	f.StringVar(&o.baseline, "baseline", "", "accept the findings that this file holds")
+	f.BoolVar(&o.writeBaseline, "write-baseline", false, "write what is found now to the file of --baseline")
+	c.MarkFlagsMutuallyExclusive("explain", "rules")
+	c.ValidArgsFunction = cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt)
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "json", "sarif", "github", "junit"}, cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+// run lints: load, check, judge by comments and baseline, print.
+func (o *lintOptions) run(w io.Writer) error {
+	print, err := lintFormat(o.format)
+	if err != nil {
+		return err
+	}
+	if o.writeBaseline && o.baseline == "" {
+		return errors.New("--write-baseline needs a file: name it with --baseline FILE")
+	}
+	report, err := o.check()
+	if err != nil {
+		return exit{exitNotRun, err}
+	}
+	if o.writeBaseline && !slices.ContainsFunc(report.Findings, func(f findings.Finding) bool { return f.Severity == policy.Error }) {
+		return writeBaseline(o.baseline, report.Baseline())
+	}
+	if o.baseline != "" && !o.writeBaseline {
+		if err := acceptBaseline(o.baseline, report); err != nil {
+			return exit{exitNotRun, err}
+		}
+	}
+	if err := print(report, w); err != nil {
+		return exit{exitNotRun, err}
+	}
+	fmt.Fprintln(os.Stderr, report.Summary())
+	switch {
+	case o.writeBaseline:
+		return exit{exitFindings, errors.New("no baseline was written: a baseline cannot accept errors, so correct these first")}
+	case report.Failed():
+		return exit{code: exitFindings}
+	}
+	return nil
+}
+
+// check loads the policy and returns all that is found, or an error if not all could be read.
+func (o *lintOptions) check() (*findings.Report, error) {
+	bar := newBar(3)
+	defer bar.stop()
+	bar.stage("reading the policy")
+	p, sources, found := policy.LoadSources(o.files, os.Stdin)
+	if unread := slices.DeleteFunc(slices.Clone(found), func(d policy.Diagnostic) bool { return d.Code != "F01" }); len(unread) > 0 {
+		bar.stop()
+		for _, d := range unread {
+			printDiagnostic(d)
+		}
+		return nil, errors.New("could not read all of the policy; nothing was checked")
+	}
+	if p != nil {
+		bar.stage("checking")
+		look := lint.Check
+		if o.strict {
+			look = lint.CheckStrict
+		}
+		found = append(found, look(p)...)
+		bar.stage("compiling")
+		_, refused := compiler.Compile(p)
+		found = append(found, refused...)
+	}
+	report := &findings.Report{Sources: sources, Rules: catalogue(), Strict: o.strict, Version: version}
+	open, ignored := lint.Split(found, sources, lint.Ran{Strict: o.strict})
+	for _, d := range open {
+		report.Findings = append(report.Findings, findings.Finding{Diagnostic: d})
+	}
+	for _, i := range ignored {
+		report.Findings = append(report.Findings, findings.Finding{
+			Diagnostic: i.Diagnostic, Suppression: findings.Suppression{Kind: findings.InSource, Reason: i.Reason}})
+	}
+	report.Sort()
+	return report, nil
+}
+
+// lintFormat returns the writer of a format.
+func lintFormat(name string) (func(*findings.Report, io.Writer) error, error) {
+	if name == "" && os.Getenv("GITHUB_ACTIONS") == "true" {
+		name = "github"
+	}
+	switch name {
+	case "", "text":
+		return func(r *findings.Report, w io.Writer) error { return r.Text(w, colourful(w)) }, nil
+	case "json":
+		return (*findings.Report).JSON, nil
+	case "sarif":
+		return (*findings.Report).SARIF, nil
+	case "github":
+		return (*findings.Report).GitHub, nil
+	case "junit":
+		return (*findings.Report).JUnit, nil
+	}
+	return nil, fmt.Errorf("unknown format %q: want text, json, sarif, github or junit", name)
+}
+
+// acceptBaseline marks what a baseline knows, and says which of its entries are gone.
+func acceptBaseline(path string, report *findings.Report) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("%w (--write-baseline makes it)", err)
+	}
+	b, err := findings.ParseBaseline(data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	for _, line := range report.Accept(b) {
+		fmt.Fprintf(os.Stderr, "info: baseline: %s\n", line)
+	}
+	return nil
+}
+
+func writeBaseline(path string, b findings.Baseline) error {
+	var text bytes.Buffer
+	if _, err := b.WriteTo(&text); err != nil {
+		return exit{exitNotRun, err}
+	}
+	if err := os.WriteFile(path, text.Bytes(), 0o666); err != nil {
+		return exit{exitNotRun, err}
+	}
+	fmt.Fprintf(os.Stderr, "%s accepted in %s\n", count(b.Len(), "finding"), path)
+	return nil
+}

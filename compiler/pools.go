@@ -247,7 +247,7 @@ func addressTable(p *policy.Pool, f inet.Family, ranges []inet.Range) []netip.Ad
 			}
 		}
 	}
-	turns := interleave(shares(weights, max(maxSlots, 4*len(addrs))))
+	turns := interleave(policy.Shares(weights, max(policy.MaxSlots, 4*len(addrs))))
 	out := make([]netip.Addr, len(turns))
 	for n, i := range turns {
 		out[n] = addrs[i]

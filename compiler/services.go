@@ -158,7 +158,7 @@ func slotsOf(s *policy.Service, f inet.Family) []policy.RealServer {
 	for i, rs := range active {
 		weights[i] = rs.Weight
 	}
-	counts := shares(weights, maxSlots)
+	counts := policy.Shares(weights, policy.MaxSlots)
 	if s.Scheduler != policy.Maglev {
 		return pick(active, interleave(counts))
 	}

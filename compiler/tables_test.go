@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+
+	"github.com/snatctl/snatctl/policy"
 )
 
 // In every run of sum(weights) turns each gets exactly its weight, wherever the run starts,
@@ -53,7 +55,7 @@ func TestShares(t *testing.T) {
 		{[]int{3, 3, 3}, []int{1, 1, 1}},
 		{[]int{50, 30, 21}, []int{4, 2, 2}},
 	} {
-		if got := shares(c.weights, 8); fmt.Sprint(got) != fmt.Sprint(c.want) {
+		if got := policy.Shares(c.weights, 8); fmt.Sprint(got) != fmt.Sprint(c.want) {
 			t.Errorf("the shares of %v in 8 slots are %v, want %v", c.weights, got, c.want)
 		}
 	}

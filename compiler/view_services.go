@@ -267,3 +267,10 @@ func join(does, mode, how string) string {
 	}
 	return does + "; " + how
 }
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}

@@ -3,6 +3,7 @@ package policy
 import (
 	"net/netip"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,8 +28,8 @@ func ranges(texts ...string) (out []inet.Range) {
 }
 
 func laddrs(texts ...string) (out []Laddr) {
-	for _, r := range ranges(texts...) {
-		out = append(out, Laddr{Range: r, Weight: 1})
+	for _, text := range texts {
+		out = append(out, Laddr{Range: inet.MustRange(text), Weight: 1, Prefix: strings.Contains(text, "/")})
 	}
 	return out
 }

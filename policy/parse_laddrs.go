@@ -88,6 +88,7 @@ func (w *walker) laddrList(n *yaml.Node) []Laddr {
 				case "address":
 					l.Pos = w.pos(v)
 					l.Range, ok = w.addresses(v)
+					l.Prefix = ok && isPrefix(v)
 				case "weight":
 					if weight, isWeight := w.integer(v, k); isWeight {
 						l.Weight = weight
@@ -96,12 +97,21 @@ func (w *walker) laddrList(n *yaml.Node) []Laddr {
 			})
 		} else {
 			l.Range, ok = w.addresses(item)
+			l.Prefix = ok && isPrefix(item)
 		}
 		if ok && l.Range.Family() != 0 {
 			out = append(out, l)
 		}
 	}
 	return out
+}
+
+// isPrefix tells whether an address, range or prefix is written as a prefix.
+func isPrefix(n *yaml.Node) bool {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return strings.Contains(n.Value, "/")
 }
 
 // portRange reads "1024-65535" or one port. "*" is the kernel's choice, as if absent.

@@ -203,7 +203,8 @@ func (p *Pool) Ranges(f inet.Family) []inet.Range {
 type Laddr struct {
 	Pos    Pos
 	Range  inet.Range
-	Weight int // share of new connections of each of its addresses; 1 unless written, 0: keeps its flows, gets no new ones
+	Weight int  // share of new connections of each of its addresses; 1 unless written, 0: keeps its flows, gets no new ones
+	Prefix bool // written as a prefix; a range that could be one is none
 }
 
 // Zone is a set of sources and what becomes of their connections.

@@ -48,6 +48,37 @@ services:
   - {name: web, vip: 20.0.1.1, ports: tcp/80, real_servers: [], on_empty: reject}
 `,
 	}, {
+		Code: "S10", Severity: policy.Warning, check: neighbours,
+		Title: "Clients of a NAT service stand in the network of a real server.",
+		Why: "In mode nat the real server sees the client. If both are on one link it answers directly, with its own address as the source: the " +
+			"client called the VIP, and drops the answer. FULLNAT shows the real server a laddr, so that it answers to the gateway. " +
+			"A /24, or a /64, is taken for one network.",
+		Bad: `
+version: 1
+services:
+  - {name: web, vip: 20.0.1.1, ports: tcp/80, allow: 192.168.0.0/16, real_servers: [192.168.1.1, 192.168.1.2]}
+`,
+		Good: `
+version: 1
+services:
+  - {name: web, vip: 20.0.1.1, ports: tcp/80, mode: fullnat, laddrs: 192.168.1.250-192.168.1.253, allow: 192.168.0.0/16, real_servers: [192.168.1.1, 192.168.1.2]}
+`,
+	}, {
+		Code: "S11", Severity: policy.Warning, check: roundedShares,
+		Title: "The weights of a service need more than 1,024 slots, so shares are rounded.",
+		Why: "A schedule has one slot for each unit of weight, divided by what all weights have in common, and 1,024 at most. Beyond, shares are " +
+			"dealt out by largest remainder, and small weights get at least a slot each: more than their share.",
+		Bad: `
+version: 1
+services:
+  - {name: web, vip: 20.0.1.1, ports: tcp/80, scheduler: wrr, real_servers: [{address: 192.168.1.1, weight: 10000}, {address: 192.168.1.2, weight: 3}]}
+`,
+		Good: `
+version: 1
+services:
+  - {name: web, vip: 20.0.1.1, ports: tcp/80, scheduler: wrr, real_servers: [{address: 192.168.1.1, weight: 10000}, {address: 192.168.1.2, weight: 5000}]}
+`,
+	}, {
 		Code: "S12", Severity: policy.Warning, check: noAgent,
 		Title: "A least-connection scheduler acts as wrr.",
 		Why: "nftables chooses by tables, and cannot count the connections of a real server. `lc` and `wlc` are accepted, so that policies " +
@@ -76,6 +107,21 @@ services:
 version: 1
 services:
   - {name: sip, vip: 20.0.1.1, ports: udp/5060, persistence: 300s, real_servers: [192.168.1.1, 192.168.1.2]}
+`,
+	}, {
+		Code: "S14", Severity: policy.Warning, check: access,
+		Title: "`allow` and `deny` leave no source, or `deny` holds what is not allowed anyway.",
+		Why: "`deny` wins over `allow`, and with `allow` every other source is dropped. A service that nobody may call, or a `deny` that changes " +
+			"nothing, is a typing error more often than a plan.",
+		Bad: `
+version: 1
+services:
+  - {name: web, vip: 20.0.1.1, ports: tcp/80, allow: 10.0.0.0/8, deny: 172.16.0.0/12, real_servers: [192.168.1.1, 192.168.1.2]}
+`,
+		Good: `
+version: 1
+services:
+  - {name: web, vip: 20.0.1.1, ports: tcp/80, allow: 10.0.0.0/8, deny: 10.66.0.0/16, real_servers: [192.168.1.1, 192.168.1.2]}
 `,
 	}, {
 		Code: "S15", Severity: policy.Warning, check: oneRealServer,

@@ -1,0 +1,39 @@
+package lint
+
+import (
+	"net/netip"
+	"sort"
+
+	"github.com/snatctl/snatctl/inet"
+)
+
+// owners says who of many owns an address. Ranges are disjoint, sorted, and adjacent ones of
+// one owner are joined.
+type owners []inet.Owned
+
+// ownersOf lets each list of ranges own what no list before it does.
+func ownersOf(lists [][]inet.Range) owners { return inet.Flatten(lists) }
+
+// from returns the owned ranges that end at or behind an address.
+func (o owners) from(a netip.Addr) owners {
+	return o[sort.Search(len(o), func(i int) bool { return !o[i].Range.To.Less(a) }):]
+}
+
+// first returns the first owned range that shares addresses with r.
+func (o owners) first(r inet.Range) (inet.Owned, bool) {
+	if rest := o.from(r.From); len(rest) > 0 && rest[0].Range.Overlaps(r) {
+		return rest[0], true
+	}
+	return inet.Owned{}, false
+}
+
+// common returns what two ranges that overlap share.
+func common(a, b inet.Range) inet.Range {
+	if a.From.Less(b.From) {
+		a.From = b.From
+	}
+	if b.To.Less(a.To) {
+		a.To = b.To
+	}
+	return a
+}

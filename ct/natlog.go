@@ -12,7 +12,7 @@ import (
 //	"src":"10.1.5.9:53436","translated_src":"198.51.100.2:53436","start":"…","end":"…","duration_s":12.5,
 //	"bytes_in":642,"bytes_out":402,"packets_in":12,"packets_out":7}
 //
-// at is when the event came; start and end are the kernel's where it keeps times. A record of
+// at is when the event was read, for kernels that do not tell when it happened. A record of
 // "new" has no end, and one of "destroy" no start where the kernel keeps no times.
 // Destinations are personal data that a log does not need (RFC 6888, REQ-12): only with
 // destinations "dst" and "translated_dst" follow "translated_src".
@@ -54,8 +54,11 @@ func AppendLog(dst []byte, e *Event, at time.Time, o *Owner, destinations bool) 
 // appendSpan appends start, end and duration_s, which is to the millisecond.
 func appendSpan(dst []byte, e *Event, at time.Time) []byte {
 	start, end := e.Flow.Start, e.time(at)
-	if e.Kind == New {
+	switch {
+	case e.Kind == New:
 		start, end = end, time.Time{}
+	case !e.Flow.Stop.IsZero():
+		end = e.Flow.Stop
 	}
 	dst = append(dst, `,"start":`...)
 	dst = appendTime(dst, start)

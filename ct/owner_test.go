@@ -65,7 +65,7 @@ func TestOwner(t *testing.T) {
 		{"tcp [fd01::9]:1 > [2001:db8:8::8]:443 as [2001:db8:99::1]:1 > [2001:db8:8::8]:443", "zone office laddr 2001:db8:99::1 of pool"},
 		{"tcp 10.4.5.9:1 > 8.8.8.8:443 as 192.0.2.1:1 > 8.8.8.8:443", "zone home laddr 192.0.2.1"},
 		{"tcp 10.4.5.9:1 > 8.8.8.8:443 as 192.0.2.9:1 > 8.8.8.8:443", "nobody laddr 192.0.2.9 past"},
-		{"tcp 10.1.0.1:1 > 8.8.8.8:443 as 198.51.100.2:1 > 8.8.8.8:443", "nobody laddr 198.51.100.2 past"},           // the gateway's own
+		{"tcp 10.1.0.1:1 > 8.8.8.8:443 as 198.51.100.2:1 > 8.8.8.8:443", "nobody laddr 198.51.100.2 past"},             // the gateway's own
 		{"tcp 10.1.5.9:1 > 192.0.2.1:44 as 198.51.100.2:1 > 172.17.0.2:443", "zone office laddr 198.51.100.2 of pool"}, // another's port forwarding
 		// untranslated
 		{"tcp 10.3.5.9:1 > 8.8.8.8:443", "zone lan"},

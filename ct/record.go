@@ -24,8 +24,8 @@ func AppendJSON(dst []byte, f *Flow, o *Owner) []byte {
 }
 
 // AppendEvent appends an event as AppendJSON does its flow, with "event" and "time" before
-// all else: UTC, to the microsecond (RFC 3339). at is when the event came; where the kernel
-// keeps times, its own are taken. A destroyed flow has no timeout.
+// all else: UTC, to the microsecond (RFC 3339). at is when the event was read, for kernels
+// that do not tell when it happened. A destroyed flow has no timeout.
 func AppendEvent(dst []byte, e *Event, at time.Time, o *Owner) []byte {
 	dst = append(dst, `{"event":"`...)
 	dst = append(dst, e.Kind.String()...)
@@ -39,6 +39,8 @@ func AppendEvent(dst []byte, e *Event, at time.Time, o *Owner) []byte {
 // time returns when the event happened, at if the kernel does not tell.
 func (e *Event) time(at time.Time) time.Time {
 	switch {
+	case !e.At.IsZero():
+		return e.At
 	case e.Kind == New && !e.Flow.Start.IsZero():
 		return e.Flow.Start
 	case e.Kind == Destroy && !e.Flow.Stop.IsZero():

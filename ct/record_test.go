@@ -59,15 +59,19 @@ func TestAppendEvent(t *testing.T) {
 	f, o := recorded(t)
 	at := time.Date(2026, 1, 2, 4, 4, 5, 6789, time.FixedZone("CET", 3600))
 	object := string(AppendJSON(nil, f, &o))[1:]
-	if got, want := string(AppendEvent(nil, &Event{Update, *f}, at, &o)), `{"event":"update","time":"2026-01-02T03:04:05.000006Z",`+object; got != want {
+	if got, want := string(AppendEvent(nil, &Event{Kind: Update, Flow: *f}, at, &o)), `{"event":"update","time":"2026-01-02T03:04:05.000006Z",`+object; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	f.Start, f.Stop = at.Add(-2*time.Second), at.Add(-time.Second)
-	if got, want := string(AppendEvent(nil, &Event{New, *f}, at, &o)), `{"event":"new","time":"2026-01-02T03:04:03.000006Z",`+object; got != want {
+	if got, want := string(AppendEvent(nil, &Event{Kind: New, Flow: *f}, at, &o)), `{"event":"new","time":"2026-01-02T03:04:03.000006Z",`+object; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	told := Event{Kind: New, At: at.Add(time.Second), Flow: *f}
+	if got, want := string(AppendEvent(nil, &told, at, &o)), `{"event":"new","time":"2026-01-02T03:04:06.000006Z",`+object; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	ended := strings.Replace(object, `"timeout_s":431999`, `"timeout_s":null`, 1)
-	if got, want := string(AppendEvent(nil, &Event{Destroy, *f}, at, &o)), `{"event":"destroy","time":"2026-01-02T03:04:04.000006Z",`+ended; got != want {
+	if got, want := string(AppendEvent(nil, &Event{Kind: Destroy, Flow: *f}, at, &o)), `{"event":"destroy","time":"2026-01-02T03:04:04.000006Z",`+ended; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
@@ -88,14 +92,14 @@ func TestAppendLog(t *testing.T) {
 		destinations bool
 		want         string
 	}{
-		{Event{New, *f}, o, false, `{"event":"new","time":"2026-01-02T03:04:05.000006Z",` + who + `"start":"2026-01-02T03:04:05.000006Z","end":null,"duration_s":null,` + counters},
-		{Event{Destroy, *f}, o, false, `{"event":"destroy","time":"2026-01-02T03:04:05.000006Z",` + who + `"start":null,"end":"2026-01-02T03:04:05.000006Z","duration_s":null,` + counters},
-		{Event{Destroy, started}, o, true, `{"event":"destroy","time":"2026-01-02T03:04:05.000006Z",` + who + where +
+		{Event{Kind: New, Flow: *f}, o, false, `{"event":"new","time":"2026-01-02T03:04:05.000006Z",` + who + `"start":"2026-01-02T03:04:05.000006Z","end":null,"duration_s":null,` + counters},
+		{Event{Kind: Destroy, Flow: *f}, o, false, `{"event":"destroy","time":"2026-01-02T03:04:05.000006Z",` + who + `"start":null,"end":"2026-01-02T03:04:05.000006Z","duration_s":null,` + counters},
+		{Event{Kind: Destroy, Flow: started}, o, true, `{"event":"destroy","time":"2026-01-02T03:04:05.000006Z",` + who + where +
 			`"start":"2026-01-02T03:03:52.500006Z","end":"2026-01-02T03:04:05.000006Z","duration_s":12.500,` + counters},
-		{Event{Update, *f}, o, false, ""},
-		{Event{New, *nat}, Owner{Service: "web"}, false, ""},
-		{Event{New, *foreign}, Owner{Past: true}, false, ""},
-		{Event{Destroy, *foreign}, Owner{Past: true}, false, `{"event":"destroy","time":"2026-01-02T03:04:05.000006Z","proto":"tcp","service":null,"zone":null,` +
+		{Event{Kind: Update, Flow: *f}, o, false, ""},
+		{Event{Kind: New, Flow: *nat}, Owner{Service: "web"}, false, ""},
+		{Event{Kind: New, Flow: *foreign}, Owner{Past: true}, false, ""},
+		{Event{Kind: Destroy, Flow: *foreign}, Owner{Past: true}, false, `{"event":"destroy","time":"2026-01-02T03:04:05.000006Z","proto":"tcp","service":null,"zone":null,` +
 			`"src":"172.17.0.9:9","translated_src":"192.0.2.1:9","start":null,"end":"2026-01-02T03:04:05.000006Z","duration_s":null,"bytes_in":null,"bytes_out":null,"packets_in":null,"packets_out":null}`},
 	} {
 		got, ok := AppendLog(nil, &c.e, at, &c.o, c.destinations)
@@ -152,7 +156,7 @@ func TestFilter(t *testing.T) {
 func TestAllocations(t *testing.T) {
 	f, o := recorded(t)
 	x := NewIndex(parseBindings(t, town), gateway)
-	e, buf, at := &Event{Destroy, *f}, make([]byte, 0, 4096), time.Unix(1, 0)
+	e, buf, at := &Event{Kind: Destroy, Flow: *f}, make([]byte, 0, 4096), time.Unix(1, 0)
 	for name, run := range map[string]func(){
 		"Owner":       func() { o = x.Owner(f) },
 		"Stale":       func() { Stale(nil, x, f) },

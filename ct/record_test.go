@@ -120,15 +120,22 @@ func TestAppendText(t *testing.T) {
 		o    Owner
 		want string
 	}{
-		{f, o, "tcp    10.1.5.9:53436 → 203.0.113.10:53 as 192.168.2.250:53436 → 192.168.1.3:5353               ESTABLISHED  service dns           in 642 B, out 402 B"},
-		{plain, Owner{Zone: "lan"}, "icmp   10.3.0.9 → 9.9.9.9                                                                       UNREPLIED    zone lan              not counted"},
-		{plain, Owner{}, "icmp   10.3.0.9 → 9.9.9.9                                                                       UNREPLIED    -                     not counted"},
-		{plain, Owner{Past: true}, "icmp   10.3.0.9 → 9.9.9.9                                                                       UNREPLIED    (not of the policy)   not counted"},
-		{plain, Owner{Past: true, Service: "web"}, "icmp   10.3.0.9 → 9.9.9.9                                                                       UNREPLIED    service web (past)    not counted"},
+		{f, o, "tcp    10.1.5.9:53436 → 203.0.113.10:53 as 192.168.2.250:53436 → 192.168.1.3:5353               ESTABLISHED  service dns                       in 642 B, out 402 B"},
+		{plain, Owner{Zone: "lan"}, "icmp   10.3.0.9 → 9.9.9.9                                                                       UNREPLIED    zone lan                          not counted"},
+		{plain, Owner{}, "icmp   10.3.0.9 → 9.9.9.9                                                                       UNREPLIED    -                                 not counted"},
+		{plain, Owner{Past: true}, "icmp   10.3.0.9 → 9.9.9.9                                                                       UNREPLIED    no longer in policy               not counted"},
+		{plain, Owner{Past: true, Service: "web"}, "icmp   10.3.0.9 → 9.9.9.9                                                                       UNREPLIED    service web, no longer in policy  not counted"},
 	} {
 		if got := string(AppendText([]byte("é"), c.f, &c.o)); got != "é"+c.want {
 			t.Errorf("got\n%s\nwant\n%s", got, c.want)
 		}
+	}
+}
+
+func TestAppendHeader(t *testing.T) {
+	const want = "PROTO  CLIENT → CALLED as LEAVING → REACHING                                                    STATE        OF                                TRAFFIC"
+	if got := string(AppendHeader([]byte("é"))); got != "é"+want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 }
 

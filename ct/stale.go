@@ -23,9 +23,11 @@ func (r Reason) String() string { return r.Kind + " " + r.Name + ": " + r.Why }
 //     more (weight 0 is listed), or no service has the front any more; likewise 1:1 maps;
 //   - its laddr is nothing that the service or zone which decides about it now would give.
 //     A pool's laddrs of weight 0 stand in it; ports, exclude, allow and deny don't count.
+//     Zones that drop or reject refuse first packets only: behind a new one, flows stay
+//     as long as the zone that made them has their laddr.
 //
 // What snatctl did not translate is never stale. Its work is what was accounts for; what
-// stands at a front (or in a map) of either policy; and laddrs of will, unless they are
+// stands at a front (or in a map) of either policy; and laddrs of either, unless they are
 // addresses of this host, which others masquerade with. Of zones that ask for interfaces any
 // that matches may have decided.
 func Stale(was, will *Index, f *Flow) (Reason, bool) {
@@ -49,11 +51,35 @@ func Stale(was, will *Index, f *Flow) (Reason, bool) {
 			return Reason{}, false
 		}
 		return will.reason(c, "laddr "+f.Reply.Dst.Addr().String()+" is no longer its"), true
-	case will.isLocal(f.Orig.Src.Addr()) || will.wouldTranslate(f) || !madeLaddr(was, will, f):
+	case will.isLocal(f.Orig.Src.Addr()) || will.wouldTranslate(f) || !madeLaddr(was, will, f) || refusedSince(was, will, f):
 		return Reason{}, false
 	}
 	return staleSrc(was, will, f), true
 }
+
+// refusedSince tells whether a zone that refuses new connections stands in front of the one
+// that made the flow, and still has its laddr. Where was has the refusing zone already,
+// nothing tells which zone made it: any that has the laddr may have.
+func refusedSince(was, will *Index, f *Flow) bool {
+	now := will.decider(f)
+	if now < 0 || !will.bindings.Zones[now].refuses() {
+		return false
+	}
+	had := was.claim(f)
+	if had.oddSrc || had.zone < 0 {
+		return search(will.laddrs, f.Reply.Dst.Addr()) >= 0
+	}
+	name := was.bindings.Zones[had.zone].Name
+	for i := range will.bindings.Zones {
+		if z := &will.bindings.Zones[i]; z.Name == name {
+			_, ok := will.translates(z, f)
+			return ok
+		}
+	}
+	return false
+}
+
+func (z *Zone) refuses() bool { return z.Action == "drop" || z.Action == "reject" }
 
 // staleDst is about a destination that the new policy does not translate so.
 func staleDst(was, will *Index, f *Flow, c claim) (Reason, bool) {
@@ -81,7 +107,7 @@ func staleDst(was, will *Index, f *Flow, c claim) (Reason, bool) {
 // madeLaddr tells whether the flow's laddr is snatctl's work.
 func madeLaddr(was, will *Index, f *Flow) bool {
 	laddr := f.Reply.Dst.Addr()
-	if search(will.laddrs, laddr) >= 0 && !will.isLocal(laddr) {
+	if (search(will.laddrs, laddr) >= 0 || search(was.laddrs, laddr) >= 0) && !will.isLocal(laddr) {
 		return true
 	}
 	had := was.claim(f)
@@ -97,8 +123,11 @@ func staleSrc(was, will *Index, f *Flow) Reason {
 		if now >= 0 {
 			return Reason{"zone", will.bindings.Zones[now].Name, "laddr " + laddr + " is not its"}
 		}
-		kind, name := will.holder(f.Reply.Dst.Addr())
-		return Reason{kind, name, "has laddr " + laddr + ", but does not hold source " + source}
+		if kind, name := will.holder(f.Reply.Dst.Addr()); kind != "" {
+			return Reason{kind, name, "has laddr " + laddr + ", but does not hold source " + source}
+		}
+		kind, name := was.holder(f.Reply.Dst.Addr())
+		return Reason{kind, name, "laddr " + laddr + " is no longer its"}
 	}
 	z := &was.bindings.Zones[had.zone]
 	r := Reason{Kind: "zone", Name: z.Name}

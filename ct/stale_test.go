@@ -17,6 +17,9 @@ func TestStale(t *testing.T) {
 		labOut = "tcp 10.9.8.5:9 > 9.9.9.9:443 as 198.18.8.5:9 > 9.9.9.9:443"
 		labIn  = "tcp 9.9.9.9:9 > 198.18.8.5:22 as 9.9.9.9:9 > 10.9.8.5:22"
 		gone   = "no policy"
+
+		quarantine = "zone quarantine from=10.1.5.0/24 action=drop\n"
+		others     = "zone office from=10.1.0.0-10.1.4.255,10.1.6.0-10.1.255.255 laddrs=198.51.100.1-198.51.100.2\n"
 	)
 	for _, c := range []struct{ name, was, will, flow, want string }{
 		{"nothing changes", web, web, toRS1, ""},
@@ -71,7 +74,13 @@ func TestStale(t *testing.T) {
 		{"zone gets a destination that does not hold", office, "zone office from=10.1.0.0/16 to=8.0.0.0/8 laddrs=198.51.100.1", out1, "zone office: no longer matches what comes from 10.1.5.9"},
 		{"a zone with conditions comes before", office, "zone https from=10.1.0.0/16 ports=tcp/443 laddrs=198.51.100.9\n" + office, out1, "zone office: zone https decides about source 10.1.5.9 now"},
 		{"a zone with conditions comes before, not for this flow", office, "zone mail from=10.1.0.0/16 ports=tcp/25 laddrs=198.51.100.9\n" + office, out1, ""},
-		{"a zone with conditions drops", office, "zone https from=10.1.0.0/16 ports=tcp/443 action=drop\n" + office, out1, "zone office: zone https decides about source 10.1.5.9 now"},
+		{"a zone with conditions drops", office, "zone https from=10.1.0.0/16 ports=tcp/443 action=drop\n" + office, out1, ""},
+		{"a zone in front drops", office, quarantine + others, out1, ""},
+		{"a zone in front drops, applied again", quarantine + others, quarantine + others, out1, ""},
+		{"a zone in front drops, and the laddr goes", office, quarantine + "zone office from=10.1.0.0-10.1.4.255 laddrs=198.51.100.2", out1, "zone office: zone quarantine decides about source 10.1.5.9 now"},
+		{"a zone in front drops, and the laddr goes later", quarantine + others, quarantine + "zone office from=10.1.0.0-10.1.4.255 laddrs=198.51.100.2", out1, "zone quarantine: laddr 198.51.100.1 is not its"},
+		{"a zone in front drops, its zone goes, another has the laddr", office, quarantine + "zone guests from=10.2.0.0/16 laddrs=198.51.100.1", out1, "zone office: zone quarantine decides about source 10.1.5.9 now"},
+		{"a zone in front drops, its zone goes later", quarantine + others, quarantine, out1, "zone quarantine: laddr 198.51.100.1 is not its"},
 		{"a zone with interfaces comes before", office, "zone wan2 from=10.1.0.0/16 iif laddrs=198.51.100.9\n" + office, out1, ""},
 		{"only a zone with interfaces could have", office, "zone wan2 from=10.1.0.0/16 iif laddrs=198.51.100.1\nzone office from=10.1.0.0/16 laddrs=198.51.100.9", out1, ""},
 		{"an oif of its own decides behind another", office, "zone https from=10.1.0.0/16 ports=tcp/443 laddrs=198.51.100.9\nzone wan2 from=10.1.0.0/16 iif laddrs=198.51.100.1", out1, ""},

@@ -34,19 +34,15 @@ type EventSource struct {
 	in   *inbox
 	lost atomic.Uint64
 
-	fills   uint      // reads so far
-	due     bool      // losses are to be asked for after what the last one brought
-	dropped uint32    // the kernel's count when it was last asked
-	unread  uint64    // events since then that made no sense
-	checked time.Time // when the kernel was last asked
+	fills   uint   // reads so far
+	due     bool   // losses are to be asked for after what the last one brought
+	dropped uint32 // the kernel's count when it was last asked
+	unread  uint64 // events since then that made no sense
 }
 
 // OverrunError says that events came faster than they were read and that some are lost.
 // Whoever keeps a picture of the flows lists them anew.
-type OverrunError struct {
-	Lost  uint64
-	Since time.Time // nothing was lost before
-}
+type OverrunError struct{ Lost uint64 }
 
 func (e *OverrunError) Error() string { return fmt.Sprintf("%d conntrack events were lost", e.Lost) }
 
@@ -63,7 +59,7 @@ func Listen(o ListenOptions) (*EventSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &EventSource{file: os.NewFile(uintptr(fd), "conntrack events"), in: newInbox(), checked: time.Now()}
+	s := &EventSource{file: os.NewFile(uintptr(fd), "conntrack events"), in: newInbox()}
 	if s.raw, err = s.file.SyscallConn(); err == nil {
 		err = join(fd, o.Kinds)
 	}
@@ -127,11 +123,10 @@ func (s *EventSource) Events(ctx context.Context) iter.Seq2[*ct.Event, error] {
 					return
 				}
 			}
-			since := s.checked
 			if lost, err := s.overrun(); err != nil {
 				yield(nil, err)
 				return
-			} else if lost > 0 && !yield(nil, &OverrunError{lost, since}) {
+			} else if lost > 0 && !yield(nil, &OverrunError{lost}) {
 				return
 			}
 			if err := s.receive(ctx); err != nil {
@@ -174,7 +169,7 @@ func (s *EventSource) overrun() (lost uint64, err error) {
 	if !s.due {
 		return 0, nil
 	}
-	s.due, s.checked = false, time.Now()
+	s.due = false
 	var dropped uint32
 	back := s.raw.Control(func(fd uintptr) { dropped, err = drops(fd) })
 	if err = errors.Join(back, err); err != nil {

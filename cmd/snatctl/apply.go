@@ -22,6 +22,7 @@ const attempts = 3
 type applyOptions struct {
 	files   []string
 	dryRun  bool
+	keep    bool // stale flows
 	timings bool
 	format  string
 }
@@ -32,14 +33,20 @@ func applyCommand() *cobra.Command {
 		Use:   "apply -f FILE",
 		Short: "bring the kernel to the policy, in one transaction",
 		Long: `Compile the policy, compare it with the table in the kernel, and send the difference as one
-transaction: the kernel takes all of it or nothing. What does not change is not touched;
-established connections keep their translation.
+transaction: the kernel takes all of it or nothing. What does not change is not touched.
+
+Established connections keep their translation if the new policy would also make it. Those
+that contradict it are ended after the transaction, and counted: connections to a real server
+that its service no longer lists (weight 0 drains instead), of a service that is gone, or with
+a laddr that their zone or service no longer has. --no-cleanup and gateway.cleanup: none let
+them be.
 
 apply also switches on IP forwarding for the families that the policy uses, unless it says
 gateway.forwarding: false.
 
 Exit status: 0 applied or nothing to do, 1 refused or failed and the kernel is unchanged,
-2 usage, 6 another apply is running. With --dry-run as diff: 0 no difference, 1 differences,
+2 usage, 4 applied but some connections that contradict the policy could not be ended,
+6 another apply is running. With --dry-run as diff: 0 no difference, 1 differences,
 2 error.`,
 		Example: `  snatctl apply -f policy.yaml
   snatctl apply -f policy.yaml --dry-run
@@ -59,15 +66,16 @@ Exit status: 0 applied or nothing to do, 1 refused or failed and the kernel is u
 	}
 	fileFlag(c, &o.files)
 	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "print what would change, as diff does, and change nothing")
+	c.Flags().BoolVar(&o.keep, "no-cleanup", false, "let connections be that contradict the policy")
 	c.Flags().BoolVar(&o.timings, "timings", false, "print the seconds of each stage as JSON, last on standard error")
 	c.Flags().StringVar(&o.format, "format", "text", "of the report: text or json")
 	return c
 }
 
-// apply is the spine: load, compile, read, diff, commit. Every failure leaves the kernel as
-// it was.
+// apply is the spine: load, compile, read, diff, commit, clean up. Every failure before the
+// cleanup leaves the kernel as it was.
 func apply(ctx context.Context, o applyOptions) (err error) {
-	t := timings{bar: newBar(5)}
+	t := timings{bar: newBar(6)}
 	if o.timings {
 		defer func() { err = t.last(err) }()
 	}
@@ -87,14 +95,25 @@ func apply(ctx context.Context, o applyOptions) (err error) {
 	}
 	defer conn.Close()
 
-	live, plan, err := commit(ctx, conn, want, func() (func(), error) { return forwardingOn(p, want, t.bar.stop) }, &t)
+	was, plan, err := commit(ctx, conn, want, func() (func(), error) { return forwardingOn(p, want, t.bar.stop) }, &t)
 	t.bar.stop()
 	if err != nil {
 		return exit{exitRefused, fmt.Errorf("%w; nothing was changed", err)}
 	}
 	releaseClients(ctx, conn, p, want)
 	accountingOn(p)
-	return report(os.Stdout, o.format, live, want, plan, true)
+	var stale staleFlows
+	if !o.keep && p.Gateway.Cleanup != policy.CleanupNone {
+		stale, err = cleanup(ctx, was, want, &t)
+		t.bar.stop()
+	}
+	if err := report(os.Stdout, o.format, was, want, plan, stale, true); err != nil {
+		return err
+	}
+	if err != nil {
+		return exit{exitIncomplete, fmt.Errorf("the policy is in force, but connections that contradict it may be left: %w (applying again tries again)", err)}
+	}
+	return nil
 }
 
 // releaseClients makes persistent services forget clients of real servers that take no new

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/snatctl/snatctl/nft/nftlink"
+	"github.com/snatctl/snatctl/policy"
 )
 
 const (
@@ -21,8 +22,9 @@ func diffCommand() *cobra.Command {
 		Use:   "diff -f FILE",
 		Short: "print what apply would change",
 		Long: `Compare the policy with the table in the kernel and print what apply would change: by policy
-object (+ added, - removed, ~ changed), then how many rules and elements that takes. What
-was changed in the kernel by hand shows up too. Nothing is changed.
+object (+ added, - removed, ~ changed), how many live connections that would end, since they
+contradict the policy, and how many rules and elements it takes. What was changed in the
+kernel by hand shows up too. Nothing is changed. Connections alone are no difference.
 
 Exit status: 0 no difference, 1 differences, 2 error.`,
 		Example: `  snatctl diff -f policy.yaml
@@ -44,12 +46,12 @@ Exit status: 0 no difference, 1 differences, 2 error.`,
 }
 
 func diff(ctx context.Context, o applyOptions) (err error) {
-	t := timings{bar: newBar(4)}
+	t := timings{bar: newBar(5)}
 	if o.timings {
 		defer func() { err = t.last(err) }()
 	}
 	defer t.bar.stop()
-	_, want, err := load(o.files, &t, exitDiffError)
+	p, want, err := load(o.files, &t, exitDiffError)
 	if err != nil {
 		return err
 	}
@@ -62,8 +64,15 @@ func diff(ctx context.Context, o applyOptions) (err error) {
 	if err != nil {
 		return exit{exitDiffError, err}
 	}
+	var stale staleFlows
+	if !o.keep && p.Gateway.Cleanup != policy.CleanupNone {
+		if stale, err = foresee(ctx, live, want, &t); err != nil {
+			t.bar.stop()
+			fmt.Fprintf(os.Stderr, "warning: cannot tell which connections apply would end: %v\n", err)
+		}
+	}
 	t.bar.stop()
-	if err := report(os.Stdout, o.format, live, want, plan, false); err != nil {
+	if err := report(os.Stdout, o.format, live, want, plan, stale, false); err != nil {
 		return err
 	}
 	if !plan.Empty() {

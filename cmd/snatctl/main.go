@@ -53,9 +53,10 @@ func tuneMemory() {
 
 // The exit statuses that all commands share.
 const (
-	exitRefused = 1 // the policy is invalid, or the kernel refused; nothing has changed
-	exitUsage   = 2
-	exitBusy    = 6 // another apply is running
+	exitRefused    = 1 // the policy is invalid, or the kernel refused; nothing has changed
+	exitUsage      = 2
+	exitIncomplete = 4 // applied, but stale flows are left
+	exitBusy       = 6 // another apply is running
 )
 
 // exit is an error that ends the program with a status of its own. A nil err says nothing.
@@ -87,7 +88,7 @@ transaction. The table is all the state there is.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	c.AddCommand(applyCommand(), diffCommand(), compileCommand(), explainCommand(), testCommand(), lintCommand(), lookupCommand(), flowsCommand(), watchCommand(), flushCommand(), schemaCommand(), versionCommand(), completionCommand())
+	c.AddCommand(applyCommand(), diffCommand(), compileCommand(), explainCommand(), testCommand(), lintCommand(), lookupCommand(), flowsCommand(), flushCommand(), schemaCommand(), versionCommand(), completionCommand())
 	c.CompletionOptions.DisableDefaultCmd = true
 	return c
 }

@@ -24,9 +24,9 @@ type difference struct {
 // mostChanges bounds what the text form lists; --format json lists all.
 const mostChanges = 200
 
-// report prints what a plan changes, or has changed.
-func report(w io.Writer, format string, live, want *nft.Ruleset, plan nft.Plan, done bool) error {
-	var d difference
+// report prints what a plan changes and which flows it ends, or has changed and ended.
+func report(w io.Writer, format string, live, want *nft.Ruleset, plan nft.Plan, stale staleFlows, done bool) error {
+	d := difference{FlowsEnded: stale.count(done)}
 	d.Rules, d.Elements = plan.Counts()
 	if live != nil && !plan.Empty() {
 		if err := recognize(live, want); err != nil {
@@ -35,6 +35,7 @@ func report(w io.Writer, format string, live, want *nft.Ruleset, plan nft.Plan, 
 	}
 	d.Changes = compiler.Changes(live, want, plan)
 	if format == "json" {
+		stale.tell(d.Changes, done)
 		if d.Changes == nil {
 			d.Changes = []compiler.Change{}
 		}
@@ -44,6 +45,7 @@ func report(w io.Writer, format string, live, want *nft.Ruleset, plan nft.Plan, 
 	}
 	if plan.Empty() {
 		fmt.Fprintf(w, "no difference: table inet %s is as the policy says\n", want.Table)
+		stale.print(w, done)
 		return nil
 	}
 	paint := painter(w)
@@ -62,6 +64,7 @@ func report(w io.Writer, format string, live, want *nft.Ruleset, plan nft.Plan, 
 		}
 		fmt.Fprintf(w, "%s%s %s: %s\n", indent, paint(c.Action, c.Action.Mark()+" "+kind), c.Name, c.Detail)
 	}
+	stale.print(w, done)
 	verb := "would change"
 	if done {
 		verb = "changed"

@@ -13,16 +13,18 @@ import (
 // so is a nil one.
 type Index struct {
 	bindings Bindings
-	fronts   map[front]int32      // services by VIP, protocol and port; port 0 stands for any
-	ranges   map[front][]portSpan // services by VIP and protocol (port 0) that take ranges of ports
-	servers  map[serverKey]int32  // real servers of services that have many
-	sources  []span               // zones without conditions, by source
-	choices  []span               // sources of zones with conditions
-	chosen   [][]int              // what choices counts: zones in their order
-	inbound  []span               // maps, by their outer addresses
-	maps     []zoneMap            // what inbound counts
-	laddrs   []span               // all that zones and services translate to: a zone, or a service behind all zones
-	names    map[object]struct{}
+	fronts   map[front]int32         // services by VIP, protocol and port; port 0 stands for any
+	ranges   map[front][]portSpan    // services by VIP and protocol (port 0) that take ranges of ports
+	first    []int32                 // where a service's real servers begin in servers; one more at the end
+	servers  []endpoint              // of all services, one after the other: close together, they are found fast
+	many     map[serverKey]int32     // those of services that have many
+	sources  []span                  // zones without conditions, by source
+	choices  []span                  // sources of zones with conditions
+	chosen   [][]int                 // what choices counts: zones in their order
+	inbound  []span                  // maps, by their outer addresses
+	maps     []zoneMap               // what inbound counts
+	laddrs   []span                  // all that zones and services translate to: a zone, or a service behind all zones
+	names    map[string]struct{}     // of zones
 	local    map[netip.Addr]struct{} // addresses of this host
 }
 
@@ -44,8 +46,11 @@ type serverKey struct {
 	at      netip.AddrPort
 }
 
-// object is a service or zone by name.
-type object struct{ kind, name string }
+// endpoint is a real server: its address, IPv4 in its mapped form, and port.
+type endpoint struct {
+	addr [16]byte
+	port uint16
+}
 
 // zoneMap is a 1:1 translation and its zone.
 type zoneMap struct {
@@ -66,10 +71,11 @@ const fewServers = 12
 func NewIndex(b Bindings, local []netip.Addr) *Index {
 	x := &Index{
 		bindings: b,
-		fronts:   make(map[front]int32),
+		fronts:   make(map[front]int32, len(b.Services)),
 		ranges:   make(map[front][]portSpan),
-		servers:  make(map[serverKey]int32),
-		names:    make(map[object]struct{}, len(b.Services)+len(b.Zones)),
+		first:    make([]int32, 1, len(b.Services)+1),
+		many:     make(map[serverKey]int32),
+		names:    make(map[string]struct{}, len(b.Zones)),
 		local:    make(map[netip.Addr]struct{}, len(local)),
 	}
 	for _, a := range local {
@@ -101,12 +107,14 @@ func (x *Index) enterService(i int32, s *Service) {
 			x.fronts[key] = i
 		}
 	}
-	if len(s.Servers) > fewServers {
-		for n := len(s.Servers) - 1; n >= 0; n-- {
-			x.servers[serverKey{i, netip.AddrPortFrom(s.Servers[n].Addr, s.Servers[n].Port)}] = int32(n)
+	for n, rs := range s.Servers {
+		x.servers = append(x.servers, endpoint{rs.Addr.As16(), rs.Port})
+		key := serverKey{i, netip.AddrPortFrom(rs.Addr, rs.Port)}
+		if _, taken := x.many[key]; !taken && len(s.Servers) > fewServers {
+			x.many[key] = int32(n)
 		}
 	}
-	x.names[object{"service", s.Name}] = struct{}{}
+	x.first = append(x.first, int32(len(x.servers)))
 }
 
 func (x *Index) enterZones(zones []Zone) {
@@ -120,14 +128,14 @@ func (x *Index) enterZones(zones []Zone) {
 		} else {
 			plain[i] = z.Sources
 		}
-		x.names[object{"zone", z.Name}] = struct{}{}
+		x.names[z.Name] = struct{}{}
 		for _, m := range z.Maps {
 			x.maps = append(x.maps, zoneMap{m, int32(i)})
 			outside = append(outside, []inet.Range{m.Outside})
 		}
 	}
-	x.sources = spans(inet.Flatten(plain))
-	x.inbound = spans(inet.Flatten(outside))
+	x.sources = spans(plain)
+	x.inbound = spans(outside)
 	for i, s := range inet.Arrange(conditional) {
 		x.choices = append(x.choices, span{s.Range.From, s.Range.To, int32(i)})
 		x.chosen = append(x.chosen, s.Owners)
@@ -153,7 +161,7 @@ func (x *Index) enterLaddrs() {
 	for i := range x.bindings.Services {
 		add(x.bindings.Services[i].Pools, nil)
 	}
-	x.laddrs = spans(inet.Flatten(lists))
+	x.laddrs = spans(lists)
 }
 
 // conditional tells whether the zone decides by more than the source.
@@ -184,27 +192,34 @@ func (x *Index) service(proto inet.Proto, to netip.AddrPort) int32 {
 // server returns which real server of service s is reached at an address by who called a
 // port, or none.
 func (x *Index) server(s int32, called uint16, at netip.AddrPort) int32 {
-	list := x.bindings.Services[s].Servers
+	list := x.servers[x.first[s]:x.first[s+1]]
 	if len(list) <= fewServers {
+		addr := at.Addr().As16()
 		for i := range list {
-			if list[i].Addr == at.Addr() && (list[i].Port == at.Port() || list[i].Port == 0 && at.Port() == called) {
+			if list[i].addr == addr && (list[i].port == at.Port() || list[i].port == 0 && at.Port() == called) {
 				return int32(i)
 			}
 		}
 		return none
 	}
-	if i, ok := x.servers[serverKey{s, at}]; ok {
+	if i, ok := x.many[serverKey{s, at}]; ok {
 		return i
 	}
-	if i, ok := x.servers[serverKey{s, netip.AddrPortFrom(at.Addr(), 0)}]; ok && at.Port() == called {
+	if i, ok := x.many[serverKey{s, netip.AddrPortFrom(at.Addr(), 0)}]; ok && at.Port() == called {
 		return i
 	}
 	return none
 }
 
-// has tells whether there is a service or zone of that name.
-func (x *Index) has(kind, name string) bool {
-	_, ok := x.names[object{kind, name}]
+// hasService tells whether there is a service of that name.
+func (x *Index) hasService(name string) bool {
+	_, ok := slices.BinarySearchFunc(x.bindings.Services, name, func(s Service, name string) int { return cmp.Compare(s.Name, name) })
+	return ok
+}
+
+// hasZone tells whether there is a zone of that name.
+func (x *Index) hasZone(name string) bool {
+	_, ok := x.names[name]
 	return ok
 }
 

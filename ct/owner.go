@@ -27,6 +27,7 @@ type claim struct {
 	pool            *Pool
 	mapped          bool // the destination lies in a map of zone
 	oddDst, oddSrc  bool // the translation is nothing that the policy makes
+	sure            bool // zone gives this laddr, and no other decides before
 }
 
 // nobody is the claim of a flow that belongs to nobody.
@@ -79,7 +80,7 @@ func (x *Index) claim(f *Flow) claim {
 		c.oddSrc = f.hasLaddr()
 	case c.service >= 0:
 	case f.hasLaddr():
-		c.zone, c.pool = x.translator(f)
+		x.translator(f, &c)
 		c.oddSrc = c.zone < 0
 	case !c.oddDst:
 		c.zone = x.accepting(f)

@@ -2,6 +2,7 @@ package ct
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -80,6 +81,7 @@ func parseBindings(t testing.TB, text string) Bindings {
 			t.Fatalf("%q is neither service nor zone", line)
 		}
 	}
+	slices.SortFunc(b.Services, func(a, b Service) int { return strings.Compare(a.Name, b.Name) })
 	return b
 }
 

@@ -142,7 +142,7 @@ func (t *Tally) service(i int, l *laddrList) ServiceReport {
 	port := s.onlyPort()
 	r.Servers = make([]ServerReport, len(s.Servers))
 	for n, rs := range s.Servers {
-		r.Servers[n] = t.servers[int(t.first[i])+n].report(rs)
+		r.Servers[n] = t.servers[int(t.index.first[i])+n].report(rs)
 		if rs.Port == 0 {
 			r.Servers[n].Port = port
 		}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"net/netip"
+	"slices"
 
 	"github.com/snatctl/snatctl/inet"
 )
@@ -14,7 +15,25 @@ type span struct {
 	what     int32
 }
 
-func spans(owned []inet.Owned) []span {
+// spans sorts what lists of ranges hold; where several hold an address the first does.
+func spans(lists [][]inet.Range) []span {
+	out := make([]span, 0, len(lists))
+	for i, rs := range lists {
+		for _, r := range rs {
+			out = append(out, span{r.From, r.To, int32(i)})
+		}
+	}
+	slices.SortFunc(out, func(a, b span) int { return a.from.Compare(b.from) })
+	for i := range out {
+		if i > 0 && !out[i-1].to.Less(out[i].from) {
+			return flattened(lists)
+		}
+	}
+	return out
+}
+
+func flattened(lists [][]inet.Range) []span {
+	owned := inet.Flatten(lists)
 	out := make([]span, len(owned))
 	for i, o := range owned {
 		out[i] = span{o.Range.From, o.Range.To, int32(o.Owner)}

@@ -44,7 +44,7 @@ func Stale(was, will *Index, f *Flow) (Reason, bool) {
 		}
 	}
 	switch {
-	case !f.hasLaddr():
+	case !f.hasLaddr() || c.sure:
 		return Reason{}, false
 	case c.service >= 0 || c.mapped:
 		if !c.oddSrc || !madeLaddr(was, will, f) {
@@ -94,7 +94,7 @@ func staleDst(was, will *Index, f *Flow, c claim) (Reason, bool) {
 	switch {
 	case had.service >= 0:
 		why := "is no longer there"
-		if will.has("service", was.bindings.Services[had.service].Name) {
+		if will.hasService(was.bindings.Services[had.service].Name) {
 			why = "no longer takes " + f.Orig.Proto.String() + " at " + at
 		}
 		return was.reason(had, why), true
@@ -138,7 +138,7 @@ func staleSrc(was, will *Index, f *Flow) Reason {
 		r.Why = "laddr " + laddr + " is no longer its"
 	case now >= 0:
 		r.Why = "zone " + will.bindings.Zones[now].Name + " decides about source " + source + " now"
-	case will.has("zone", z.Name):
+	case will.hasZone(z.Name):
 		r.Why = "no longer matches what comes from " + source
 	default:
 		r.Why = "is no longer there"

@@ -14,7 +14,6 @@ type Tally struct {
 	services []objectSum
 	zones    []objectSum
 	servers  []serverSum // of all services, one after the other
-	first    []int32     // where a service's servers begin
 	gone     map[serverKey]*serverSum
 	laddrs   map[netip.Addr]int32 // numbers of laddrs, by which the next three count
 	uses     map[use]uint64
@@ -55,24 +54,17 @@ func NewTally(x *Index) *Tally {
 	if x == nil {
 		x = &Index{}
 	}
-	t := &Tally{
+	return &Tally{
 		index:    x,
+		servers:  make([]serverSum, len(x.servers)),
 		services: make([]objectSum, len(x.bindings.Services)),
 		zones:    make([]objectSum, len(x.bindings.Zones)),
-		first:    make([]int32, len(x.bindings.Services)),
 		gone:     make(map[serverKey]*serverSum),
 		laddrs:   make(map[netip.Addr]int32),
 		uses:     make(map[use]uint64),
 		v4:       make(map[used[[4]byte]]uint32),
 		v6:       make(map[used[[16]byte]]uint32),
 	}
-	n := 0
-	for i := range x.bindings.Services {
-		t.first[i] = int32(n)
-		n += len(x.bindings.Services[i].Servers)
-	}
-	t.servers = make([]serverSum, n)
-	return t
 }
 
 // Add counts a flow. It keeps nothing of f.
@@ -122,7 +114,7 @@ func (s *serverSum) add(f *Flow) {
 // server returns where a service's flow counts.
 func (t *Tally) server(service int32, o *Owner) *serverSum {
 	if o.claim.server >= 0 {
-		return &t.servers[t.first[service]+o.claim.server]
+		return &t.servers[t.index.first[service]+o.claim.server]
 	}
 	key := serverKey{service, o.Server}
 	s := t.gone[key]

@@ -103,7 +103,7 @@ zone both from=10.2.0.0/16 laddrs=198.51.100.1
 	r := NewTally(NewIndex(b, gateway)).Report()
 	r.Conntrack = Conntrack{Entries: 95, Max: 100}
 	if got, want := fmt.Sprint(r.Problems()), "[{critical conntrack 95 of 100 entries are in use; raise net.netfilter.nf_conntrack_max} "+
-		"{warning service idle has no real servers} {warning service drained all real servers have weight 0: none takes new connections}]"; got != want {
+		"{warning service drained all real servers have weight 0: none takes new connections} {warning service idle has no real servers}]"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

@@ -15,26 +15,32 @@ func (x *Index) choice(source netip.Addr) (conditional []int, plain int32) {
 	return conditional, search(x.sources, source)
 }
 
-// translator returns the first zone that matches the flow and has its laddr, with the pool
+// translator finds the first zone that matches the flow and has its laddr, with the pool
 // of the laddr if it stands in one.
-func (x *Index) translator(f *Flow) (int32, *Pool) {
+func (x *Index) translator(f *Flow, c *claim) {
 	if x.isLocal(f.Orig.Src.Addr()) {
-		return none, nil
+		return
 	}
 	conditional, plain := x.choice(f.Orig.Src.Addr())
+	c.sure = true
 	for _, i := range conditional {
-		if z := &x.bindings.Zones[i]; z.matches(f) {
-			if pool, ok := x.translates(z, f); ok {
-				return int32(i), pool
-			}
+		z := &x.bindings.Zones[i]
+		if !z.matches(f) {
+			continue
 		}
+		if pool, ok := x.translates(z, f); ok {
+			c.zone, c.pool = int32(i), pool
+			return
+		}
+		c.sure = c.sure && z.Interfaces
 	}
 	if plain >= 0 {
 		if pool, ok := x.translates(&x.bindings.Zones[plain], f); ok {
-			return plain, pool
+			c.zone, c.pool = plain, pool
+			return
 		}
 	}
-	return none, nil
+	c.sure = false
 }
 
 // accepting returns the zone that lets an untranslated flow pass as it is. Zones that ask

@@ -30,7 +30,7 @@ integration: ## real packets between namespaces (root, or unshare -rn)
 	$(GO) test -count=1 ./integration
 
 golden: ## rewrite the golden files; review them like code
-	$(GO) test ./policy ./compiler ./nft ./cmd/snatctl -update
+	$(GO) test ./policy/... ./compiler ./nft ./cmd/snatctl -update
 
 fuzz: ## fuzz each target for FUZZTIME
 	@for t in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \

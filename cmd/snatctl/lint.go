@@ -52,7 +52,7 @@ run (a file cannot be read, usage).`,
   snatctl lint --strict --format sarif policy.d > lint.sarif
   snatctl lint --explain Z04                    # what a rule means, with a bad and a good example
   snatctl lint --rules                          # all rules
-  snatctl lint policy.yaml --baseline lint.json --write-baseline
+  snatctl lint policy.yaml --baseline lint.json --write-baseline  # accept what is there
   snatctl lint policy.yaml --baseline lint.json # what is new since then`,
 		RunE: func(_ *cobra.Command, args []string) (err error) {
 			if o.explain != "" || o.rules {

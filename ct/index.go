@@ -24,7 +24,7 @@ type Index struct {
 	inbound  []span                  // maps, by their outer addresses
 	maps     []zoneMap               // what inbound counts
 	laddrs   []span                  // all that zones and services translate to: a zone, or a service behind all zones
-	names    map[string]struct{}     // of zones
+	names    map[string]int32        // zones by name
 	local    map[netip.Addr]struct{} // addresses of this host
 }
 
@@ -75,7 +75,7 @@ func NewIndex(b Bindings, local []netip.Addr) *Index {
 		ranges:   make(map[front][]portSpan),
 		first:    make([]int32, 1, len(b.Services)+1),
 		many:     make(map[serverKey]int32),
-		names:    make(map[string]struct{}, len(b.Zones)),
+		names:    make(map[string]int32, len(b.Zones)),
 		local:    make(map[netip.Addr]struct{}, len(local)),
 	}
 	for _, a := range local {
@@ -128,7 +128,7 @@ func (x *Index) enterZones(zones []Zone) {
 		} else {
 			plain[i] = z.Sources
 		}
-		x.names[z.Name] = struct{}{}
+		x.names[z.Name] = int32(i)
 		for _, m := range z.Maps {
 			x.maps = append(x.maps, zoneMap{m, int32(i)})
 			outside = append(outside, []inet.Range{m.Outside})
@@ -217,10 +217,12 @@ func (x *Index) hasService(name string) bool {
 	return ok
 }
 
-// hasZone tells whether there is a zone of that name.
-func (x *Index) hasZone(name string) bool {
-	_, ok := x.names[name]
-	return ok
+// zone returns the zone of that name, nil if there is none.
+func (x *Index) zone(name string) *Zone {
+	if i, ok := x.names[name]; ok {
+		return &x.bindings.Zones[i]
+	}
+	return nil
 }
 
 // isLocal tells whether an address is this host's.

@@ -69,14 +69,12 @@ func refusedSince(was, will *Index, f *Flow) bool {
 	if had.oddSrc || had.zone < 0 {
 		return search(will.laddrs, f.Reply.Dst.Addr()) >= 0
 	}
-	name := was.bindings.Zones[had.zone].Name
-	for i := range will.bindings.Zones {
-		if z := &will.bindings.Zones[i]; z.Name == name {
-			_, ok := will.translates(z, f)
-			return ok
-		}
+	z := will.zone(was.bindings.Zones[had.zone].Name)
+	if z == nil {
+		return false
 	}
-	return false
+	_, ok := will.translates(z, f)
+	return ok
 }
 
 func (z *Zone) refuses() bool { return z.Action == "drop" || z.Action == "reject" }
@@ -138,7 +136,7 @@ func staleSrc(was, will *Index, f *Flow) Reason {
 		r.Why = "laddr " + laddr + " is no longer its"
 	case now >= 0:
 		r.Why = "zone " + will.bindings.Zones[now].Name + " decides about source " + source + " now"
-	case will.hasZone(z.Name):
+	case will.zone(z.Name) != nil:
 		r.Why = "no longer matches what comes from " + source
 	default:
 		r.Why = "is no longer there"

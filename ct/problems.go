@@ -45,7 +45,7 @@ func (r *Report) Problems() []Problem {
 	laddrs := func(object string, list []LaddrReport) {
 		for _, l := range list {
 			if l.Flows > 0 { // others' flows are their problem
-				add(fullness(uint64(l.Ports), uint64(l.Capacity)), object, "laddr %s uses %d of %d ports toward %s; give it more laddrs", l.Address, l.Ports, l.Capacity, l.Busiest)
+				add(l.Severity(), object, "laddr %s uses %d of %d ports toward %s; give it more laddrs", l.Address, l.Ports, l.Capacity, l.Busiest)
 			}
 		}
 	}
@@ -65,6 +65,10 @@ func (r *Report) Problems() []Problem {
 	}
 	return append(list[Critical], list[Warning]...)
 }
+
+// Severity tells how bad it is that so many of the laddr's ports are in use toward one
+// destination: 0 if it is not.
+func (l *LaddrReport) Severity() Severity { return fullness(uint64(l.Ports), uint64(l.Capacity)) }
 
 // drained tells whether no real server takes new connections.
 func (s *ServiceReport) drained() bool {

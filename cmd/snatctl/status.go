@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/ct/ctlink"
+)
+
+// Exit statuses of `status --check`, as monitoring systems know them.
+const (
+	exitWarning  = 1
+	exitCritical = 2
+)
+
+type statusOptions struct {
+	format string
+	watch  time.Duration
+	check  bool
+	all    bool
+	table  string
+	files  []string
+}
+
+func statusCommand() *cobra.Command {
+	var o statusOptions
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "print services with their real servers, zones with their laddrs, and their flows",
+		Long: `Print the live picture, from the table in force and one pass over the kernel's flows.
+
+Services: for each real server its weight and the share of new connections that it should get
+by it, the new connections that it did get, its flows, and the bytes of these. Zones: for
+each laddr its flows, and the destination where most of its source ports are in use; beyond
+80 % of them new connections begin to fail soon. New connections count from when the table's
+elements were made; bytes are those of flows that live, and need nf_conntrack_acct.
+
+--check is for monitoring systems: one line that says OK, WARNING or CRITICAL, then the
+problems. Laddrs and the conntrack table warn from 80 % and are critical from 95 %.
+
+Exit status: 0, 1 no table, 2 usage. With --check: 0 fine, 1 warning, 2 critical or not to be
+told.`,
+		Example: `  snatctl status
+  snatctl status --watch 2s
+  snatctl status --format json | jq '.services[] | {name, flows}'
+  snatctl status --check`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := o.complete(c); err != nil {
+				return err
+			}
+			err := status(c.Context(), o)
+			var e exit
+			if err != nil && o.check && !errors.As(err, &e) {
+				fmt.Println("CRITICAL: " + err.Error())
+				return exit{code: exitCritical}
+			}
+			return err
+		},
+	}
+	tableFlags(c, &o.table, &o.files)
+	c.Flags().StringVar(&o.format, "format", "text", "text or json")
+	c.Flags().DurationVar(&o.watch, "watch", 0, "print again every so often: 2s, 500ms")
+	c.Flags().BoolVar(&o.check, "check", false, "say whether something is wrong, for monitoring systems")
+	c.Flags().BoolVar(&o.all, "all", false, "list services and zones without flows too, however many there are (text)")
+	return c
+}
+
+func (o *statusOptions) complete(c *cobra.Command) (err error) {
+	switch {
+	case c.Flags().Changed("watch") && o.watch < 100*time.Millisecond:
+		return fmt.Errorf("--watch %v is too often: want 100ms or more", o.watch)
+	case o.watch > 0 && o.check:
+		return errors.New("--check looks once: leave out --watch")
+	}
+	if err := checkFormat(o.format); err != nil {
+		return err
+	}
+	o.table, err = tableName(o.table, o.files)
+	return err
+}
+
+// picture is what status shows.
+type picture struct {
+	ct.Report
+	stats ctlink.Stats
+	took  time.Duration
+}
+
+func status(ctx context.Context, o statusOptions) error {
+	l, err := openLive(ctx, o.table)
+	if err != nil {
+		if o.check {
+			return err
+		}
+		return exit{exitRefused, err}
+	}
+	defer l.close()
+	if o.watch > 0 {
+		return watchStatus(ctx, l, o)
+	}
+	p, err := look(ctx, l)
+	switch {
+	case err != nil && o.check:
+		return err
+	case err != nil:
+		return exit{exitRefused, err}
+	case o.check:
+		return check(os.Stdout, p)
+	}
+	return printStatus(os.Stdout, p, o)
+}
+
+// look lists the flows once and sums them up.
+func look(ctx context.Context, l *live) (picture, error) {
+	start := time.Now()
+	tally := ct.NewTally(l.index)
+	for f, err := range l.ct.Flows(ctx) {
+		if err != nil {
+			return picture{}, fmt.Errorf("list the flows: %w", err)
+		}
+		tally.Add(f)
+	}
+	p := picture{Report: tally.Report()}
+	var err error
+	if p.stats, err = l.ct.Stats(ctx); err != nil {
+		return p, fmt.Errorf("read the counters of conntrack: %w", err)
+	}
+	p.Conntrack.Max, p.Conntrack.InsertFailed = uint64(p.stats.Max), p.stats.InsertFailed
+	p.took = time.Since(start)
+	return p, nil
+}
+
+func printStatus(w io.Writer, p picture, o statusOptions) error {
+	if o.format == "json" {
+		return printJSON(w, p.Report)
+	}
+	return printStatusText(w, p, o.all)
+}
+
+// check prints one line that a monitoring system shows, and the problems behind it.
+func check(w io.Writer, p picture) error {
+	problems := p.Problems()
+	word, code := "OK", 0
+	if len(problems) > 0 {
+		switch problems[0].Severity { // critical ones come first
+		case ct.Critical:
+			word, code = "CRITICAL", exitCritical
+		default:
+			word, code = "WARNING", exitWarning
+		}
+	}
+	what := count(len(problems), "problem")
+	switch len(problems) {
+	case 0:
+		what = "no problems"
+	case 1:
+		what = problems[0].Object + ": " + problems[0].Text
+	}
+	fmt.Fprintf(w, "%s: %s; %s\n", word, what, refused(p.stats))
+	if len(problems) > 1 {
+		for _, pr := range problems {
+			fmt.Fprintf(w, "%s: %s: %s\n", pr.Severity, pr.Object, pr.Text)
+		}
+	}
+	if code == 0 {
+		return nil
+	}
+	return exit{code: code}
+}
+
+// refused says how many connections conntrack has refused. The kernel counts them for the
+// whole namespace, not by laddr.
+func refused(s ctlink.Stats) string {
+	return fmt.Sprintf("new connections refused since boot: insert_failed %d, drop %d", s.InsertFailed, s.Drop)
+}

@@ -28,6 +28,7 @@ func Bindings(r *nft.Ruleset) ct.Bindings {
 // reading is a table on its way to bindings.
 type reading struct {
 	table    *nft.Ruleset
+	only     map[string]bool // services to read; nil: all
 	sets     map[string]*nft.Set
 	services map[string]*boundService
 	fronts   map[string]*boundService // by the key of their elements
@@ -140,11 +141,11 @@ func (rd *reading) listed(name string) listedPool {
 	return l
 }
 
-// finish returns pools by name.
-func finish(pools []*boundPool) []ct.Pool {
+// finish returns the pools of an object by name, with the laddrs that drain.
+func (rd *reading) finish(pools []*boundPool, inline string) []ct.Pool {
 	out := make([]ct.Pool, len(pools))
 	for i, p := range pools {
-		p.Laddrs = inet.Merge(p.Laddrs)
+		p.Laddrs = inet.Merge(append(p.Laddrs, rd.ranges(setDrained, cmp.Or(p.Name, inline))...))
 		out[i] = p.Pool
 	}
 	slices.SortFunc(out, func(a, b ct.Pool) int { return strings.Compare(a.Name, b.Name) })
@@ -175,11 +176,6 @@ func slotAt(s *nft.Set, e *nft.Element) int {
 		return int(binary.BigEndian.Uint32(b))
 	}
 	return int(binary.NativeEndian.Uint32(b))
-}
-
-// compareServers orders real servers as bindings list them.
-func compareServers(a, b ct.Server) int {
-	return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Port, b.Port))
 }
 
 // compareFronts orders fronts by VIP, protocol and ports.

@@ -1,6 +1,7 @@
 package compiler
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -13,9 +14,19 @@ import (
 // boundService collects a service from all maps that it stands in.
 type boundService struct {
 	ct.Service
-	slots []boundSlot // of IPv4, then of IPv6
-	six   int         // where those of IPv6 begin
-	pools []*boundPool
+	slots      []boundSlot   // of IPv4, then of IPv6
+	six        int           // where those of IPv6 begin
+	listed     []boundServer // those that are listed with their weights
+	permitted  uint64        // connections from sources that may use it
+	guarded    bool          // there are others
+	persistent bool
+	pools      []*boundPool
+}
+
+// boundServer is a real server with the slots that stand for it.
+type boundServer struct {
+	ct.Server
+	slots int
 }
 
 // boundSlot is one slot of a schedule. It stands for the same real server at every port of
@@ -24,11 +35,12 @@ type boundSlot struct {
 	addr netip.Addr // zero: no element holds it
 	port uint16
 	own  bool // so far, the port is that which the client called
+	hits uint64
 }
 
 func (rd *reading) service(name string) *boundService {
 	s := rd.services[name]
-	if s == nil {
+	if s == nil && (rd.only == nil || rd.only[name]) {
 		s = &boundService{Service: ct.Service{Name: name, Mode: "nat"}}
 		rd.services[name] = s
 	}
@@ -42,6 +54,10 @@ func (rd *reading) readServices() {
 			return
 		}
 		sv := rd.service(e.Comment)
+		if sv == nil {
+			return
+		}
+		sv.New += e.Packets
 		rd.fronts[e.Key+e.KeyEnd] = sv
 		sv.Fronts = append(sv.Fronts, f)
 		sv.leads(e.Verdict)
@@ -52,10 +68,22 @@ func (rd *reading) readServices() {
 		}
 	}, mapScheduled)
 	rd.each(func(s *nft.Set, e *nft.Element) {
-		if sv := rd.services[e.Comment]; sv != nil && e.Verdict.Kind != nft.Drop {
+		sv := rd.services[e.Comment]
+		if sv == nil {
+			return
+		}
+		sv.guarded = true
+		if e.Verdict.Kind != nft.Drop {
+			sv.permitted += e.Packets
 			sv.leads(e.Verdict)
 		}
 	}, mapPermitted)
+	rd.each(func(s *nft.Set, e *nft.Element) {
+		if sv := rd.services[e.Comment]; sv != nil {
+			sv.persistent = true
+		}
+	}, mapRemember)
+	rd.each(rd.readServer, setServers)
 	rd.each(rd.readSlot, mapTurns, mapSlots, mapTable)
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		name, pool := splitOwner(e.Comment)
@@ -76,7 +104,7 @@ func (sv *boundService) leads(v nft.Verdict) {
 		sv.OnEmpty = "pass"
 	case v.Kind == nft.Drop:
 		sv.OnEmpty = "drop"
-	default:
+	case sv.Scheduler == "" || sv.Scheduler == "rr": // a family with one real server takes turns
 		sv.Scheduler = schedulerOf(v)
 	}
 }
@@ -100,7 +128,8 @@ func (rd *reading) readSlot(s *nft.Set, e *nft.Element) {
 	if !ok || slot >= mostSlots {
 		return
 	}
-	now := boundSlot{addr: addr, own: true}
+	sv.Uncounted = sv.Uncounted || !s.Counter
+	now := boundSlot{addr: addr, own: true, hits: e.Packets}
 	if len(members) > 1 {
 		now.port = portAt(e.Data, w)
 		now.own = !s.Interval && len(s.Key) > 3 && portAt(e.Key, s.Key[0].Width()+nft.Proto.Width()) == now.port
@@ -123,41 +152,89 @@ func (sv *boundService) slot(n int, now boundSlot) {
 	switch {
 	case !was.addr.IsValid():
 		*was = now
-	case was.addr == now.addr && !now.own:
+	case was.addr != now.addr: // somebody changed one of the service's ports by hand
+		sv.listed = append(sv.listed, boundServer{ct.Server{Addr: now.addr, Port: now.port, Weight: 1, New: now.hits}, 1})
+	default:
+		now.hits += was.hits
+		if now.own && !was.own {
+			now.port, now.own = was.port, false
+		}
 		*was = now
 	}
 }
 
-// servers returns the real servers that the slots stand for, with as many as each has.
-func (sv *boundService) servers() []ct.Server {
-	var out []ct.Server
+// readServer enters a real server that is listed with its weight.
+func (rd *reading) readServer(s *nft.Set, e *nft.Element) {
+	name, text := splitOwner(e.Comment)
+	sv, addr := rd.services[name], slices.IndexFunc(s.Key[1:], func(t nft.Type) bool { return t == nft.IPv4 || t == nft.IPv6 })
+	weight, port, ok := parseWeight(text)
+	if sv == nil || addr < 0 || !ok {
+		return
+	}
+	at := 0
+	for _, t := range s.Key[:addr+1] {
+		at += t.Width()
+	}
+	a, _ := netip.AddrFromSlice([]byte(e.Key[at : at+s.Key[addr+1].Width()]))
+	rs := sv.server(&sv.listed, a, port)
+	rs.Weight = weight
+	if sv.persistent {
+		rs.New += e.Packets
+	}
+}
+
+// server returns one of some real servers, making it on first use.
+func (sv *boundService) server(of *[]boundServer, addr netip.Addr, port uint16) *boundServer {
+	i := slices.IndexFunc(*of, func(o boundServer) bool { return o.Addr == addr && o.Port == port })
+	if i < 0 {
+		i = len(*of)
+		*of = append(*of, boundServer{Server: ct.Server{Addr: addr, Port: port}})
+	}
+	return &(*of)[i]
+}
+
+// servers returns the service's real servers in order. Where one is not listed, its weight is
+// the number of its slots.
+func (sv *boundService) servers() []boundServer {
+	out := sv.listed
+	listed := len(out)
 	for _, sl := range sv.slots {
 		if !sl.addr.IsValid() {
 			continue
 		}
-		rs := ct.Server{Addr: sl.addr, Port: sl.port}
 		if sl.own {
-			rs.Port = 0
+			sl.port = 0
 		}
-		i := slices.IndexFunc(out, func(o ct.Server) bool { return o.Addr == rs.Addr && o.Port == rs.Port })
-		if i < 0 {
-			i, out = len(out), append(out, rs)
+		rs := sv.server(&out, sl.addr, sl.port)
+		rs.slots++
+		if !sv.persistent {
+			rs.New += sl.hits
 		}
-		out[i].Weight++
 	}
+	for i := listed; i < len(out); i++ {
+		out[i].Weight = out[i].slots
+	}
+	slices.SortFunc(out, func(a, b boundServer) int { return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Port, b.Port)) })
 	return out
 }
 
 func (rd *reading) boundServices() []ct.Service {
 	out := make([]ct.Service, 0, len(rd.services))
 	for _, sv := range rd.services {
-		sv.Servers = sv.servers()
+		servers := sv.servers()
+		sv.Servers = make([]ct.Server, len(servers))
+		for i := range servers {
+			sv.Servers[i] = servers[i].Server
+		}
 		if sv.Scheduler == "" && sv.OnEmpty == "" {
 			sv.OnEmpty = "drop" // as it does with sources that may not use it, so nothing told so
 		}
-		slices.SortFunc(sv.Servers, compareServers)
+		if sv.guarded {
+			sv.New = sv.permitted
+		}
+		sv.Uncounted = sv.Uncounted && !sv.persistent
 		slices.SortFunc(sv.Fronts, compareFronts)
-		sv.Pools = finish(sv.pools)
+		sv.Pools = rd.finish(sv.pools, "service/"+sv.Name)
 		out = append(out, sv.Service)
 	}
 	slices.SortFunc(out, func(a, b ct.Service) int { return strings.Compare(a.Name, b.Name) })

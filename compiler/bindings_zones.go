@@ -37,6 +37,7 @@ func (rd *reading) readZones() {
 			return // no zone matches these sources
 		}
 		z := rd.zone(name)
+		z.New += e.Packets
 		if src, ok := sourceOf(e); ok {
 			z.from = append(z.from, src)
 		}
@@ -44,6 +45,7 @@ func (rd *reading) readZones() {
 	}, mapZones, mapOwn, mapBlocks, mapMapped, mapActions, mapRejects, mapDoes, mapRefuseDoes)
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		if z := rd.zones[e.Comment]; z != nil {
+			z.New += e.Packets
 			z.inside, _, _ = dataRange(s, e)
 		}
 	}, mapInbound)
@@ -179,7 +181,7 @@ func (rd *reading) boundZones() []ct.Zone {
 			z.Sources = z.from
 		}
 		z.Sources = inet.Merge(z.Sources)
-		z.Pools = finish(z.pools)
+		z.Pools = rd.finish(z.pools, "zone/"+z.Name)
 		if z.outside.Family() != 0 {
 			z.Maps = []ct.Map{{Inside: z.inside, Outside: z.outside}}
 		}

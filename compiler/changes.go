@@ -101,15 +101,36 @@ func rulesOf(plan nft.Plan, pool string) bool {
 func (c *changes) pool(name string, was, will *poolView, rules bool) {
 	switch {
 	case was == nil:
-		c.add(AddObject, KindPool, name, rangesText(will.ranges))
+		c.add(AddObject, KindPool, name, will.describe())
 	case will == nil:
-		c.add(RemoveObject, KindPool, name, rangesText(was.ranges))
-	case !slices.Equal(was.ranges, will.ranges):
-		c.add(ChangeObject, KindPool, name, rangeChanges("", was.ranges, will.ranges))
-	case rules:
-		c.add(ChangeObject, KindPool, name, "its source ports are chosen in another way")
+		c.add(RemoveObject, KindPool, name, was.describe())
+	default:
+		if d := poolChanges(was, will); d != "" {
+			c.add(ChangeObject, KindPool, name, d)
+		} else if rules {
+			c.add(ChangeObject, KindPool, name, "its source ports are chosen in another way")
+		}
 	}
 }
+
+func (p *poolView) describe() string {
+	return rangesText(p.ranges) + drainText(p.drained)
+}
+
+// poolChanges tells laddrs that begin or cease to drain from those that come and go.
+func poolChanges(was, will *poolView) string {
+	parts := []string{rangeChanges("", append(was.drained, was.ranges...), append(will.drained, will.ranges...))}
+	if drains := common(was.ranges, will.drained); len(drains) > 0 {
+		parts = append(parts, rangesText(drains)+" drains")
+	}
+	if back := common(was.drained, will.ranges); len(back) > 0 {
+		parts = append(parts, rangesText(back)+" takes new connections again")
+	}
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), "; ")
+}
+
+// common returns the addresses that stand in both lists.
+func common(a, b []inet.Range) []inet.Range { return inet.Subtract(a, inet.Subtract(a, b)) }
 
 // rangeChanges says what comes and what goes.
 func rangeChanges(what string, was, will []inet.Range) string {
@@ -140,6 +161,7 @@ func (c *changes) zone(name string, was, will *zoneView) {
 		if was.when != will.when {
 			parts = append(parts, fmt.Sprintf("%s → %s", cmp.Or(was.when, "always"), cmp.Or(will.when, "always")))
 		}
+		parts = append(parts, drainChange(was.drained, will.drained)...)
 		if was.exclude != will.exclude {
 			parts = append(parts, fmt.Sprintf("exclude %s → %s", cmp.Or(was.exclude, "none"), cmp.Or(will.exclude, "none")))
 		}
@@ -151,9 +173,24 @@ func (c *changes) zone(name string, was, will *zoneView) {
 
 func (z *zoneView) describe() string {
 	if z.when != "" {
-		return z.does + ", " + z.when + z.except()
+		return z.does + drainText(z.drained) + ", " + z.when + z.except()
 	}
-	return z.does + z.except()
+	return z.does + drainText(z.drained) + z.except()
+}
+
+// drainText tells of laddrs that only flows have.
+func drainText(drained []inet.Range) string {
+	if len(drained) == 0 {
+		return ""
+	}
+	return ", draining " + rangesText(drained)
+}
+
+func drainChange(was, will []inet.Range) []string {
+	if slices.Equal(was, will) {
+		return nil
+	}
+	return []string{"draining " + rangesText(was) + " → " + rangesText(will)}
 }
 
 func (z *zoneView) except() string {
@@ -182,19 +219,36 @@ func (c *changes) service(name string, was, will *serviceView) {
 func (c *changes) servers(service string, old, now map[serverKey]share) {
 	for _, rs := range both(old, now, serverKey.compare) {
 		id := service + "/" + rs.String()
-		switch a, b := old[rs], now[rs]; {
-		case a.slots == 0:
-			c.add(AddObject, KindRealServer, id, "share "+b.String())
-		case b.slots == 0:
-			c.add(RemoveObject, KindRealServer, id, "share "+a.String())
-		case a.slots*b.of != b.slots*a.of && len(old) == len(now):
-			c.add(ChangeObject, KindRealServer, id, fmt.Sprintf("share %s → %s", a, b))
+		a, had := old[rs]
+		b, has := now[rs]
+		switch {
+		case !had:
+			c.add(AddObject, KindRealServer, id, b.String())
+		case !has:
+			c.add(RemoveObject, KindRealServer, id, a.String())
+		case (a.slots == 0) != (b.slots == 0):
+			c.add(ChangeObject, KindRealServer, id, a.String()+" → "+b.String())
+		case a.slots*b.of != b.slots*a.of && active(old) == active(now):
+			c.add(ChangeObject, KindRealServer, id, fmt.Sprintf("%s → %s", a, strings.TrimPrefix(b.String(), "share ")))
+		case a.slots*b.of == b.slots*a.of && a.weight != b.weight:
+			c.add(ChangeObject, KindRealServer, id, fmt.Sprintf("weight %d → %d, %s", a.weight, b.weight, b))
 		}
 	}
 }
 
+// active counts real servers that take connections. Where their number changes, every share
+// does, and that of those that stay says nothing new.
+func active(servers map[serverKey]share) (n int) {
+	for _, s := range servers {
+		if s.slots > 0 {
+			n++
+		}
+	}
+	return n
+}
+
 func (sv *serviceView) describe() string {
-	text := wordsText(slices.SortedFunc(maps.Keys(sv.ports), compareNatural)) + ", " + sv.does + ", " + byFamily(sv.sched)
+	text := wordsText(slices.SortedFunc(maps.Keys(sv.ports), compareNatural)) + ", " + sv.does + drainText(sv.drained) + ", " + byFamily(sv.sched)
 	if sticky := byFamily(sv.sticky); sticky != "" {
 		text += ", " + sticky
 	}
@@ -227,6 +281,7 @@ func serviceChanges(was, will *serviceView) []string {
 	if was.does != will.does {
 		parts = append(parts, was.does+" → "+will.does)
 	}
+	parts = append(parts, drainChange(was.drained, will.drained)...)
 	if a, b := byFamily(was.sched), byFamily(will.sched); a != b {
 		parts = append(parts, cmp.Or(a, "none")+" → "+cmp.Or(b, "none"))
 	}

@@ -27,9 +27,10 @@ func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 		claims: claimsOf(p.Services),
 		pools:  make(map[poolKey]string),
 		merged: make(map[poolKey][]inet.Range),
+		drains: make(map[poolKey]bool),
 		vips:   make(map[netip.Addr]bool),
 	}
-	b.parted = b.needsParts()
+	b.parted, b.countsSlots = b.needsParts(), b.fewEnoughToCount()
 	b.stickySeed = stickySeed(p.Services)
 	for i := range p.Services {
 		b.service(&p.Services[i])
@@ -48,25 +49,27 @@ func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 
 // builder collects sets and chains under their names.
 type builder struct {
-	policy     *policy.Policy
-	sets       map[string]*nft.Set
-	chains     map[string]*nft.Chain
-	lanes      map[*policy.Service]int
-	parted     bool // slots of services without a lane are spread over several maps
-	stickySeed uint32
-	claims     map[endpoint][]claim
-	pools      map[poolKey]string // chains of pools, by what they do
-	merged     map[poolKey][]inet.Range
-	vips       map[netip.Addr]bool
-	wire       nft.Wire
-	diags      policy.Diagnostics
+	policy      *policy.Policy
+	sets        map[string]*nft.Set
+	chains      map[string]*nft.Chain
+	lanes       map[*policy.Service]int
+	countsSlots bool // every slot counts its new connections
+	parted      bool // slots of services without a lane are spread over several maps
+	stickySeed  uint32
+	claims      map[endpoint][]claim
+	pools       map[poolKey]string // chains of pools, by what they do
+	merged      map[poolKey][]inet.Range
+	drains      map[poolKey]bool // pools whose drained laddrs are entered
+	vips        map[netip.Addr]bool
+	wire        nft.Wire
+	diags       policy.Diagnostics
 }
 
 // set returns the set of that name, making it on first use.
 func (b *builder) set(name string, data nft.Data, interval bool, key ...nft.Type) *nft.Set {
 	s := b.sets[name]
 	if s == nil {
-		s = &nft.Set{Name: name, Key: key, Data: data, Interval: interval, Elements: make([]nft.Element, 0, b.room(name))}
+		s = &nft.Set{Name: name, Key: key, Data: data, Interval: interval, Counter: counts(name), Elements: make([]nft.Element, 0, b.room(name))}
 		b.sets[name] = s
 	}
 	return s

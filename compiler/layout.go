@@ -48,12 +48,14 @@ const (
 	mapTurns    = "turns"    // VIP . protocol . port . slot : real server; of services with a lane of their own
 	mapSlots    = "slots"    // the same; of all other services
 	mapTable    = "table"    // slot : real server; of one service, whose name ends the map's
+	setServers  = "servers"  // VIP . protocol . port . real server . its port : weights that slots don't tell
 	mapLaddrs   = "laddrs"   // VIP . protocol . port : laddrs of a FULLNAT service, where they are one range
 	mapLaddrsIn = "laddrs-in"
 	mapZones    = "zones"    // sources : laddrs, where they are one range
 	mapActions  = "actions"  // sources : what else becomes of them
 	mapRejects  = "rejects"  // sources : zones that reject
 	mapExcludes = "excludes" // sources : the list of destinations that stay untranslated
+	setDrained  = "drained"  // + family, "/", pool: laddrs that take no new connections; no packet asks for it
 	setExclude  = "exclude"  // + family, "/", the first zone with that list
 )
 
@@ -64,7 +66,7 @@ const maxLanes = 1024
 // maxChains bounds all chains together.
 const maxChains = 4000
 
-var setOrder = []string{setUplinks, setVIPs, mapServices, mapPermitted, mapSticky, mapScheduled, mapRemember, mapTurns, mapSlots, mapTable, mapLaddrsIn, mapLaddrs, mapInbound, mapConditional, mapElsewhere, mapExcludes, mapBlocks, mapMapped, mapZones, mapOwn, mapActions, mapRejects, mapDoes, whereRefused.name + mapConditional, whereRefused.name + mapElsewhere, mapRefuseDoes, setConditions, setTo, setPorts, setIIf, setOIf, setExclude, chainPool}
+var setOrder = []string{setUplinks, setVIPs, mapServices, mapPermitted, mapSticky, mapScheduled, mapRemember, mapTurns, mapSlots, mapTable, setServers, mapLaddrsIn, mapLaddrs, mapInbound, mapConditional, mapElsewhere, mapExcludes, mapBlocks, mapMapped, mapZones, mapOwn, mapActions, mapRejects, mapDoes, whereRefused.name + mapConditional, whereRefused.name + mapElsewhere, mapRefuseDoes, setConditions, setTo, setPorts, setIIf, setOIf, setExclude, chainPool, setDrained}
 
 var chainOrder = []string{chainPrerouting, chainOutput, chainServices, chainGuarded, chainForward, chainRefused, chainRefuse, chainPostrouting, chainFullNAT,
 	chainZones, chainElsewhere, chainWhen, chainZone, chainMasquerade, chainExclude, chainPool}

@@ -52,6 +52,17 @@ func (of poolOf) describe(p *policy.Pool) string {
 	return "service " + of.service.Name
 }
 
+// suffix ends the names of the pool's chain and sets.
+func (of poolOf) suffix(p *policy.Pool) string {
+	switch {
+	case p.Name != "":
+		return "/" + p.Name
+	case of.zone != nil:
+		return "/zone/" + of.zone.Name
+	}
+	return "/service/" + of.service.Name
+}
+
 // poolKey names a pool's chain.
 type poolKey struct {
 	pool   *policy.Pool
@@ -66,6 +77,7 @@ const maxPoolAddresses = 65536
 const hashSeed = 0x5ca1ab1e
 
 func (b *builder) translation(p *policy.Pool, f inet.Family, sel policy.Select, of poolOf) translation {
+	b.drain(p, f, of)
 	t := translation{ports: !p.Ports.IsZero(), sel: sel, spread: sel == policy.SelectSourceDestination, random: p.Random}
 	ranges := b.ranges(p, f)
 	kernels := sel == policy.SelectSource || t.spread // how the kernel itself chooses in a range
@@ -85,6 +97,24 @@ func (t translation) plain(b *builder, p *policy.Pool, f inet.Family) translatio
 	t.ports, t.data = false, addrRange(f)
 	t.bytes = b.rangeBytes(b.ranges(p, f)[0], inet.PortRange{})
 	return t
+}
+
+// drain enters the laddrs of weight 0: nothing else in the table tells that flows may have them.
+func (b *builder) drain(p *policy.Pool, f inet.Family, of poolOf) {
+	id := poolKey{pool: p, family: f}
+	if b.drains[id] {
+		return
+	}
+	b.drains[id] = true
+	var drained []inet.Range
+	for _, l := range p.Laddrs {
+		if l.Weight == 0 && l.Range.Family() == f {
+			drained = append(drained, l.Range)
+		}
+	}
+	for _, r := range inet.Merge(drained) {
+		b.interval(b.set(named(setDrained, f)+of.suffix(p), nft.NoData, true, nft.AddrType(f)), r, nft.Element{})
+	}
 }
 
 // ranges returns a pool's addresses, remembering them: many ranges of sources may share it.
@@ -115,14 +145,7 @@ func (b *builder) poolChain(p *policy.Pool, f inet.Family, t translation, of poo
 	if t.sel != policy.SelectSource {
 		name += "/" + selectNames[t.sel]
 	}
-	switch {
-	case p.Name != "":
-		name += "/" + p.Name
-	case of.zone != nil:
-		name += "/zone/" + of.zone.Name
-	default:
-		name += "/service/" + of.service.Name
-	}
+	name += of.suffix(p)
 	b.pools[id] = name
 	data := addrData(f)
 	m := b.set(name, data, false, nft.Slot)

@@ -41,6 +41,7 @@ func (b *builder) rules() {
 	if fullNAT {
 		b.chain(chainFullNAT)
 		b.rememberRules()
+		b.countServers()
 		b.fullNATRules()
 	}
 	switch passed := (nft.Verdict{Kind: nft.Accept}); {

@@ -56,12 +56,13 @@ type schedule struct {
 	slotMap *nft.Set            // nil: the service has a table of its own
 	vips    *nft.Set            // where the service's VIPs stand
 	keep    bool                // the map gives no port: the client's stays
+	listed  bool                // its real servers are listed with their weights
 }
 
 func (b *builder) schedule(s *policy.Service, f inet.Family, kind portKind) schedule {
 	sc := schedule{family: f, kind: kind, slots: slotsOf(s, f)}
+	sc.listed = needsList(s, f, sc.slots)
 	sc.vips = b.set(named(mapServices, f, kind.variant()), nft.VerdictData, kind == portRanges, serviceTypes(f, kind)...)
-	sc.vips.Counter = true
 	if len(sc.slots) == 0 {
 		sc.verdict = emptyVerdict(s.OnEmpty)
 		sc.guard(s)
@@ -95,13 +96,17 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind portKind) sche
 	if kind == exactPorts && base == mapSlots {
 		part = b.part(s)
 	}
+	uncounted := ""
+	if base == mapSlots && !b.countsSlots {
+		uncounted = variantUncounted
+	}
 	for _, v := range []string{kind.variant(), keep, part} {
 		if v != "" {
 			chain += "/" + v
 		}
 	}
 	verdict := nft.GotoChain(chain)
-	sc.slotMap = b.slotMap(named(base, f, kind.variant(), keep, part), sc)
+	sc.slotMap = b.slotMap(named(base, f, kind.variant(), keep, part, uncounted), sc)
 	if b.chains[chain] == nil {
 		key := append(serviceKey(kind, fieldsOf(f).daddr, nft.F(nft.Dport)), gen)
 		nat := nft.NAT{Key: key, Map: sc.slotMap.Name, Data: sc.slotMap.Data}
@@ -154,11 +159,7 @@ func slotsOf(s *policy.Service, f inet.Family) []policy.RealServer {
 	if len(active) < 2 || s.Scheduler == policy.RoundRobin {
 		return active
 	}
-	weights := make([]int, len(active))
-	for i, rs := range active {
-		weights[i] = rs.Weight
-	}
-	counts := policy.Shares(weights, policy.MaxSlots)
+	counts := policy.Shares(weightsOf(active), policy.MaxSlots)
 	if s.Scheduler != policy.Maglev {
 		return pick(active, interleave(counts))
 	}
@@ -241,11 +242,14 @@ func (b *builder) port(s *policy.Service, sc schedule, e endpoint, ports inet.Po
 			st.enter(b, sc, e, piece)
 		}
 	}
+	if sc.listed {
+		b.list(s, sc, e, ports)
+	}
 	if s.Persistence.Timeout > 0 && len(sc.slots) > 0 {
 		b.remember(s, sc, e, ports)
 	}
-	if s.Mode == policy.FullNAT && len(sc.slots) > 0 {
-		b.fullNAT(s, sc.family, e, ports)
+	if s.Mode == policy.FullNAT && len(b.ranges(s.Laddrs, sc.family)) > 0 {
+		b.fullNAT(s, sc.family, e, ports) // even without real servers: those that drain keep their flows
 	}
 }
 

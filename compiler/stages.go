@@ -44,7 +44,6 @@ func (sc *schedule) guard(s *policy.Service) {
 func (g guardStage) enter(b *builder, sc schedule, e endpoint, ports inet.PortRange) {
 	f := sc.family
 	m := b.set(named(mapPermitted, f, sc.kind.variant()), nft.VerdictData, true, append([]nft.Type{nft.AddrType(f)}, serviceTypes(f, sc.kind)...)...)
-	m.Counter = true
 	everyone := []inet.Range{inet.Everything(f)}
 	allowed := everyone
 	if len(g.service.Allow) > 0 {

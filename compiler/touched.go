@@ -37,6 +37,13 @@ func touchedBy(live, want *nft.Ruleset, plan nft.Plan) touched {
 				t.zones[variantOf(name)] = true
 			}
 		}
+		if isKind(name, setDrained) {
+			if _, pool, _ := strings.Cut(name, "/"); strings.Contains(pool, "/") {
+				t.inline(name)
+			} else {
+				t.pools[pool] = true
+			}
+		}
 		if pool, ok := poolNameOf(name); ok {
 			t.pools[pool] = pool != ""
 			if pool == "" {
@@ -48,15 +55,18 @@ func touchedBy(live, want *nft.Ruleset, plan nft.Plan) touched {
 		}
 		for _, e := range op.Elements {
 			owner, pool := splitOwner(e.Comment)
-			if isSlots(name) {
+			switch {
+			case isSlots(name):
 				owner, pool = cmp.Or(will.of(e), was.of(e)), ""
+			case isKind(name, setServers), name == setConditions:
+				pool = "" // a weight, or conditions, stand there
 			}
 			t.stray(op, e, owner)
 			switch {
 			case isSlots(name):
 				t.services[owner] = true
 				t.slots[owner] = true
-			case isKind(name, mapServices), isKind(name, mapLaddrs), isKind(name, mapLaddrsIn),
+			case isKind(name, mapServices), isKind(name, setServers), isKind(name, mapLaddrs), isKind(name, mapLaddrsIn),
 				isKind(name, mapScheduled), isKind(name, mapPermitted), isKind(name, mapRemember):
 				t.services[owner] = true
 			case isBySource(name), isKind(name, mapExcludes), isKind(name, mapInbound), isKind(name, mapConditional), isKind(name, mapElsewhere), name == setConditions:

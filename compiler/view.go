@@ -19,7 +19,8 @@ type view struct {
 }
 
 type poolView struct {
-	ranges []inet.Range
+	ranges  []inet.Range // that new connections may get
+	drained []inet.Range // that only flows have
 }
 
 // touched is the names of the objects that a difference is about.
@@ -77,7 +78,6 @@ func look(r *nft.Ruleset, t touched) view {
 	if r == nil {
 		return v
 	}
-	o := ownersOf(r)
 	for _, s := range r.Sets {
 		switch {
 		case isKind(s.Name, mapServices):
@@ -88,10 +88,6 @@ func look(r *nft.Ruleset, t touched) view {
 			v.readPermitted(s, t)
 		case isKind(s.Name, mapRemember):
 			v.readRemember(s, t)
-		case isSlots(s.Name):
-			v.readSlots(s, o, t)
-		case isKind(s.Name, mapTable):
-			v.readTable(s, t)
 		case isKind(s.Name, mapLaddrs), isKind(s.Name, mapLaddrsIn):
 			v.readLaddrs(r, s, t)
 		case isBySource(s.Name):
@@ -100,6 +96,7 @@ func look(r *nft.Ruleset, t touched) view {
 			v.readExcludes(r, s, t)
 		}
 	}
+	v.readServers(r, t)
 	v.readConditional(r, t)
 	for _, z := range v.zones {
 		z.does = withoutShadows(z.does)
@@ -108,6 +105,15 @@ func look(r *nft.Ruleset, t touched) view {
 		if pool, ok := poolNameOf(s.Name); ok && v.pools[pool] != nil {
 			v.pools[pool].ranges = inet.Merge(append(v.pools[pool].ranges, poolRanges(s)...))
 		}
+	}
+	for name, z := range v.zones {
+		z.drained = setRanges(r.Set, setDrained, "zone/"+name)
+	}
+	for name, sv := range v.services {
+		sv.drained = setRanges(r.Set, setDrained, "service/"+name)
+	}
+	for name, p := range v.pools {
+		p.drained = setRanges(r.Set, setDrained, name)
 	}
 	return v
 }

@@ -16,7 +16,8 @@ type serviceView struct {
 	sched   map[inet.Family]string
 	sticky  map[inet.Family]string // persistence
 	allowed []inet.Range           // sources; none: everyone
-	servers map[serverKey]*serverView
+	servers map[serverKey]serverView
+	drained []inet.Range // laddrs written in line that only flows have
 }
 
 // serverKey tells a service's real servers apart. One that takes clients at the port that
@@ -37,10 +38,10 @@ func (k serverKey) compare(o serverKey) int {
 	return cmp.Or(k.addr.Compare(o.addr), cmp.Compare(k.port, o.port))
 }
 
-// serverView counts a real server's slots at one of its service's ports.
+// serverView is what new connections a real server gets.
 type serverView struct {
-	slots int
-	first string // the key that is counted
+	slots  int
+	weight int // 0: it drains
 }
 
 // owners finds the service of a key in the slot maps.
@@ -82,26 +83,18 @@ func slotOwner(e nft.Element) string {
 
 func (v view) service(name string) *serviceView {
 	if v.services[name] == nil {
-		v.services[name] = &serviceView{ports: make(map[string]bool), sched: make(map[inet.Family]string), sticky: make(map[inet.Family]string), servers: make(map[serverKey]*serverView), does: "nat"}
+		v.services[name] = &serviceView{ports: make(map[string]bool), sched: make(map[inet.Family]string), sticky: make(map[inet.Family]string), servers: make(map[serverKey]serverView), does: "nat"}
 	}
 	return v.services[name]
 }
 
 // portText prints VIP, protocol and ports of a service's key.
 func portText(s *nft.Set, e nft.Element) string {
-	w := s.Key[0].Width()
-	vip, ok := netip.AddrFromSlice([]byte(e.Key[:w]))
-	if !ok || len(e.Key) < s.KeyWidth() || len(s.Key) < 2 {
+	f, ok := frontOf(s, &e)
+	if !ok {
 		return s.KeyString(e)
 	}
-	p := inet.ProtoPorts{Proto: inet.Proto(e.Key[w]), Ports: inet.AnyPort}
-	if at := w + nft.Proto.Width(); len(s.Key) > 2 {
-		p.Ports.First = uint16(e.Key[at])<<8 | uint16(e.Key[at+1])
-		if p.Ports.Last = p.Ports.First; len(e.KeyEnd) == len(e.Key) {
-			p.Ports.Last = uint16(e.KeyEnd[at])<<8 | uint16(e.KeyEnd[at+1])
-		}
-	}
-	return vip.String() + " " + p.String()
+	return f.VIP.String() + " " + f.Ports.String()
 }
 
 func (v view) readServices(s *nft.Set, t touched) {
@@ -167,64 +160,28 @@ func schedulerOf(v nft.Verdict) string {
 	return strings.TrimRight(name, "46")
 }
 
-func (v view) readSlots(s *nft.Set, o owners, t touched) {
-	for _, e := range s.Elements {
-		name := o.of(e)
-		if !t.services[name] || len(e.Data) < s.Data.Members()[0].Width() {
-			continue
+// readServers reads the real servers of the touched services, as bindings are read.
+func (v view) readServers(r *nft.Ruleset, t touched) {
+	rd := newReading(r)
+	rd.only = t.services
+	rd.readServices()
+	for name, sv := range rd.services {
+		for _, rs := range sv.servers() {
+			v.service(name).servers[serverKey{rs.Addr, rs.Port}] = serverView{rs.slots, rs.Weight}
 		}
-		w := s.Data.Members()[0].Width()
-		addr, _ := netip.AddrFromSlice([]byte(e.Data[:w]))
-		own, port := true, uint16(0)
-		if len(e.Data) > w { // the map says which port
-			port = uint16(e.Data[w])<<8 | uint16(e.Data[w+1])
-			at := s.Key[0].Width() + nft.Proto.Width()
-			own = len(s.Key) > 3 && e.KeyEnd == "" && e.Key[at:at+2] == e.Data[w:w+2]
-		}
-		if own {
-			port = 0
-		}
-		v.service(name).server(serverKey{addr, port}, slotOwner(e))
 	}
 }
 
-// readTable reads the slots of a service that has a map of its own.
-func (v view) readTable(s *nft.Set, t touched) {
-	name, w := variantOf(s.Name), s.Data.Members()[0].Width()
-	if !t.services[name] {
-		return
-	}
-	for _, e := range s.Elements {
-		if len(e.Data) < w {
-			continue
-		}
-		addr, _ := netip.AddrFromSlice([]byte(e.Data[:w]))
-		k := serverKey{addr: addr}
-		if len(e.Data) > w+1 {
-			k.port = uint16(e.Data[w])<<8 | uint16(e.Data[w+1])
-		}
-		v.service(name).server(k, "")
-	}
-}
-
-// server counts a slot, at the first of the service's keys that it stands in.
-func (sv *serviceView) server(k serverKey, at string) {
-	rs := sv.servers[k]
-	if rs == nil {
-		rs = &serverView{first: at}
-		sv.servers[k] = rs
-	}
-	if rs.first == at {
-		rs.slots++
-	}
-}
-
-// share is a part of a service's new connections, in lowest terms.
-type share struct{ slots, of int }
+// share is a part of a service's new connections, in lowest terms, and the weight that it
+// comes from.
+type share struct{ slots, of, weight int }
 
 func (s share) String() string {
+	if s.slots == 0 {
+		return "drains"
+	}
 	g := gcd(s.slots, s.of)
-	return fmt.Sprintf("%d/%d", s.slots/g, s.of/g)
+	return fmt.Sprintf("share %d/%d", s.slots/g, s.of/g)
 }
 
 // shares returns what each real server gets of its family's connections.
@@ -235,7 +192,7 @@ func (sv *serviceView) shares() map[serverKey]share {
 	}
 	out := make(map[serverKey]share, len(sv.servers))
 	for k, rs := range sv.servers {
-		out[k] = share{rs.slots, total[inet.FamilyOf(k.addr)]}
+		out[k] = share{rs.slots, total[inet.FamilyOf(k.addr)], rs.weight}
 	}
 	return out
 }

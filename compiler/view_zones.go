@@ -1,9 +1,9 @@
 package compiler
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/snatctl/snatctl/inet"
@@ -15,6 +15,7 @@ type zoneView struct {
 	does    string       // "laddrs guests", "drop", …
 	exclude string       // the list of destinations left untranslated
 	when    string       // conditions
+	drained []inet.Range // laddrs written in line that only flows have
 }
 
 // withoutShadows drops what a zone does to protocols without ports beside what it does to
@@ -57,7 +58,8 @@ func (v view) readZones(r *nft.Ruleset, s *nft.Set, t touched) {
 		case isKind(s.Name, mapMapped):
 			does = "map " + s.DataString(e)
 		case isKind(s.Name, mapBlocks):
-			does = v.translation(r, s, e, pool, "") + " in blocks of " + blockSize(e)
+			_, ports, _ := dataRange(s, &e)
+			does = v.translation(r, s, e, pool, "") + fmt.Sprintf(" in blocks of %d", ports.Len())
 		case s.Data != nft.VerdictData:
 			variant := variantOf(s.Name)
 			if isKind(s.Name, mapOwn) {
@@ -97,13 +99,10 @@ func (v view) translation(r *nft.Ruleset, s *nft.Set, e nft.Element, pool, varia
 		if sel, ok := selectOf(strings.Split(variantOf(c), "/")); ok {
 			how = "select " + string(sel)
 		}
-	} else if half := len(e.Data) / 2; half > 0 {
-		w := s.Data.Members()[0].Width()
-		from, _ := netip.AddrFromSlice([]byte(e.Data[:w]))
-		to, _ := netip.AddrFromSlice([]byte(e.Data[half : half+w]))
-		ranges = []inet.Range{{From: from, To: to}}
-		if len(s.Data.Members()) > 1 {
-			how = strings.Replace(how, "ports", "ports "+portSpan(e.Data[w:], e.Data[half+w:]), 1)
+	} else if addrs, ports, ok := dataRange(s, &e); ok {
+		ranges = []inet.Range{addrs}
+		if !ports.IsZero() {
+			how = strings.Replace(how, "ports", "ports "+ports.String(), 1)
 		}
 	}
 	how = strings.ReplaceAll(strings.Replace(how, "spread", "select source-destination", 1), "/", ", ")
@@ -182,21 +181,6 @@ func setRanges(find func(name string) *nft.Set, base, zone string) []inet.Range 
 		}
 	}
 	return inet.Merge(out)
-}
-
-func portSpan(first, last string) string {
-	return inet.PortRange{First: uint16(first[0])<<8 | uint16(first[1]), Last: uint16(last[0])<<8 | uint16(last[1])}.String()
-}
-
-// blockSize returns how many ports a source's block has.
-func blockSize(e nft.Element) string {
-	const port = 4 // behind the address
-	half := len(e.Data) / 2
-	if half < port+2 {
-		return "?"
-	}
-	at := func(s string) int { return int(s[port])<<8 | int(s[port+1]) }
-	return strconv.Itoa(at(e.Data[half:]) - at(e.Data[:half]) + 1)
 }
 
 func poolRanges(s *nft.Set) []inet.Range {

@@ -12,7 +12,7 @@ import (
 func Vocabulary() *nft.Ruleset {
 	p := &policy.Policy{Gateway: policy.DefaultGateway()}
 	p.Gateway.Unmatched = policy.Drop
-	b := &builder{policy: p, sets: make(map[string]*nft.Set), chains: make(map[string]*nft.Chain)}
+	b := &builder{policy: p, countsSlots: true, sets: make(map[string]*nft.Set), chains: make(map[string]*nft.Chain)}
 	for _, f := range inet.Families {
 		addr := nft.AddrType(f)
 		b.set(named(setVIPs, f), nft.NoData, false, addr)

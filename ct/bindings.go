@@ -12,7 +12,7 @@ import (
 type Bindings struct {
 	Services []Service // by name
 	// Zones in the order in which they claim sources: those with conditions first, as
-	// written; then the others, whose sources are disjoint.
+	// written; then the others, by name, whose sources are disjoint.
 	Zones []Zone
 }
 
@@ -21,14 +21,18 @@ type Service struct {
 	Name      string
 	Mode      string // "nat" or "fullnat"
 	Scheduler string // "rr", "wrr", "random", "sh", "dh", "mh"; "" if it has no real servers
-	OnEmpty   string // "reject", "drop" or "pass" where it has none that takes connections
+	OnEmpty   string // "reject", "drop" or "pass" where a family of it has none that takes connections
 	Fronts    []Front
 	Servers   []Server
 	Pools     []Pool // FULLNAT: what its laddrs are; empty in mode nat
-	New       uint64 // new connections since the table's elements stand
+	New       uint64 // new connections since the table's elements stand; refused sources don't count
+	// Uncounted tells that its real servers' New is not known: the table holds more slots
+	// than it counts (compiler, mostCounted).
+	Uncounted bool
 }
 
-// Front is a place where a service takes connections. Ports inet.AnyPort means all.
+// Front is a place where a service takes connections. Ports inet.AnyPort means all. Where
+// those of several services hold a port, one port wins over a range, a range over all.
 type Front struct {
 	VIP   netip.Addr
 	Ports inet.ProtoPorts
@@ -44,19 +48,24 @@ type Server struct {
 
 // Pool is a set of laddrs with the source ports that may be used.
 type Pool struct {
-	Name   string       // "" for one written in line
-	Laddrs []inet.Range // merged and sorted; laddrs of weight 0 included, which drain
+	Name string // "" for one written in line
+	// Laddrs of the families that the object has, merged and sorted; laddrs of weight 0
+	// included, which drain. With Block, those that have blocks of the object's sources.
+	Laddrs []inet.Range
 	// Ports that translations use. The zero value: the kernel's choice, which keeps the
-	// client's port where it can and else takes one from 1024 to 65535.
+	// client's port where it can and else takes one from 1024 to 65535. With Block, those
+	// from the first block to the last.
 	Ports inet.PortRange
 	Block int // ports of each source's own block; 0: sources share the ports
 }
 
 // Zone says what becomes of connections from its sources that leave through an uplink.
 type Zone struct {
-	Name    string
-	Action  string       // "snat", "masquerade", "accept", "drop", "reject" or "map"
-	Sources []inet.Range // what earlier zones leave of them, where it has no conditions
+	Name   string
+	Action string // "snat", "masquerade", "accept", "drop", "reject" or "map"
+	// Sources, less what earlier zones without conditions own. Of a zone that has none
+	// itself, what all earlier ones without leave.
+	Sources []inet.Range
 	// Conditions; empty means any.
 	To    []inet.Range
 	Ports []inet.ProtoPorts
@@ -66,7 +75,9 @@ type Zone struct {
 	Exclude    []inet.Range // destinations left untranslated
 	Pools      []Pool       // of "snat"; those of both families
 	Maps       []Map        // of "map"
-	New        uint64       // new connections that it decided about, since its elements stand
+	// New connections that it decided about, since its elements stand, less those that
+	// Exclude left untranslated. One that is refused and tries again counts again.
+	New uint64
 }
 
 // Map is a 1:1 translation of a prefix to another of the same length.

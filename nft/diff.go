@@ -132,7 +132,7 @@ func diffElements(live, want []Element) (del, add []Element) {
 	kept := make([]bool, len(live))
 	for i := range want {
 		w := &want[i]
-		if i, ok := old[w.Key]; ok && live[i] == *w {
+		if i, ok := old[w.Key]; ok && live[i].same(w) {
 			kept[i] = true
 			continue
 		}

@@ -176,7 +176,7 @@ func TestReplace(t *testing.T) {
 		{"another key", func(r *nft.Ruleset) { r.Set("zones4").Key = nil }, nft.Replace, "zones4 is declared differently"},
 		{"other data", func(r *nft.Ruleset) { r.Set("zones4").Data = nft.Addr4 }, nft.Replace, "zones4 is declared differently"},
 		{"no ranges", func(r *nft.Ruleset) { r.Set("zones4").Interval = false }, nft.Replace, "zones4 is declared differently"},
-		{"counters", func(r *nft.Ruleset) { r.Set("zones4").Counter = true }, nft.Replace, "zones4 is declared differently"},
+		{"counters", func(r *nft.Ruleset) { r.Set("zones4").Counter = false }, nft.Replace, "zones4 is declared differently"},
 		{"another priority", func(r *nft.Ruleset) { r.Chain("postrouting").Hook.Priority++ }, nft.Replace, "chain postrouting is hooked differently"},
 		{"no hook", func(r *nft.Ruleset) { r.Chain("postrouting").Hook = nil }, nft.Replace, "chain postrouting is hooked differently"},
 		{"a hook", func(r *nft.Ruleset) { r.Chain("zones").Hook = &nft.Hook{} }, nft.Replace, "chain zones is hooked differently"},

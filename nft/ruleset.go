@@ -36,6 +36,12 @@ type Element struct {
 	Data    string // for data maps; of a range: first and last, one behind the other
 	Verdict Verdict
 	Comment string // leads back to the policy: see package compiler
+	Packets uint64 // what the element has counted; only ever read from a kernel, never compared or written
+}
+
+// same tells whether two elements are equal but for what they have counted.
+func (e *Element) same(o *Element) bool {
+	return e.Key == o.Key && e.KeyEnd == o.KeyEnd && e.Data == o.Data && e.Verdict == o.Verdict && e.Comment == o.Comment
 }
 
 // Chain is a chain of rules; with a Hook it is a base chain.

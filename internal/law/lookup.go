@@ -210,7 +210,9 @@ func (t *lookup) find(k key) (r result) {
 			share++
 		}
 		hits += share
-		at := slices.IndexFunc(r.found, func(o *nft.Element) bool { return o.Data == e.Data && o.Verdict == e.Verdict && (t.slot || o.Comment == e.Comment) })
+		at := slices.IndexFunc(r.found, func(o *nft.Element) bool {
+			return o.Data == e.Data && o.Verdict == e.Verdict && (t.slot || o.Comment == e.Comment)
+		})
 		switch {
 		case at >= 0:
 			r.shares[at] += share

@@ -169,9 +169,21 @@ func (d *elementDecoder) element(b []byte) {
 			}
 		case unix.NFTA_SET_ELEM_USERDATA:
 			e.Comment = d.comment(a.val)
+		case unix.NFTA_SET_ELEM_EXPR:
+			e.Packets = counted(a.val)
 		}
 	}
 	d.set.Elements = append(d.set.Elements, e)
+}
+
+// counted returns the packets that an element's counter has seen. nft_counter.c counts those
+// that hit the element, which are first packets of connections wherever only these come by.
+func counted(expr []byte) uint64 {
+	if string(find(expr, unix.NFTA_EXPR_NAME)) != "counter\x00" {
+		return 0
+	}
+	packets := attrs{val: find(find(expr, unix.NFTA_EXPR_DATA), unix.NFTA_COUNTER_PACKETS)}
+	return packets.u64()
 }
 
 func (d *elementDecoder) comment(ud []byte) string {

@@ -132,7 +132,7 @@ func anonymousForm(s *nft.Set) string {
 	var has [256]bool
 	for _, e := range s.Elements {
 		if len(e.Key) == 0 || e.Data != "" || e.Verdict != (nft.Verdict{}) || len(e.Key) > 1 && strings.Trim(e.Key[1:], "\x00") != "" {
-			return fmt.Sprintf("{%q}", s.Elements) // not ours: differs from all that are
+			return fmt.Sprintf("{%+v}", s.Elements) // not ours: differs from all that are
 		}
 		has[e.Key[0]] = true
 	}

@@ -1,0 +1,233 @@
+package compiler
+
+import (
+	"cmp"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// What the table tells is what the policy says, for every policy that is here for others.
+func TestBindingsSayWhatThePolicySays(t *testing.T) {
+	var files []string
+	for _, pattern := range []string{"../testdata/valid/*.yaml", "../examples/*.yaml", "../integration/testdata/*.yaml", "testdata/compile/*.txtar", "testdata/changes/*.txtar"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s: %d files, %v", pattern, len(found), err)
+		}
+		files = append(files, found...)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, text := range policiesIn(file, string(data)) {
+			p, _ := policy.Parse([]policy.Source{{Name: file, Data: []byte(text)}})
+			if p == nil {
+				continue
+			}
+			r, _ := Compile(p)
+			if r == nil {
+				continue
+			}
+			if diff := gocmp.Diff(saying(p), Bindings(r), cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+				t.Errorf("%s, policy %d: the policy says (-), its table (+):\n%s", file, i, diff)
+			}
+		}
+	}
+}
+
+// policiesIn returns the policies of a file: itself, or those of an archive.
+func policiesIn(file, text string) []string {
+	if !strings.HasSuffix(file, ".txtar") {
+		return []string{text}
+	}
+	var out []string
+	for _, part := range strings.Split(text, "\n-- ")[1:] {
+		if name, body, ok := strings.Cut(part, " --\n"); ok && strings.HasSuffix(name, ".yaml") {
+			out = append(out, body+"\n")
+		}
+	}
+	return out
+}
+
+// saying puts together what a policy says, without its table.
+func saying(p *policy.Policy) ct.Bindings {
+	var b ct.Bindings
+	for i := range p.Services {
+		b.Services = append(b.Services, serviceSays(p, &p.Services[i]))
+	}
+	slices.SortFunc(b.Services, func(a, c ct.Service) int { return strings.Compare(a.Name, c.Name) })
+	lists := make([][]inet.Range, len(p.Zones))
+	for i, z := range p.Zones {
+		if !z.Conditional() {
+			lists[i] = z.From
+		}
+	}
+	var plain []ct.Zone
+	owned := inet.Flatten(lists)
+	for i := range p.Zones {
+		z := &p.Zones[i]
+		var mine, before []inet.Range
+		for _, o := range owned {
+			if o.Owner == i {
+				mine = append(mine, o.Range)
+			} else if o.Owner < i {
+				before = append(before, o.Range)
+			}
+		}
+		switch {
+		case z.Conditional() && len(z.OIf) > 0 && len(p.Gateway.Uplinks) > 0:
+			b.Zones = append(b.Zones, zoneSays(p, z, inet.Merge(z.From)))
+		case z.Conditional():
+			b.Zones = append(b.Zones, zoneSays(p, z, inet.Subtract(z.From, before)))
+		case len(mine) > 0:
+			plain = append(plain, zoneSays(p, z, inet.Merge(mine)))
+		}
+	}
+	slices.SortFunc(plain, func(a, c ct.Zone) int { return strings.Compare(a.Name, c.Name) })
+	b.Zones = append(b.Zones, plain...)
+	return b
+}
+
+func serviceSays(p *policy.Policy, s *policy.Service) ct.Service {
+	out := ct.Service{Name: s.Name, Mode: string(s.Mode)}
+	var families []inet.Family
+	for _, f := range inet.Families {
+		if !slices.ContainsFunc(s.VIP, func(a netip.Addr) bool { return inet.FamilyOf(a) == f }) {
+			continue
+		}
+		families = append(families, f)
+		guarded := len(s.Allow) > 0 || len(s.Deny) > 0
+		nobody := len(s.Allow) > 0 && len(inet.Subtract(inet.Of(f, s.Allow), s.Deny)) == 0
+		switch active := len(s.Active(f)); {
+		case active == 0 && !(guarded && nobody):
+			out.OnEmpty = string(s.OnEmpty)
+		case nobody:
+		case active == 1:
+			out.Scheduler = cmp.Or(out.Scheduler, "rr")
+		default:
+			out.Scheduler = strings.NewReplacer("wlc", "wrr", "lc", "wrr").Replace(string(s.Scheduler))
+		}
+	}
+	for _, vip := range s.VIP {
+		for _, pp := range s.Ports {
+			for _, left := range leftOf(p, s, vip, pp) {
+				out.Fronts = append(out.Fronts, ct.Front{VIP: vip, Ports: inet.ProtoPorts{Proto: pp.Proto, Ports: left}})
+			}
+		}
+	}
+	slices.SortFunc(out.Fronts, compareFronts)
+	for _, rs := range s.RealServers {
+		if slices.Contains(families, inet.FamilyOf(rs.Addr)) {
+			called := !slices.ContainsFunc(s.Ports, func(p inet.ProtoPorts) bool { return !p.Ports.Single() || p.Ports.First != rs.Port })
+			if called {
+				rs.Port = 0
+			}
+			out.Servers = append(out.Servers, ct.Server{Addr: rs.Addr, Port: rs.Port, Weight: rs.Weight})
+		}
+	}
+	slices.SortFunc(out.Servers, func(a, b ct.Server) int { return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Port, b.Port)) })
+	if s.Mode == policy.FullNAT {
+		out.Pools = poolSays(s.Laddrs, families)
+	}
+	return out
+}
+
+// leftOf returns what of a range of ports a service holds in the map of ranges, where those of
+// others with more precise ports stand in it, too.
+func leftOf(p *policy.Policy, s *policy.Service, vip netip.Addr, pp inet.ProtoPorts) []inet.PortRange {
+	left := []inet.PortRange{pp.Ports}
+	for i := range p.Services {
+		o := &p.Services[i]
+		if kindOf(s) != portRanges || kindOf(o) != portRanges || !slices.Contains(o.VIP, vip) {
+			continue
+		}
+		for _, other := range o.Ports {
+			if other.Proto == pp.Proto && rankOf(other.Ports) < rankOf(pp.Ports) {
+				var rest []inet.PortRange
+				for _, l := range left {
+					rest = append(rest, cut(l, other.Ports)...)
+				}
+				left = rest
+			}
+		}
+	}
+	return left
+}
+
+// poolSays returns a pool as far as some families have addresses for new connections in it.
+func poolSays(p *policy.Pool, families []inet.Family) []ct.Pool {
+	out := ct.Pool{Name: p.Name, Ports: p.Ports, Block: p.Block}
+	for _, l := range p.Laddrs {
+		if f := l.Range.Family(); slices.Contains(families, f) && len(p.Ranges(f)) > 0 {
+			out.Laddrs = append(out.Laddrs, l.Range)
+		}
+	}
+	out.Laddrs = inet.Merge(out.Laddrs)
+	return []ct.Pool{out}
+}
+
+func zoneSays(p *policy.Policy, z *policy.Zone, sources []inet.Range) ct.Zone {
+	out := ct.Zone{Name: z.Name, Action: string(z.Action), Sources: sources, To: inet.Merge(z.To), Ports: slices.Clone(z.Ports),
+		Interfaces: len(z.IIf) > 0 || len(z.OIf) > 0}
+	slices.SortFunc(out.Ports, func(a, b inet.ProtoPorts) int {
+		at := func(p inet.ProtoPorts) int {
+			return slices.Index([]inet.Proto{inet.TCP, inet.UDP, inet.SCTP, inet.ICMP, inet.ICMPv6}, p.Proto)
+		}
+		return cmp.Or(cmp.Compare(at(a), at(b)), cmp.Compare(a.Ports.First, b.Ports.First))
+	})
+	var families []inet.Family
+	for _, f := range inet.Families {
+		if len(inet.Of(f, sources)) > 0 {
+			families = append(families, f)
+		}
+	}
+	if z.Conditional() || slices.ContainsFunc(families, func(f inet.Family) bool { return len(inet.Of(f, z.Exclude)) > 0 }) {
+		out.Exclude = inet.Merge(z.Exclude)
+	}
+	switch {
+	case z.Map.Family() != 0:
+		out.Action = "map"
+		out.Maps = []ct.Map{{Inside: inet.Merge(z.From)[0], Outside: z.Map}}
+	case z.Laddrs != nil && z.Laddrs.Block > 0:
+		out.Pools = blocksSay(p, z, sources)
+	case z.Laddrs != nil:
+		out.Pools = poolSays(z.Laddrs, families)
+	}
+	return out
+}
+
+// blocksSay returns those laddrs and ports of a pool that are some source's.
+func blocksSay(p *policy.Policy, z *policy.Zone, sources []inet.Range) []ct.Pool {
+	out := ct.Pool{Name: z.Laddrs.Name, Block: z.Laddrs.Block}
+	for _, r := range sources {
+		for a := r.From; ; a = a.Next() {
+			laddr, ports, ok := policy.BlockOf(z.Laddrs, p.Zones, a)
+			if !ok {
+				panic("validation lets no source be without a block")
+			}
+			out.Laddrs = append(out.Laddrs, inet.AddrRange(laddr))
+			if out.Ports.IsZero() {
+				out.Ports = ports
+			}
+			out.Ports = inet.PortRange{First: min(out.Ports.First, ports.First), Last: max(out.Ports.Last, ports.Last)}
+			if a == r.To {
+				break
+			}
+		}
+	}
+	out.Laddrs = inet.Merge(out.Laddrs)
+	return []ct.Pool{out}
+}

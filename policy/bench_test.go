@@ -55,7 +55,7 @@ func BenchmarkParse(b *testing.B) {
 			b.SetBytes(int64(len(src.Data)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, d := document(src); d != nil {
+				if _, d := Document(src); d != nil {
 					b.Fatal(d)
 				}
 			}
@@ -64,7 +64,7 @@ func BenchmarkParse(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				b.StopTimer()
-				root, _ := document(src)
+				root, _ := Document(src)
 				b.StartTimer()
 				l := newLoader()
 				l.files = 1

@@ -23,7 +23,7 @@ func Comments(src Source, word string) []Comment {
 	if !bytes.Contains(src.Data, []byte(word)) {
 		return nil
 	}
-	root, diag := document(src)
+	root, diag := Document(src)
 	if diag != nil {
 		return nil
 	}

@@ -13,10 +13,10 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// document decodes the one YAML document of a file to its tree, or tells why that
+// Document decodes the one YAML document of a file to its tree, or tells why that
 // cannot be done. The tree is walked by hand afterwards: yaml.v3's own decoding to
 // structs knows lines only, stops early and lets too much pass.
-func document(src Source) (*yaml.Node, *Diagnostic) {
+func Document(src Source) (*yaml.Node, *Diagnostic) {
 	data := bytes.TrimPrefix(src.Data, []byte("\xef\xbb\xbf"))
 	fail := func(line, col int, msg, hint string) (*yaml.Node, *Diagnostic) {
 		return nil, &Diagnostic{Pos: Pos{src.Name, line, col}, Severity: Error, Code: "N03", Msg: msg, Hint: hint}

@@ -83,6 +83,26 @@ func sectionOf(path string) *section {
 	return s
 }
 
+// Keys returns the keys of the mapping at a path, in the order of the language. Paths are those
+// of the reference: "" is the file, "zones[]" a zone, "laddrs.NAME" any pool. It returns nil
+// where the language has no mapping, or one whose keys the operator chooses.
+func Keys(path string) []string {
+	if path == "laddrs.NAME[]" || strings.HasSuffix(path, "].laddrs[]") {
+		return laddrKeys.names // pools without `addresses`
+	}
+	for _, s := range []struct {
+		path string
+		*section
+	}{{"", rootKeys}, {"gateway", gatewayKeys}, {"laddrs.NAME", poolKeys}, {"laddrs.NAME.addresses[]", laddrKeys},
+		{"zones[]", zoneKeys}, {"services[]", serviceKeys}, {"services[].persistence", persistenceKeys},
+		{"services[].real_servers[]", realServerKeys}, {"tests[]", testKeys}, {"tests[].expect", expectKeys}} {
+		if s.path == path {
+			return s.names
+		}
+	}
+	return nil
+}
+
 // find returns a key by its name, nil if there is none.
 func (s *section) find(name string) *keyword {
 	if i := slices.Index(s.names, name); i >= 0 {

@@ -48,15 +48,16 @@ func LoadSources(paths []string, stdin io.Reader) (*Policy, []Source, Diagnostic
 // load reads all that paths name.
 func (l *loader) load(paths []string, stdin io.Reader) {
 	for _, path := range paths {
-		switch info, err := os.Stat(path); {
-		case path == "-":
+		if path == "-" {
 			l.read("<stdin>", stdin, 0)
-		case err != nil:
+			continue
+		}
+		files, err := Files(path)
+		if err != nil {
 			l.unreadable(path, err)
-		case info.IsDir():
-			l.readDir(path)
-		default:
-			l.readFile(path)
+		}
+		for _, file := range files {
+			l.readFile(file)
 		}
 	}
 }
@@ -70,24 +71,29 @@ func Parse(srcs []Source) (*Policy, Diagnostics) {
 	return l.finish()
 }
 
-// readDir adds the policy files of a directory.
-func (l *loader) readDir(dir string) {
-	entries, err := os.ReadDir(dir) // sorted by name
+// Files returns the policy files that a path names: the path itself, or for a directory its
+// *.yaml and *.yml, sorted by name. It fails where there are none.
+func Files(path string) ([]string, error) {
+	switch info, err := os.Stat(path); {
+	case err != nil:
+		return nil, err
+	case !info.IsDir():
+		return []string{path}, nil
+	}
+	entries, err := os.ReadDir(path) // sorted by name
 	if err != nil {
-		l.unreadable(dir, err)
-		return
+		return nil, err
 	}
-	found := false
+	var files []string
 	for _, e := range entries {
-		if ext := filepath.Ext(e.Name()); ext != ".yaml" && ext != ".yml" || e.IsDir() {
-			continue
+		if ext := filepath.Ext(e.Name()); (ext == ".yaml" || ext == ".yml") && !e.IsDir() {
+			files = append(files, filepath.Join(path, e.Name()))
 		}
-		found = true
-		l.readFile(filepath.Join(dir, e.Name()))
 	}
-	if !found {
-		l.unreadable(dir, errors.New("the directory holds no *.yaml or *.yml file"))
+	if files == nil {
+		return nil, errors.New("the directory holds no *.yaml or *.yml file")
 	}
+	return files, nil
 }
 
 // readFile adds one file.
@@ -175,7 +181,7 @@ func (l *loader) add(src Source) {
 	if l.keep {
 		l.sources = append(l.sources, src)
 	}
-	root, diag := document(src)
+	root, diag := Document(src)
 	if diag != nil {
 		l.incomplete = true
 		l.report(*diag)

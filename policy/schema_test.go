@@ -29,7 +29,7 @@ func TestSchemaOfValid(t *testing.T) {
 	s := compileSchema(t)
 	accepted := 0
 	check := func(name string, data []byte) {
-		root, diag := document(Source{name, data})
+		root, diag := Document(Source{name, data})
 		if p, _ := Parse([]Source{{name, data}}); p == nil || diag != nil {
 			return
 		}
@@ -115,7 +115,7 @@ func TestSchemaOfInvalid(t *testing.T) {
 		_, ds := Parse(srcs)
 		for _, src := range srcs {
 			seen := map[Pos]bool{}
-			if root, diag := document(src); diag == nil {
+			if root, diag := Document(src); diag == nil {
 				refusals(s, src.Name, root, seen)
 			}
 			for _, d := range ds {

@@ -88,7 +88,23 @@ transaction. The table is all the state there is.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	c.AddCommand(applyCommand(), diffCommand(), compileCommand(), explainCommand(), testCommand(), lintCommand(), lookupCommand(), flowsCommand(), statusCommand(), flushCommand(), fmtCommand(), schemaCommand(), versionCommand(), completionCommand())
+	c.AddCommand(
+		applyCommand(),
+		diffCommand(),
+		compileCommand(),
+		explainCommand(),
+		testCommand(),
+		lintCommand(),
+		lookupCommand(),
+		flowsCommand(),
+		watchCommand(),
+		statusCommand(),
+		flushCommand(),
+		fmtCommand(),
+		schemaCommand(),
+		versionCommand(),
+		completionCommand(),
+	)
 	c.CompletionOptions.DisableDefaultCmd = true
 	return c
 }

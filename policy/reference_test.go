@@ -25,12 +25,13 @@ item alone. All errors of all files are reported in one run, as ` + "`file:line:
 error is not applied.
 
 ` + "```yaml" + `
+# snatctl:ignore P13 example addresses
 version: 1
 gateway: {uplinks: [wan0]}
 laddrs:
   office: [198.51.100.1-198.51.100.2, "2001:db8:99::1"]
 zones:
-  - {name: office, from: [10.1.0.0/16, "fd01::/64"], laddrs: office, exclude: 10.0.0.0/8}
+  - {name: office, from: [10.1.0.0/16, "fd01::/64"], laddrs: office, exclude: [10.0.0.0/8, "fd00::/8"]}
 services:
   - name: web
     vip: 203.0.113.10

@@ -7,13 +7,13 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/ct/ctlink"
-	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
 	"github.com/snatctl/snatctl/policy"
 )
@@ -30,6 +30,7 @@ type live struct {
 
 	generation nftlink.Generation
 	local      []netip.Addr // addresses of this host, sorted
+	looked     time.Time    // when they were read
 }
 
 // openLive reads a table, and opens the way to its flows. The error says so if there is none.
@@ -73,35 +74,43 @@ func (l *live) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	local, err := localAddrs()
-	if err != nil {
+	l.there, l.generation = r != nil, generation
+	l.bindings = compiler.Bindings(r)
+	if err := l.readAddrs(); err != nil {
 		return err
 	}
-	l.take(r, generation, local)
+	l.index = ct.NewIndex(l.bindings, l.local)
 	return nil
 }
 
-func (l *live) take(r *nft.Ruleset, generation nftlink.Generation, local []netip.Addr) {
-	l.there, l.generation, l.local = r != nil, generation, local
-	l.bindings = compiler.Bindings(r)
-	l.index = ct.NewIndex(l.bindings, local)
-}
+// lookAgain is how often refresh looks for new addresses of this host.
+const lookAgain = time.Second
 
-// refresh reads the table anew if the ruleset has changed since, or the addresses of this
-// host, and tells whether it did. Counters alone are no change.
+// refresh reads the table anew if the ruleset has changed since, and the addresses of this
+// host once a second. It tells whether there is a new index. Counters alone are no change.
 func (l *live) refresh(ctx context.Context) (bool, error) {
 	generation, err := l.nft.Generation(ctx)
 	if err != nil {
 		return false, err
 	}
-	local, err := localAddrs()
-	if err != nil {
-		return false, err
+	if generation != l.generation {
+		return true, l.read(ctx)
 	}
-	if generation == l.generation && slices.Equal(local, l.local) {
+	if time.Since(l.looked) < lookAgain {
 		return false, nil
 	}
-	return true, l.read(ctx)
+	before := l.local
+	if err := l.readAddrs(); err != nil || slices.Equal(before, l.local) {
+		return false, err
+	}
+	l.index = ct.NewIndex(l.bindings, l.local)
+	return true, nil
+}
+
+func (l *live) readAddrs() (err error) {
+	l.looked = time.Now()
+	l.local, err = localAddrs()
+	return err
 }
 
 // localAddrs lists the addresses of this host: what zones that masquerade translate to.

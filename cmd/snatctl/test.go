@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/findings"
 )
 
 const (
@@ -140,24 +140,15 @@ func testJSON(w io.Writer, results []testResult) error {
 	return printJSON(w, out)
 }
 
-// testGitHub prints annotations for the tests that failed, as GitHub's workflow commands
-// have them (docs.github.com, "Workflow commands for GitHub Actions").
+// testGitHub prints annotations for the tests that failed.
 func testGitHub(w io.Writer, results []testResult) error {
 	for _, r := range results {
 		for _, m := range r.mismatches {
 			msg := fmt.Sprintf("test %s: %s: want %s, got %s (%s)", r.test.Name, m.Key, m.Want, m.Got, r.decision.Reason)
-			if _, err := fmt.Fprintf(w, "::error file=%s,line=%d,col=%d::%s\n",
-				githubProperty.Replace(m.Pos.File), m.Pos.Line, m.Pos.Col, githubMessage.Replace(msg)); err != nil {
+			if _, err := fmt.Fprintln(w, findings.Annotation{Command: "error", Pos: m.Pos, Message: msg}); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
 }
-
-// What a workflow command must not hold, as github.com/actions/toolkit escapes it
-// (packages/core/src/command.ts).
-var (
-	githubMessage  = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
-	githubProperty = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
-)

@@ -2,12 +2,9 @@ package ctlink
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
-	"os"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,22 +24,26 @@ type ListenOptions struct {
 const listenBuffer = 16 << 20
 
 // EventSource reports what becomes of the flows of one network namespace, that of the
-// thread that opened it. Only Lost and Close may be called while another goroutine reads.
+// thread that opened it. Only Lost may be called while another goroutine reads.
 type EventSource struct {
-	file *os.File
-	raw  syscall.RawConn
+	fd   int
+	wake int // an eventfd, readable when the loop's context is done
 	in   *inbox
 	lost atomic.Uint64
 
-	fills   uint   // reads so far
-	due     bool   // losses are to be asked for after what the last one brought
-	dropped uint32 // the kernel's count when it was last asked
-	unread  uint64 // events since then that made no sense
+	fills   uint      // reads so far
+	due     bool      // losses are to be asked for after what the last one brought
+	dropped uint32    // the kernel's count when it was last asked
+	unread  uint64    // events since then that made no sense
+	checked time.Time // when the kernel was last asked
 }
 
 // OverrunError says that events came faster than they were read and that some are lost.
 // Whoever keeps a picture of the flows lists them anew.
-type OverrunError struct{ Lost uint64 }
+type OverrunError struct {
+	Lost  uint64
+	Since time.Time // nothing was lost before
+}
 
 func (e *OverrunError) Error() string { return fmt.Sprintf("%d conntrack events were lost", e.Lost) }
 
@@ -55,13 +56,13 @@ func Listen(o ListenOptions) (*EventSource, error) {
 	if o.Buffer == 0 {
 		o.Buffer = listenBuffer
 	}
-	fd, err := open(unix.SOCK_NONBLOCK, o.Buffer)
+	fd, err := open(0, o.Buffer)
 	if err != nil {
 		return nil, err
 	}
-	s := &EventSource{file: os.NewFile(uintptr(fd), "conntrack events"), in: newInbox()}
-	if s.raw, err = s.file.SyscallConn(); err == nil {
-		err = join(fd, o.Kinds)
+	s := &EventSource{fd: fd, wake: -1, in: newInbox(), checked: time.Now()}
+	if err = join(fd, o.Kinds); err == nil {
+		s.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	}
 	if err != nil {
 		s.Close()
@@ -91,8 +92,13 @@ func join(fd int, kinds []ct.EventKind) error {
 	return nil
 }
 
-// Close closes the socket. A loop over Events ends with os.ErrClosed.
-func (s *EventSource) Close() error { return s.file.Close() }
+// Close closes the socket. No loop over Events may be running: its context ends it.
+func (s *EventSource) Close() error {
+	if s.wake >= 0 {
+		unix.Close(s.wake)
+	}
+	return unix.Close(s.fd)
+}
 
 // Lost returns how many events have been lost since Listen.
 func (s *EventSource) Lost() uint64 { return s.lost.Load() }
@@ -108,12 +114,7 @@ func (s *EventSource) Pending() int { return s.in.n - s.in.next }
 // can be taken up by another.
 func (s *EventSource) Events(ctx context.Context) iter.Seq2[*ct.Event, error] {
 	return func(yield func(*ct.Event, error) bool) {
-		if err := s.file.SetReadDeadline(time.Time{}); err != nil {
-			yield(nil, fmt.Errorf("receive conntrack events: %w", err))
-			return
-		}
-		stop := context.AfterFunc(ctx, func() { _ = s.file.SetReadDeadline(time.Unix(1, 0)) })
-		defer stop()
+		defer s.wakeWhen(ctx)()
 		var e ct.Event
 		for {
 			for s.Pending() > 0 {
@@ -123,10 +124,11 @@ func (s *EventSource) Events(ctx context.Context) iter.Seq2[*ct.Event, error] {
 					return
 				}
 			}
+			since := s.checked
 			if lost, err := s.overrun(); err != nil {
 				yield(nil, err)
 				return
-			} else if lost > 0 && !yield(nil, &OverrunError{lost}) {
+			} else if lost > 0 && !yield(nil, &OverrunError{lost, since}) {
 				return
 			}
 			if err := s.receive(ctx); err != nil {
@@ -135,29 +137,6 @@ func (s *EventSource) Events(ctx context.Context) iter.Seq2[*ct.Event, error] {
 			}
 		}
 	}
-}
-
-// receive waits for events.
-func (s *EventSource) receive(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	var failed error
-	stopped := s.raw.Read(func(fd uintptr) bool {
-		failed = s.in.fill(fd)
-		return failed != unix.EAGAIN
-	})
-	switch {
-	case stopped != nil && ctx.Err() != nil:
-		return ctx.Err()
-	case stopped != nil: // internal/poll has no other reasons: the file was closed
-		return fmt.Errorf("receive conntrack events: %w", os.ErrClosed)
-	case failed != nil:
-		return fmt.Errorf("receive conntrack events: %w", failed)
-	}
-	s.fills++
-	s.due = !s.in.full() || s.fills%asking == 0
-	return nil
 }
 
 // asking is after how many full reads the kernel is asked for losses, if the buffer never
@@ -169,10 +148,9 @@ func (s *EventSource) overrun() (lost uint64, err error) {
 	if !s.due {
 		return 0, nil
 	}
-	s.due = false
-	var dropped uint32
-	back := s.raw.Control(func(fd uintptr) { dropped, err = drops(fd) })
-	if err = errors.Join(back, err); err != nil {
+	s.due, s.checked = false, time.Now()
+	dropped, err := drops(s.fd)
+	if err != nil {
 		return 0, fmt.Errorf("ask for lost conntrack events: %w", err)
 	}
 	lost = uint64(dropped-s.dropped) + s.unread // the kernel's counter wraps

@@ -38,9 +38,9 @@ func newInbox() *inbox {
 }
 
 // fill reads what there is (recvmmsg(2)); EAGAIN says that there is nothing.
-func (in *inbox) fill(fd uintptr) error {
+func (in *inbox) fill(fd int) error {
 	for {
-		n, _, e := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&in.heads[0])), inboxLen, unix.MSG_DONTWAIT, 0, 0)
+		n, _, e := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&in.heads[0])), inboxLen, unix.MSG_DONTWAIT, 0, 0)
 		switch e {
 		case 0:
 			in.n, in.next = int(n), 0
@@ -92,10 +92,10 @@ func decodeEvent(b []byte, e *ct.Event) error {
 
 // drops returns how many datagrams the kernel dropped since the socket was opened, for want
 // of room (sk_drops, by SO_MEMINFO; linux/sock_diag.h).
-func drops(fd uintptr) (uint32, error) {
+func drops(fd int) (uint32, error) {
 	var info [unix.SK_MEMINFO_VARS]uint32
 	size := uint32(unsafe.Sizeof(info))
-	_, _, e := unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_MEMINFO, uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
+	_, _, e := unix.Syscall6(unix.SYS_GETSOCKOPT, uintptr(fd), unix.SOL_SOCKET, unix.SO_MEMINFO, uintptr(unsafe.Pointer(&info)), uintptr(unsafe.Pointer(&size)), 0)
 	if e != 0 {
 		return 0, e
 	}

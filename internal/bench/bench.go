@@ -29,13 +29,14 @@ type size struct {
 	smallServices     int // for the change that must not grow
 	zones             int
 	flows, connects   int    // new connections a round
+	table, stale      int    // flows in a large table, and those to be ended
 	countServices     [2]int // for the counts that must be the same
 	countZones        [2]int
 }
 
 var (
-	full  = size{services: 30000, servers: 4, smallServices: 1000, zones: 10000, flows: 60000, connects: 10000, countServices: [2]int{5000, 30000}, countZones: [2]int{1000, 10000}}
-	small = size{services: 2000, servers: 4, smallServices: 200, zones: 1000, flows: 5000, connects: 1000, countServices: [2]int{5000, 10000}, countZones: [2]int{100, 1000}}
+	full  = size{services: 30000, servers: 4, smallServices: 1000, zones: 10000, flows: 60000, connects: 10000, table: 200000, stale: 1000, countServices: [2]int{5000, 30000}, countZones: [2]int{1000, 10000}}
+	small = size{services: 2000, servers: 4, smallServices: 200, zones: 1000, flows: 5000, connects: 1000, table: 20000, stale: 100, countServices: [2]int{5000, 10000}, countZones: [2]int{100, 1000}}
 )
 
 // part is a group of rows that are measured together.
@@ -50,6 +51,8 @@ var parts = []part{
 	{"change", "one real server changes", (*bench).change},
 	{"zones", "zones from nothing", (*bench).zones},
 	{"rate", "new connections", (*bench).rate},
+	{"flows", "a large flow table", (*bench).flowTable},
+	{"events", "conntrack events", (*bench).events},
 }
 
 func partNames() (out []string) {

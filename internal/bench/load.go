@@ -90,6 +90,7 @@ func (b *bench) load(ctx context.Context) error {
 type loads struct {
 	wall, cpu, peak                        series
 	compile, read, commit, prepare, settle series // prepare: compile and diff; settle: compile and commit
+	stdout                                 string // of the last round
 }
 
 func (l *loads) take(ctx context.Context, b *bench, h *nstest.Host, argv ...string) error {
@@ -101,6 +102,7 @@ func (l *loads) take(ctx context.Context, b *bench, h *nstest.Host, argv ...stri
 	l.compile, l.read, l.commit = append(l.compile, u.timings.Compile), append(l.read, u.timings.Read), append(l.commit, u.timings.Commit)
 	l.prepare = append(l.prepare, u.timings.Compile+u.timings.Diff)
 	l.settle = append(l.settle, u.timings.Compile+u.timings.Commit)
+	l.stdout = u.stdout
 	return nil
 }
 

@@ -77,6 +77,8 @@ func (b *bench) print(w io.Writer, quick bool) {
 func (s series) seconds() string {
 	m := s.median()
 	switch {
+	case m < 0.0001:
+		return fmt.Sprintf("%.2f us", m*1e6)
 	case m < 0.01:
 		return fmt.Sprintf("%.2f ms", m*1e3)
 	case m < 1:
@@ -84,6 +86,9 @@ func (s series) seconds() string {
 	}
 	return fmt.Sprintf("%.2f s", m)
 }
+
+// count prints a median number.
+func (s series) count() string { return fmt.Sprintf("%.0f", s.median()) }
 
 // megabytes prints a median size in bytes.
 func (s series) megabytes() string { return fmt.Sprintf("%.0f MB", s.median()/1e6) }

@@ -122,20 +122,32 @@ func (f flow) connect() error {
 
 // forget makes the gateway forget the connections it has taken up, which must be that many.
 func (g *gateway) forget(ctx context.Context, flows int) error {
-	var entries int
-	for deadline := time.Now().Add(time.Second); entries < flows; time.Sleep(time.Millisecond) {
-		text, err := g.Gateway.ReadSysctl("net/netfilter/nf_conntrack_count")
-		if err != nil {
-			return err
-		}
-		if entries, err = strconv.Atoi(text); err != nil {
+	if err := g.takesUp(ctx, flows); err != nil {
+		return err
+	}
+	return g.Gateway.FlushFlows(ctx)
+}
+
+// takesUp waits until the gateway has taken up that many connections.
+func (g *gateway) takesUp(ctx context.Context, flows int) error {
+	for deadline := time.Now().Add(time.Second); ; time.Sleep(time.Millisecond) {
+		entries, err := g.entries()
+		if err != nil || entries >= flows {
 			return err
 		}
 		if time.Now().After(deadline) || ctx.Err() != nil {
 			return fmt.Errorf("the gateway took up %d connections of %d", entries, flows)
 		}
 	}
-	return g.Gateway.FlushFlows(ctx)
+}
+
+// entries returns how many connections the gateway holds.
+func (g *gateway) entries() (int, error) {
+	text, err := g.Gateway.ReadSysctl("net/netfilter/nf_conntrack_count")
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(text)
 }
 
 // translates checks that a gateway translates all of the flows; it also warms up.

@@ -9,12 +9,13 @@ import (
 
 	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/lint"
 )
 
 // root is the repository, as seen from here.
 const root = "../.."
 
-// TestExamples loads and compiles every example, and runs the tests that it holds.
+// TestExamples loads, compiles and lints every example.
 func TestExamples(t *testing.T) {
 	files, err := filepath.Glob(root + "/examples/*.yaml")
 	if err != nil || len(files) == 0 {
@@ -42,6 +43,9 @@ func TestPoliciesInDocuments(t *testing.T) {
 		t.Errorf("examples/policy.yaml begins with %q, not with its schema", modeline)
 	}
 	for _, doc := range documents(t) {
+		if doc == "docs/lint.md" {
+			continue // it shows bad policies, too; the test of package lint reads both kinds
+		}
 		for i, m := range fence.FindAllStringSubmatch(read(t, doc), -1) {
 			if strings.Contains(m[1], "version: 1") {
 				compiles(t, doc, []byte(m[1]))
@@ -55,12 +59,16 @@ func TestPoliciesInDocuments(t *testing.T) {
 
 func compiles(t *testing.T, name string, text []byte) {
 	t.Helper()
-	p, ds := policy.Parse([]policy.Source{{Name: name, Data: text}})
+	srcs := []policy.Source{{Name: name, Data: text}}
+	p, ds := policy.Parse(srcs)
 	if len(ds) > 0 || p == nil {
 		t.Fatalf("%s is no faultless policy:\n%v", name, ds)
 	}
 	if _, ds := compiler.Compile(p); len(ds) > 0 {
 		t.Fatalf("%s does not compile:\n%v", name, ds)
+	}
+	if ds := lint.Apply(lint.Check(p), srcs, lint.Ran{}); len(ds) > 0 {
+		t.Errorf("%s is no good policy:\n%v", name, ds.Error())
 	}
 }
 

@@ -22,6 +22,9 @@ func TestCatalogue(t *testing.T) {
 		if got, ok := Lookup(r.Code); !ok || got.Title != r.Title {
 			t.Errorf("Lookup(%q) gives %q, %v", r.Code, got.Title, ok)
 		}
+		if shown := r.Bad != "" && r.Good != ""; !r.Live && (r.Why == "" || !shown && r.Code != "F01" && r.Code != "S19") {
+			t.Errorf("%s lacks a reason or an example", r.Code)
+		}
 		if r.Live && r.check != nil {
 			t.Errorf("%s needs a host and has an offline check", r.Code)
 		}

@@ -6,7 +6,7 @@ import "github.com/snatctl/snatctl/policy"
 // that breaks one. Their titles are policy's own.
 func refusals() []Rule {
 	shown := make(map[string]example)
-	for _, e := range refusalExamples() {
+	for _, e := range append(formExamples(), addressExamples()...) {
 		shown[e.code] = e
 	}
 	var out []Rule
@@ -17,7 +17,6 @@ func refusals() []Rule {
 	return out
 }
 
-// example shows a code of package policy.
+// example shows a code of package policy. Both policies are empty where no readable one can
+// show it.
 type example struct{ code, why, bad, good string }
-
-func refusalExamples() []example { return nil }

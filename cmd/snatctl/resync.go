@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/ct/ctlink"
+)
+
+// resync makes lost events good: flows that began since nothing was lost yet, and that no
+// event told of, are listed from the table and reported as new. Each flow is reported once,
+// whether its event comes before the list, meanwhile or later.
+//
+// What ended unseen is not told: the log has a line for the loss, and what `snatctl flows`
+// does not list any more has ended.
+type resync struct {
+	wake   chan struct{}
+	active atomic.Bool
+
+	mu    sync.Mutex
+	lost  uint64    // events that no list has made good yet
+	total uint64    // events lost in all
+	since time.Time // nothing was lost before; zero: nothing is to be made good
+	until time.Time // when events of flows that the list had will have come
+	// known are flows that need not be reported from the list: true for those that were, and
+	// whose event may come yet.
+	known map[uint32]bool
+
+	recent [1 << 16]uint32 // the last flows that events told of; only the goroutine of events looks
+	next   int
+}
+
+// begin notes a loss and asks for a list.
+func (r *resync) begin(o *ctlink.OverrunError) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lost += o.Lost
+	r.total += o.Lost
+	if r.since.IsZero() || o.Since.Before(r.since) {
+		r.since = o.Since
+	}
+	if r.known == nil {
+		r.known = make(map[uint32]bool, len(r.recent))
+		for _, id := range r.recent[:min(r.next, len(r.recent))] {
+			r.known[id] = false
+		}
+	}
+	r.active.Store(true)
+	r.poke()
+}
+
+func (r *resync) poke() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// reported tells whether an event is of a flow that the list had already. It must see every
+// event.
+func (r *resync) reported(e *ct.Event) bool {
+	if e.Kind == ct.New {
+		r.recent[r.next%len(r.recent)] = e.Flow.ID
+		r.next++
+	}
+	if !r.active.Load() || e.Kind == ct.Update {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.known == nil {
+		return false
+	}
+	listed := r.known[e.Flow.ID]
+	r.known[e.Flow.ID] = false
+	return listed && e.Kind == ct.New
+}
+
+// missed tells whether a flow of the list began unseen, and if so has report tell of it before
+// any later event can.
+func (r *resync) missed(f *ct.Flow, report func()) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, seen := r.known[f.ID]; seen || r.known == nil {
+		return false
+	}
+	r.known[f.ID] = true
+	report()
+	return true
+}
+
+// settled is how long events of listed flows may be on their way.
+const settled = 2 * time.Second
+
+// settle forgets what is known of single flows when all has been made good for a while.
+func (r *resync) settle(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.known != nil && r.since.IsZero() && now.After(r.until) {
+		r.known = nil
+		r.active.Store(false)
+	}
+}
+
+// mend lists the flows after a loss. The other goroutine goes on taking events.
+func (w *watcher) mend(ctx context.Context) {
+	r := &w.resync
+	r.mu.Lock()
+	lost, since := r.lost, r.since
+	r.lost, r.since = 0, time.Time{}
+	r.mu.Unlock()
+	if lost == 0 {
+		return
+	}
+	flows, begun, err := w.listSince(ctx, since)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil { // the next second tries again
+		r.lost += lost
+		r.since = since
+		if ctx.Err() == nil {
+			w.notices.say("list", time.Second, fmt.Sprintf("warning: lost %s, and the flows could not be listed: %v", count(int(lost), "event"), err))
+		}
+		return
+	}
+	r.until = time.Now().Add(settled)
+	w.notices.say("", 0, fmt.Sprintf("lost %s, %d in all; read the table again: %s, %d of them begun unseen (a larger --buffer loses less)", count(int(lost), "event"), r.total, count(flows, "flow"), begun))
+}
+
+// listSince lists all flows, and reports those that began since and that no event told of.
+// Where the kernel keeps no times nobody can tell which these are.
+func (w *watcher) listSince(ctx context.Context, since time.Time) (flows, begun int, err error) {
+	var line, record []byte
+	for f, err := range w.live.ct.Flows(ctx) {
+		if err != nil {
+			return flows, begun, err
+		}
+		flows++
+		if f.Start.Before(since) {
+			continue
+		}
+		if w.resync.missed(f, func() {
+			e := ct.Event{Kind: ct.New, Flow: *f}
+			owner := w.index.Load().Owner(f)
+			line, record = w.report(line, record, &e, f.Start, &owner)
+		}) {
+			begun++
+		}
+	}
+	return flows, begun, nil
+}

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"sync"
+	"time"
+)
+
+// spool carries lines to a writer that may be slow or stuck, without ever making anybody
+// wait: what finds no room is counted as lost.
+type spool struct {
+	mu    sync.Mutex
+	lines []byte // whole lines that wait
+	spare []byte // what lines becomes when the writer takes them
+	lost  uint64 // lines that found no room or could not be written
+	room  int    // bytes that may wait
+
+	wake    chan struct{}
+	closing chan struct{}
+	done    chan struct{}
+}
+
+const (
+	// spoolRoom holds some ten thousand lines.
+	spoolRoom = 4 << 20
+	// gather is how long lines are collected after a write, so that a flood is written in
+	// large pieces. The first line after a silence is written at once.
+	gather = 5 * time.Millisecond
+)
+
+// newSpool starts a writer. write gets whole lines and says how many bytes it could write; it
+// is also called without any when poke wakes it.
+func newSpool(room int, write func([]byte) int) *spool {
+	s := &spool{room: room, wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{})}
+	go s.run(write)
+	return s
+}
+
+// add hands over a line, with its newline.
+func (s *spool) add(line []byte) {
+	s.mu.Lock()
+	first := len(s.lines) == 0
+	if len(s.lines)+len(line) > s.room {
+		s.lost++
+	} else {
+		s.lines = append(s.lines, line...)
+	}
+	s.mu.Unlock()
+	if first {
+		s.poke()
+	}
+}
+
+// poke wakes the writer.
+func (s *spool) poke() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (s *spool) run(write func([]byte) int) {
+	defer close(s.done)
+	for {
+		last := false
+		select {
+		case <-s.wake:
+		case <-s.closing:
+			last = true
+		}
+		s.mu.Lock()
+		lines := s.lines
+		s.lines, s.spare = s.spare[:0], nil
+		s.mu.Unlock()
+		unwritten := lines[write(lines):]
+		s.mu.Lock()
+		s.spare = lines
+		s.lost += uint64(bytes.Count(unwritten, []byte{'\n'}))
+		s.mu.Unlock()
+		if last {
+			return
+		}
+		select {
+		case <-time.After(gather):
+		case <-s.closing:
+		}
+	}
+}
+
+// losses returns how many lines have been lost.
+func (s *spool) losses() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lost
+}
+
+// close writes what waits, but does not wait longer than limit for a writer that is stuck:
+// then what waits is lost.
+func (s *spool) close(limit time.Duration) {
+	close(s.closing)
+	select {
+	case <-s.done:
+	case <-time.After(limit):
+		s.mu.Lock()
+		s.lost += uint64(bytes.Count(s.lines, []byte{'\n'}))
+		s.mu.Unlock()
+	}
+}

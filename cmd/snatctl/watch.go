@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/ct/ctlink"
+)
+
+type watchOptions struct {
+	flags        selectionFlags
+	selection    selection
+	table        string
+	format       string // "" prints no events
+	log          string
+	destinations bool
+	buffer       int // bytes; 0: the default
+}
+
+func watchCommand() *cobra.Command {
+	var o watchOptions
+	var files []string
+	var buffer string
+	c := &cobra.Command{
+		Use:   "watch",
+		Short: "print connections as they come and go; write the NAT log",
+		Long: `Print what becomes of connections as the kernel reports it (conntrack events), each with its
+zone or service, real server and laddr. Flags narrow what is printed and logged.
+
+--log FILE appends the NAT log: a JSON line when a client gets a laddr and port, and one when
+it gives them back, with times and bytes. Destinations stand there only with --destinations.
+With --log and without --format no events are printed. SIGHUP opens the file anew (logrotate).
+
+Neither a slow reader nor a full disk holds the watcher up. What is lost is counted and told
+on standard error, and in the log. If the kernel's own buffer overruns, the table of flows is
+read again, and connections that began meanwhile are reported as new ones.
+
+Exit status: 0 interrupted (SIGINT, SIGTERM), 1 no table or a failure, 2 usage.`,
+		Example: `  snatctl watch --zone office
+  snatctl watch --format jsonl | jq -c 'select(.event == "new")'
+  snatctl watch --log /var/log/snatctl/nat.jsonl`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if o.format != "text" && o.format != "jsonl" {
+				return fmt.Errorf("unknown format %q: want text or jsonl", o.format)
+			}
+			if o.log != "" && !c.Flags().Changed("format") {
+				o.format = ""
+			}
+			if o.buffer, err = byteSize(buffer); err != nil {
+				return fmt.Errorf("--buffer: %w", err)
+			}
+			if o.selection, err = o.flags.selection(); err != nil {
+				return err
+			}
+			if o.table, err = tableName(o.table, files); err != nil {
+				return err
+			}
+			if err := watch(c.Context(), o); err != nil {
+				return exit{exitRefused, err}
+			}
+			return nil
+		},
+	}
+	tableFlags(c, &o.table, &files)
+	o.flags.add(c)
+	f := c.Flags()
+	f.StringVar(&o.format, "format", "text", "of events on standard output: text or jsonl")
+	f.StringVar(&o.log, "log", "", "append the NAT log to this `file`")
+	f.BoolVar(&o.destinations, "destinations", false, "log destinations, too")
+	f.StringVar(&buffer, "buffer", "", "bytes of events that may wait in the kernel, as in 64M (default 16M)")
+	return c
+}
+
+// byteSize reads "65536", "64K", "16M" or "1G"; nothing is 0.
+func byteSize(s string) (int, error) {
+	if s == "" {
+		return 0, nil
+	}
+	number, shift := s, 0
+	if i := strings.IndexByte("KMG", s[len(s)-1]); i >= 0 {
+		number, shift = s[:len(s)-1], 10*(i+1)
+	}
+	n, err := strconv.ParseUint(number, 10, 31)
+	if err != nil || n == 0 || n<<shift > 1<<31-1 {
+		return 0, fmt.Errorf("%q is not a size below 2G (write 64M)", s)
+	}
+	return int(n << shift), nil
+}
+
+// stuck is how long a reader of standard output or the disk of the log may take to swallow
+// the last lines when all is over.
+const stuck = time.Second
+
+// watch prints and logs events until it is interrupted.
+func watch(ctx context.Context, o watchOptions) error {
+	l, err := openLive(ctx, o.table)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	w := newWatcher(l, o)
+	if o.log != "" {
+		if w.log, err = openNATLog(o.log); err != nil {
+			return err
+		}
+		stop := w.log.rotateOn(syscall.SIGHUP)
+		defer stop()
+	}
+	listen := ctlink.ListenOptions{Buffer: o.buffer}
+	if o.format == "" {
+		listen.Kinds = []ct.EventKind{ct.New, ct.Destroy} // all that a log is about
+	}
+	if w.source, err = ctlink.Listen(listen); err != nil {
+		return err
+	}
+	defer w.source.Close()
+	warnAccounting()
+	if o.format == "" {
+		fmt.Fprintf(os.Stderr, "writing the NAT log to %s; --format text or jsonl prints events as well\n", o.log)
+	} else {
+		w.out = newSpool(spoolRoom, writeOut)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	kept := make(chan struct{})
+	go func() { defer close(kept); w.keep(ctx) }()
+	err = w.events(ctx)
+	stop()
+	<-kept
+	w.close()
+	return err
+}
+
+// writeOut writes events to standard output. A reader that is gone ends the program as any
+// other in a pipe, by SIGPIPE.
+func writeOut(lines []byte) int {
+	if len(lines) == 0 {
+		return 0
+	}
+	n, _ := os.Stdout.Write(lines) // what is not written is counted
+	return n
+}
+
+// rotateOn opens the log anew whenever a signal comes.
+func (l *natLog) rotateOn(sig os.Signal) (stop func()) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, sig)
+	go func() {
+		for range c {
+			l.rotate()
+		}
+	}()
+	return func() { signal.Stop(c) }
+}
+
+// warnAccounting tells which sysctls keep events from telling all.
+func warnAccounting() {
+	lacking := map[string]string{
+		"net/netfilter/nf_conntrack_acct":      "bytes and packets",
+		"net/netfilter/nf_conntrack_timestamp": "when connections began",
+		"net/netfilter/nf_conntrack_events":    "the end of connections that began before the watcher",
+	}
+	for _, key := range accountingKeys {
+		if name := strings.ReplaceAll(key, "/", "."); !on(key) {
+			fmt.Fprintf(os.Stderr, "warning: %s is not 1, so events lack %s: `sysctl -w %s=1`, or let apply set it (gateway: sysctls)\n", name, lacking[key], name)
+		}
+	}
+}

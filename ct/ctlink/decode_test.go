@@ -1,0 +1,98 @@
+package ctlink
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/inet"
+)
+
+// destroyed is the event of a TCP connection's end, as the kernel writes it, with as many
+// attributes as it ever has.
+func destroyed() []byte {
+	b := appendHeader(nil, ctDelete, 0, 0, unix.AF_INET)
+	orig := ct.Tuple{Proto: inet.TCP, Src: netip.MustParseAddrPort("10.1.5.9:40000"), Dst: netip.MustParseAddrPort("203.0.113.10:80")}
+	b = appendTuple(b, &orig)
+	at := len(b)
+	b = appendTuple(b, &ct.Tuple{Proto: inet.TCP, Src: netip.MustParseAddrPort("192.168.1.1:8080"), Dst: orig.Src})
+	b[at+2] = ctaTupleReply
+	b = appendU32(b, ctaID, 77)
+	b = appendU32(b, ctaStatus, uint32(ct.SeenReply|ct.Assured|ct.DstNAT))
+	for _, dir := range []struct {
+		typ            uint16
+		packets, bytes uint64
+	}{{ctaCountersOrig, 5, 268}, {ctaCountersReply, 4, 239}} {
+		var n int
+		b, n = openNest(b, dir.typ)
+		b = appendAttr(b, ctaCountersPackets, binary.BigEndian.AppendUint64(nil, dir.packets))
+		b = appendAttr(b, ctaCountersBytes, binary.BigEndian.AppendUint64(nil, dir.bytes))
+		closeNest(b, n)
+	}
+	b, n := openNest(b, ctaTimestamp)
+	b = appendAttr(b, ctaTimestampStart, binary.BigEndian.AppendUint64(nil, 1e18))
+	b = appendAttr(b, ctaTimestampStop, binary.BigEndian.AppendUint64(nil, 1e18+5e9))
+	closeNest(b, n)
+	b, n = openNest(b, ctaProtoInfo)
+	b, tcp := openNest(b, ctaProtoInfoTCP)
+	b = appendU8(b, ctaProtoInfoTCPState, 7)
+	closeNest(b, tcp)
+	closeNest(b, n)
+	b = appendU16(b, ctaZone, 3)
+	b = appendAttr(b, ctaTimestampEvent, binary.BigEndian.AppendUint64(nil, 1e18+5e9+1))
+	binary.NativeEndian.PutUint32(b, uint32(len(b)))
+	return b
+}
+
+func TestDecodeEvent(t *testing.T) {
+	var got ct.Event
+	if err := decodeEvent(destroyed(), &got); err != nil {
+		t.Fatal(err)
+	}
+	want := ct.Event{Kind: ct.Destroy, At: moment(1e18 + 5e9 + 1), Flow: ct.Flow{
+		Orig:  ct.Tuple{Proto: inet.TCP, Src: netip.MustParseAddrPort("10.1.5.9:40000"), Dst: netip.MustParseAddrPort("203.0.113.10:80")},
+		Reply: ct.Tuple{Proto: inet.TCP, Src: netip.MustParseAddrPort("192.168.1.1:8080"), Dst: netip.MustParseAddrPort("10.1.5.9:40000")},
+		ID:    77, CTZone: 3, Status: ct.SeenReply | ct.Assured | ct.DstNAT, TCPState: 7,
+		In: ct.Traffic{Packets: 5, Bytes: 268}, Out: ct.Traffic{Packets: 4, Bytes: 239},
+		Start: moment(1e18), Stop: moment(1e18 + 5e9),
+	}}
+	if got != want {
+		t.Errorf("the event is read as %+v, want %+v", got, want)
+	}
+}
+
+// Reading an event or a flow takes no memory.
+func TestDecodeAllocatesNothing(t *testing.T) {
+	b, e := destroyed(), ct.Event{}
+	if n := testing.AllocsPerRun(100, func() { _ = decodeEvent(b, &e) }); n != 0 {
+		t.Errorf("%v allocations an event", n)
+	}
+}
+
+// An event that is cut anywhere is either read or refused, and never makes the decoder fail.
+func TestDecodeCut(t *testing.T) {
+	whole := destroyed()
+	for n := range whole {
+		b := append([]byte{}, whole[:n]...)
+		if n >= 4 {
+			binary.NativeEndian.PutUint32(b, uint32(n))
+		}
+		var e ct.Event
+		if err := decodeEvent(b, &e); err == nil && n < unix.NLMSG_HDRLEN+nfgenmsgLen {
+			t.Errorf("%d bytes are an event", n)
+		}
+	}
+}
+
+func BenchmarkDecodeEvent(b *testing.B) {
+	data, e := destroyed(), ct.Event{}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := decodeEvent(data, &e); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

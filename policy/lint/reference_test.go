@@ -1,0 +1,106 @@
+package lint
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/snatctl/snatctl/internal/golden"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// TestReference makes docs/lint.md of the catalogue; -update writes it.
+func TestReference(t *testing.T) {
+	golden.Text(t, "../../docs/lint.md", reference())
+}
+
+const referenceHead = `# Lint rules
+
+This page is made from the catalogue that ` + "`snatctl lint`" + ` works by (` + "`policy/lint`" + `). Do not edit it: change the
+catalogue and run ` + "`make golden`" + `.
+
+**Errors** keep a policy from being applied: ` + "`apply`" + ` and ` + "`lint`" + ` report the same. **Warnings** are about what is valid and
+still goes wrong in operation, **infos** about what somebody should know. Rules marked *host* compare the policy with the machine
+and need ` + "`--live`" + `, a rule marked *strict* needs ` + "`--strict`" + `; all others need the policy alone. Codes are stable: a code never
+changes its meaning.
+
+## Ignoring a finding
+
+A finding may be meant. Then a comment says so, with a reason:
+
+` + "```yaml" + `
+    real_servers: 192.168.1.1 # snatctl:ignore S15 the test site has no second server
+` + "```" + `
+
+* Behind a value it holds for its line; alone on a line, for the next line that is no comment; above the first key of a
+  file, for the whole file.
+* Several codes have commas between them: ` + "`# snatctl:ignore Z06,P12 reason`" + `.
+* A comment without a reason ignores nothing (I01). One that ignores nothing is a finding itself (I02), and so is an unknown code (I03).
+* Errors cannot be ignored, neither by ` + "`apply`" + ` nor by ` + "`lint`" + `.
+
+`
+
+var kinds = []struct{ letter, title string }{
+	{"Z", "Zones"}, {"P", "Pools"}, {"S", "Services"}, {"H", "Host"}, {"C", "Conntrack"}, {"F", "Files"}, {"G", "Gateway"},
+	{"N", "Names and form"}, {"T", "Tests"}, {"I", "Ignores"},
+}
+
+func reference() []byte {
+	var b bytes.Buffer
+	b.WriteString(referenceHead)
+	rules := Rules()
+	b.WriteString("## Overview\n\n| code | | needs | what |\n|---|---|---|---|\n")
+	for _, kind := range kinds {
+		for _, r := range rules {
+			if strings.HasPrefix(r.Code, kind.letter) {
+				fmt.Fprintf(&b, "| [%s](#%s) | %s | %s | %s |\n", r.Code, strings.ToLower(r.Code), r.Severity, needs(r), r.Title)
+			}
+		}
+	}
+	for _, kind := range kinds {
+		fmt.Fprintf(&b, "\n## %s\n", kind.title)
+		for _, r := range rules {
+			if strings.HasPrefix(r.Code, kind.letter) {
+				entry(&b, r)
+			}
+		}
+	}
+	return b.Bytes()
+}
+
+func needs(r Rule) string {
+	switch {
+	case r.Live:
+		return "host"
+	case r.Strict:
+		return "strict"
+	}
+	return ""
+}
+
+// entry writes all that the catalogue says about a rule.
+func entry(b *bytes.Buffer, r Rule) {
+	fmt.Fprintf(b, "\n### %s\n\n**%s** (%s)\n", r.Code, r.Title, r.Severity)
+	if r.Why != "" {
+		fmt.Fprintf(b, "\n%s\n", r.Why)
+	}
+	if r.Bad != "" {
+		fmt.Fprintf(b, "\nBad:\n\n```yaml\n%s```\n", strings.TrimPrefix(r.Bad, "\n"))
+		if first, ok := firstFinding(r); ok {
+			fmt.Fprintf(b, "\n> %s\n", first)
+		}
+	}
+	if r.Good != "" {
+		fmt.Fprintf(b, "\nGood:\n\n```yaml\n%s```\n", strings.TrimPrefix(r.Good, "\n"))
+	}
+}
+
+// firstFinding returns what is said about the bad example of a rule that needs no host.
+func firstFinding(r Rule) (string, bool) {
+	ds := lintSources([]policy.Source{{Name: "policy.yaml", Data: []byte(strings.TrimPrefix(r.Bad, "\n"))}}, r.Strict)
+	if r.Live || len(ds) == 0 {
+		return "", false
+	}
+	return ds[0].String(), true
+}

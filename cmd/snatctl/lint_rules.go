@@ -13,12 +13,14 @@ import (
 	"github.com/snatctl/snatctl/policy/lint"
 )
 
-// catalogue is all rules: those of package lint, then what the compiler refuses.
+// catalogue is all rules in the order of their codes: those of package lint, and what the
+// compiler refuses.
 func catalogue() []lint.Rule {
 	rules := lint.Rules()
 	for _, c := range compiler.Codes() {
 		rules = append(rules, lint.Rule{Code: c.Code, Severity: policy.Error, Title: c.Meaning})
 	}
+	slices.SortFunc(rules, func(a, b lint.Rule) int { return strings.Compare(a.Code, b.Code) })
 	return rules
 }
 

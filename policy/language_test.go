@@ -169,3 +169,24 @@ func TestEmptyLists(t *testing.T) {
 		}
 	}
 }
+
+// TestKeys holds that every key of the language is among those of its mapping, in order.
+func TestKeys(t *testing.T) {
+	next := map[string]int{}
+	for i := range language {
+		k := &language[i]
+		path := strings.TrimSuffix(strings.TrimSuffix(k.Path, k.Name()), ".")
+		if path == "laddrs" {
+			continue // names of the operator's
+		}
+		if keys := Keys(path); next[path] >= len(keys) || keys[next[path]] != k.Name() {
+			t.Errorf("Keys(%q) is %v, and %s is not its key %d", path, keys, k.Path, next[path])
+		}
+		next[path]++
+	}
+	for _, path := range []string{"laddrs", "zones", "nothing", "zones[].from"} {
+		if keys := Keys(path); keys != nil {
+			t.Errorf("Keys(%q) is %v", path, keys)
+		}
+	}
+}

@@ -109,11 +109,12 @@ func (g *group) sort(path string) {
 		}
 		return len(known)
 	}
-	if g.owner == nil {
-		g.splitHeader()
-	}
-	if known != nil && g.node.Kind == yaml.MappingNode {
+	if known != nil && g.node.Kind == yaml.MappingNode && len(g.entries) > 0 {
+		first := g.entries[0]
 		slices.SortStableFunc(g.entries, func(a, b *entry) int { return rank(a) - rank(b) })
+		if g.owner == nil && g.entries[0] != first {
+			g.header, first.head = splitHeader(first.head)
+		}
 	}
 	for _, e := range g.entries {
 		if e.inner == nil {
@@ -130,18 +131,18 @@ func (g *group) sort(path string) {
 	}
 }
 
-// splitHeader gives the root what stands above its first entry, up to the last blank line.
-func (g *group) splitHeader() {
-	if len(g.entries) == 0 {
-		return
-	}
-	first := g.entries[0]
-	for i := len(first.head) - 1; i > 0; i-- {
-		if first.head[i] == "" {
-			g.header, first.head = first.head[:i], first.head[i+1:]
-			return
+// splitHeader parts what stands above the first entry of a file: what concerns the file, up to
+// the last blank line, or the line that names its schema to editors; and what concerns the entry.
+func splitHeader(head []string) (header, rest []string) {
+	for i := len(head) - 1; i > 0; i-- {
+		if head[i] == "" {
+			return head[:i], head[i+1:]
 		}
 	}
+	if len(head) > 0 && strings.HasPrefix(head[0], "# yaml-language-server:") {
+		return head[:1], head[1:]
+	}
+	return nil, head
 }
 
 // settle moves comments to where they can be written, once brackets and order are decided: the

@@ -150,6 +150,35 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// TestItemPlaces holds where the items of lists are said to stand.
+func TestItemPlaces(t *testing.T) {
+	p, ds := Parse([]Source{{"p.yaml", []byte(`version: 1
+gateway: {uplinks: [wan0, "ppp*"]}
+zones:
+  - name: a
+    to: &to [8.0.0.0/8, 9.0.0.0/8]
+    from:
+      - 10.0.0.0/16
+      - 10.1.0.0/16
+  - {name: b, from: 11.0.0.0/8, to: *to}
+`)}})
+	if p == nil {
+		t.Fatal(ds)
+	}
+	a, b := &p.Zones[0], &p.Zones[1]
+	for _, c := range []struct {
+		got  Pos
+		want string
+	}{
+		{a.Item("from", 0), "p.yaml:7:9"}, {a.Item("from", 1), "p.yaml:8:9"}, {a.Item("from", 2), "p.yaml:7:7"}, {a.Item("to", 1), "p.yaml:5:25"},
+		{b.Item("from", 0), "p.yaml:9:21"}, {b.Item("to", 1), "p.yaml:5:25"}, {b.Item("oif", 0), "p.yaml:9:12"}, {p.Gateway.Item("uplinks", 1), "p.yaml:2:27"},
+	} {
+		if c.got.String() != c.want {
+			t.Errorf("got %v, want %s", c.got, c.want)
+		}
+	}
+}
+
 // TestPlaces holds where objects and keys are said to stand.
 func TestPlaces(t *testing.T) {
 	p, ds := Parse([]Source{{"p.yaml", []byte(`version: 1

@@ -71,6 +71,7 @@ func (w *walker) gateway(n *yaml.Node) {
 	}
 	g.Pos = w.pos(n)
 	g.Keys = w.fields(n, gatewayKeys, func(k *keyword, v *yaml.Node) {
+		g.Items = w.places(g.Items, k, v)
 		switch k.Name() {
 		case "table":
 			w.tableName(v, &g.Table)

@@ -16,6 +16,7 @@ func (w *walker) service(n *yaml.Node) {
 	s := defaultService
 	var pool string
 	s.Keys = w.fields(n, serviceKeys, func(k *keyword, v *yaml.Node) {
+		s.Items = w.places(s.Items, k, v)
 		switch k.Name() {
 		case "name":
 			s.Name, _ = w.objectName(v)

@@ -13,6 +13,7 @@ func (w *walker) zone(n *yaml.Node) {
 	z := Zone{Select: defaultZoneSelect}
 	var pool string
 	z.Keys = w.fields(n, zoneKeys, func(k *keyword, v *yaml.Node) {
+		z.Items = w.places(z.Items, k, v)
 		switch k.Name() {
 		case "name":
 			z.Name, _ = w.objectName(v)

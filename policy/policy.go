@@ -40,8 +40,9 @@ func (p Pos) String() string {
 
 // Where tells where an object stands, and where each of its keys does.
 type Where struct {
-	Pos  Pos      // of the object: its name where it has one, else its first character
-	Keys []KeyPos // of the keys' values, in the order written
+	Pos   Pos      // of the object: its name where it has one, else its first character
+	Keys  []KeyPos // of the keys' values, in the order written
+	Items []KeyPos // of the items of those that are lists of scalars, in the order written
 }
 
 // KeyPos is the place of one key's value.
@@ -58,6 +59,21 @@ func (w Where) At(key string) Pos {
 		}
 	}
 	return w.Pos
+}
+
+// Item returns the place of the i-th item of a key's list, counted from 0. One value that
+// stands for a list of it stands where the key's value does.
+func (w Where) Item(key string, i int) Pos {
+	for _, item := range w.Items {
+		if item.Key != key {
+			continue
+		}
+		if i == 0 {
+			return item.Pos
+		}
+		i--
+	}
+	return w.At(key)
 }
 
 // Has tells whether the key was written.

@@ -177,6 +177,21 @@ func (w *walker) fields(n *yaml.Node, s *section, visit func(k *keyword, v *yaml
 	return written
 }
 
+// places adds the places of a list's items. Laddrs and real servers know their own.
+func (w *walker) places(into []KeyPos, k *keyword, v *yaml.Node) []KeyPos {
+	if v.Kind == yaml.AliasNode {
+		v = v.Alias
+	}
+	if v.Kind != yaml.SequenceNode || k.Kind == aLaddr || k.Kind == aRealServer {
+		return into
+	}
+	into = slices.Grow(into, len(v.Content))
+	for _, item := range v.Content {
+		into = append(into, KeyPos{k.Name(), w.pos(item)})
+	}
+	return into
+}
+
 // twice reports a key that stands in the mapping n before, too.
 func (w *walker) twice(n, k *yaml.Node) {
 	first := slices.IndexFunc(n.Content, func(c *yaml.Node) bool { return c.Value == k.Value && c.Kind == yaml.ScalarNode })

@@ -28,9 +28,9 @@ func access(r *run) {
 			return
 		}
 		index := ownersOf([][]inet.Range{s.Allow})
-		for _, d := range s.Deny {
+		for i, d := range s.Deny {
 			if _, ok := index.first(d); !ok {
-				r.find(s.At("deny"), object, "remove it, or correct one of the two", "deny: %s lies outside of allow, so it may not call anyway", d)
+				r.find(s.Item("deny", i), object, "remove it, or correct one of the two", "deny: %s lies outside of allow, so it may not call anyway", d)
 				return
 			}
 		}

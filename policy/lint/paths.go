@@ -77,8 +77,11 @@ func nearby(callers owners, s *policy.Service, server netip.Addr) (near inet.Ran
 				left = inet.Subtract(left, []inet.Range{inet.AddrRange(s.RealServers[i].Addr)})
 			}
 		}
-		if len(left) > 0 {
+		switch {
+		case len(left) == 1 && left[0].Single():
 			return left[0], o.Owner, true
+		case len(left) > 0:
+			return common(o.Range, network), o.Owner, true
 		}
 	}
 	return inet.Range{}, 0, false

@@ -27,7 +27,7 @@ func roundedShares(r *run) {
 			}
 			worst, wanted, given := farthest(weights, sum)
 			r.find(active[worst].Pos, object, "write smaller weights: only their ratio counts",
-				"the weights need %d slots and a schedule has %d, so shares are rounded: most with %s, which gets %.2f %% of new connections instead of %.2f %%",
+				"the weights need %d slots and a schedule has %d, so shares are rounded: most with %s, which gets %.3g %% of new connections instead of %.3g %%",
 				need, policy.MaxSlots, active[worst], 100*given, 100*wanted)
 			return
 		}

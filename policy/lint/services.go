@@ -20,11 +20,11 @@ const adminPort = 22
 
 func adminPortTaken(r *run) {
 	r.eachService(func(s *policy.Service, object string) {
-		for _, pp := range s.Ports {
+		for i, pp := range s.Ports {
 			if pp.Proto != inet.TCP || !pp.Ports.Contains(adminPort) {
 				continue
 			}
-			r.find(s.At("ports"), object, "take tcp/22 out; if the gateway is reached by another address or port, say so with an ignore",
+			r.find(s.Item("ports", i), object, "take tcp/22 out; if the gateway is reached by another address or port, say so with an ignore",
 				"%s on the VIP %s holds tcp/22: who calls the gateway there by ssh gets a real server", pp, s.VIP[0])
 			return
 		}

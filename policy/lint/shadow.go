@@ -80,7 +80,7 @@ func (r *run) claims(zones []int) owners {
 // shadow reports a zone of which others take a part, once. It returns whether it did.
 func (r *run) shadow(claims owners, zone int) bool {
 	z := &r.Zones[zone]
-	for _, source := range z.From {
+	for i, source := range z.From {
 		if isEverything(source) {
 			continue
 		}
@@ -90,7 +90,7 @@ func (r *run) shadow(claims owners, zone int) bool {
 		}
 		other := &r.Zones[piece.Owner]
 		part := common(piece.Range, source)
-		r.find(z.At("from"), "zone "+z.Name, fmt.Sprintf("write zone %s before zone %s, or take %s out of one of the two", z.Name, other.Name, part),
+		r.find(z.Item("from", i), "zone "+z.Name, fmt.Sprintf("write zone %s before zone %s, or take %s out of one of the two", z.Name, other.Name, part),
 			"zone %s (%s) takes %s of its sources and does otherwise with them: the first zone that matches decides, is that meant?", other.Name, other.Pos, part)
 		return true
 	}

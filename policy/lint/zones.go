@@ -34,10 +34,11 @@ func catchAllInside(r *run) {
 		return
 	}
 	r.eachZone(func(z *policy.Zone, object string) {
-		if !translates(z) || len(z.OIf) > 0 || !anywhere(z.To) || !slices.ContainsFunc(z.From, isEverything) {
+		i := slices.IndexFunc(z.From, isEverything)
+		if i < 0 || !translates(z) || len(z.OIf) > 0 || !anywhere(z.To) {
 			return
 		}
-		r.find(z.At("from"), object, "write gateway: {uplinks: [wan0]}, or oif: wan0 here, with the interfaces that lead outside",
+		r.find(z.Item("from", i), object, "write gateway: {uplinks: [wan0]}, or oif: wan0 here, with the interfaces that lead outside",
 			"it takes every source, and nothing says which interfaces lead outside: connections between inside networks are translated, too")
 	})
 }
@@ -61,11 +62,11 @@ func ownInside(r *run) {
 	}
 	index := ownersOf(lists)
 	r.eachZone(func(z *policy.Zone, object string) {
-		for _, source := range z.From {
+		for i, source := range z.From {
 			if o, ok := index.first(source); ok && !isEverything(source) {
-				r.find(z.At("from"), object, "take "+common(o.Range, source).String()+" out of its sources",
-					"%s holds %s, %s: no client has that address, so either the source is too wide or the address stands in the wrong place",
-					source, common(o.Range, source), names[o.Owner])
+				part := common(o.Range, source)
+				r.find(z.Item("from", i), object, "take "+part.String()+" out of its sources, or correct it where it is given away",
+					"its sources hold %s, %s: no client has that address", part, names[o.Owner])
 				return
 			}
 		}

@@ -179,10 +179,17 @@ func TestHooks(t *testing.T) {
 		if h.PassFilenames != nil && !*h.PassFilenames {
 			files = []string{"policy.d"}
 		}
+		pattern, err := regexp.Compile(h.Files)
+		must(t, err)
+		for _, f := range files {
+			if !pattern.MatchString(f) || h.Files != "" && pattern.MatchString("deploy/values.yaml") {
+				t.Errorf("the hook %s looks at the wrong files: %s", h.ID, h.Files)
+			}
+		}
 		ci.shell(t, 0, append(strings.Fields(h.Entry), files...)...)
 	}
-	if len(hooks) == 0 {
-		t.Error("there is no hook")
+	if len(hooks) != 2 {
+		t.Errorf("there are %d hooks", len(hooks))
 	}
 }
 

@@ -23,6 +23,7 @@ func TestCI(t *testing.T) {
 	if out := sh(0, "snatctl lint --strict policy.d"); out != "" {
 		t.Errorf("lint finds\n%s", out)
 	}
+	sh(0, "snatctl fmt --check policy.d")
 	if out := sh(0, "snatctl test policy.d"); !strings.Contains(out, "2 tests, 2 passed, 0 failed") {
 		t.Errorf("test prints\n%s", out)
 	}

@@ -28,7 +28,8 @@ type Tuple struct {
 type Flow struct {
 	Orig, Reply Tuple
 	ID          uint32 // the kernel's name for the entry; 0 if it was not told
-	CTZone      uint16 // conntrack zone (not a zone of the policy); 0 is the default one
+	CTZone      uint16 // conntrack zone (not a zone of the policy) of Orig; 0 is the default one
+	ReplyCTZone uint16 // that of Reply: the same, unless a rule sets zones by direction
 	Status      Status
 	TCPState    TCPState
 	Timeout     uint32    // seconds until the entry ends if no packet comes

@@ -19,8 +19,7 @@ func decode(b []byte, f *ct.Flow) (at int64, err error) {
 		case ctaTupleOrig:
 			err = tuple(a.val, &f.Orig, &f.CTZone)
 		case ctaTupleReply:
-			var other uint16 // a zone of the reply alone; flows are found by their first direction
-			err = tuple(a.val, &f.Reply, &other)
+			err = tuple(a.val, &f.Reply, &f.ReplyCTZone)
 		case ctaStatus:
 			f.Status = ct.Status(a.u32())
 		case ctaProtoInfo:
@@ -35,6 +34,7 @@ func decode(b []byte, f *ct.Flow) (at int64, err error) {
 			f.ID = a.u32()
 		case ctaZone:
 			f.CTZone = a.u16()
+			f.ReplyCTZone = f.CTZone
 		case ctaTimestamp:
 			err = times(a.val, f)
 		case ctaTimestampEvent:

@@ -16,10 +16,8 @@ import (
 func destroyed() []byte {
 	b := appendHeader(nil, ctDelete, 0, 0, unix.AF_INET)
 	orig := ct.Tuple{Proto: inet.TCP, Src: netip.MustParseAddrPort("10.1.5.9:40000"), Dst: netip.MustParseAddrPort("203.0.113.10:80")}
-	b = appendTuple(b, &orig)
-	at := len(b)
-	b = appendTuple(b, &ct.Tuple{Proto: inet.TCP, Src: netip.MustParseAddrPort("192.168.1.1:8080"), Dst: orig.Src})
-	b[at+2] = ctaTupleReply
+	b = appendTuple(b, ctaTupleOrig, &orig)
+	b = appendTuple(b, ctaTupleReply, &ct.Tuple{Proto: inet.TCP, Src: netip.MustParseAddrPort("192.168.1.1:8080"), Dst: orig.Src})
 	b = appendU32(b, ctaID, 77)
 	b = appendU32(b, ctaStatus, uint32(ct.SeenReply|ct.Assured|ct.DstNAT))
 	for _, dir := range []struct {
@@ -55,7 +53,7 @@ func TestDecodeEvent(t *testing.T) {
 	want := ct.Event{Kind: ct.Destroy, At: moment(1e18 + 5e9 + 1), Flow: ct.Flow{
 		Orig:  ct.Tuple{Proto: inet.TCP, Src: netip.MustParseAddrPort("10.1.5.9:40000"), Dst: netip.MustParseAddrPort("203.0.113.10:80")},
 		Reply: ct.Tuple{Proto: inet.TCP, Src: netip.MustParseAddrPort("192.168.1.1:8080"), Dst: netip.MustParseAddrPort("10.1.5.9:40000")},
-		ID:    77, CTZone: 3, Status: ct.SeenReply | ct.Assured | ct.DstNAT, TCPState: 7,
+		ID:    77, CTZone: 3, ReplyCTZone: 3, Status: ct.SeenReply | ct.Assured | ct.DstNAT, TCPState: 7,
 		In: ct.Traffic{Packets: 5, Bytes: 268}, Out: ct.Traffic{Packets: 4, Bytes: 239},
 		Start: moment(1e18), Stop: moment(1e18 + 5e9),
 	}}

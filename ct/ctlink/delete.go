@@ -11,18 +11,24 @@ import (
 	"github.com/snatctl/snatctl/inet"
 )
 
-// Key is what names one flow to the kernel.
+// Key names one flow to the kernel, by what answers to it look like. That holds the
+// translation: a flow that has begun since with the same first packet, and that is translated
+// otherwise, is another one. The kernel's id alone does not tell them apart, as it is made of
+// the first direction's tuple and of the entry's place in memory, which is soon taken again
+// (nf_ct_get_id).
 type Key struct {
-	Orig   ct.Tuple // with addresses; without them nothing is deleted
-	ID     uint32   // a flow of that tuple that began later has another id; 0 deletes that as well
-	CTZone uint16
+	Reply  ct.Tuple // with addresses; without them nothing is deleted
+	ID     uint32   // 0 is any
+	CTZone uint16   // of that direction
 }
 
 // KeyOf returns the key of a flow.
-func KeyOf(f *ct.Flow) Key { return Key{f.Orig, f.ID, f.CTZone} }
+func KeyOf(f *ct.Flow) Key { return Key{f.Reply, f.ID, f.ReplyCTZone} }
 
-// String returns "tcp 10.1.5.9:40000 > 8.8.8.8:443".
-func (k Key) String() string { return fmt.Sprintf("%s %s > %s", k.Orig.Proto, k.Orig.Src, k.Orig.Dst) }
+// String returns "tcp 192.168.1.1:80 > 10.1.5.9:40000", the direction of answers.
+func (k Key) String() string {
+	return fmt.Sprintf("%s %s > %s", k.Reply.Proto, k.Reply.Src, k.Reply.Dst)
+}
 
 // DeleteError says which flows stand although they were to be deleted.
 type DeleteError struct {
@@ -128,11 +134,11 @@ func (c *Conn) refusals(first uint32, refused func(i int, e unix.Errno)) error {
 func appendDelete(b []byte, k *Key, seq uint32) []byte {
 	start := len(b)
 	family := byte(unix.AF_INET)
-	if k.Orig.Src.Addr().Is6() {
+	if k.Reply.Src.Addr().Is6() {
 		family = unix.AF_INET6
 	}
 	b = appendHeader(b, ctDelete, 0, seq, family)
-	b = appendTuple(b, &k.Orig)
+	b = appendTuple(b, ctaTupleReply, &k.Reply)
 	if k.ID != 0 {
 		b = appendU32(b, ctaID, k.ID)
 	}
@@ -143,14 +149,14 @@ func appendDelete(b []byte, k *Key, seq uint32) []byte {
 	return b
 }
 
-// appendTuple appends the first direction of a flow (ctnetlink_parse_tuple). Every protocol
+// appendTuple appends one direction of a flow (ctnetlink_parse_tuple). Every protocol
 // takes the attributes that it knows and ignores the others.
-func appendTuple(b []byte, t *ct.Tuple) []byte {
+func appendTuple(b []byte, typ uint16, t *ct.Tuple) []byte {
 	src, dst := ctaIPv4Src, ctaIPv4Dst
 	if t.Src.Addr().Is6() {
 		src, dst = ctaIPv6Src, ctaIPv6Dst
 	}
-	b, orig := openNest(b, ctaTupleOrig)
+	b, whole := openNest(b, typ)
 	b, ip := openNest(b, ctaTupleIP)
 	b = appendAttr(b, uint16(src), t.Src.Addr().AsSlice())
 	b = appendAttr(b, uint16(dst), t.Dst.Addr().AsSlice())
@@ -171,6 +177,6 @@ func appendTuple(b []byte, t *ct.Tuple) []byte {
 		b = appendU16(b, ctaProtoDstPort, t.Dst.Port())
 	}
 	closeNest(b, proto)
-	closeNest(b, orig)
+	closeNest(b, whole)
 	return b
 }

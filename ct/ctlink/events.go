@@ -72,8 +72,8 @@ func Listen(o ListenOptions) (*EventSource, error) {
 }
 
 func join(fd int, kinds []ct.EventKind) error {
-	// With ENOBUFS the kernel delivers nothing more until the buffer has been read empty.
-	// Without it, it drops only what has no room (netlink_overrun), and counts that as well.
+	// Losses are told by the count of drops, which is exact (netlink_overrun). ENOBUFS would
+	// tell of them too early, with events still waiting, and have all dropped until none is.
 	if err := unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_NO_ENOBUFS, 1); err != nil {
 		return err
 	}

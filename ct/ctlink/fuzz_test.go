@@ -29,11 +29,11 @@ func FuzzEvent(f *testing.F) {
 			t.Errorf("the event is of kind %d", e.Kind)
 		}
 		// A flow with addresses, as all have, is found by the key that is made of it.
-		if !e.Flow.Orig.Src.IsValid() || !e.Flow.Orig.Dst.IsValid() || e.Flow.Orig.Src.Addr().Is6() != e.Flow.Orig.Dst.Addr().Is6() {
+		if r := e.Flow.Reply; !r.Src.IsValid() || !r.Dst.IsValid() || r.Src.Addr().Is6() != r.Dst.Addr().Is6() {
 			return
 		}
 		k := KeyOf(&e.Flow)
-		if err := decodeEvent(appendDelete(nil, &k, 1), &again); err != nil || again.Flow.ID != k.ID || again.Flow.CTZone != k.CTZone || again.Flow.Orig.Src != k.Orig.Src {
+		if err := decodeEvent(appendDelete(nil, &k, 1), &again); err != nil || again.Flow.ID != k.ID || again.Flow.ReplyCTZone != k.CTZone || again.Flow.Reply.Src != k.Reply.Src {
 			t.Errorf("%+v is read as %+v (%v) after writing it", k, KeyOf(&again.Flow), err)
 		}
 	})

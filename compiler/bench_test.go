@@ -52,3 +52,12 @@ func BenchmarkDiffUnchanged30kServices(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkBindings(b *testing.B) {
+	r := mustCompile(b, mustParse(b, sample.Services(30000, 4)))
+	for b.Loop() {
+		if len(Bindings(r).Services) != 30000 {
+			b.Fatal("services are missing")
+		}
+	}
+}

@@ -37,14 +37,18 @@ type reading struct {
 }
 
 func newReading(r *nft.Ruleset) *reading {
-	rd := &reading{table: r, sets: make(map[string]*nft.Set), services: make(map[string]*boundService),
-		fronts: make(map[string]*boundService), zones: make(map[string]*boundZone), pools: make(map[string]listedPool)}
+	rd := &reading{table: r, sets: make(map[string]*nft.Set), zones: make(map[string]*boundZone), pools: make(map[string]listedPool)}
 	if r == nil {
 		rd.table = &nft.Ruleset{}
 	}
+	fronts := 0
 	for _, s := range rd.table.Sets {
 		rd.sets[s.Name] = s
+		if isKind(s.Name, mapServices) {
+			fronts += len(s.Elements)
+		}
 	}
+	rd.services, rd.fronts = make(map[string]*boundService, fronts), make(map[string]*boundService, fronts)
 	return rd
 }
 
@@ -54,8 +58,9 @@ func (rd *reading) each(f func(*nft.Set, *nft.Element), bases ...string) {
 		if !slices.ContainsFunc(bases, func(base string) bool { return isKind(s.Name, base) }) || len(s.Key) == 0 {
 			continue
 		}
+		key, data := s.KeyWidth(), s.Data.Width()
 		for i := range s.Elements {
-			if e := &s.Elements[i]; len(e.Key) == s.KeyWidth() && (e.KeyEnd == "" || len(e.KeyEnd) == len(e.Key)) && (s.Data == nft.VerdictData || len(e.Data) == s.Data.Width()) {
+			if e := &s.Elements[i]; len(e.Key) == key && (e.KeyEnd == "" || len(e.KeyEnd) == key) && (s.Data == nft.VerdictData || len(e.Data) == data) {
 				f(s, e)
 			}
 		}

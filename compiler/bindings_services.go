@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -142,6 +143,9 @@ func (sv *boundService) slot(n int, now boundSlot) {
 	if now.addr.Is6() {
 		from, to = sv.six, len(sv.slots)
 	}
+	if sv.slots == nil {
+		sv.slots = make([]boundSlot, 0, max(4, n+1))
+	}
 	if more := n - (to - from) + 1; more > 0 {
 		sv.slots = slices.Insert(sv.slots, to, make([]boundSlot, more)...)
 		if from == 0 && now.addr.Is4() {
@@ -196,8 +200,8 @@ func (sv *boundService) server(of *[]boundServer, addr netip.Addr, port uint16) 
 // servers returns the service's real servers in order. Where one is not listed, its weight is
 // the number of its slots.
 func (sv *boundService) servers() []boundServer {
-	out := sv.listed
-	listed := len(out)
+	listed := len(sv.listed)
+	out := append(make([]boundServer, 0, listed+min(len(sv.slots), 8)), sv.listed...)
 	for _, sl := range sv.slots {
 		if !sl.addr.IsValid() {
 			continue
@@ -219,12 +223,14 @@ func (sv *boundService) servers() []boundServer {
 }
 
 func (rd *reading) boundServices() []ct.Service {
-	out := make([]ct.Service, 0, len(rd.services))
-	for _, sv := range rd.services {
+	ordered := slices.Collect(maps.Values(rd.services))
+	slices.SortFunc(ordered, func(a, b *boundService) int { return strings.Compare(a.Name, b.Name) })
+	out := make([]ct.Service, len(ordered))
+	for i, sv := range ordered {
 		servers := sv.servers()
 		sv.Servers = make([]ct.Server, len(servers))
-		for i := range servers {
-			sv.Servers[i] = servers[i].Server
+		for n := range servers {
+			sv.Servers[n] = servers[n].Server
 		}
 		if sv.Scheduler == "" && sv.OnEmpty == "" {
 			sv.OnEmpty = "drop" // as it does with sources that may not use it, so nothing told so
@@ -235,9 +241,8 @@ func (rd *reading) boundServices() []ct.Service {
 		sv.Uncounted = sv.Uncounted && !sv.persistent
 		slices.SortFunc(sv.Fronts, compareFronts)
 		sv.Pools = rd.finish(sv.pools, "service/"+sv.Name)
-		out = append(out, sv.Service)
+		out[i] = sv.Service
 	}
-	slices.SortFunc(out, func(a, b ct.Service) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
 

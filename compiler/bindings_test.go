@@ -3,12 +3,16 @@ package compiler
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/internal/golden"
+	"github.com/snatctl/snatctl/internal/sample"
 	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
 )
 
 // TestBindings prints what a table tells of its policy. Each archive of testdata/bindings is
@@ -66,4 +70,64 @@ func bindingsText(b ct.Bindings) []byte {
 		}
 	}
 	return out.Bytes()
+}
+
+// Whatever somebody does to a table by hand, reading it comes to an end.
+func TestBindingsOfForeignHands(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	names := []string{"", "servers4", "does4/x", "conditions", "pool4/office", "slots4/range", "table4/web", "drained6/zone/x", "zones4/ports"}
+	comments := []string{"", "web", "web: weight -1", "x: weight 1 port 99999", "x: icmp", ": ", "ports 9-1"}
+	for range 20 {
+		for name, table := range compiledCases(t) {
+			for _, s := range table.Sets {
+				if r.IntN(4) > 0 {
+					continue
+				}
+				switch r.IntN(4) {
+				case 0:
+					s.Name = names[r.IntN(len(names))]
+				case 1:
+					s.Key = s.Key[:r.IntN(len(s.Key)+1)]
+				case 2:
+					s.Data = nft.Data(r.IntN(int(nft.AddrRange4Port) + 1))
+				}
+				for i := range s.Elements {
+					e := &s.Elements[i]
+					switch r.IntN(6) {
+					case 0:
+						e.Key = e.Key[:r.IntN(len(e.Key)+1)]
+					case 1:
+						e.KeyEnd = e.Key
+					case 2:
+						e.Data = strings.Repeat("\xff", r.IntN(40))
+					case 3:
+						e.Comment = comments[r.IntN(len(comments))]
+					case 4:
+						e.Verdict = nft.JumpChain([]string{"when/a/b", "when/a/7-more-1", "exclude/x", "pool4/office", ""}[r.IntN(5)])
+					}
+				}
+			}
+			if text := bindingsText(Bindings(table)); !bytes.Equal(text, bindingsText(Bindings(table))) {
+				t.Errorf("%s: read twice, a table says different things", name)
+			}
+		}
+	}
+}
+
+// Beyond some number of slots these are not counted, and the bindings say so. Services with a
+// lane are, and so are those with persistence, whose real servers count for themselves.
+func TestUncounted(t *testing.T) {
+	for _, c := range []struct{ services, uncounted int }{{4000, 0}, {30000, 30000 - maxLanes - 1}} {
+		p := mustParse(t, sample.Services(c.services, 4))
+		p.Services[c.services-1].Persistence = policy.Persistence{Timeout: time.Minute, Mask4: 32, Mask6: 128}
+		n := 0
+		for _, s := range Bindings(mustCompile(t, p)).Services {
+			if s.Uncounted {
+				n++
+			}
+		}
+		if n != c.uncounted {
+			t.Errorf("of %d services %d are not counted, want %d", c.services, n, c.uncounted)
+		}
+	}
 }

@@ -25,7 +25,7 @@ const (
 	Slot                    // a small number: host byte order, but network order in Interval sets
 )
 
-var types = map[Type]struct {
+var types = [...]struct {
 	name, typeof string
 	width        int // bytes in the wire form, padded
 }{
@@ -38,7 +38,12 @@ var types = map[Type]struct {
 }
 
 // Width returns how many bytes the type takes in a key.
-func (t Type) Width() int { return types[t].width }
+func (t Type) Width() int {
+	if int(t) >= len(types) {
+		return 0
+	}
+	return types[t].width
+}
 
 // AddrType returns the address type of a family.
 func AddrType(f inet.Family) Type {

@@ -33,8 +33,8 @@ A finding may be meant. Then a comment says so, with a reason:
     real_servers: 192.168.1.1 # snatctl:ignore S15 the test site has no second server
 ` + "```" + `
 
-* Behind a value it holds for its line; alone on a line, for the next line that is no comment; above the first key of a
-  file, for the whole file.
+* Behind a value it holds for its line. Alone on a line it holds for the next line that is no comment and what is indented below
+  that: above a zone, for all of the zone. Above the first key of a file it holds for the whole file.
 * Several codes have commas between them: ` + "`# snatctl:ignore Z06,P12 reason`" + `.
 * A comment without a reason ignores nothing (I01). One that ignores nothing is a finding itself (I02), and so is an unknown code (I03).
 * Errors cannot be ignored, neither by ` + "`apply`" + ` nor by ` + "`lint`" + `.

@@ -1,0 +1,219 @@
+package integration
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/internal/nstest"
+)
+
+// flooded is a gateway through which a test sends as many flows as it likes.
+type flooded struct {
+	*nstest.Wires
+	t    testing.TB
+	sent int
+}
+
+// floodPolicy translates what the flood sends: 65,536 sources, each with its own laddr.
+const floodPolicy = `
+version: 1
+zones:
+  - {name: crowd, from: 10.9.0.0/16, map: 198.18.0.0/16}
+`
+
+func newFlooded(t testing.TB, policy string) *flooded {
+	t.Helper()
+	nstest.Require(t)
+	f := &flooded{Wires: nstest.NewWires(t, "lan0", "wan0"), t: t}
+	output(t, f.Gateway, program(t), "apply", "-f", policyFile(t, policy))
+	return f
+}
+
+// send sends the first packet of n more flows, each of another source or source port.
+func (f *flooded) send(n int) {
+	f.t.Helper()
+	packet := nstest.Craft(unix.IPPROTO_UDP, netip.MustParseAddrPort("10.9.0.0:1024"), netip.MustParseAddrPort("8.8.8.8:53"))
+	packet[10], packet[11] = 0, 0
+	packet[26], packet[27] = 0, 0 // no checksum (RFC 768)
+	for range n {
+		binary.BigEndian.PutUint16(packet[14:], uint16(f.sent))
+		binary.BigEndian.PutUint16(packet[20:], uint16(1024+f.sent>>16))
+		headerChecksum(packet[:20])
+		f.sent++
+		for {
+			err := f.Send("lan0", packet)
+			if err == nil {
+				break
+			}
+			if err != unix.ENOBUFS && err != unix.EAGAIN {
+				f.t.Fatal(err)
+			}
+		}
+	}
+}
+
+func headerChecksum(b []byte) {
+	b[10], b[11] = 0, 0
+	sum := uint32(0)
+	for i := 0; i < len(b); i += 2 {
+		sum += uint32(b[i])<<8 | uint32(b[i+1])
+	}
+	for sum > 0xffff {
+		sum = sum>>16 + sum&0xffff
+	}
+	binary.BigEndian.PutUint16(b[10:], ^uint16(sum))
+}
+
+func (f *flooded) entries() int {
+	s, err := f.Gateway.ReadSysctl("net/netfilter/nf_conntrack_count")
+	must(f.t, err)
+	n, err := strconv.Atoi(s)
+	must(f.t, err)
+	return n
+}
+
+// floodSize is how many flows TestFlood sends; SNATCTL_FLOOD changes it.
+func floodSize(t testing.TB) int {
+	if s := os.Getenv("SNATCTL_FLOOD"); s != "" {
+		n, err := strconv.Atoi(s)
+		must(t, err)
+		return n
+	}
+	return 100_000
+}
+
+// reported holds the watcher's new flows against the kernel's table, which must be the same,
+// each reported once.
+func (f *flooded) reported(w *background) {
+	f.t.Helper()
+	seen := make(map[string]int, f.sent)
+	twice, strange := 0, 0
+	for _, r := range decodeEvents(f.t, w.lines(f.t)) {
+		if *r.Event != "new" {
+			continue
+		}
+		if seen[r.Src]++; seen[r.Src] > 1 {
+			twice++
+		}
+		if or(r.Zone) != "crowd" {
+			strange++
+		}
+	}
+	if n := f.entries(); len(seen) != n || n != f.sent || twice > 0 || strange > 0 {
+		f.t.Errorf("%d flows of %d reported (%d stand), %d more than once, %d without their zone; %s", len(seen), f.sent, n, twice, strange, w.said())
+	}
+}
+
+// printed waits until the program has printed n lines. More is an error.
+func (b *background) printed(t testing.TB, n int) {
+	t.Helper()
+	f, err := os.Open(b.stdout)
+	must(t, err)
+	defer f.Close()
+	lines, buf := 0, make([]byte, 1<<20)
+	until(t, fmt.Sprintf("%d lines", n), func() bool {
+		for {
+			got, err := f.Read(buf)
+			lines += bytes.Count(buf[:got], []byte{'\n'})
+			if err == io.EOF {
+				return lines >= n
+			}
+			must(t, err)
+		}
+	})
+	if lines > n {
+		t.Errorf("%d lines printed, want %d", lines, n)
+	}
+}
+
+// A flood lets no flow go by and makes the watcher no larger: SNATCTL_FLOOD flows come, a
+// part of them at a time, 100,000 unless given.
+func TestWatchFlood(t *testing.T) {
+	f := newFlooded(t, floodPolicy)
+	total := 100_000
+	if s := os.Getenv("SNATCTL_FLOOD"); s != "" {
+		var err error
+		total, err = strconv.Atoi(s)
+		must(t, err)
+	}
+	w := watching(t, f.Gateway, nil, "--format", "jsonl")
+	const part = 100_000
+	for left := total; left > part; left -= part {
+		f.send(part)
+		must(t, f.Gateway.FlushFlows(t.Context()))
+		f.sent = 0
+		w.printed(t, 2*part)
+		must(t, os.Truncate(w.stdout, 0))
+	}
+	f.send(min(total, part))
+	w.printed(t, f.sent)
+	if code := w.end(t, syscall.SIGTERM); code != 0 {
+		t.Errorf("exit status %d: %s", code, w.said())
+	}
+	f.reported(w)
+	t.Logf("snatctl watch took %v and %d MB at most; it said: %s", w.cpu(), w.peak>>20, w.said())
+	if w.peak > 60<<20 {
+		t.Errorf("snatctl watch held %d MB", w.peak>>20)
+	}
+}
+
+// What the kernel's buffer could not hold is listed from the table: in the end every flow was
+// reported, and none twice. The watcher goes on.
+func TestWatchOverrun(t *testing.T) {
+	f := newFlooded(t, floodPolicy)
+	log := t.TempDir() + "/nat.jsonl"
+	w := watching(t, f.Gateway, nil, "--format", "jsonl", "--buffer", "64K", "--log", log)
+	f.send(30_000)
+	until(t, "the table to be read again", func() bool { return strings.Contains(w.said(), "read the table again: ") })
+	f.send(1)
+	w.printed(t, f.sent)
+	if code := w.end(t, syscall.SIGINT); code != 0 {
+		t.Errorf("exit status %d: %s", code, w.said())
+	}
+	f.reported(w)
+	starts, lost := 0, 0
+	for _, line := range fileLines(t, log) {
+		switch {
+		case strings.HasPrefix(line, `{"event":"new"`):
+			starts++
+		case strings.HasPrefix(line, `{"event":"lost"`) && strings.Contains(line, `"events":`):
+			lost++
+		default:
+			t.Errorf("the NAT log has %s", line)
+		}
+	}
+	if starts != f.sent || lost == 0 {
+		t.Errorf("the NAT log has %d starts and %d losses of %d flows", starts, lost, f.sent)
+	}
+}
+
+// Nobody reads standard output: events are dropped and counted, the watcher stays small, goes
+// on logging, and ends when it is told to.
+func TestWatchStalled(t *testing.T) {
+	f := newFlooded(t, floodPolicy)
+	log := t.TempDir() + "/nat.jsonl"
+	r, pipe, err := os.Pipe()
+	must(t, err)
+	defer r.Close()
+	w := watching(t, f.Gateway, pipe, "--format", "jsonl", "--log", log)
+	pipe.Close()
+	f.send(30_000)
+	until(t, "all records", func() bool { return len(fileLines(t, log)) == f.sent })
+	until(t, "the loss to be told", func() bool { return strings.Contains(w.said(), "standard output is not read fast enough: lost ") })
+	if code := w.end(t, syscall.SIGTERM); code != 0 {
+		t.Errorf("exit status %d: %s", code, w.said())
+	}
+	if w.peak > 60<<20 {
+		t.Errorf("snatctl watch held %d MB", w.peak>>20)
+	}
+}

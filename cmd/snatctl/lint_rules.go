@@ -8,7 +8,6 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/lint"
 )
@@ -16,10 +15,7 @@ import (
 // catalogue is all rules in the order of their codes: those of package lint, and what the
 // compiler refuses.
 func catalogue() []lint.Rule {
-	rules := lint.Rules()
-	for _, c := range compiler.Codes() {
-		rules = append(rules, lint.Rule{Code: c.Code, Severity: policy.Error, Title: c.Meaning})
-	}
+	rules := append(lint.Rules(), compilerRules()...)
 	slices.SortFunc(rules, func(a, b lint.Rule) int { return strings.Compare(a.Code, b.Code) })
 	return rules
 }

@@ -117,6 +117,23 @@ func TestSARIFSchema(t *testing.T) {
 	}
 }
 
+// TestSARIFPlaces: paths are URIs, relative ones to the directory that snatctl ran in.
+func TestSARIFPlaces(t *testing.T) {
+	for file, want := range map[string]string{
+		"policy.yaml":        `"uri":"policy.yaml","uriBaseId":"%SRCROOT%"`,
+		"./a b/%.yaml":       `"uri":"a%20b/%25.yaml","uriBaseId":"%SRCROOT%"`,
+		"with:colon.yaml":    `"uri":"./with:colon.yaml","uriBaseId":"%SRCROOT%"`,
+		"/etc/s/policy.yaml": `"uri":"file:///etc/s/policy.yaml"`,
+		"<stdin>":            `"uri":"%3Cstdin%3E","uriBaseId":"%SRCROOT%"`,
+	} {
+		f := Finding{Diagnostic: policy.Diagnostic{Pos: policy.Pos{File: file, Line: 1, Col: 1}}}
+		got, err := json.Marshal(sarifLocations(f, newTexts(nil)))
+		if err != nil || !strings.Contains(string(got), want+"}") {
+			t.Errorf("%s: got %s, %v; want %s", file, got, err, want)
+		}
+	}
+}
+
 // TestJUnitCounts reads the report back: the counts are those of its cases.
 func TestJUnitCounts(t *testing.T) {
 	var out bytes.Buffer

@@ -83,6 +83,7 @@ func private(f inet.Family) []inet.Range {
 }
 
 func privateTranslated(r *run) {
+	inside := map[inet.Family][]inet.Range{inet.V4: private(inet.V4), inet.V6: private(inet.V6)}
 	r.eachZone(func(z *policy.Zone, object string) {
 		if !translates(z) {
 			return
@@ -92,7 +93,7 @@ func privateTranslated(r *run) {
 			if len(inet.Of(f, z.From)) == 0 {
 				continue
 			}
-			reached := private(f)
+			reached := inside[f]
 			if len(z.To) > 0 {
 				reached = inet.Intersect(reached, z.To)
 			}

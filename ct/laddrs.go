@@ -77,8 +77,11 @@ func (l *laddrList) report(u laddrUse, pools []Pool) LaddrReport {
 		r.Busiest, r.Ports = l.busiest[n].to, int(l.busiest[n].ports)
 	}
 	ports := KernelPorts
-	if p := poolWith(pools, u.laddr); p != nil && !p.Ports.IsZero() {
-		ports = p.Ports
+	if p := poolWith(pools, u.laddr); p != nil {
+		r.Pool = p.Name
+		if !p.Ports.IsZero() {
+			ports = p.Ports
+		}
 	}
 	switch {
 	case !r.Busiest.To.IsValid() || r.Busiest.Proto.HasPorts():

@@ -43,9 +43,9 @@ func (r *Report) Problems() []Problem {
 	c := &r.Conntrack
 	add(fullness(c.Entries, c.Max), "conntrack", "%d of %d entries are in use; raise net.netfilter.nf_conntrack_max", c.Entries, c.Max)
 	laddrs := func(object string, list []LaddrReport) {
-		for _, l := range list {
-			if l.Flows > 0 { // others' flows are their problem
-				add(l.Severity(), object, "laddr %s uses %d of %d ports toward %s; give it more laddrs", l.Address, l.Ports, l.Capacity, l.Busiest)
+		for i := range list {
+			if l := &list[i]; l.Flows > 0 { // others' flows are their problem
+				add(l.Severity(), object, "%s uses %d of %d ports toward %s; give it more laddrs", l.name(), l.Ports, l.Capacity, l.Busiest)
 			}
 		}
 	}
@@ -69,6 +69,14 @@ func (r *Report) Problems() []Problem {
 // Severity tells how bad it is that so many of the laddr's ports are in use toward one
 // destination: 0 if it is not.
 func (l *LaddrReport) Severity() Severity { return fullness(uint64(l.Ports), uint64(l.Capacity)) }
+
+// name returns "laddr 198.51.100.1 of pool office".
+func (l *LaddrReport) name() string {
+	if l.Pool == "" {
+		return "laddr " + l.Address.String()
+	}
+	return "laddr " + l.Address.String() + " of pool " + l.Pool
+}
 
 // drained tells whether no real server takes new connections.
 func (s *ServiceReport) drained() bool {

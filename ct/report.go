@@ -3,12 +3,13 @@ package ct
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/snatctl/snatctl/inet"
 )
 
-// Report is what a Tally says of a policy: every service and zone in the policy's order. As
-// JSON it is what `snatctl status` prints; fields without a key there are for people.
+// Report is what a Tally says of a policy: every service and every zone, by name. As JSON it is
+// what `snatctl status` prints; fields without a key there are for people.
 type Report struct {
 	Services  []ServiceReport `json:"services"`
 	Zones     []ZoneReport    `json:"zones"`
@@ -36,6 +37,7 @@ type ServiceReport struct {
 	Gone      []ServerReport `json:"-"` // what is no real server of it, and has flows still; weight -1
 	Laddrs    []LaddrReport  `json:"-"` // mode fullnat
 	Past      uint64         `json:"-"` // of Flows: those with a real server or laddr that it does not have
+	Uncounted bool           `json:"-"` // New of its real servers is not known, and 0
 }
 
 // ServerReport is a real server and its flows. Port 0: the one that clients call, where the
@@ -65,6 +67,7 @@ type ZoneReport struct {
 // fewLaddrs of them, of a larger one those with flows.
 type LaddrReport struct {
 	Address netip.Addr `json:"address"`
+	Pool    string     `json:"-"`     // "" for one written in line, and for what is in none
 	Flows   uint64     `json:"flows"` // of this zone or service
 	// Busiest is where most ports of the laddr are in use, Ports their number; by whomever.
 	Busiest  Destination `json:"busiest_destination"`
@@ -125,12 +128,13 @@ func (t *Tally) Report() Report {
 		z := &b.Zones[i]
 		r.Zones[i] = ZoneReport{z.Name, z.Action, t.zones[i].flows, z.New, l.of(use{service: none, zone: int32(i)}, z.Pools)}
 	}
+	slices.SortFunc(r.Zones, func(a, b ZoneReport) int { return strings.Compare(a.Name, b.Name) })
 	return r
 }
 
 func (t *Tally) service(i int, l *laddrList) ServiceReport {
 	s, sum := &t.index.bindings.Services[i], t.services[i]
-	r := ServiceReport{Name: s.Name, Mode: s.Mode, Scheduler: s.Scheduler, Flows: sum.flows, Past: sum.past, New: s.New, VIP: []string{}, Ports: []string{}}
+	r := ServiceReport{Name: s.Name, Mode: s.Mode, Scheduler: s.Scheduler, Flows: sum.flows, Past: sum.past, New: s.New, Uncounted: s.Uncounted, VIP: []string{}, Ports: []string{}}
 	for _, f := range s.Fronts {
 		if vip := f.VIP.String(); !slices.Contains(r.VIP, vip) {
 			r.VIP = append(r.VIP, vip)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/snatctl/snatctl/inet"
@@ -78,11 +79,11 @@ zone both from=10.2.0.0/16 laddrs=198.51.100.1
 	}{
 		{79, nil},
 		{80, []Problem{
-			{Warning, "service dns", "laddr 192.168.2.250 uses 80 of 100 ports toward 192.168.1.3:53/udp; give it more laddrs"},
-			{Warning, "zone office", "laddr 198.51.100.1 uses 80 of 100 ports toward 9.9.9.9:443/tcp; give it more laddrs"}}},
+			{Warning, "service dns", "laddr 192.168.2.250 of pool pool uses 80 of 100 ports toward 192.168.1.3:53/udp; give it more laddrs"},
+			{Warning, "zone office", "laddr 198.51.100.1 of pool pool uses 80 of 100 ports toward 9.9.9.9:443/tcp; give it more laddrs"}}},
 		{95, []Problem{
-			{Critical, "service dns", "laddr 192.168.2.250 uses 95 of 100 ports toward 192.168.1.3:53/udp; give it more laddrs"},
-			{Critical, "zone office", "laddr 198.51.100.1 uses 95 of 100 ports toward 9.9.9.9:443/tcp; give it more laddrs"}}},
+			{Critical, "service dns", "laddr 192.168.2.250 of pool pool uses 95 of 100 ports toward 192.168.1.3:53/udp; give it more laddrs"},
+			{Critical, "zone office", "laddr 198.51.100.1 of pool pool uses 95 of 100 ports toward 9.9.9.9:443/tcp; give it more laddrs"}}},
 	} {
 		y := NewTally(NewIndex(b, gateway))
 		for i := range c.flows {
@@ -134,7 +135,12 @@ func TestBusiest(t *testing.T) {
 			y.Add(parseFlow(t, "tcp 10.1.5.9:1 > "+to+" as 198.51.100.1:1 > "+to))
 		}
 		y.Add(parseFlow(t, "tcp [fd01::9]:1 > [2001:db8:8::8]:443 as [2001:db8:99::1]:1 > [2001:db8:8::8]:443"))
-		list := y.Report().Zones[5].Laddrs
+		r := y.Report()
+		if !slices.IsSortedFunc(r.Zones, func(a, b ZoneReport) int { return strings.Compare(a.Name, b.Name) }) {
+			t.Fatal("zones are not listed by name")
+		}
+		office := slices.IndexFunc(r.Zones, func(z ZoneReport) bool { return z.Name == "office" })
+		list := r.Zones[office].Laddrs
 		if got := list[0].Busiest.String(); got != "9.9.9.8:53/tcp" {
 			t.Fatalf("the busiest destination is %s", got)
 		}

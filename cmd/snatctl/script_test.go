@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"flag"
 	"net"
 	"os"
 	"os/exec"
@@ -12,10 +11,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/snatctl/snatctl/internal/golden"
 	"github.com/snatctl/snatctl/internal/nstest"
 )
-
-var update = flag.Bool("update", false, "write the actual output into the scripts")
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"snatctl": func() { os.Exit(run()) }})
@@ -30,7 +28,7 @@ func TestScript(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
-		UpdateScripts: *update,
+		UpdateScripts: golden.Updating(),
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TESTDATA", shared)
 			return nil
@@ -45,7 +43,7 @@ func TestKernelScript(t *testing.T) {
 	nstest.Require(t)
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/kernel",
-		UpdateScripts: *update,
+		UpdateScripts: golden.Updating(),
 		Setup: func(e *testscript.Env) error {
 			h := nstest.NewHost(t, "gateway")
 			e.Values[hostKey{}], e.Values[lockKey{}] = h, &heldLock{}

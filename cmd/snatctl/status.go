@@ -25,6 +25,7 @@ type statusOptions struct {
 	watch  time.Duration
 	check  bool
 	all    bool
+	names  nameFilter
 	table  string
 	files  []string
 }
@@ -42,13 +43,21 @@ each laddr its flows, and the destination where most of its source ports are in 
 80 % of them new connections begin to fail soon. New connections count from when the table's
 elements were made; bytes are those of flows that live, and need nf_conntrack_acct.
 
+Everything is listed by name. Of more than 200 services, or zones, the text form lists those
+with flows and says how many have none; --all lists them too, --service and --zone one alone.
+--format json always lists all.
+
+--watch prints again and again: in place on a terminal, else one report behind the other, as
+JSON one a line. Each is a list of its own, so nothing is missed and nothing drifts.
+
 --check is for monitoring systems: one line that says OK, WARNING or CRITICAL, then the
-problems. Laddrs and the conntrack table warn from 80 % and are critical from 95 %.
+problems. Laddrs and the conntrack table warn from 80 % and are critical from 95 %. With
+--format json it prints the report, and the exit status alone tells.
 
 Exit status: 0, 1 no table, 2 usage. With --check: 0 fine, 1 warning, 2 critical or not to be
 told.`,
 		Example: `  snatctl status
-  snatctl status --watch 2s
+  snatctl status --service web --watch 2s
   snatctl status --format json | jq '.services[] | {name, flows}'
   snatctl status --check`,
 		Args: cobra.NoArgs,
@@ -69,6 +78,8 @@ told.`,
 	c.Flags().StringVar(&o.format, "format", "text", "text or json")
 	c.Flags().DurationVar(&o.watch, "watch", 0, "print again every so often: 2s, 500ms")
 	c.Flags().BoolVar(&o.check, "check", false, "say whether something is wrong, for monitoring systems")
+	c.Flags().StringVar(&o.names.service, "service", "", "only this service")
+	c.Flags().StringVar(&o.names.zone, "zone", "", "only this zone")
 	c.Flags().BoolVar(&o.all, "all", false, "list services and zones without flows too, however many there are (text)")
 	return c
 }
@@ -90,8 +101,9 @@ func (o *statusOptions) complete(c *cobra.Command) (err error) {
 // picture is what status shows.
 type picture struct {
 	ct.Report
-	stats ctlink.Stats
-	took  time.Duration
+	stats     ctlink.Stats
+	uncounted bool          // the kernel counts no bytes
+	took      time.Duration // to read the table and to list the flows
 }
 
 func status(ctx context.Context, o statusOptions) error {
@@ -106,21 +118,20 @@ func status(ctx context.Context, o statusOptions) error {
 	if o.watch > 0 {
 		return watchStatus(ctx, l, o)
 	}
-	p, err := look(ctx, l)
+	p, err := look(ctx, l, o.names)
 	switch {
 	case err != nil && o.check:
 		return err
 	case err != nil:
 		return exit{exitRefused, err}
 	case o.check:
-		return check(os.Stdout, p)
+		return check(os.Stdout, p, o)
 	}
-	return printStatus(os.Stdout, p, o)
+	return printStatus(os.Stdout, p, o, warner(os.Stdout))
 }
 
 // look lists the flows once and sums them up.
-func look(ctx context.Context, l *live) (picture, error) {
-	start := time.Now()
+func look(ctx context.Context, l *live, names nameFilter) (picture, error) {
 	tally := ct.NewTally(l.index)
 	for f, err := range l.ct.Flows(ctx) {
 		if err != nil {
@@ -134,19 +145,49 @@ func look(ctx context.Context, l *live) (picture, error) {
 		return p, fmt.Errorf("read the counters of conntrack: %w", err)
 	}
 	p.Conntrack.Max, p.Conntrack.InsertFailed = uint64(p.stats.Max), p.stats.InsertFailed
-	p.took = time.Since(start)
-	return p, nil
+	p.uncounted = !on(accountingKeys[0])
+	return p, names.narrow(&p.Report)
 }
 
-func printStatus(w io.Writer, p picture, o statusOptions) error {
+// nameFilter is the one service or zone that status is asked for. The zero value is all.
+type nameFilter struct{ service, zone string }
+
+// narrow takes all others out of a report. A name that is not there is an error.
+func (n nameFilter) narrow(r *ct.Report) error {
+	if n.service == "" && n.zone == "" {
+		return nil
+	}
+	services, zones := []ct.ServiceReport{}, []ct.ZoneReport{}
+	for _, s := range r.Services {
+		if s.Name == n.service {
+			services = append(services, s)
+		}
+	}
+	for _, z := range r.Zones {
+		if z.Name == n.zone {
+			zones = append(zones, z)
+		}
+	}
+	r.Services, r.Zones = services, zones
+	switch {
+	case n.service != "" && len(services) == 0:
+		return fmt.Errorf("the table has no service %q: `snatctl status --all` lists all", n.service)
+	case n.zone != "" && len(zones) == 0:
+		return fmt.Errorf("the table has no zone %q: `snatctl status --all` lists all", n.zone)
+	}
+	return nil
+}
+
+func printStatus(w io.Writer, p picture, o statusOptions, paint paintFunc) error {
 	if o.format == "json" {
 		return printJSON(w, p.Report)
 	}
-	return printStatusText(w, p, o.all)
+	return printStatusText(w, p, o.all, paint)
 }
 
-// check prints one line that a monitoring system shows, and the problems behind it.
-func check(w io.Writer, p picture) error {
+// check prints one line that a monitoring system shows, and the problems behind it; as JSON
+// the report.
+func check(w io.Writer, p picture, o statusOptions) error {
 	problems := p.Problems()
 	word, code := "OK", 0
 	if len(problems) > 0 {
@@ -164,16 +205,27 @@ func check(w io.Writer, p picture) error {
 	case 1:
 		what = problems[0].Object + ": " + problems[0].Text
 	}
-	fmt.Fprintf(w, "%s: %s; %s\n", word, what, refused(p.stats))
-	if len(problems) > 1 {
-		for _, pr := range problems {
-			fmt.Fprintf(w, "%s: %s: %s\n", pr.Severity, pr.Object, pr.Text)
+	switch {
+	case o.format == "json":
+		if err := printJSON(w, p.Report); err != nil {
+			return exit{exitCritical, err}
+		}
+	default:
+		fmt.Fprintf(w, "%s: %s; %s\n", word, what, refused(p.stats))
+		if len(problems) > 1 {
+			printProblems(w, problems)
 		}
 	}
 	if code == 0 {
 		return nil
 	}
 	return exit{code: code}
+}
+
+func printProblems(w io.Writer, problems []ct.Problem) {
+	for _, pr := range problems {
+		fmt.Fprintf(w, "%s: %s: %s\n", pr.Severity, pr.Object, pr.Text)
+	}
 }
 
 // refused says how many connections conntrack has refused. The kernel counts them for the

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -20,9 +19,8 @@ import (
 const mostIdle = 200
 
 // printStatusText prints what `ipvsadm -Ln --stats` would show, and the same for zones.
-func printStatusText(out io.Writer, p picture, all bool) error {
+func printStatusText(out io.Writer, p picture, all bool, paint paintFunc) error {
 	w := bufio.NewWriter(out)
-	paint := warner(out)
 	idle := 0
 	for i := range p.Services {
 		s := &p.Services[i]
@@ -45,6 +43,9 @@ func printStatusText(out io.Writer, p picture, all bool) error {
 	}
 	printIdle(w, idle, "zone")
 	printConntrack(w, p)
+	if p.uncounted {
+		fmt.Fprintln(w, "bytes are not counted: net.netfilter.nf_conntrack_acct is 0 (apply sets it, unless the policy says gateway: {sysctls: false})")
+	}
 	for _, pr := range p.Problems() {
 		fmt.Fprintln(w, paint(pr.Severity, pr.Severity.String()+": "+pr.Object+": "+pr.Text))
 	}
@@ -74,7 +75,7 @@ func printService(w io.Writer, s *ct.ServiceReport, paint paintFunc) {
 	}
 	fmt.Fprintf(w, "service %s: %s at %s %s; %s, %s\n", s.Name, how, strings.Join(s.VIP, " "), strings.Join(s.Ports, " "),
 		count64(s.Flows, "flow"), count64(s.New, "new connection"))
-	t := columns("real server", "weight", "share", "new", "of new", "flows", "bytes in", "bytes out")
+	t := columns("real server", "weight", "share", "new", "of new", "flows", "live bytes in", "live bytes out")
 	weights, news := sums(s.Servers)
 	for i := range s.Servers {
 		rs := &s.Servers[i]
@@ -83,12 +84,16 @@ func printService(w io.Writer, s *ct.ServiceReport, paint paintFunc) {
 		if rs.Weight == 0 {
 			weight = "0 drains"
 		}
-		t.AppendRow(table.Row{endpoint(rs), weight, percent(uint64(rs.Weight), weights[f]), comma(rs.New), percent(rs.New, news[f]),
+		got, share := comma(rs.New), percent(rs.New, news[f])
+		if s.Uncounted {
+			got, share = "not counted", ""
+		}
+		t.AppendRow(table.Row{endpoint(rs), weight, percent(uint64(rs.Weight), weights[f]), got, share,
 			comma(rs.Flows), size(rs.BytesIn), size(rs.BytesOut)})
 	}
 	for i := range s.Gone {
 		rs := &s.Gone[i]
-		t.AppendRow(table.Row{endpoint(rs), "none", "", "", "", comma(rs.Flows), size(rs.BytesIn), size(rs.BytesOut)})
+		t.AppendRow(table.Row{endpoint(rs), "not listed", "", "", "", comma(rs.Flows), size(rs.BytesIn), size(rs.BytesOut)})
 	}
 	render(w, t)
 	printLaddrs(w, s.Laddrs, paint)
@@ -128,6 +133,12 @@ func printLaddrs(w io.Writer, laddrs []ct.LaddrReport, paint paintFunc) {
 	render(w, t)
 }
 
+// Columns are at least as wide as this, so that those of most services stand below each other.
+const (
+	wide   = 22
+	narrow = 11
+)
+
 // columns returns a table without lines, as ipvsadm prints; the first column to the left,
 // numbers to the right.
 func columns(names ...string) table.Writer {
@@ -135,12 +146,14 @@ func columns(names ...string) table.Writer {
 	t.SetStyle(table.Style{Box: table.StyleBoxDefault, Options: table.OptionsNoBordersAndSeparators, Format: table.FormatOptions{Header: text.FormatDefault}})
 	t.Style().Box.PaddingLeft, t.Style().Box.PaddingRight = "  ", ""
 	header := make(table.Row, len(names))
-	var configs []table.ColumnConfig
+	configs := make([]table.ColumnConfig, len(names))
 	for i, n := range names {
 		header[i] = n
-		if i > 0 && n != "busiest destination" {
-			configs = append(configs, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+		c := table.ColumnConfig{Number: i + 1, WidthMin: narrow, Align: text.AlignRight, AlignHeader: text.AlignRight}
+		if i == 0 || n == "busiest destination" {
+			c = table.ColumnConfig{Number: i + 1, WidthMin: wide}
 		}
+		configs[i] = c
 	}
 	t.AppendHeader(header)
 	t.SetColumnConfigs(configs)
@@ -184,19 +197,15 @@ func percent(n, of uint64) string {
 
 type paintFunc func(ct.Severity, string) string
 
-// warner returns a function that colours what is wrong: only on a terminal, and never where
-// NO_COLOR is set (no-color.org).
+// warner returns a function that colours what is wrong, where there are colours.
 func warner(w io.Writer) paintFunc {
-	f, isFile := w.(*os.File)
-	if !isFile || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" || !isTerminal(f) {
-		return func(_ ct.Severity, s string) string { return s }
+	colours := map[ct.Severity]string{ct.Warning: "33", ct.Critical: "31"}
+	if !colourful(w) {
+		colours = nil
 	}
 	return func(severity ct.Severity, s string) string {
-		switch severity {
-		case ct.Critical:
-			return "\x1b[31m" + s + "\x1b[0m"
-		case ct.Warning:
-			return "\x1b[33m" + s + "\x1b[0m"
+		if c := colours[severity]; c != "" {
+			return "\x1b[" + c + "m" + s + "\x1b[0m"
 		}
 		return s
 	}

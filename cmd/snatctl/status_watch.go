@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,70 +15,113 @@ import (
 // watchStatus prints a picture every so often until it is interrupted: in place on a
 // terminal, elsewhere one behind the other.
 func watchStatus(ctx context.Context, l *live, o statusOptions) error {
-	onTerminal := isTerminal(os.Stdout) && o.format == "text"
-	if onTerminal {
-		os.Stdout.WriteString("\x1b[?1049h\x1b[?25l") // the other screen, without a cursor
-		defer os.Stdout.WriteString("\x1b[?25h\x1b[?1049l")
+	show := following(o)
+	resized := make(chan os.Signal, 1)
+	if isTerminal(os.Stdout) && o.format == "text" {
+		s := openScreen(o.watch)
+		defer s.close()
+		signal.Notify(resized, unix.SIGWINCH)
+		defer signal.Stop(resized)
+		show = s.show
 	}
 	tick := time.NewTicker(o.watch)
 	defer tick.Stop()
-	for n := 0; ; n++ {
-		// Always read: the counters of new connections stand in the table.
-		if err := l.read(ctx); err != nil {
-			return interrupted(ctx, err)
-		}
-		if !l.there {
-			return exit{exitRefused, l.noTable()}
-		}
-		p, err := look(ctx, l)
+	for {
+		p, err := lookAnew(ctx, l, o)
 		if err != nil {
 			return interrupted(ctx, err)
 		}
 		var b bytes.Buffer
-		if n > 0 && !onTerminal && o.format == "text" {
-			b.WriteByte('\n')
-		}
-		if err := printStatus(&b, p, o); err != nil {
-			return err
-		}
-		if onTerminal {
-			b = inPlace(b, p, o)
-		}
-		if _, err := os.Stdout.Write(b.Bytes()); err != nil {
+		if err := printStatus(&b, p, o, warner(os.Stdout)); err != nil {
 			return exit{exitRefused, err}
 		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
+		for again := true; again; {
+			if err := show(b.Bytes(), p.took); err != nil {
+				return exit{exitRefused, err}
+			}
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-resized:
+			case <-tick.C:
+				again = false
+			}
 		}
 	}
 }
 
-// inPlace overwrites the screen line by line, so that nothing flickers.
-func inPlace(b bytes.Buffer, p picture, o statusOptions) bytes.Buffer {
-	rows := screenRows()
-	var out bytes.Buffer
-	out.WriteString("\x1b[H")
-	head := fmt.Sprintf("every %v, ctrl-C ends", o.watch)
-	if p.took > o.watch {
-		head += fmt.Sprintf("; looking takes %v", p.took.Round(time.Millisecond))
+// lookAnew reads the table, as the counters of new connections stand there, and looks.
+func lookAnew(ctx context.Context, l *live, o statusOptions) (picture, error) {
+	start := time.Now()
+	if err := l.read(ctx); err != nil {
+		return picture{}, err
 	}
-	lines := append([][]byte{[]byte(head)}, bytes.Split(bytes.TrimRight(b.Bytes(), "\n"), []byte("\n"))...)
+	if !l.there {
+		return picture{}, l.noTable()
+	}
+	p, err := look(ctx, l, o.names)
+	p.took = time.Since(start)
+	return p, err
+}
+
+// following returns what prints one report behind the other: text with an empty line
+// between them, JSON as it is, one a line.
+func following(o statusOptions) func([]byte, time.Duration) error {
+	n := 0
+	return func(report []byte, took time.Duration) error {
+		if n++; n > 1 && o.format == "text" {
+			report = append([]byte{'\n'}, report...)
+		}
+		if took > o.watch {
+			fmt.Fprintln(os.Stderr, slow(took))
+		}
+		_, err := os.Stdout.Write(report)
+		return err
+	}
+}
+
+// slow says that reports come later than wanted.
+func slow(took time.Duration) string {
+	return fmt.Sprintf("a look takes %v", took.Round(time.Millisecond))
+}
+
+// screen is the terminal's other screen, which goes away with all that was printed on it.
+type screen struct{ every time.Duration }
+
+// openScreen switches to it, without a cursor, and so that long lines are cut.
+func openScreen(every time.Duration) *screen {
+	os.Stdout.WriteString("\x1b[?1049h\x1b[?25l\x1b[?7l")
+	return &screen{every}
+}
+
+func (s *screen) close() { os.Stdout.WriteString("\x1b[?7h\x1b[?25h\x1b[?1049l") }
+
+// show overwrites the screen line by line, so that nothing flickers.
+func (s *screen) show(report []byte, took time.Duration) error {
+	head := fmt.Sprintf("every %v, ctrl-C ends", s.every)
+	if took > s.every {
+		head += "; " + slow(took)
+	}
+	_, err := os.Stdout.Write(inPlace(head, report, screenRows()))
+	return err
+}
+
+// inPlace returns what writes a head and as much of a report as there is room for.
+func inPlace(head string, report []byte, rows int) []byte {
+	lines := append([][]byte{[]byte(head)}, bytes.Split(bytes.TrimRight(report, "\n"), []byte("\n"))...)
+	out := []byte("\x1b[H")
 	for i, line := range lines {
 		if i == rows-1 && len(lines) > rows {
-			line = fmt.Appendf(nil, "… %d lines more (a larger window shows them)", len(lines)-i)
+			line = fmt.Appendf(nil, "… %d lines more (a larger window shows them, or `snatctl top`)", len(lines)-i)
 		} else if i >= rows {
 			break
 		}
 		if i > 0 {
-			out.WriteString("\r\n")
+			out = append(out, "\r\n"...)
 		}
-		out.Write(line)
-		out.WriteString("\x1b[K")
+		out = append(append(out, line...), "\x1b[K"...)
 	}
-	out.WriteString("\x1b[J")
-	return out
+	return append(out, "\x1b[J"...)
 }
 
 // screenRows returns the height of the terminal.

@@ -20,6 +20,9 @@ import (
 
 var update = flag.Bool("update", false, "write the actual output into the golden files")
 
+// Updating tells whether the test is to write what the code does now (-update).
+func Updating() bool { return *update }
+
 // File is one file of an archive.
 type File struct {
 	Name string

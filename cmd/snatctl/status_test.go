@@ -1,0 +1,166 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/ct/ctlink"
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/internal/golden"
+)
+
+// TestStatusText prints made-up reports. The input of a case is its flags.
+func TestStatusText(t *testing.T) {
+	golden.Run(t, "testdata/status/*.txtar", func(t *testing.T, input []golden.File) []golden.File {
+		pictures := map[string]picture{"site": sitePicture(), "many": manyPicture(), "empty": {}}
+		name, flags, _ := strings.Cut(strings.TrimSpace(string(input[0].Data)), " ")
+		p, known := pictures[name]
+		if !known {
+			t.Fatalf("there is no picture %q", name)
+		}
+		var text bytes.Buffer
+		if err := printStatusText(&text, p, flags == "--all", warner(&text)); err != nil {
+			t.Fatal(err)
+		}
+		var checked bytes.Buffer
+		err := check(&checked, p, statusOptions{format: "text"})
+		code := exit{}
+		errors.As(err, &code)
+		fmt.Fprintf(&checked, "exit status %d\n", code.code)
+		return []golden.File{{Name: "want.txt", Data: text.Bytes()}, {Name: "want-check.txt", Data: checked.Bytes()}}
+	})
+}
+
+// sitePicture has one of everything: both modes and families, a drained server, one that is
+// gone, laddrs at all degrees of use, and sizes from bytes to gigabytes.
+func sitePicture() picture {
+	addr := netip.MustParseAddr
+	at := func(s string, p inet.Proto) ct.Destination {
+		return ct.Destination{To: netip.MustParseAddrPort(s), Proto: p}
+	}
+	return picture{
+		Report: ct.Report{
+			Services: []ct.ServiceReport{
+				{Name: "dns", VIP: []string{"203.0.113.10"}, Ports: []string{"udp/53", "tcp/53"}, Mode: "fullnat", Scheduler: "rr", Flows: 61, New: 4012,
+					Servers: []ct.ServerReport{{Address: addr("192.168.1.3"), Port: 5353, Weight: 1, Flows: 61, New: 4012, BytesIn: 5124, BytesOut: 9881}},
+					Laddrs:  []ct.LaddrReport{{Address: addr("192.168.2.250"), Pool: "inner", Flows: 61, Busiest: at("192.168.1.3:5353", inet.UDP), Ports: 61, Capacity: 64}}},
+				{Name: "idle", VIP: []string{"203.0.113.11"}, Ports: []string{"tcp/8000-8099"}, Mode: "nat"},
+				{Name: "large", VIP: []string{"203.0.113.12"}, Ports: []string{"tcp/80"}, Mode: "nat", Scheduler: "rr", Flows: 1, New: 1, Uncounted: true,
+					Servers: []ct.ServerReport{{Address: addr("192.168.1.1"), Port: 80, Weight: 1, Flows: 1}}},
+				{Name: "web", VIP: []string{"203.0.113.10", "2001:db8::10"}, Ports: []string{"tcp/80", "tcp/443"}, Mode: "nat", Scheduler: "wrr", Flows: 1203459, New: 4000001,
+					Servers: []ct.ServerReport{
+						{Address: addr("192.168.1.1"), Weight: 3, Flows: 903456, New: 3000001, BytesIn: 90 << 30, BytesOut: 1<<40 + 5<<38},
+						{Address: addr("192.168.1.2"), Port: 8080, Weight: 1, Flows: 300000, New: 1000000, BytesIn: 512, BytesOut: 3 << 20},
+						{Address: addr("192.168.1.4"), Weight: 0, Flows: 1},
+						{Address: addr("2001:db8:1::2"), Port: 8080, Weight: 1}},
+					Gone: []ct.ServerReport{{Address: addr("192.168.1.7"), Port: 80, Weight: -1, Flows: 2, BytesIn: 100, BytesOut: 1000}}},
+			},
+			Zones: []ct.ZoneReport{
+				{Name: "lab", Action: "drop", New: 17},
+				{Name: "office", Action: "snat", Flows: 52001, New: 700000, Laddrs: []ct.LaddrReport{
+					{Address: addr("198.51.100.1"), Pool: "office", Flows: 52000, Busiest: at("8.8.8.8:443", inet.TCP), Ports: 51700, Capacity: 64512},
+					{Address: addr("198.51.100.2"), Pool: "office", Capacity: 64512},
+					{Address: addr("2001:db8:99::1"), Pool: "office", Flows: 1, Busiest: ct.Destination{To: netip.MustParseAddrPort("[2001:db8:8::8]:0"), Proto: 89}, Ports: 1}}},
+			},
+			Conntrack: ct.Conntrack{Entries: 1255600, Max: 2097152, InsertFailed: 1204},
+			Totals:    ct.Totals{Entries: 1255600, Owned: 1255519, Past: 2, Nobodys: 79},
+		},
+		stats:     ctlink.Stats{InsertFailed: 1204, Drop: 31},
+		uncounted: true,
+	}
+}
+
+// manyPicture has more services and zones than are listed, a flow in one of each.
+func manyPicture() picture {
+	var p picture
+	for i := range mostIdle + 1 {
+		p.Services = append(p.Services, ct.ServiceReport{Name: fmt.Sprintf("s%03d", i), VIP: []string{"203.0.113.10"}, Ports: []string{fmt.Sprintf("tcp/%d", i+1)}, Mode: "nat", Scheduler: "rr",
+			Servers: []ct.ServerReport{{Address: netip.MustParseAddr("192.168.1.1"), Weight: 1}}})
+		p.Zones = append(p.Zones, ct.ZoneReport{Name: fmt.Sprintf("z%03d", i), Action: "accept"})
+	}
+	p.Services[7].Flows, p.Services[7].Servers[0].Flows, p.Zones[9].Flows = 1, 1, 1
+	return p
+}
+
+// With as many as are listed at most, all are; --all lists all of more.
+func TestStatusAll(t *testing.T) {
+	few := manyPicture()
+	few.Services, few.Zones = few.Services[:mostIdle], few.Zones[:mostIdle]
+	for _, c := range []struct {
+		p    picture
+		all  bool
+		want int
+	}{{few, false, mostIdle}, {manyPicture(), false, 1}, {manyPicture(), true, mostIdle + 1}} {
+		var b bytes.Buffer
+		if err := printStatusText(&b, c.p, c.all, warner(&b)); err != nil {
+			t.Fatal(err)
+		}
+		if s, z := strings.Count(b.String(), "\nservice ")+1, strings.Count(b.String(), "\nzone "); s != c.want || z != c.want {
+			t.Errorf("%d services and %d zones are listed, want %d", s, z, c.want)
+		}
+	}
+}
+
+// A screen gets as many lines as it has, the last one telling of the rest.
+func TestStatusInPlace(t *testing.T) {
+	for _, c := range []struct {
+		rows int
+		want string
+	}{
+		{4, "\x1b[Hhead\x1b[K\r\na\x1b[K\r\nb\x1b[K\r\nc\x1b[K\x1b[J"},
+		{9, "\x1b[Hhead\x1b[K\r\na\x1b[K\r\nb\x1b[K\r\nc\x1b[K\x1b[J"},
+		{3, "\x1b[Hhead\x1b[K\r\na\x1b[K\r\n… 2 lines more (a larger window shows them, or `snatctl top`)\x1b[K\x1b[J"},
+		{1, "\x1b[H… 4 lines more (a larger window shows them, or `snatctl top`)\x1b[K\x1b[J"},
+	} {
+		if got := string(inPlace("head", []byte("a\nb\nc\n"), c.rows)); got != c.want {
+			t.Errorf("%d rows: got %q, want %q", c.rows, got, c.want)
+		}
+	}
+	if s := slow(1500 * time.Millisecond); s != "a look takes 1.5s" {
+		t.Error(s)
+	}
+}
+
+func TestStatusNarrow(t *testing.T) {
+	for _, c := range []struct {
+		names nameFilter
+		want  string // how many services, zones, or the error
+	}{
+		{nameFilter{}, "4 2"},
+		{nameFilter{service: "web"}, "1 0"},
+		{nameFilter{zone: "lab"}, "0 1"},
+		{nameFilter{service: "web", zone: "lab"}, "1 1"},
+		{nameFilter{service: "lab"}, "the table has no service \"lab\": `snatctl status --all` lists all"},
+		{nameFilter{zone: "web"}, "the table has no zone \"web\": `snatctl status --all` lists all"},
+	} {
+		p := sitePicture()
+		got := ""
+		if err := c.names.narrow(&p.Report); err != nil {
+			got = err.Error()
+		} else {
+			got = fmt.Sprint(len(p.Services), len(p.Zones))
+		}
+		if got != c.want {
+			t.Errorf("%+v: got %s, want %s", c.names, got, c.want)
+		}
+	}
+}
+
+// Nothing that is no terminal gets colours.
+func TestStatusColours(t *testing.T) {
+	f, err := os.Create(t.TempDir() + "/out")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if got := warner(f)(ct.Critical, "x"); got != "x" {
+		t.Errorf("a file gets %q", got)
+	}
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -102,7 +103,11 @@ func appendEventText(b []byte, e *ct.Event, at time.Time, o *ct.Owner) []byte {
 	b = at.Local().AppendFormat(b, "15:04:05.000000 ")
 	b = append(b, e.Kind.String()...)
 	b = append(b, "        "[len(e.Kind.String()):]...)
-	return ct.AppendText(b, &e.Flow, o)
+	b = ct.AppendText(b, &e.Flow, o)
+	if e.Kind != ct.Destroy { // only ends come with counters
+		b = bytes.TrimRight(bytes.TrimSuffix(b, []byte("not counted")), " ")
+	}
+	return b
 }
 
 // askingPause bounds how often events that nothing explains make the watcher ask.

@@ -2,6 +2,7 @@ package compiler
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,11 +15,9 @@ import (
 // boundZone collects a zone from all maps that it stands in.
 type boundZone struct {
 	ct.Zone
-	from    []inet.Range // as far as the maps that say what it does hold it
-	order   int          // among the zones with conditions, from 1 on; 0: it has none
-	inside  inet.Range   // of a 1:1 map
-	outside inet.Range
-	pools   []*boundPool
+	from  []inet.Range // as far as the maps that say what it does hold it
+	order int          // among the zones with conditions, from 1 on; 0: it has none
+	pools []*boundPool
 }
 
 func (rd *reading) zone(name string) *boundZone {
@@ -46,7 +45,6 @@ func (rd *reading) readZones() {
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		if z := rd.zones[e.Comment]; z != nil {
 			z.New += e.Packets
-			z.inside, _, _ = dataRange(s, e)
 		}
 	}, mapInbound)
 	rd.each(func(s *nft.Set, e *nft.Element) {
@@ -65,7 +63,10 @@ func (z *boundZone) does(rd *reading, s *nft.Set, e *nft.Element, pool string) {
 	switch {
 	case isKind(s.Name, mapMapped):
 		z.Action = "map"
-		z.outside, _, _ = dataRange(s, e)
+		outside, _, ok := dataRange(s, e)
+		if src, found := sourceOf(e); ok && found && src.Family() == outside.Family() {
+			z.Maps = []ct.Map{{Inside: prefixAround(src.From, outside), Outside: outside}}
+		}
 	case s.Data == nft.VerdictData && !isKind(e.Verdict.Chain, chainPool):
 		z.Action = actionBy(e.Verdict)
 	default:
@@ -76,6 +77,20 @@ func (z *boundZone) does(rd *reading, s *nft.Set, e *nft.Element, pool string) {
 			p.Block = ports.Len()
 		}
 	}
+}
+
+// prefixAround returns the prefix of an address that is as long as another one: earlier zones
+// may own a part of what a zone maps, or of what it maps to.
+func prefixAround(a netip.Addr, like inet.Range) inet.Range {
+	from, to, bits := a.AsSlice(), a.AsSlice(), like.From.AsSlice()
+	for i, last := range like.To.AsSlice() {
+		host := bits[i] ^ last
+		from[i] &^= host
+		to[i] |= host
+	}
+	first, _ := netip.AddrFromSlice(from)
+	last, _ := netip.AddrFromSlice(to)
+	return inet.Range{From: first, To: last}
 }
 
 // actionBy returns the action whose verdict it is.
@@ -182,9 +197,6 @@ func (rd *reading) boundZones() []ct.Zone {
 		}
 		z.Sources = inet.Merge(z.Sources)
 		z.Pools = rd.finish(z.pools, "zone/"+z.Name)
-		if z.outside.Family() != 0 {
-			z.Maps = []ct.Map{{Inside: z.inside, Outside: z.outside}}
-		}
 		zones = append(zones, z)
 	}
 	slices.SortFunc(zones, func(a, b *boundZone) int {

@@ -83,16 +83,6 @@ func (f *flooded) entries() int {
 	return n
 }
 
-// floodSize is how many flows TestFlood sends; SNATCTL_FLOOD changes it.
-func floodSize(t testing.TB) int {
-	if s := os.Getenv("SNATCTL_FLOOD"); s != "" {
-		n, err := strconv.Atoi(s)
-		must(t, err)
-		return n
-	}
-	return 100_000
-}
-
 // reported holds the watcher's new flows against the kernel's table, which must be the same,
 // each reported once.
 func (f *flooded) reported(w *background) {
@@ -232,5 +222,56 @@ func TestWatchStalled(t *testing.T) {
 	}
 	if w.peak > 60<<20 {
 		t.Errorf("snatctl watch held %d MB", w.peak>>20)
+	}
+}
+
+// When a laddr has no port left the kernel drops new connections in silence; the watcher says
+// so, and where.
+func TestWatchRefused(t *testing.T) {
+	f := newFlooded(t, `
+version: 1
+laddrs:
+  few: {addresses: 198.51.100.1, ports: 40000-40063}
+zones:
+  - {name: crowd, from: 10.9.0.0/16, laddrs: few}
+`)
+	w := watching(t, f.Gateway, nil)
+	f.send(300)
+	until(t, "a warning", func() bool {
+		return strings.Contains(w.said(), "refused") && strings.Contains(w.said(), "critical: zone crowd: laddr 198.51.100.1 of pool few uses 6")
+	})
+	if code := w.end(t, syscall.SIGTERM); code != 0 {
+		t.Errorf("exit status %d", code)
+	}
+}
+
+// A reader of standard output that goes away takes the watcher with it, unless it writes a log.
+func TestWatchReaderGone(t *testing.T) {
+	f := newFlooded(t, floodPolicy)
+	for _, logs := range []bool{false, true} {
+		r, pipe, err := os.Pipe()
+		must(t, err)
+		args := []string{"--format", "jsonl"}
+		log := t.TempDir() + "/nat.jsonl"
+		if logs {
+			args = append(args, "--log", log)
+		}
+		w := watching(t, f.Gateway, pipe, args...)
+		pipe.Close()
+		r.Close()
+		if !logs {
+			f.send(1)
+			if err := w.cmd.Wait(); err == nil || w.said() != "" {
+				t.Errorf("ends with %v and says %q", err, w.said())
+			}
+			continue
+		}
+		f.send(1)
+		until(t, "word of it", func() bool { return strings.Contains(w.said(), "nobody reads standard output any more") })
+		f.send(1)
+		until(t, "two records", func() bool { return len(fileLines(t, log)) == 2 })
+		if code := w.end(t, syscall.SIGTERM); code != 0 {
+			t.Errorf("exit status %d", code)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"sync"
 	"time"
@@ -75,7 +76,8 @@ func (w *watcher) tellRefused(ctx context.Context) {
 	if err != nil {
 		return // the next second tells
 	}
-	r, counts := &w.refused, stats.InsertFailed+stats.Drop
+	// What has no free port counts as both (__nf_conntrack_confirm), what has no room as one.
+	r, counts := &w.refused, max(stats.InsertFailed, stats.Drop)
 	if r.begun && counts > r.counts {
 		r.untold += counts - r.counts
 	}
@@ -115,6 +117,9 @@ type notices struct {
 	last map[string]time.Time // by kind
 	told map[*spool]uint64    // losses
 }
+
+// once is the pause of what is said a single time.
+const once = time.Duration(math.MaxInt64)
 
 // say prints a line, unless one of its kind was printed within the pause.
 func (n *notices) say(kind string, pause time.Duration, text string) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -115,7 +116,9 @@ func watch(ctx context.Context, o watchOptions) error {
 		}
 		stop := w.log.rotateOn(syscall.SIGHUP)
 		defer stop()
+		signal.Ignore(syscall.SIGPIPE)
 	}
+	w.tellRefused(ctx) // what was refused so far is no news
 	listen := ctlink.ListenOptions{Buffer: o.buffer}
 	if o.format == "" {
 		listen.Kinds = []ct.EventKind{ct.New, ct.Destroy} // all that a log is about
@@ -128,7 +131,7 @@ func watch(ctx context.Context, o watchOptions) error {
 	if o.format == "" {
 		fmt.Fprintf(os.Stderr, "writing the NAT log to %s; --format text or jsonl prints events as well\n", o.log)
 	} else {
-		w.out = newSpool(spoolRoom, writeOut)
+		w.out = newSpool(spoolRoom, w.writeOut)
 	}
 	ctx, stop := context.WithCancel(ctx)
 	kept := make(chan struct{})
@@ -141,12 +144,16 @@ func watch(ctx context.Context, o watchOptions) error {
 }
 
 // writeOut writes events to standard output. A reader that is gone ends the program as any
-// other in a pipe, by SIGPIPE.
-func writeOut(lines []byte) int {
+// other in a pipe, by SIGPIPE, unless it ignores that since it has a log to write.
+func (w *watcher) writeOut(lines []byte) int {
 	if len(lines) == 0 {
 		return 0
 	}
-	n, _ := os.Stdout.Write(lines) // what is not written is counted
+	n, err := os.Stdout.Write(lines) // what is not written is counted
+	if errors.Is(err, syscall.EPIPE) {
+		w.notices.say("reader", once, "warning: nobody reads standard output any more; the NAT log goes on")
+		return len(lines)
+	}
 	return n
 }
 

@@ -11,6 +11,8 @@ type Reason struct {
 	Kind string // "service" or "zone"
 	Name string // of the service or zone that made the flow, or that has its place now
 	Why  string // a sentence without a subject: "real server 192.168.1.1:80 is no longer listed"
+	// Server is the real server that is no longer listed; the zero value where Why is another.
+	Server netip.AddrPort
 }
 
 // String returns "service web: real server 192.168.1.1:80 is no longer listed".
@@ -27,12 +29,14 @@ func (r Reason) String() string { return r.Kind + " " + r.Name + ": " + r.Why }
 //     as long as the zone that made them has their laddr.
 //
 // What snatctl did not translate is never stale. Its work is what was accounts for; what
-// stands at a front (or in a map) of either policy; and laddrs of either, unless they are
-// addresses of this host, which others masquerade with. Of zones that ask for interfaces any
-// that matches may have decided.
+// stands at a front (or in a map) of was; and laddrs of was, unless they are addresses of
+// this host, which others masquerade with. So nothing is stale where there was no policy, and
+// a front or laddr that is new takes over from others without ending what they made. Flows in
+// conntrack zones are others', too. Of zones that ask for interfaces any that matches may have
+// decided.
 func Stale(was, will *Index, f *Flow) (Reason, bool) {
-	if was == nil {
-		was = &Index{}
+	if was == nil || f.CTZone != 0 || f.ReplyCTZone != 0 {
+		return Reason{}, false
 	}
 	if will == nil {
 		will = &Index{}
@@ -81,31 +85,30 @@ func (z *Zone) refuses() bool { return z.Action == "drop" || z.Action == "reject
 
 // staleDst is about a destination that the new policy does not translate so.
 func staleDst(was, will *Index, f *Flow, c claim) (Reason, bool) {
+	had := was.claim(f)
+	if had.service < 0 && !had.mapped {
+		return Reason{}, false
+	}
 	at := address(f.Orig.Proto, f.Orig.Dst)
 	switch {
 	case c.service >= 0:
-		return will.reason(c, "real server "+f.Reply.Src.String()+" is no longer listed"), true
+		r := will.reason(c, "real server "+f.Reply.Src.String()+" is no longer listed")
+		r.Server = f.Reply.Src
+		return r, true
 	case c.mapped:
 		return will.reason(c, "no longer maps "+at+" to "+f.Reply.Src.Addr().String()), true
-	}
-	had := was.claim(f)
-	switch {
-	case had.service >= 0:
-		why := "is no longer there"
-		if will.hasService(was.bindings.Services[had.service].Name) {
-			why = "no longer takes " + f.Orig.Proto.String() + " at " + at
-		}
-		return was.reason(had, why), true
 	case had.mapped:
 		return was.reason(had, "no longer maps "+at), true
+	case will.hasService(was.bindings.Services[had.service].Name):
+		return was.reason(had, "no longer takes "+f.Orig.Proto.String()+" at "+at), true
 	}
-	return Reason{}, false
+	return was.reason(had, "is no longer there"), true
 }
 
 // madeLaddr tells whether the flow's laddr is snatctl's work.
 func madeLaddr(was, will *Index, f *Flow) bool {
 	laddr := f.Reply.Dst.Addr()
-	if (search(will.laddrs, laddr) >= 0 || search(was.laddrs, laddr) >= 0) && !will.isLocal(laddr) {
+	if search(was.laddrs, laddr) >= 0 && !will.isLocal(laddr) {
 		return true
 	}
 	had := was.claim(f)
@@ -119,13 +122,13 @@ func staleSrc(was, will *Index, f *Flow) Reason {
 	had := was.claim(f)
 	if had.oddSrc || had.zone < 0 {
 		if now >= 0 {
-			return Reason{"zone", will.bindings.Zones[now].Name, "laddr " + laddr + " is not its"}
+			return Reason{Kind: "zone", Name: will.bindings.Zones[now].Name, Why: "laddr " + laddr + " is not its"}
 		}
 		if kind, name := will.holder(f.Reply.Dst.Addr()); kind != "" {
-			return Reason{kind, name, "has laddr " + laddr + ", but does not hold source " + source}
+			return Reason{Kind: kind, Name: name, Why: "has laddr " + laddr + ", but does not hold source " + source}
 		}
 		kind, name := was.holder(f.Reply.Dst.Addr())
-		return Reason{kind, name, "laddr " + laddr + " is no longer its"}
+		return Reason{Kind: kind, Name: name, Why: "laddr " + laddr + " is no longer its"}
 	}
 	z := &was.bindings.Zones[had.zone]
 	r := Reason{Kind: "zone", Name: z.Name}
@@ -147,9 +150,9 @@ func staleSrc(was, will *Index, f *Flow) Reason {
 // reason names the service or zone of a claim.
 func (x *Index) reason(c claim, why string) Reason {
 	if c.service >= 0 {
-		return Reason{"service", x.bindings.Services[c.service].Name, why}
+		return Reason{Kind: "service", Name: x.bindings.Services[c.service].Name, Why: why}
 	}
-	return Reason{"zone", x.bindings.Zones[c.zone].Name, why}
+	return Reason{Kind: "zone", Name: x.bindings.Zones[c.zone].Name, Why: why}
 }
 
 // holder names who has a laddr.

@@ -39,9 +39,13 @@ func TestStale(t *testing.T) {
 		{"exact port taken out of a range", "service all at=203.0.113.10/tcp/* servers=192.168.1.1", "service all at=203.0.113.10/tcp/* servers=192.168.1.1\nservice web at=203.0.113.10/tcp/80 servers=192.168.1.9", toRS1,
 			"service web: real server 192.168.1.1:80 is no longer listed"},
 		{"real server missed by a cleanup before, service gone now", "service web at=203.0.113.10/tcp/80 servers=192.168.1.2", gone, toRS1, "service web: is no longer there"},
-		{"first apply, a front with another real server", gone, "service web at=203.0.113.10/tcp/80 servers=192.168.1.9", toRS1, "service web: real server 192.168.1.1:80 is no longer listed"},
+		{"missed by a cleanup before, nothing changes now", "service web at=203.0.113.10/tcp/80 servers=192.168.1.9", "service web at=203.0.113.10/tcp/80 servers=192.168.1.9", toRS1, "service web: real server 192.168.1.1:80 is no longer listed"},
+		{"first apply, a front where another translated so far", gone, "service web at=203.0.113.10/tcp/80 servers=192.168.1.9", toRS1, ""},
+		{"a new service's front where another translated so far", office, "service web at=203.0.113.10/tcp/80 servers=192.168.1.9", toRS1, ""},
+		{"a new map where another translated so far", office, lab, "tcp 9.9.9.9:9 > 198.18.8.5:22 as 9.9.9.9:9 > 172.17.0.2:22", ""},
 		{"another's port forwarding", web, gone, "tcp 8.8.8.8:9 > 192.0.2.1:2222 as 8.8.8.8:9 > 172.17.0.2:22", ""},
 		{"another's port forwarding at a VIP", gone, web, "tcp 8.8.8.8:9 > 203.0.113.10:22 as 8.8.8.8:9 > 172.17.0.2:22", ""},
+		{"another's port forwarding at a VIP, all goes", web, gone, "tcp 8.8.8.8:9 > 203.0.113.10:22 as 8.8.8.8:9 > 172.17.0.2:22", ""},
 		{"untranslated to a VIP", web, web, "tcp 8.8.8.8:9 > 203.0.113.10:80", ""},
 
 		{"fullnat, nothing changes", full, full, viaL1, ""},
@@ -85,9 +89,12 @@ func TestStale(t *testing.T) {
 		{"only a zone with interfaces could have", office, "zone wan2 from=10.1.0.0/16 iif laddrs=198.51.100.1\nzone office from=10.1.0.0/16 laddrs=198.51.100.9", out1, ""},
 		{"an oif of its own decides behind another", office, "zone https from=10.1.0.0/16 ports=tcp/443 laddrs=198.51.100.9\nzone wan2 from=10.1.0.0/16 iif laddrs=198.51.100.1", out1, ""},
 		{"no zone with interfaces could have", office, "zone wan2 from=10.1.0.0/16 iif laddrs=198.51.100.9\nzone office from=10.1.0.0/16 laddrs=198.51.100.8", out1, "zone office: laddr 198.51.100.1 is no longer its"},
-		{"first apply, a pool's laddr of another source", gone, "zone guests from=10.2.0.0/16 laddrs=198.51.100.1", out1, "zone guests: has laddr 198.51.100.1, but does not hold source 10.1.5.9"},
-		{"first apply, a pool's laddr, another zone decides", gone, office + "zone guests from=10.2.0.0/16 laddrs=198.51.100.9", "udp 10.2.5.9:9 > 9.9.9.9:53 as 198.51.100.1:9 > 9.9.9.9:53", "zone guests: laddr 198.51.100.1 is not its"},
-		{"a service's laddr for a zone's source", gone, full, "udp 10.2.5.9:9 > 9.9.9.9:53 as 192.168.2.250:9 > 9.9.9.9:53", "service web: has laddr 192.168.2.250, but does not hold source 10.2.5.9"},
+		{"first apply, a laddr that another translated to so far", gone, "zone guests from=10.2.0.0/16 laddrs=198.51.100.1", out1, ""},
+		{"a new laddr that another translated to so far", web, "zone guests from=10.2.0.0/16 laddrs=198.51.100.1", out1, ""},
+		{"missed by a cleanup before, a laddr of another zone's", "zone guests from=10.2.0.0/16 laddrs=198.51.100.1", "zone guests from=10.2.0.0/16 laddrs=198.51.100.1", out1, "zone guests: has laddr 198.51.100.1, but does not hold source 10.1.5.9"},
+		{"missed by a cleanup before, another zone decides", office + "zone guests from=10.2.0.0/16 laddrs=198.51.100.9", office + "zone guests from=10.2.0.0/16 laddrs=198.51.100.9", "udp 10.2.5.9:9 > 9.9.9.9:53 as 198.51.100.1:9 > 9.9.9.9:53", "zone guests: laddr 198.51.100.1 is not its"},
+		{"missed by a cleanup before, a laddr that nobody has any more", web, web, out1, ""},
+		{"a service's laddr for a zone's source", full, full, "udp 10.2.5.9:9 > 9.9.9.9:53 as 192.168.2.250:9 > 9.9.9.9:53", "service web: has laddr 192.168.2.250, but does not hold source 10.2.5.9"},
 		{"another's SNAT", office, "zone office from=10.1.0.0/16 laddrs=198.51.100.2", "tcp 10.1.5.9:9 > 9.9.9.9:443 as 198.51.100.200:9 > 9.9.9.9:443", ""},
 		{"another's masquerading", home, office, "tcp 172.17.0.2:9 > 9.9.9.9:443 as 192.0.2.1:9 > 9.9.9.9:443", ""},
 		{"another's masquerading by an address that is a laddr too", gone, "zone office from=10.1.0.0/16 laddrs=192.0.2.1", "tcp 172.17.0.2:9 > 9.9.9.9:443 as 192.0.2.1:9 > 9.9.9.9:443", ""},
@@ -125,5 +132,30 @@ func TestStale(t *testing.T) {
 				t.Errorf("%s\n   got  %q\n   want %q", c.flow, got, c.want)
 			}
 		})
+	}
+}
+
+// Flows in conntrack zones, even of one direction only, are none of snatctl's.
+func TestStaleSparesConntrackZones(t *testing.T) {
+	was := NewIndex(parseBindings(t, "service web at=203.0.113.10/tcp/80 servers=192.168.1.1"), gateway)
+	for zones, want := range map[[2]uint16]bool{{0, 0}: true, {7, 7}: false, {8, 0}: false, {0, 9}: false} {
+		f := parseFlow(t, "tcp 8.8.8.8:9 > 203.0.113.10:80 as 8.8.8.8:9 > 192.168.1.1:80")
+		f.CTZone, f.ReplyCTZone = zones[0], zones[1]
+		if why, stale := Stale(was, nil, f); stale != want {
+			t.Errorf("in zones %d the flow is stale: %v (%s), want %v", zones, stale, why, want)
+		}
+	}
+}
+
+// A reason names the real server that a flow loses, and only that.
+func TestStaleNamesServer(t *testing.T) {
+	const web = "service web at=203.0.113.10/tcp/80 servers="
+	was := NewIndex(parseBindings(t, web+"192.168.1.1:8080"), gateway)
+	f := parseFlow(t, "tcp 8.8.8.8:9 > 203.0.113.10:80 as 8.8.8.8:9 > 192.168.1.1:8080")
+	if why, _ := Stale(was, NewIndex(parseBindings(t, web+"192.168.1.2"), gateway), f); why.Server != f.Reply.Src {
+		t.Errorf("the reason %q is about real server %s, want %s", why, why.Server, f.Reply.Src)
+	}
+	if why, stale := Stale(was, nil, f); !stale || why.Server.IsValid() {
+		t.Errorf("the reason %q is about real server %s, want none", why, why.Server)
 	}
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
 	"github.com/snatctl/snatctl/policy"
@@ -100,7 +99,10 @@ func apply(ctx context.Context, o applyOptions) (err error) {
 	if err != nil {
 		return exit{exitRefused, fmt.Errorf("%w; nothing was changed", err)}
 	}
-	releaseClients(ctx, conn, p, want)
+	if was != nil && !plan.Empty() {
+		settle(&t)
+	}
+	releaseClients(ctx, conn, p, want, &t)
 	accountingOn(p)
 	var stale staleFlows
 	if !o.keep && p.Gateway.Cleanup != policy.CleanupNone {
@@ -111,31 +113,9 @@ func apply(ctx context.Context, o applyOptions) (err error) {
 		return err
 	}
 	if err != nil {
-		return exit{exitIncomplete, fmt.Errorf("the policy is in force, but connections that contradict it may be left: %w (applying again tries again)", err)}
+		return exit{exitIncomplete, fmt.Errorf("the policy is in force, but connections that contradict it may be left: %w; applying again tries again (connections of a service or with a laddr that is gone it knows no more: see `conntrack -L`)", err)}
 	}
 	return nil
-}
-
-// releaseClients makes persistent services forget clients of real servers that take no new
-// connections any more. The policy is in force by then: what fails is worth a warning.
-func releaseClients(ctx context.Context, conn *nftlink.Conn, p *policy.Policy, want *nft.Ruleset) {
-	n := 0
-	entered, err := conn.Entered(ctx, want)
-	if err == nil {
-		stale := compiler.StaleClients(p, entered)
-		for _, es := range stale {
-			n += len(es)
-		}
-		if n > 0 {
-			err = conn.Forget(ctx, want.Table, stale)
-		}
-	}
-	switch {
-	case err != nil:
-		fmt.Fprintf(os.Stderr, "warning: clients of removed real servers may stay with them until their persistence ends: %v\n", err)
-	case n > 0:
-		fmt.Fprintf(os.Stderr, "released %s of real servers that take no new connections\n", count(n, "client"))
-	}
 }
 
 // commit sends the difference, reading again whenever another writer came between. before

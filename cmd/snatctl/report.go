@@ -45,6 +45,9 @@ func report(w io.Writer, format string, live, want *nft.Ruleset, plan nft.Plan, 
 	}
 	if plan.Empty() {
 		fmt.Fprintf(w, "no difference: table inet %s is as the policy says\n", want.Table)
+		if !done {
+			stale.contradicting(w)
+		}
 		stale.print(w, done)
 		return nil
 	}
@@ -64,12 +67,12 @@ func report(w io.Writer, format string, live, want *nft.Ruleset, plan nft.Plan, 
 		}
 		fmt.Fprintf(w, "%s%s %s: %s\n", indent, paint(c.Action, c.Action.Mark()+" "+kind), c.Name, c.Detail)
 	}
-	stale.print(w, done)
 	verb := "would change"
 	if done {
 		verb = "changed"
 	}
 	fmt.Fprintf(w, "%s table inet %s: rules +%d -%d, elements +%d -%d\n", verb, want.Table, d.Rules.Add, d.Rules.Delete, d.Elements.Add, d.Elements.Delete)
+	stale.print(w, done)
 	return nil
 }
 

@@ -80,6 +80,11 @@ func form(list []byte, anon func(name string) string) string {
 				vals[d.typ] = d.str()
 			}
 		}
+		if name == "byteorder" && vals[unix.NFTA_BYTEORDER_LEN] < vals[unix.NFTA_BYTEORDER_SIZE] {
+			// nft writes it for a protocol's one byte. It turns nothing (nft_byteorder_eval), and
+			// kernels refuse it (seen on 7.3).
+			continue
+		}
 		normalize(name, vals, anon)
 		b.WriteString("[" + name)
 		for t := uint16(1); t < 32; t++ {

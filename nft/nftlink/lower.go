@@ -221,15 +221,14 @@ func (l *lowering) loadOne(f nft.Field, word, behind int, big bool) int {
 		return word + int(h.len)/4
 	}
 	ct := func(key expr.CtKey) { l.add(&expr.Ct{Key: key, Register: r, Direction: expr.CtDirOriginal}) }
-	turn := func(length, size uint32) {
+	turn := func() {
 		if big {
-			l.add(&expr.Byteorder{SourceRegister: r, DestRegister: r, Op: expr.ByteorderHton, Len: length, Size: size})
+			l.add(&expr.Byteorder{SourceRegister: r, DestRegister: r, Op: expr.ByteorderHton, Len: 4, Size: 4})
 		}
 	}
 	switch f.Kind {
 	case nft.L4Proto:
 		l.add(&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: r})
-		turn(1, 2) // as nft does; the kernel turns no byte
 	case nft.Sport:
 		l.add(&expr.Payload{DestRegister: r, Base: expr.PayloadBaseTransportHeader, Offset: 0, Len: 2})
 	case nft.Dport:
@@ -243,10 +242,10 @@ func (l *lowering) loadOne(f nft.Field, word, behind int, big bool) int {
 		ct(expr.CtKeyPROTODST)
 	case nft.NumgenInc:
 		l.add(&expr.Numgen{Register: r, Modulus: f.Mod, Type: unix.NFT_NG_INCREMENTAL})
-		turn(4, 4)
+		turn()
 	case nft.NumgenRandom:
 		l.add(&expr.Numgen{Register: r, Modulus: f.Mod, Type: unix.NFT_NG_RANDOM})
-		turn(4, 4)
+		turn()
 	case nft.JHash:
 		to := behind
 		for _, of := range f.Of {
@@ -254,7 +253,7 @@ func (l *lowering) loadOne(f nft.Field, word, behind int, big bool) int {
 		}
 		l.add(&expr.Hash{SourceRegister: reg(behind), DestRegister: r, Length: uint32(to-behind) * 4,
 			Modulus: f.Mod, Seed: f.Seed, Type: expr.HashTypeJenkins})
-		turn(4, 4)
+		turn()
 	default:
 		panic(fmt.Sprintf("nftlink: no encoding for field %q", f))
 	}

@@ -149,6 +149,7 @@ func (c *Conn) drain() {
 type RefusedError struct {
 	Object string // the element, rule, chain, set or table as nft writes it
 	Msg    string // the kernel's own words, often empty
+	Lacks  string // what the kernel does not have, and who has it; empty if that is not the reason
 	Errno  unix.Errno
 }
 
@@ -157,6 +158,9 @@ func (e *RefusedError) Error() string {
 	s := "the kernel refused " + e.Object + ": " + e.Errno.Error()
 	if e.Msg != "" {
 		s += " (" + e.Msg + ")"
+	}
+	if e.Lacks != "" {
+		s += "; this kernel has no " + e.Lacks
 	}
 	return s
 }
@@ -196,6 +200,7 @@ func (t *batch) explain(m message, e unix.Errno) error {
 	}
 	if i := int(m.seq - t.first); i > 0 && i < len(t.msgs) {
 		refused.Object = t.describe(t.msgs[i], offset)
+		refused.Lacks = t.lacks(t.msgs[i], e, offset)
 	}
 	return refused
 }

@@ -111,7 +111,9 @@ func (t *batch) op(o *nft.Op, interval func(string) bool) error {
 		t.elements(o)
 	case o.Set != nil && o.Mark == nft.Add:
 		t.setID++
-		t.start(unix.NFT_MSG_NEWSET, unix.NLM_F_CREATE, origin{op: o})
+		// Without EXCL old kernels take the new declaration of a set that is there in silence and
+		// keep the old one (seen on 5.10).
+		t.start(unix.NFT_MSG_NEWSET, unix.NLM_F_CREATE|unix.NLM_F_EXCL, origin{op: o})
 		t.b = appendString(t.b, unix.NFTA_SET_NAME, o.Set.Name)
 		t.b = appendSet(t.b, o.Set, t.setID)
 		t.end()

@@ -31,7 +31,7 @@ const (
 func Open() (*Conn, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_NETFILTER)
 	if err != nil {
-		return nil, fmt.Errorf("open netlink socket for nftables: %w", err)
+		return nil, fmt.Errorf("open netlink socket for nftables: %w", explainErrno(err))
 	}
 	c := &Conn{fd: fd, buf: make([]byte, readSize)}
 	if err := unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
@@ -176,6 +176,9 @@ var ErrNoPermission = errors.New("not permitted: nftables needs CAP_NET_ADMIN in
 func explainErrno(err error) error {
 	if errors.Is(err, unix.EPERM) {
 		return fmt.Errorf("%w (%w)", ErrNoPermission, os.ErrPermission)
+	}
+	if errors.Is(err, unix.EPROTONOSUPPORT) {
+		return fmt.Errorf("%w (%w)", ErrNoNFTables, err)
 	}
 	return err
 }

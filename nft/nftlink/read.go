@@ -56,6 +56,10 @@ func (c *Conn) Generation(ctx context.Context) (Generation, error) {
 		}
 		return nil
 	})
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {
+		// nobody answers such requests (net/netfilter/nfnetlink.c, nfnetlink_rcv_msg)
+		err = fmt.Errorf("%w (%w)", ErrNoNFTables, err)
+	}
 	return Generation(gen), err
 }
 

@@ -1,0 +1,81 @@
+package nftlink
+
+import (
+	"errors"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/nft"
+)
+
+// ErrNoNFTables says that the kernel does not have what every ruleset of snatctl needs.
+var ErrNoNFTables = errors.New("this kernel has no nftables: it needs Linux 5.10 or newer with module nf_tables (CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET)")
+
+// lacks returns what the kernel does not have, if that is why it refuses an object: a module,
+// or what its version does not know yet. Offset is where in the message the kernel stopped
+// reading, 0 if it does not say.
+//
+// The kernel looks for a module by a name in the message and answers ENOENT when there is none
+// (net/netfilter/nf_tables_api.c: nft_expr_type_get, nf_tables_chain_type_lookup), EOPNOTSUPP
+// for a kind of set that it cannot hold (nft_select_set_ops) or a hook (nft_chain_parse_hook).
+func (t *batch) lacks(o origin, e unix.Errno, offset int) string {
+	missing, unable := e == unix.ENOENT, e == unix.EOPNOTSUPP || e == unix.EAFNOSUPPORT
+	switch op := o.op; {
+	case op == nil:
+		if unable {
+			return "tables of family inet (CONFIG_NF_TABLES_INET)"
+		}
+	case op.Elements != nil:
+	case op.Set != nil:
+		if unable && op.Mark == nft.Add {
+			return "maps of this kind (Linux 5.10 or newer has)"
+		}
+	case op.Rules != nil:
+		name := t.expressionAt(o, offset)
+		switch {
+		case name == "":
+		case unable:
+			return "expression " + name + " with what it is given here (Linux 5.10 to 7.3 have)"
+		case missing && !namesObject[name]:
+			return "expression " + name + " (module " + moduleOf(name) + ", CONFIG_" + strings.ToUpper(moduleOf(name)) + ")"
+		}
+	case op.Chain.Hook != nil && op.Mark == nft.Add && (missing || unable):
+		if op.Chain.Hook.Type == "nat" {
+			return "chains of type nat (module nft_chain_nat, CONFIG_NFT_NAT)"
+		}
+		return "chains of type " + op.Chain.Hook.Type + " in family inet (CONFIG_NF_TABLES_INET)"
+	}
+	return ""
+}
+
+// namesObject are expressions that are refused with ENOENT, too, when the map, set or chain
+// that they name is missing.
+var namesObject = map[string]bool{"lookup": true, "dynset": true, "objref": true, "immediate": true}
+
+// moduleOf returns the module that has an expression.
+func moduleOf(expression string) string {
+	if expression == "reject" {
+		return "nft_reject_inet"
+	}
+	return "nft_" + expression
+}
+
+// expressionAt returns the name of the rule's expression that an offset into its message
+// points at, "" if there is none.
+func (t *batch) expressionAt(o origin, offset int) string {
+	msg := t.b[o.at:]
+	msg = msg[:nativeU32(msg)]
+	for top := (attrs{rest: msg[unix.NLMSG_HDRLEN+4:]}); top.next(); {
+		if top.typ != unix.NFTA_RULE_EXPRESSIONS {
+			continue
+		}
+		for list := (attrs{rest: top.val}); list.next(); {
+			end := len(msg) - len(top.rest) - len(list.rest)
+			if start := end - align(len(list.val)) - unix.NLA_HDRLEN; start <= offset && offset < end {
+				return strings.TrimRight(string(find(list.val, unix.NFTA_EXPR_NAME)), "\x00")
+			}
+		}
+	}
+	return ""
+}

@@ -5,7 +5,7 @@ BIN := bin/snatctl
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
 
-.PHONY: help demo build deps test unit integration golden fuzz bench lint check clean
+.PHONY: help demo build deps test unit integration golden fuzz kernels bench lint check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,10 @@ fuzz: ## fuzz each target for FUZZTIME
 	@for t in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
 	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$t/*_test.go | cut -c6-); do \
 	    $(GO) test $$t -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) || exit 1; done; done
+
+kernels: ## run the tests on Debian's kernels in virtual machines (KERNEL=6.1 NFT=1.0.6 KERNELS_FLAGS=-quick)
+	@$(GO) build -o bin/boot ./internal/kernels/boot
+	@exec bin/boot -kernel '$(KERNEL)' -nft '$(NFT)' $(KERNELS_FLAGS)
 
 bench: deps build ## measure against nft and hand-written rules; prints medians and ratios (root)
 	@$(GO) build -o bin/bench ./internal/bench

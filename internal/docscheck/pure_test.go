@@ -19,7 +19,7 @@ var pure = map[string][]string{
 	"nft":           {"bufio", "cmp", "encoding/binary", "encoding/hex", "fmt", "io", "net/netip", "slices", "strconv", "strings", "time"},
 	"compiler":      {"cmp", "encoding/binary", "fmt", "hash/fnv", "maps", "math/bits", "net/netip", "slices", "strconv", "strings", "time"},
 	"policy/format": {"bytes", "fmt", "regexp", "slices", "sort", "strings", "unicode", "unicode/utf8", "gopkg.in/yaml.v3"},
-	"policy/lint":   {"cmp", "fmt", "math", "net/netip", "slices", "sort", "strings", "time"},
+	"policy/lint":   {"cmp", "fmt", "math", "net/netip", "slices", "sort", "strconv", "strings", "time"},
 	"policy/findings": {"bufio", "bytes", "cmp", "crypto/sha256", "encoding/hex", "encoding/json", "encoding/xml", "errors", "fmt", "io", "maps", "net/url", "path", "regexp",
 		"slices", "strconv", "strings", "unicode", "github.com/mattn/go-runewidth"},
 	"policy": {"bytes", "cmp", "encoding/json", "errors", "fmt", "io", "maps", "math", "math/big", "math/bits", "net/netip", "regexp", "slices", "sort",

@@ -58,6 +58,7 @@ type BaseChain struct {
 	Type     string // "nat", "filter" or "route"
 	Hook     string // "prerouting", "postrouting", ...
 	Priority int    // lower comes first
+	Empty    bool   // it has no rules, so it changes nothing
 }
 
 // Unit is a systemd unit that exists.

@@ -1,0 +1,169 @@
+package lint
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// homeless finds laddrs that nothing on this host says are its own: no address, no local
+// route, and no route that ends here, such as a blackhole. On a link such a route is not
+// enough, since neighbours ask for the address itself.
+func homeless(r *run, h Host) {
+	if h.Interfaces == nil || h.Routes == nil {
+		return
+	}
+	own, links := h.own()
+	var ends []inet.Range
+	for _, route := range h.Routes {
+		switch rg := inet.PrefixRange(route.Dst); {
+		case route.Local:
+			own = append(own, rg)
+		case route.Interface == "" && route.Dst.Bits() > 0:
+			ends = append(ends, rg)
+		}
+	}
+	home := append(own, inet.Subtract(ends, links)...)
+	for _, p := range r.given() {
+		left := inet.Subtract(p.ranges(), home)
+		if len(left) == 0 {
+			continue
+		}
+		for _, l := range p.Laddrs {
+			if !l.Range.Overlaps(left[0]) {
+				continue
+			}
+			r.find(l.Pos, p.object, homelessHint(left[0], links),
+				"no interface of this host has the address, and no local or blackhole route says that it is routed here: %s; answers do not come back", plainList(left))
+			break
+		}
+	}
+}
+
+func homelessHint(left inet.Range, links []inet.Range) string {
+	address := left.From.String()
+	add := fmt.Sprintf("ip addr add %s/%d dev INTERFACE", address, left.From.BitLen())
+	if len(inet.Intersect([]inet.Range{left}, links)) > 0 {
+		return add + ": its neighbours on the link ask for it"
+	}
+	what := address
+	if p, ok := left.Prefix(); ok {
+		what = p.String()
+	}
+	return fmt.Sprintf("%s; or, if the next router sends it here, ip route add blackhole %s, which also stops packets to unused ports from going back and forth", add, what)
+}
+
+// own returns the addresses of the host, and the networks of its interfaces.
+func (h Host) own() (addrs, links []inet.Range) {
+	for _, i := range h.Interfaces {
+		for _, a := range i.Addrs {
+			addrs = append(addrs, inet.AddrRange(a.Addr()))
+			links = append(links, inet.PrefixRange(a.Masked()))
+		}
+	}
+	return addrs, links
+}
+
+// portsOfHost finds pools whose ports the host's own connections use on the same address.
+// IPv6 goes by the same sysctl (Documentation/networking/ip-sysctl.rst).
+func portsOfHost(r *run, h Host) {
+	ephemeral, ok := span(strings.Fields(h.Sysctls["net/ipv4/ip_local_port_range"]))
+	if !ok {
+		return
+	}
+	reserved := portSet(h.Sysctls["net/ipv4/ip_local_reserved_ports"])
+	addrs, _ := h.own()
+	for _, p := range r.pools() {
+		meet := inet.PortRange{First: max(p.Ports.First, ephemeral.First), Last: min(p.Ports.Last, ephemeral.Last)}
+		if p.Ports.IsZero() || meet.First > meet.Last || covered(meet, reserved) {
+			continue
+		}
+		for _, l := range p.Laddrs {
+			shared := inet.Intersect([]inet.Range{l.Range}, addrs)
+			if len(shared) == 0 {
+				continue
+			}
+			r.find(p.At("ports"), p.object, fmt.Sprintf("keep the host off them: sysctl -w net.ipv4.ip_local_reserved_ports=%s; or write other ports, or a laddr that the host does not use", meet),
+				"this host has the address %s itself and opens connections of its own from the ports %s (ip_local_port_range), of which the pool uses %s", shared[0].From, ephemeral, meet)
+			break
+		}
+	}
+}
+
+// span reads the first and the last port of a range.
+func span(fields []string) (inet.PortRange, bool) {
+	if len(fields) != 2 {
+		return inet.PortRange{}, false
+	}
+	first, err1 := strconv.ParseUint(fields[0], 10, 16)
+	last, err2 := strconv.ParseUint(fields[1], 10, 16)
+	return inet.PortRange{First: uint16(first), Last: uint16(last)}, err1 == nil && err2 == nil
+}
+
+// portSet reads "8080,9000-9010".
+func portSet(text string) (out []inet.PortRange) {
+	for part := range strings.SplitSeq(text, ",") {
+		first, last, ranged := strings.Cut(strings.TrimSpace(part), "-")
+		if !ranged {
+			last = first
+		}
+		if r, ok := span([]string{first, last}); ok {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// covered tells whether every port of a range is one of sorted others, as the kernel lists them.
+func covered(r inet.PortRange, by []inet.PortRange) bool {
+	next := int(r.First)
+	for _, b := range by {
+		if int(b.First) <= next && int(b.Last) >= next {
+			next = int(b.Last) + 1
+		}
+	}
+	return next > int(r.Last)
+}
+
+// listeners finds services that take what a local socket listens on. What adminPortTaken says
+// without a host it does not repeat.
+func listeners(r *run, h Host) {
+	addrs, _ := h.own()
+	own := inet.Merge(addrs)
+	r.eachService(func(s *policy.Service, object string) {
+		for i, pp := range s.Ports {
+			for _, l := range h.Listeners {
+				if l.Proto != pp.Proto || !pp.Ports.Contains(l.Port) || l.Proto == inet.TCP && l.Port == adminPort {
+					continue
+				}
+				for _, vip := range s.VIP {
+					if !l.hears(inet.AddrRange(vip), own) {
+						continue
+					}
+					r.find(s.Item("ports", i), object, "move the listener or the service to another address or port; if nobody shall reach the listener, stop it",
+						"%s listens on %s/%d at the VIP %s: the service comes first, so nobody reaches it there", l.who(), l.Proto, l.Port, vip)
+					return
+				}
+			}
+		}
+	})
+}
+
+// hears tells whether a listener gets what is sent to an address, were there no service.
+func (l Listener) hears(vip inet.Range, own []inet.Range) bool {
+	if !l.Addr.IsUnspecified() {
+		return l.Addr == vip.From
+	}
+	dual := l.Addr.Is6() // a socket on :: takes IPv4, too, unless it is told not to
+	return (dual || vip.From.Is4()) && len(inet.Intersect(own, []inet.Range{vip})) > 0
+}
+
+func (l Listener) who() string {
+	if l.Process == "" {
+		return "a program of this host"
+	}
+	return l.Process
+}

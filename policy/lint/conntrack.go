@@ -1,0 +1,93 @@
+package lint
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// dotted writes a sysctl as sysctl(8) does, where no part has dots of its own.
+func dotted(key string) string { return strings.ReplaceAll(key, "/", ".") }
+
+// crowded finds a conntrack table with little room, and one whose chains are long: a kernel
+// gives max and buckets the same size, or four flows a bucket before Linux 5.15
+// (nf_conntrack-sysctl.rst).
+func crowded(r *run, h Host) {
+	c := h.Conntrack
+	if c.Max == 0 {
+		return
+	}
+	if int64(c.Count)*4 > int64(c.Max)*3 {
+		r.find(r.gatewayAt(""), "conntrack", fmt.Sprintf("sysctl -w net.netfilter.nf_conntrack_max=%d, and nf_conntrack_buckets alike", 2*c.Max),
+			"%d of %d flows are in use (%d %%): when the table is full, new connections are dropped", c.Count, c.Max, percent(c.Count, c.Max))
+	}
+	if c.Buckets > 0 && c.Buckets < c.Max/4 {
+		r.find(r.gatewayAt(""), "conntrack", fmt.Sprintf("sysctl -w net.netfilter.nf_conntrack_buckets=%d", c.Max),
+			"%d buckets for %d flows: every packet searches chains of %d flows when the table fills", c.Buckets, c.Max, (c.Max+c.Buckets-1)/c.Buckets)
+	}
+}
+
+func percent(part, whole int) int { return int(int64(part) * 100 / int64(whole)) }
+
+// atLeast is a timeout and the least seconds that an RFC asks for.
+type atLeast struct {
+	key  string // below net/netfilter
+	secs int
+	rfc  string
+}
+
+// timeouts are those that the RFCs about NAT know. TCP's transitory ones are of connections
+// that open or close (RFC 5382, REQ-5); what a reset ended may go at once.
+func timeouts() []atLeast {
+	const tcp, udp, icmp = "RFC 5382, REQ-5", "RFC 4787, REQ-5", "RFC 5508, REQ-2"
+	return []atLeast{
+		{"nf_conntrack_udp_timeout", 120, udp}, {"nf_conntrack_udp_timeout_stream", 120, udp},
+		{"nf_conntrack_tcp_timeout_established", 7440, tcp},
+		{"nf_conntrack_tcp_timeout_syn_sent", 240, tcp}, {"nf_conntrack_tcp_timeout_syn_recv", 240, tcp},
+		{"nf_conntrack_tcp_timeout_fin_wait", 240, tcp}, {"nf_conntrack_tcp_timeout_close_wait", 240, tcp},
+		{"nf_conntrack_tcp_timeout_last_ack", 240, tcp}, {"nf_conntrack_tcp_timeout_time_wait", 240, tcp},
+		{"nf_conntrack_icmp_timeout", 60, icmp}, {"nf_conntrack_icmpv6_timeout", 60, icmp},
+	}
+}
+
+// shortTimeouts reports, for each RFC, the timeouts below what it asks for.
+func shortTimeouts(r *run, h Host) {
+	var rfcs []string
+	short := make(map[string][]string)
+	repair := make(map[string][]string)
+	for _, t := range timeouts() {
+		secs, err := strconv.Atoi(h.Sysctls["net/netfilter/"+t.key])
+		if err != nil || secs >= t.secs {
+			continue
+		}
+		if short[t.rfc] == nil {
+			rfcs = append(rfcs, t.rfc)
+		}
+		short[t.rfc] = append(short[t.rfc], fmt.Sprintf("%s %d < %d s", strings.TrimPrefix(t.key, "nf_conntrack_"), secs, t.secs))
+		repair[t.rfc] = append(repair[t.rfc], fmt.Sprintf("net.netfilter.%s=%d", t.key, t.secs))
+	}
+	for _, rfc := range rfcs {
+		r.find(r.gatewayAt(""), "conntrack", "sysctl -w "+strings.Join(repair[rfc], " "),
+			"flows are forgotten sooner than %s asks for, and later packets of theirs meet another translation or none: %s", rfc, strings.Join(short[rfc], ", "))
+	}
+}
+
+// unaccounted finds what reports need and the kernel does not keep. A value of 2 for events
+// tells of no end of a flow that is older than its first listener.
+func unaccounted(r *run, h Host) {
+	for _, s := range []struct{ key, lack string }{
+		{"net/netfilter/nf_conntrack_acct", "reports lack bytes and packets"},
+		{"net/netfilter/nf_conntrack_timestamp", "reports lack the times of flows"},
+		{"net/netfilter/nf_conntrack_events", "ends of flows that are older than the listener go unseen"},
+	} {
+		value, known := h.Sysctls[s.key]
+		if !known || value == "1" {
+			continue
+		}
+		hint := "snatctl apply sets it; sysctl -w " + dotted(s.key) + "=1 does so now"
+		if !r.Gateway.Sysctls {
+			hint = "sysctl -w " + dotted(s.key) + "=1, or take `sysctls: false` out: then apply sets it"
+		}
+		r.find(r.gatewayAt("sysctls"), "conntrack", hint, "%s is %s: %s", dotted(s.key), value, s.lack)
+	}
+}

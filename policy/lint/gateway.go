@@ -1,0 +1,119 @@
+package lint
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// The kernel's priorities of translation, which the table has too (enum nf_ip_hook_priorities,
+// include/uapi/linux/netfilter_ipv4.h).
+const (
+	priorityDNAT = -100
+	prioritySNAT = 100
+)
+
+// rivals finds NAT chains of others that are asked first. Of chains with the same priority the
+// older one is, so these count.
+func rivals(r *run, h Host) {
+	ours := r.hooks()
+	for _, c := range h.Chains {
+		own, used := ours[c.Hook]
+		if c.Type != "nat" || c.Empty || !used || c.Priority > own || !r.concerns(c.Family) {
+			continue
+		}
+		r.find(r.gatewayAt(""), "gateway", "see what it translates: nft list table "+c.Family+" "+c.Table+"; keep its addresses and ports apart from the policy's, or remove it",
+			"chain %s of table %s %s (nat, %s, priority %d) is asked before this policy or beside it: what it translates this policy does not see", c.Name, c.Family, c.Table, c.Hook, c.Priority)
+	}
+}
+
+// hooks returns the hooks that the policy translates at, with their priorities.
+func (r *run) hooks() map[string]int {
+	out := make(map[string]int)
+	if len(r.Services) > 0 {
+		out["prerouting"], out["output"] = priorityDNAT, priorityDNAT
+	}
+	if slices.ContainsFunc(r.Zones, func(z policy.Zone) bool { return z.Action == policy.Snat || z.Action == policy.Masquerade }) ||
+		slices.ContainsFunc(r.Services, func(s policy.Service) bool { return s.Mode == policy.FullNAT }) {
+		out["postrouting"] = prioritySNAT
+	}
+	return out
+}
+
+// concerns tells whether a table of a family sees packets that the policy is about.
+func (r *run) concerns(family string) bool {
+	switch family {
+	case "ip":
+		return r.uses(inet.V4)
+	case "ip6":
+		return r.uses(inet.V6)
+	}
+	return true
+}
+
+// flushers finds units that remove tables of others: nftables.service runs a script that
+// begins with `flush ruleset`, and flushes when it is stopped.
+func flushers(r *run, h Host) {
+	for _, u := range h.Units {
+		if !u.Enabled && !u.Active {
+			continue
+		}
+		switch {
+		case u.Name == "nftables.service":
+			r.find(r.gatewayAt(""), "gateway", "take `flush ruleset` out of its script and apply after it, or systemctl disable --now nftables",
+				"nftables.service is %s: whenever it starts, reloads or stops it flushes the ruleset, this policy's table with it", u.state())
+		case u.Name == "firewalld.service" && h.FirewalldFlushes:
+			r.find(r.gatewayAt(""), "gateway", "write FlushAllOnReload=no to firewalld.conf, or systemctl disable --now firewalld",
+				"firewalld.service is %s, and FlushAllOnReload is on: a reload may flush rules that are not its own", u.state())
+		}
+	}
+}
+
+func (u Unit) state() string {
+	switch {
+	case u.Enabled && u.Active:
+		return "enabled and active"
+	case u.Active:
+		return "active"
+	}
+	return "enabled"
+}
+
+// lacking says what the kernel refused when the table was tried on it.
+func lacking(r *run, h Host) {
+	kernel := "this kernel"
+	if h.Kernel != "" {
+		kernel += " (" + h.Kernel + ")"
+	}
+	for _, m := range h.Missing {
+		since := "load its module, or boot a kernel that has it"
+		if m.Since != "" {
+			since = fmt.Sprintf("Linux %s has it; a newer kernel may lack its module", m.Since)
+		}
+		r.find(r.Start, "gateway", since, "%s lacks what the policy needs, and apply will fail: %s", kernel, m.What)
+	}
+}
+
+// forwardingOff finds families that are not forwarded and that apply will not switch on.
+func forwardingOff(r *run, h Host) {
+	if r.Gateway.Forwarding {
+		return
+	}
+	for _, f := range inet.Families {
+		key := forwardingKey(f)
+		if r.uses(f) && h.Sysctls[key] == "0" {
+			r.find(r.gatewayAt("forwarding"), "gateway", "sysctl -w "+dotted(key)+"=1, or take `forwarding: false` out: then apply switches it on",
+				"%s is not forwarded (%s is 0), and forwarding: false leaves it so: no packet of the policy's passes", f, dotted(key))
+		}
+	}
+}
+
+// forwardingKey is the sysctl that lets the kernel forward a family (ip-sysctl.rst).
+func forwardingKey(f inet.Family) string {
+	if f == inet.V6 {
+		return "net/ipv6/conf/all/forwarding"
+	}
+	return "net/ipv4/ip_forward"
+}

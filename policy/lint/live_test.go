@@ -1,0 +1,238 @@
+package lint
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// healthy is a host that no policy of the examples has a fault on: inside networks at lan0,
+// the internet behind wan0.
+func healthy() Host {
+	return Host{
+		Interfaces: []Interface{
+			{Name: "lan0", Up: true, Addrs: prefixes("10.1.0.1/16")},
+			{Name: "wan0", Up: true, Addrs: prefixes("20.0.2.1/24", "20.0.2.9/24")},
+		},
+		Routes: []Route{
+			{Dst: prefix("0.0.0.0/0"), Interface: "wan0", Gateway: netip.MustParseAddr("20.0.2.254"), Table: 254},
+			{Dst: prefix("10.1.0.0/16"), Interface: "lan0", Table: 254},
+			{Dst: prefix("20.0.2.0/24"), Interface: "wan0", Table: 254},
+			{Dst: prefix("20.0.9.0/28"), Table: 254}, // blackhole
+			{Dst: prefix("10.1.0.1/32"), Interface: "lan0", Table: 255, Local: true},
+			{Dst: prefix("20.0.2.1/32"), Interface: "wan0", Table: 255, Local: true},
+		},
+		Sysctls: map[string]string{
+			"net/ipv4/ip_forward": "0", "net/ipv6/conf/all/forwarding": "0",
+			"net/ipv4/conf/all/rp_filter": "0", "net/ipv4/conf/wan0/rp_filter": "1",
+			"net/ipv4/ip_local_port_range":           "32768\t60999",
+			"net/netfilter/nf_conntrack_udp_timeout": "120",
+			"net/netfilter/nf_conntrack_acct":        "1", "net/netfilter/nf_conntrack_timestamp": "1", "net/netfilter/nf_conntrack_events": "1",
+		},
+		Listeners: []Listener{},
+		Chains:    []BaseChain{{Family: "ip", Table: "nat", Name: "POSTROUTING", Type: "nat", Hook: "postrouting", Priority: 100, Empty: true}},
+		Units:     []Unit{{Name: "nftables.service"}},
+		Conntrack: Conntrack{Count: 60_000, Max: 262_144, Buckets: 262_144},
+		Kernel:    "6.1.0",
+	}
+}
+
+func prefix(s string) netip.Prefix { return netip.MustParsePrefix(s) }
+
+func prefixes(ss ...string) (out []netip.Prefix) {
+	for _, s := range ss {
+		out = append(out, prefix(s))
+	}
+	return out
+}
+
+// hosts are the machines of the examples: bad makes of a healthy one that of the bad example,
+// good that of the good one.
+var hosts = map[string]struct{ bad, good func(h *Host) }{
+	"Z11": {}, "Z12": {}, "P09": {bad: owns("20.0.2.2/32"), good: owns("20.0.2.2/32")}, "P03": {}, "H04": {},
+	"H01": {bad: func(h *Host) { h.Chains[0].Empty = false }},
+	"H02": {bad: func(h *Host) { h.Units[0].Enabled = true }},
+	"H03": {bad: func(h *Host) { h.Missing = []Missing{{What: "masquerade in tables of family inet", Since: "5.2"}} }},
+	"H05": {bad: secondUplink("1"), good: secondUplink("2")},
+	"C01": {bad: func(h *Host) { h.Conntrack.Max = 65536; h.Conntrack.Buckets = 65536 }},
+	"C02": {bad: func(h *Host) { h.Sysctls["net/netfilter/nf_conntrack_udp_timeout"] = "30" }},
+	"C03": {bad: func(h *Host) { h.Sysctls["net/netfilter/nf_conntrack_acct"] = "0" }},
+}
+
+func owns(addr string) func(h *Host) {
+	return func(h *Host) { h.Interfaces[1].Addrs = append(h.Interfaces[1].Addrs, prefix(addr)) }
+}
+
+func secondUplink(filter string) func(h *Host) {
+	return func(h *Host) {
+		h.Interfaces = append(h.Interfaces, Interface{Name: "wan1", Up: true, Addrs: prefixes("20.0.3.1/24")})
+		h.Routes = append(h.Routes, Route{Dst: prefix("20.0.3.0/24"), Interface: "wan1", Table: 254})
+		h.Sysctls["net/ipv4/conf/wan1/rp_filter"] = filter
+	}
+}
+
+// TestLiveExamples holds that the bad example of every rule about hosts breaks this rule alone
+// on its host, and the good one none on its own.
+func TestLiveExamples(t *testing.T) {
+	for _, r := range Rules() {
+		if !r.Live {
+			continue
+		}
+		t.Run(r.Code, func(t *testing.T) {
+			on, ok := hosts[r.Code]
+			if !ok {
+				t.Fatal("no host for its examples")
+			}
+			got := lintHost(t, r.Bad, on.bad)
+			if !slices.Equal(codes(got), []string{r.Code}) || got[0].Severity != r.Severity {
+				t.Errorf("the bad example gives\n%v", got.Error())
+			}
+			if got := lintHost(t, r.Good, on.good); len(got) > 0 {
+				t.Errorf("the good example gives\n%v", got.Error())
+			}
+		})
+	}
+}
+
+// lintHost returns what the rules about hosts say of a policy, on a healthy host that is
+// changed.
+func lintHost(t *testing.T, text string, change func(*Host)) policy.Diagnostics {
+	t.Helper()
+	srcs := []policy.Source{{Name: "policy.yaml", Data: []byte(text)}}
+	p, ds := policy.Parse(srcs)
+	if p == nil {
+		t.Fatal(ds)
+	}
+	h := healthy()
+	if change != nil {
+		change(&h)
+	}
+	ds = CheckHost(p, h)
+	checkPositions(t, srcs, ds)
+	return Apply(ds, srcs, Ran{Host: true})
+}
+
+// TestUnknownHost holds that nothing is said about a host that nothing is known of.
+func TestUnknownHost(t *testing.T) {
+	for _, r := range Rules() {
+		p, _ := policy.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte(r.Bad)}})
+		if p == nil {
+			continue
+		}
+		if ds := CheckHost(p, Host{}); len(ds) > 0 {
+			t.Errorf("of a host unknown, %s's bad example gives\n%v", r.Code, ds.Error())
+		}
+	}
+}
+
+const services = `
+version: 1
+services:
+  - {name: web, vip: [20.0.2.9, "2001:db8::9"], ports: [tcp/80, udp/53], real_servers: [192.168.1.1, 192.168.1.2, "fd05::1", "fd05::2"]}
+`
+
+// TestLive holds what rules say on hosts that have some fault, and what they leave alone.
+func TestLive(t *testing.T) {
+	listens := func(l Listener) func(*Host) { return func(h *Host) { h.Listeners = append(h.Listeners, l) } }
+	chain := func(c BaseChain) func(*Host) { return func(h *Host) { h.Chains = []BaseChain{c} } }
+	zone := func(rest string) string {
+		return "version: 1\ngateway: {uplinks: [wan0, \"ppp*\"]}\nzones:\n  - {name: office, " + rest + "}\n"
+	}
+	any4, any6 := netip.IPv4Unspecified(), netip.IPv6Unspecified()
+	for _, c := range []struct {
+		name, policy string
+		change       func(*Host)
+		want         string // codes and, of a single finding, a part of its text
+	}{
+		{"listener on the VIP", services, listens(Listener{inet.TCP, netip.MustParseAddr("20.0.2.9"), 80, "nginx"}), "S03 nginx listens on tcp/80 at the VIP 20.0.2.9"},
+		{"listener anywhere, the VIP an address of the host", services, listens(Listener{inet.UDP, any4, 53, ""}), "S03 a program of this host listens on udp/53"},
+		{"listener of both families", services, listens(Listener{inet.TCP, any6, 80, ""}), "S03 "},
+		{"listener on another address", services, listens(Listener{inet.TCP, netip.MustParseAddr("127.0.0.1"), 80, ""}), ""},
+		{"listener on another port", services, listens(Listener{inet.TCP, any4, 8080, ""}), ""},
+		{"listener of another protocol", services, listens(Listener{inet.UDP, any4, 80, ""}), ""},
+		{"listener anywhere, the VIP only routed here", strings.Replace(services, "20.0.2.9", "20.0.5.5", 1), listens(Listener{inet.TCP, any4, 80, ""}), ""},
+
+		{"docker's chain before services", services, chain(BaseChain{Family: "ip", Table: "nat", Name: "PREROUTING", Type: "nat", Hook: "prerouting", Priority: -150}), "H01 chain PREROUTING of table ip nat (nat, prerouting, priority -150)"},
+		{"a chain at the same priority", services, chain(BaseChain{Family: "inet", Table: "x", Name: "y", Type: "nat", Hook: "output", Priority: -100}), "H01 "},
+		{"a chain behind", services, chain(BaseChain{Family: "ip", Table: "x", Name: "y", Type: "nat", Hook: "prerouting", Priority: -99}), ""},
+		{"a chain that filters", services, chain(BaseChain{Family: "ip", Table: "x", Name: "y", Type: "filter", Hook: "prerouting", Priority: -300}), ""},
+		{"a hook that is not used", services, chain(BaseChain{Family: "ip", Table: "x", Name: "y", Type: "nat", Hook: "postrouting", Priority: 0}), ""},
+		{"a family that is not used", zone("from: 10.1.0.0/16, action: masquerade"), chain(BaseChain{Family: "ip6", Table: "x", Name: "y", Type: "nat", Hook: "postrouting", Priority: 0}), ""},
+
+		{"a wild name without an interface", zone("from: 10.1.0.0/16, iif: \"eth*\", action: masquerade"), nil, ""},
+		{"an entrance that is not there", zone("from: 10.1.0.0/16, iif: [lan0, lan1], action: masquerade"), nil, "Z11 there is no interface lan1"},
+		{"a second table of routes", zone("from: 10.3.0.0/16, action: masquerade"), func(h *Host) {
+			h.Routes = append(h.Routes, Route{Dst: prefix("10.0.0.0/8"), Interface: "lan0", Table: 100})
+		}, ""},
+		{"a wider route inside, a narrower one outside", zone("from: 10.3.0.0/16, action: masquerade"), func(h *Host) {
+			h.Routes = append(h.Routes, Route{Dst: prefix("10.0.0.0/8"), Interface: "lan0", Table: 254}, Route{Dst: prefix("10.3.0.0/16"), Interface: "wan0", Table: 254})
+		}, "Z12 no inside interface of this host has a route to 10.3.0.0/16"},
+		{"a route of several ways", zone("from: 10.3.0.0/16, action: masquerade"), func(h *Host) {
+			h.Routes = append(h.Routes, Route{Dst: prefix("10.3.0.0/16"), Interface: "wan0", Table: 254}, Route{Dst: prefix("10.3.0.0/16"), Interface: "lan0", Table: 254})
+		}, ""},
+		{"sources that are dropped", zone("from: 10.3.0.0/16, action: drop"), nil, ""},
+		{"every source", zone("from: 0.0.0.0/0, action: masquerade"), nil, ""},
+		{"sources entered by an uplink", zone("from: 10.3.0.0/16, iif: wan0, action: masquerade"), nil, ""},
+
+		{"a strict entrance, routed by another", zone("from: 10.1.0.0/16, iif: wan0, action: masquerade"), nil, "H05 rp_filter is strict on wan0, and 10.1.0.0/16 is routed by another interface"},
+		{"strict everywhere, one uplink", zone("from: 10.1.0.0/16, action: masquerade"), func(h *Host) { h.Sysctls["net/ipv4/conf/all/rp_filter"] = "1" }, ""},
+		{"two uplinks, each with a table of its own", "version: 1\ngateway: {uplinks: [wan0, wan1]}\nzones:\n  - {name: office, from: 10.1.0.0/16, action: masquerade}\n", func(h *Host) {
+			secondUplink("1")(h)
+			h.Routes = append(h.Routes, Route{Dst: prefix("0.0.0.0/0"), Interface: "wan1", Table: 101})
+		}, ""},
+
+		{"a laddr that a local route brings", zone("from: 10.1.0.0/16, laddrs: 30.0.0.1"), func(h *Host) {
+			h.Routes = append(h.Routes, Route{Dst: prefix("30.0.0.0/24"), Interface: "lo", Table: 255, Local: true})
+		}, ""},
+		{"a laddr nowhere", zone("from: 10.1.0.0/16, laddrs: [30.0.0.1, 20.0.2.1]"), nil, "P03 30.0.0.1;"},
+		{"a blackhole on the link", zone("from: 10.1.0.0/16, laddrs: 20.0.2.77"), func(h *Host) {
+			h.Routes = append(h.Routes, Route{Dst: prefix("20.0.2.77/32"), Table: 254})
+		}, "P03 20.0.2.77;"},
+		{"an unreachable default route", zone("from: 10.1.0.0/16, laddrs: 30.0.0.1"), func(h *Host) {
+			h.Routes = append(h.Routes, Route{Dst: prefix("0.0.0.0/0"), Table: 254})
+		}, "P03 30.0.0.1;"},
+		{"a map's prefix nowhere", zone("from: 10.1.0.0/24, map: 30.0.0.0/24"), nil, "P03 30.0.0.0/24;"},
+
+		{"ports reserved", ports, func(h *Host) { h.Sysctls["net/ipv4/ip_local_reserved_ports"] = "8080,32768-50000,50001-60999" }, ""},
+		{"some ports reserved", ports, func(h *Host) { h.Sysctls["net/ipv4/ip_local_reserved_ports"] = "32768-50000,50002-60999" }, "P09 20.0.2.1"},
+
+		{"firewalld that flushes", masquerading, func(h *Host) {
+			h.Units, h.FirewalldFlushes = []Unit{{Name: "firewalld.service", Active: true}}, true
+		}, "H02 firewalld.service is active"},
+		{"firewalld that does not", masquerading, func(h *Host) { h.Units = []Unit{{Name: "firewalld.service", Active: true}} }, ""},
+		{"forwarding off, both families", strings.Replace(services, "services:", "gateway: {forwarding: false}\nservices:", 1), nil, "H04 H04"},
+		{"few buckets", masquerading, func(h *Host) { h.Conntrack.Buckets = 65_535 }, "C01 65535 buckets for 262144 flows"},
+		{"buckets enough", masquerading, func(h *Host) { h.Conntrack.Buckets = 65_536 }, ""},
+		{"three quarters full", masquerading, func(h *Host) { h.Conntrack.Count = 262_144 / 4 * 3 }, ""},
+		{"timeouts of two RFCs", masquerading, func(h *Host) {
+			h.Sysctls["net/netfilter/nf_conntrack_icmp_timeout"], h.Sysctls["net/netfilter/nf_conntrack_tcp_timeout_fin_wait"] = "30", "120"
+		}, "C02 C02"},
+		{"events of listeners alone", masquerading, func(h *Host) { h.Sysctls["net/netfilter/nf_conntrack_events"] = "2" }, "C03 net.netfilter.nf_conntrack_events is 2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ds := lintHost(t, c.policy, c.change)
+			var got []string
+			for _, d := range ds {
+				got = append(got, d.Code)
+			}
+			code, text, _ := strings.Cut(c.want, " ")
+			if strings.Join(got, " ") == c.want || len(ds) == 1 && got[0] == code && strings.Contains(ds[0].Msg, text) {
+				return
+			}
+			t.Errorf("found\n%v\nwant %q", ds.Error(), c.want)
+		})
+	}
+}
+
+const ports = `
+version: 1
+gateway: {uplinks: [wan0]}
+laddrs:
+  office: {addresses: [20.0.2.1, 20.0.2.9], ports: 1024-65535}
+zones:
+  - {name: office, from: 10.1.0.0/16, laddrs: office}
+`

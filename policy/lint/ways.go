@@ -1,0 +1,89 @@
+package lint
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/snatctl/snatctl/inet"
+)
+
+// Numbers of routing tables (rtnetlink(7), include/uapi/linux/rtnetlink.h). A lookup without
+// rules of its own asks local, then main, then default.
+const (
+	tableDefault = 253
+	tableLocal   = 255
+)
+
+// ways says by which interfaces packets to an address leave: by the tables that every lookup
+// asks, and by each of those that rules of policy routing may send it to.
+type ways []routing
+
+// routing is one lookup: of the routes to an address the most specific counts.
+type routing struct {
+	owners owners
+	exits  [][]Route // by owner: routes to the same destination, of a multipath route or of several metrics
+}
+
+func waysOf(routes []Route) ways {
+	sorted := slices.Clone(routes)
+	slices.SortStableFunc(sorted, func(a, b Route) int {
+		return cmp.Or(-cmp.Compare(a.Table, b.Table), -cmp.Compare(a.Dst.Bits(), b.Dst.Bits()), a.Dst.Addr().Compare(b.Dst.Addr()))
+	})
+	lookup := func(table int) int {
+		if table >= tableDefault && table <= tableLocal {
+			return tableLocal
+		}
+		return table
+	}
+	var out ways
+	for len(sorted) > 0 {
+		n := slices.IndexFunc(sorted, func(r Route) bool { return lookup(r.Table) != lookup(sorted[0].Table) })
+		if n < 0 {
+			n = len(sorted)
+		}
+		out = append(out, routingOf(sorted[:n]))
+		sorted = sorted[n:]
+	}
+	return out
+}
+
+// routingOf takes routes in the order in which they count.
+func routingOf(sorted []Route) routing {
+	var out routing
+	var lists [][]inet.Range
+	for i, r := range sorted {
+		if i > 0 && r.Dst == sorted[i-1].Dst && r.Table == sorted[i-1].Table {
+			out.exits[len(out.exits)-1] = append(out.exits[len(out.exits)-1], r)
+			continue
+		}
+		lists = append(lists, []inet.Range{inet.PrefixRange(r.Dst)})
+		out.exits = append(out.exits, []Route{r})
+	}
+	out.owners = ownersOf(lists)
+	return out
+}
+
+// lead tells whether packets to some address of a range leave by an interface that fits.
+func (w ways) lead(to inet.Range, fits func(name string) bool) bool {
+	for _, lookup := range w {
+		for _, o := range lookup.owners.from(to.From) {
+			if !o.Range.Overlaps(to) {
+				break
+			}
+			if slices.ContainsFunc(lookup.exits[o.Owner], func(r Route) bool { return !r.Local && r.Interface != "" && fits(r.Interface) }) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isNamed tells whether one of the names of a policy is an interface's; "ppp*" names all
+// that begin so.
+func isNamed(names []string, name string) bool {
+	return slices.ContainsFunc(names, func(pattern string) bool {
+		prefix, wild := strings.CutSuffix(pattern, "*")
+		return pattern == name || wild && strings.HasPrefix(name, prefix)
+	})
+}

@@ -89,9 +89,13 @@ func (c *Conn) forget(ctx context.Context, table string, entries map[*nft.Set][]
 	return c.commit(ctx, t)
 }
 
-// commit sends a transaction and waits for its one acknowledgement. The kernel works while
-// it is sent: when sending returns, all answers are there.
-func (c *Conn) commit(ctx context.Context, t *batch) error {
+// commit sends a transaction and waits for its one acknowledgement, that of the message
+// before BATCH_END.
+func (c *Conn) commit(ctx context.Context, t *batch) error { return c.exchange(ctx, t, t.seq-1) }
+
+// exchange sends a batch and waits for the acknowledgement of one of its messages. The kernel
+// works while it is sent: when sending returns, all answers are there.
+func (c *Conn) exchange(ctx context.Context, t *batch, acked uint32) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -102,7 +106,6 @@ func (c *Conn) commit(ctx context.Context, t *batch) error {
 		}
 		return fmt.Errorf("send transaction: %w", explainErrno(err))
 	}
-	acked := t.seq - 1 // the message before BATCH_END
 	var first error
 	for {
 		d, err := c.recv(unix.MSG_DONTWAIT)

@@ -116,11 +116,16 @@ func (c *Conn) dump(ctx context.Context, typ uint16, attrs []byte, f func([]byte
 // request sends one request and calls f for each answer up to the end of a dump, an
 // acknowledgement or an error.
 func (c *Conn) request(ctx context.Context, typ, flags uint16, attrs []byte, f func([]byte) error) error {
+	return c.requestOf(ctx, unix.NFPROTO_INET, typ, flags, attrs, f)
+}
+
+// requestOf is request for tables of a family.
+func (c *Conn) requestOf(ctx context.Context, family byte, typ, flags uint16, attrs []byte, f func([]byte) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	c.seq++
-	b := appendHeader(nil, unix.NFNL_SUBSYS_NFTABLES<<8|typ, unix.NLM_F_REQUEST|flags, c.seq, unix.NFPROTO_INET, 0)
+	b := appendHeader(nil, unix.NFNL_SUBSYS_NFTABLES<<8|typ, unix.NLM_F_REQUEST|flags, c.seq, family, 0)
 	b = append(b, attrs...)
 	binary.NativeEndian.PutUint32(b, uint32(len(b)))
 	if err := c.send(b); err != nil {

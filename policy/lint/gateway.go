@@ -90,7 +90,7 @@ func lacking(r *run, h Host) {
 	for _, m := range h.Missing {
 		since := "load its module, or boot a kernel that has it"
 		if m.Since != "" {
-			since = fmt.Sprintf("Linux %s has it; a newer kernel may lack its module", m.Since)
+			since = fmt.Sprintf("Linux %s and newer have it: load its module, build the kernel with it, or boot a newer one", m.Since)
 		}
 		r.find(r.Start, "gateway", since, "%s lacks what the policy needs, and apply will fail: %s", kernel, m.What)
 	}

@@ -38,7 +38,7 @@ func main() {
 	flag.IntVar(&o.guest.MemoryMB, "memory", 2048, "MiB of memory of a guest")
 	flag.IntVar(&o.guest.CPUs, "cpus", 2, "processors of a guest")
 	flag.StringVar(&o.guest.Cache, "cache", "", "directory for kernels and programs; empty: snatctl-kernels in the user's cache")
-	flag.StringVar(&o.doc, "doc", "", "write the table into this document, between its marks")
+	flag.StringVar(&o.doc, "doc", "", "write the results into this document's table")
 	logs := flag.String("logs", "bin/kernels", "directory for what the tests print")
 	modules := flag.String("modules", "", "modules to load first, separated by commas; others load when they are asked for")
 	flag.Usage = func() {
@@ -82,7 +82,7 @@ func boot(ctx context.Context, o options, logs string) (failed bool, err error) 
 	if err != nil {
 		return false, err
 	}
-	var all []outcome
+	var all []row
 	for _, g := range guests {
 		fmt.Printf("kernel %s, nft %s\n", g.Kernel.Kernel, g.Userland.NFT)
 		out, err := one(ctx, o, g, job, filepath.Join(logs, g.Kernel.Kernel+"-nft-"+g.Userland.NFT+".log"))
@@ -90,9 +90,9 @@ func boot(ctx context.Context, o options, logs string) (failed bool, err error) 
 			return false, err
 		}
 		failed = failed || out.bad()
-		all = append(all, out)
+		all = append(all, out.row())
 	}
-	fmt.Printf("\n%s\n", rows(all).Render())
+	fmt.Printf("\n%s\n", render(all).Render())
 	if o.doc != "" {
 		err = writeDoc(o.doc, all)
 	}

@@ -3,12 +3,8 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"regexp"
-	"strings"
 	"time"
-
-	"github.com/jedib0t/go-pretty/v6/table"
 
 	"github.com/snatctl/snatctl/internal/kernels"
 )
@@ -16,7 +12,6 @@ import (
 // outcome is what the tests said on one guest. It is written to as they run.
 type outcome struct {
 	guest           kernels.Guest
-	uname           string
 	passed, skipped int
 	failed          []string
 	broken          bool // a program ended badly without a test that failed, or the guest went down
@@ -50,33 +45,4 @@ func (o *outcome) Write(p []byte) (int, error) {
 			fmt.Printf("  failed: %s\n", m[2])
 		}
 	}
-}
-
-func rows(all []outcome) table.Writer {
-	t := table.NewWriter()
-	t.AppendHeader(table.Row{"kernel", "nft", "passed", "failed", "skipped", "which failed"})
-	for _, o := range all {
-		which := strings.Join(o.failed, ", ")
-		if o.broken {
-			which = strings.TrimPrefix(which+", and the guest did not get to the end", ", and ")
-		}
-		t.AppendRow(table.Row{o.guest.Kernel.Kernel, o.guest.Userland.NFT, o.passed, len(o.failed), o.skipped, which})
-	}
-	return t
-}
-
-// The table's place in the document.
-const begin, end = "<!-- results: make kernels -->\n", "<!-- end of results -->\n"
-
-func writeDoc(name string, all []outcome) error {
-	doc, err := os.ReadFile(name)
-	if err != nil {
-		return err
-	}
-	head, rest, ok := strings.Cut(string(doc), begin)
-	_, tail, ok2 := strings.Cut(rest, end)
-	if !ok || !ok2 {
-		return fmt.Errorf("%s has no lines %q and %q to write the table between", name, begin, end)
-	}
-	return os.WriteFile(name, []byte(head+begin+"\n"+rows(all).RenderMarkdown()+"\n\n"+end+tail), 0o644)
 }

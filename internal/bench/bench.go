@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/internal/lab"
 	"github.com/snatctl/snatctl/internal/nstest"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
@@ -95,13 +95,9 @@ func compiled(text []byte) (*nft.Ruleset, error) {
 	return r, nftlink.SetForms(r)
 }
 
-// settle lets the kernel finish what it does after a command has returned: it frees deleted
-// elements in a worker, which would be charged to the next contender.
-func settle() { time.Sleep(250 * time.Millisecond) }
-
 // clear deletes the table of a host and waits for its end.
 func clear(ctx context.Context, h *nstest.Host) error {
 	_, err := h.Output(ctx, "nft", "delete table inet snatctl")
-	settle()
+	lab.Settle()
 	return err
 }

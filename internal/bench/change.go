@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/snatctl/snatctl/internal/lab"
 	"github.com/snatctl/snatctl/internal/nstest"
 	"github.com/snatctl/snatctl/internal/sample"
 	"github.com/snatctl/snatctl/nft"
@@ -38,18 +39,18 @@ func (b *bench) change(ctx context.Context) error {
 	} {
 		b.add(row{
 			what: fmt.Sprintf("%s, of %d services: commit", c.what, b.size.services),
-			ours: c.many.commit.seconds(), theirs: "nft -f: " + c.nftf.wall.seconds(), ratio: c.many.commit.over(c.nftf.wall),
-			need: "< 2 ms", ok: c.many.commit.median() < 0.002,
+			ours: c.many.commit.Seconds(), theirs: "nft -f: " + c.nftf.wall.Seconds(), ratio: c.many.commit.Over(c.nftf.wall),
+			need: "< 2 ms", ok: c.many.commit.Median() < 0.002,
 		})
-		growth := c.many.commit.over(c.few.commit)
+		growth := c.many.commit.Over(c.few.commit)
 		b.add(row{
 			what: "  grows with the policy",
-			ours: c.many.commit.seconds(), theirs: fmt.Sprintf("of %d: %s", b.size.smallServices, c.few.commit.seconds()), ratio: growth,
-			need: "<= 1.5", ok: growth.median() <= 1.5,
+			ours: c.many.commit.Seconds(), theirs: fmt.Sprintf("of %d: %s", b.size.smallServices, c.few.commit.Seconds()), ratio: growth,
+			need: "<= 1.5", ok: growth.Median() <= 1.5,
 		})
 		b.add(row{
-			what: "  compile + diff", ours: c.many.prepare.seconds(),
-			need: "< 400 ms", ok: c.many.prepare.median() < 0.4,
+			what: "  compile + diff", ours: c.many.prepare.Seconds(),
+			need: "< 400 ms", ok: c.many.prepare.Median() < 0.4,
 		})
 	}
 	return nil
@@ -77,13 +78,13 @@ func (b *bench) changeAt(ctx context.Context, services int) (c changes, err erro
 	if err != nil {
 		return c, err
 	}
-	if _, err := b.run(ctx, ours, b.snatctl, "apply", "-f", file); err != nil {
+	if _, err := lab.Run(ctx, ours, b.snatctl, "apply", "-f", file); err != nil {
 		return c, err
 	}
-	if _, err := b.run(ctx, theirs, "nft", "-f", script); err != nil {
+	if _, err := lab.Run(ctx, theirs, "nft", "-f", script); err != nil {
 		return c, err
 	}
-	settle()
+	lab.Settle()
 	was, err := compiled(base.Policy())
 	if err != nil {
 		return c, err
@@ -120,16 +121,16 @@ func (b *bench) thereAndBack(ctx context.Context, ours, theirs *nstest.Host, bas
 	if err != nil {
 		return err
 	}
-	if err := apply.take(ctx, b, ours, b.snatctl, "apply", "-f", file, "--timings"); err != nil {
+	if err := apply.take(ctx, ours, b.snatctl, "apply", "-f", file, "--timings"); err != nil {
 		return err
 	}
-	if err := by.take(ctx, b, theirs, "nft", "-f", there); err != nil {
+	if err := by.take(ctx, theirs, "nft", "-f", there); err != nil {
 		return err
 	}
-	if _, err := b.run(ctx, ours, b.snatctl, "apply", "-f", base); err != nil {
+	if _, err := lab.Run(ctx, ours, b.snatctl, "apply", "-f", base); err != nil {
 		return err
 	}
-	_, err = b.run(ctx, theirs, "nft", "-f", back)
+	_, err = lab.Run(ctx, theirs, "nft", "-f", back)
 	return err
 }
 

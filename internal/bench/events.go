@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/snatctl/snatctl/internal/lab"
 	"github.com/snatctl/snatctl/internal/nstest"
 	"github.com/snatctl/snatctl/internal/sample"
 )
@@ -25,7 +26,7 @@ const lifetime = 3 * time.Second
 
 // events lets flows begin and end under the eyes of one listener at a time.
 func (b *bench) events(ctx context.Context) error {
-	g, err := newGateway(ctx)
+	g, err := lab.NewGateway(ctx)
 	if err != nil {
 		return err
 	}
@@ -34,8 +35,8 @@ func (b *bench) events(ctx context.Context) error {
 	if err := b.flowsFor(ctx, g, fleet, lifetime); err != nil {
 		return err
 	}
-	flows := serviceFlows(fleet.Services, b.size.flows)
-	if err := g.translates(ctx, (*gateway).datagrams, flows, "--dst-nat"); err != nil {
+	flows := lab.ServiceFlows(fleet.Services, b.size.flows)
+	if err := g.Translates(ctx, (*lab.Gateway).Datagrams, flows, "--dst-nat"); err != nil {
 		return err
 	}
 	contenders := []*listener{
@@ -54,12 +55,12 @@ func (b *bench) events(ctx context.Context) error {
 	theirs := contenders[len(contenders)-1]
 	against := theirs.what + ": "
 	for i, l := range contenders[:len(contenders)-1] {
-		cost := l.cost.over(theirs.cost)
-		event := row{what: fmt.Sprintf("%d conntrack events: CPU of %s for each", 2*len(flows), l.what), ours: l.cost.seconds(), theirs: against + theirs.cost.seconds(), ratio: cost}
-		lost := row{what: fmt.Sprintf("  lost, of a buffer of %d MiB", eventBuffer>>20), ours: l.lost.count(), theirs: against + theirs.lost.count()}
+		cost := l.cost.Over(theirs.cost)
+		event := row{what: fmt.Sprintf("%d conntrack events: CPU of %s for each", 2*len(flows), l.what), ours: l.cost.Seconds(), theirs: against + theirs.cost.Seconds(), ratio: cost}
+		lost := row{what: fmt.Sprintf("  lost, of a buffer of %d MiB", eventBuffer>>20), ours: l.lost.Count(), theirs: against + theirs.lost.Count()}
 		if i == 0 { // the numbers that are required are the program's
-			event.need, event.ok = "< 0.5", cost.median() < 0.5
-			lost.need, lost.ok = "no more than the other", l.lost.median() <= theirs.lost.median()
+			event.need, event.ok = "< 0.5", cost.Median() < 0.5
+			lost.need, lost.ok = "no more than the other", l.lost.Median() <= theirs.lost.Median()
 		}
 		b.add(event)
 		b.add(lost)
@@ -71,11 +72,11 @@ func (b *bench) events(ctx context.Context) error {
 type listener struct {
 	what       string
 	argv       []string
-	cost, lost series // CPU seconds an event received; events lost
+	cost, lost lab.Series // CPU seconds an event received; events lost
 }
 
 // round lets all flows begin, and then end.
-func (l *listener) round(ctx context.Context, g *gateway, flows []flow) error {
+func (l *listener) round(ctx context.Context, g *lab.Gateway, flows []lab.Flow) error {
 	cmd := exec.CommandContext(ctx, l.argv[0], l.argv[1:]...) // its output goes to /dev/null
 	if err := g.Gateway.Do(cmd.Start); err != nil {
 		return err
@@ -91,24 +92,24 @@ func (l *listener) round(ctx context.Context, g *gateway, flows []flow) error {
 	if err := enlarge(cmd.Process.Pid, s.inode); err != nil {
 		return fmt.Errorf("enlarge the buffer: %w", err)
 	}
-	before, err := cpuOf(cmd.Process.Pid) // to get ready is no part of it
+	before, err := lab.CPUOf(cmd.Process.Pid) // to get ready is no part of it
 	if err != nil {
 		return err
 	}
-	if _, err := g.datagrams(ctx, flows); err != nil {
+	if _, err := g.Datagrams(ctx, flows); err != nil {
 		return err
 	}
-	if err := g.takesUp(ctx, len(flows)); err != nil {
+	if err := g.TakesUp(ctx, len(flows)); err != nil {
 		return err
 	}
-	if err := g.expire(ctx, len(flows)); err != nil {
+	if err := expire(ctx, g, len(flows)); err != nil {
 		return err
 	}
 	end, err := await(ctx, g.Gateway, socket.idle)
 	if err != nil {
 		return err
 	}
-	used, err := cpuOf(cmd.Process.Pid)
+	used, err := lab.CPUOf(cmd.Process.Pid)
 	if err != nil {
 		return err
 	}
@@ -118,35 +119,15 @@ func (l *listener) round(ctx context.Context, g *gateway, flows []flow) error {
 	}
 	l.cost = append(l.cost, (used-before).Seconds()/float64(received))
 	l.lost = append(l.lost, float64(end.drops))
-	settle()
+	lab.Settle()
 	return nil
-}
-
-// cpuOf returns the user and system time of a running process, to 10 ms (proc_pid_stat(5),
-// fields 14 and 15; USER_HZ is 100 everywhere).
-func cpuOf(pid int) (time.Duration, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	_, rest, _ := strings.Cut(string(text), ") ") // the name may hold anything
-	w := strings.Fields(rest)
-	if len(w) < 13 {
-		return 0, fmt.Errorf("/proc/%d/stat: %q", pid, text)
-	}
-	user, err := strconv.Atoi(w[11])
-	if err != nil {
-		return 0, err
-	}
-	system, err := strconv.Atoi(w[12])
-	return time.Duration(user+system) * time.Second / 100, err
 }
 
 // expire waits until the gateway's flows have lived their time. Listing flows sweeps those
 // that are over (nf_conntrack_netlink.c, ctnetlink_dump_table).
-func (g *gateway) expire(ctx context.Context, flows int) error {
+func expire(ctx context.Context, g *lab.Gateway, flows int) error {
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(100 * time.Millisecond) {
-		n, err := g.entries()
+		n, err := g.Entries()
 		if err != nil || n == 0 {
 			return err
 		}

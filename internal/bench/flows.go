@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/snatctl/snatctl/internal/lab"
 	"github.com/snatctl/snatctl/internal/sample"
 )
 
@@ -14,7 +15,7 @@ var conntrackList = []string{"sh", "-c", "exec conntrack -L >/dev/null 2>&1"}
 
 // flowTable lists a large flow table, and ends the flows of one real server in it.
 func (b *bench) flowTable(ctx context.Context) error {
-	g, err := newGateway(ctx)
+	g, err := lab.NewGateway(ctx)
 	if err != nil {
 		return err
 	}
@@ -24,14 +25,14 @@ func (b *bench) flowTable(ctx context.Context) error {
 	if err := b.flowsFor(ctx, g, fleet, time.Hour); err != nil {
 		return err
 	}
-	flows := serviceFlows(fleet.Services, b.size.table)
+	flows := lab.ServiceFlows(fleet.Services, b.size.table)
 	var list, end, apply, theirs loads
 	for i := range b.n {
 		b.say("  round %d of %d", i+1, b.n)
-		if _, err := g.datagrams(ctx, flows); err != nil {
+		if _, err := g.Datagrams(ctx, flows); err != nil {
 			return err
 		}
-		if err := theirs.take(ctx, b, g.Gateway, conntrackList...); err != nil {
+		if err := theirs.take(ctx, g.Gateway, conntrackList...); err != nil {
 			return err
 		}
 		for _, job := range []struct {
@@ -42,36 +43,36 @@ func (b *bench) flowTable(ctx context.Context) error {
 			{library("list"), &list, b.size.table},
 			{library("end", fleet.ServersOf(0)[0]), &end, b.size.stale},
 		} {
-			if err := job.into.take(ctx, b, g.Gateway, job.argv...); err != nil {
+			if err := job.into.take(ctx, g.Gateway, job.argv...); err != nil {
 				return err
 			}
 			if got := strings.TrimSpace(job.into.stdout); got != fmt.Sprint(job.says) {
 				return fmt.Errorf("%s handled %s flows, want %d", strings.Join(job.argv, " "), got, job.says)
 			}
 		}
-		if err := g.forget(ctx, b.size.table-b.size.stale); err != nil {
+		if err := g.Forget(ctx, b.size.table-b.size.stale); err != nil {
 			return err
 		}
-		settle()
+		lab.Settle()
 		if err := b.replaceServer(ctx, g, fleet, flows, &apply); err != nil {
 			return err
 		}
 	}
 	against := "conntrack -L: "
 	size := fmt.Sprintf("%d flows", b.size.table)
-	b.add(row{what: size + ": list them, CPU of ctlink", ours: list.cpu.seconds(), theirs: against + theirs.cpu.seconds(), ratio: list.cpu.over(theirs.cpu)})
-	b.add(row{what: "  wall time of the same", ours: list.wall.seconds(), theirs: against + theirs.wall.seconds(), ratio: list.wall.over(theirs.wall)})
-	b.add(row{what: "  its peak memory", ours: list.peak.megabytes(), theirs: against + theirs.peak.megabytes(), ratio: list.peak.over(theirs.peak)})
-	cost := apply.cpu.over(theirs.cpu)
-	b.add(row{fmt.Sprintf("%s: end the %d stale ones, CPU of snatctl apply", size, b.size.stale), apply.cpu.seconds(), against + theirs.cpu.seconds(), cost, "< 1", cost.median() < 1})
-	b.add(row{what: "  the same by ctlink alone", ours: end.cpu.seconds(), theirs: against + theirs.cpu.seconds(), ratio: end.cpu.over(theirs.cpu)})
+	b.add(row{what: size + ": list them, CPU of ctlink", ours: list.cpu.Seconds(), theirs: against + theirs.cpu.Seconds(), ratio: list.cpu.Over(theirs.cpu)})
+	b.add(row{what: "  wall time of the same", ours: list.wall.Seconds(), theirs: against + theirs.wall.Seconds(), ratio: list.wall.Over(theirs.wall)})
+	b.add(row{what: "  its peak memory", ours: list.peak.Megabytes(), theirs: against + theirs.peak.Megabytes(), ratio: list.peak.Over(theirs.peak)})
+	cost := apply.cpu.Over(theirs.cpu)
+	b.add(row{fmt.Sprintf("%s: end the %d stale ones, CPU of snatctl apply", size, b.size.stale), apply.cpu.Seconds(), against + theirs.cpu.Seconds(), cost, "< 1", cost.Median() < 1})
+	b.add(row{what: "  the same by ctlink alone", ours: end.cpu.Seconds(), theirs: against + theirs.cpu.Seconds(), ratio: end.cpu.Over(theirs.cpu)})
 	return nil
 }
 
 // replaceServer gives the first service another real server in place of its first, which
 // makes the flows of that one stale, and undoes it.
-func (b *bench) replaceServer(ctx context.Context, g *gateway, fleet sample.Fleet, flows []flow, into *loads) error {
-	if _, err := g.datagrams(ctx, flows); err != nil {
+func (b *bench) replaceServer(ctx context.Context, g *lab.Gateway, fleet sample.Fleet, flows []lab.Flow, into *loads) error {
+	if _, err := g.Datagrams(ctx, flows); err != nil {
 		return err
 	}
 	moved := fleet
@@ -80,26 +81,26 @@ func (b *bench) replaceServer(ctx context.Context, g *gateway, fleet sample.Flee
 	if err != nil {
 		return err
 	}
-	if err := into.take(ctx, b, g.Gateway, b.snatctl, "apply", "-f", file); err != nil {
+	if err := into.take(ctx, g.Gateway, b.snatctl, "apply", "-f", file); err != nil {
 		return err
 	}
-	if n, err := g.entries(); err != nil || n != b.size.table-b.size.stale {
+	if n, err := g.Entries(); err != nil || n != b.size.table-b.size.stale {
 		return fmt.Errorf("%d flows stand after apply (%v), want %d", n, err, b.size.table-b.size.stale)
 	}
 	if err := g.Gateway.FlushFlows(ctx); err != nil {
 		return err
 	}
-	settle()
+	lab.Settle()
 	return b.flowsFor(ctx, g, fleet, time.Hour)
 }
 
 // flowsFor applies a policy, and has flows end after a while without packets.
-func (b *bench) flowsFor(ctx context.Context, g *gateway, fleet sample.Fleet, lifetime time.Duration) error {
+func (b *bench) flowsFor(ctx context.Context, g *lab.Gateway, fleet sample.Fleet, lifetime time.Duration) error {
 	file, err := b.write("flows.yaml", fleet.Policy())
 	if err != nil {
 		return err
 	}
-	if _, err := b.run(ctx, g.Gateway, b.snatctl, "apply", "-f", file); err != nil {
+	if _, err := lab.Run(ctx, g.Gateway, b.snatctl, "apply", "-f", file); err != nil {
 		return err
 	}
 	return g.Gateway.Sysctl("net/netfilter/nf_conntrack_udp_timeout", fmt.Sprint(int(lifetime.Seconds())))

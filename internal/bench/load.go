@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"github.com/snatctl/snatctl/internal/lab"
 	"github.com/snatctl/snatctl/internal/nstest"
 	"github.com/snatctl/snatctl/internal/sample"
 	"github.com/snatctl/snatctl/nft"
@@ -35,22 +36,22 @@ func (b *bench) load(ctx context.Context) error {
 	defer f.close()
 
 	var ours, theirs, list, diff loads
-	var applyCPU, replayCPU, applyWall, replayWall series
+	var applyCPU, replayCPU, applyWall, replayWall lab.Series
 	for i := range b.n {
 		b.say("  round %d of %d", i+1, b.n)
-		if err := ours.take(ctx, b, w.Gateway, b.snatctl, "apply", "-f", file, "--timings"); err != nil {
+		if err := ours.take(ctx, w.Gateway, b.snatctl, "apply", "-f", file, "--timings"); err != nil {
 			return err
 		}
-		if err := diff.take(ctx, b, w.Gateway, b.snatctl, "diff", "-f", file, "--timings"); err != nil {
+		if err := diff.take(ctx, w.Gateway, b.snatctl, "diff", "-f", file, "--timings"); err != nil {
 			return err
 		}
-		if err := list.take(ctx, b, w.Gateway, "nft", "list", "table", "inet", "snatctl"); err != nil {
+		if err := list.take(ctx, w.Gateway, "nft", "list", "table", "inet", "snatctl"); err != nil {
 			return err
 		}
 		if err := clear(ctx, w.Gateway); err != nil {
 			return err
 		}
-		if err := theirs.take(ctx, b, w.Gateway, "nft", "-f", script); err != nil {
+		if err := theirs.take(ctx, w.Gateway, "nft", "-f", script); err != nil {
 			return err
 		}
 		if err := clear(ctx, w.Gateway); err != nil {
@@ -58,9 +59,9 @@ func (b *bench) load(ctx context.Context) error {
 		}
 		for _, x := range []struct {
 			run        func(context.Context) error
-			wall, busy *series
+			wall, busy *lab.Series
 		}{{f.apply, &applyWall, &applyCPU}, {f.replay, &replayWall, &replayCPU}} {
-			wall, busy, err := cpu(func() error { return x.run(ctx) })
+			wall, busy, err := lab.CPU(func() error { return x.run(ctx) })
 			if err != nil {
 				return err
 			}
@@ -73,36 +74,36 @@ func (b *bench) load(ctx context.Context) error {
 
 	size := fmt.Sprintf("%d services x %d", b.size.services, b.size.servers)
 	nftFile := "nft -f: "
-	faster := theirs.wall.over(ours.commit)
-	b.add(row{size + ": commit stage", ours.commit.seconds(), nftFile + theirs.wall.seconds(), faster, ">= 6 times faster", faster.median() >= 6})
-	cost := applyCPU.over(replayCPU)
-	b.add(row{size + ": CPU of the commit", applyCPU.seconds(), "replay: " + replayCPU.seconds(), cost, "< 1.5 times", cost.median() < 1.5})
-	b.add(row{what: "  wall time of the same", ours: applyWall.seconds(), theirs: "replay: " + replayWall.seconds(), ratio: applyWall.over(replayWall)})
-	whole := ours.wall.over(theirs.wall)
-	b.add(row{size + ": snatctl apply, whole process", ours.wall.seconds(), nftFile + theirs.wall.seconds(), whole, "<= 1", whole.median() <= 1})
-	b.add(row{what: "  its CPU", ours: ours.cpu.seconds(), theirs: nftFile + theirs.cpu.seconds(), ratio: ours.cpu.over(theirs.cpu)})
-	b.add(row{"  its peak memory", ours.peak.megabytes(), nftFile + theirs.peak.megabytes(), ours.peak.over(theirs.peak), "< 400 MB", ours.peak.median() < 400e6})
-	b.add(row{size + ": snatctl diff, read stage", diff.read.seconds(), "nft list: " + list.wall.seconds(), diff.read.over(list.wall), "< 1 s", diff.read.median() < 1})
+	faster := theirs.wall.Over(ours.commit)
+	b.add(row{size + ": commit stage", ours.commit.Seconds(), nftFile + theirs.wall.Seconds(), faster, ">= 6 times faster", faster.Median() >= 6})
+	cost := applyCPU.Over(replayCPU)
+	b.add(row{size + ": CPU of the commit", applyCPU.Seconds(), "replay: " + replayCPU.Seconds(), cost, "< 1.5 times", cost.Median() < 1.5})
+	b.add(row{what: "  wall time of the same", ours: applyWall.Seconds(), theirs: "replay: " + replayWall.Seconds(), ratio: applyWall.Over(replayWall)})
+	whole := ours.wall.Over(theirs.wall)
+	b.add(row{size + ": snatctl apply, whole process", ours.wall.Seconds(), nftFile + theirs.wall.Seconds(), whole, "<= 1", whole.Median() <= 1})
+	b.add(row{what: "  its CPU", ours: ours.cpu.Seconds(), theirs: nftFile + theirs.cpu.Seconds(), ratio: ours.cpu.Over(theirs.cpu)})
+	b.add(row{"  its peak memory", ours.peak.Megabytes(), nftFile + theirs.peak.Megabytes(), ours.peak.Over(theirs.peak), "< 400 MB", ours.peak.Median() < 400e6})
+	b.add(row{size + ": snatctl diff, read stage", diff.read.Seconds(), "nft list: " + list.wall.Seconds(), diff.read.Over(list.wall), "< 1 s", diff.read.Median() < 1})
 	return nil
 }
 
 // loads is what a command took in each round.
 type loads struct {
-	wall, cpu, peak                        series
-	compile, read, commit, prepare, settle series // prepare: compile and diff; settle: compile and commit
-	stdout                                 string // of the last round
+	wall, cpu, peak                        lab.Series
+	compile, read, commit, prepare, settle lab.Series // prepare: compile and diff; settle: compile and commit
+	stdout                                 string     // of the last round
 }
 
-func (l *loads) take(ctx context.Context, b *bench, h *nstest.Host, argv ...string) error {
-	u, err := b.run(ctx, h, argv...)
+func (l *loads) take(ctx context.Context, h *nstest.Host, argv ...string) error {
+	u, err := lab.Run(ctx, h, argv...)
 	if err != nil {
 		return err
 	}
 	l.wall, l.cpu, l.peak = append(l.wall, u.Wall.Seconds()), append(l.cpu, u.CPU.Seconds()), append(l.peak, float64(u.Peak))
-	l.compile, l.read, l.commit = append(l.compile, u.timings.Compile), append(l.read, u.timings.Read), append(l.commit, u.timings.Commit)
-	l.prepare = append(l.prepare, u.timings.Compile+u.timings.Diff)
-	l.settle = append(l.settle, u.timings.Compile+u.timings.Commit)
-	l.stdout = u.stdout
+	l.compile, l.read, l.commit = append(l.compile, u.Timings.Compile), append(l.read, u.Timings.Read), append(l.commit, u.Timings.Commit)
+	l.prepare = append(l.prepare, u.Timings.Compile+u.Timings.Diff)
+	l.settle = append(l.settle, u.Timings.Compile+u.Timings.Commit)
+	l.stdout = u.Stdout
 	return nil
 }
 

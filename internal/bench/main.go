@@ -13,19 +13,16 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
 	"strings"
 	"syscall"
 	"time"
 
+	"github.com/snatctl/snatctl/internal/lab"
 	"github.com/snatctl/snatctl/internal/nstest"
 )
 
 func main() {
-	if len(os.Args) > 2 && os.Args[1] == measureWord {
-		measure(os.Args[2:])
-		return
-	}
+	lab.Main()
 	if len(os.Args) > 2 && os.Args[1] == libraryWord {
 		runLibrary(os.Args[2:])
 		return
@@ -70,7 +67,7 @@ func run(ctx context.Context, bin, only string, rounds int, quick bool) error {
 	if err != nil {
 		return err
 	}
-	start, load := time.Now(), machine()
+	start, load := time.Now(), lab.Machine()
 	for _, p := range chosen {
 		b.say("%s", p.what)
 		if err := p.run(b, ctx); err != nil {
@@ -81,14 +78,6 @@ func run(ctx context.Context, bin, only string, rounds int, quick bool) error {
 	b.print(os.Stdout, quick)
 	fmt.Println(load)
 	return nil
-}
-
-// machine tells what ran the contenders, and how busy others kept it before.
-func machine() string {
-	load, _ := os.ReadFile("/proc/loadavg")
-	release, _ := os.ReadFile("/proc/sys/kernel/osrelease")
-	first, _, _ := strings.Cut(string(load), " ")
-	return fmt.Sprintf("%d processors, Linux %s; load average before the run: %s.", runtime.NumCPU(), strings.TrimSpace(string(release)), first)
 }
 
 // choose returns the parts named in a list, or all.

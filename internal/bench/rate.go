@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/snatctl/snatctl/internal/lab"
 	"github.com/snatctl/snatctl/internal/nstest"
 	"github.com/snatctl/snatctl/internal/sample"
 )
@@ -29,12 +30,12 @@ const (
 // rate sends the same new connections through a gateway that snatctl set up and through one
 // with a single rule, in turn.
 func (b *bench) rate(ctx context.Context) error {
-	ours, err := newGateway(ctx)
+	ours, err := lab.NewGateway(ctx)
 	if err != nil {
 		return err
 	}
 	defer ours.Close()
-	theirs, err := newGateway(ctx)
+	theirs, err := lab.NewGateway(ctx)
 	if err != nil {
 		return err
 	}
@@ -43,17 +44,17 @@ func (b *bench) rate(ctx context.Context) error {
 	services := func(port string) []byte {
 		return sample.Fleet{Services: b.size.services, Servers: b.size.servers, Port: port}.Policy()
 	}
-	perService := serviceFlows(b.size.services, b.size.flows)
-	perZone := zoneFlows(b.size.zones, b.size.flows)
+	perService := lab.ServiceFlows(b.size.services, b.size.flows)
+	perZone := lab.ZoneFlows(b.size.zones, b.size.flows)
 	zones := sample.Zones(b.size.zones)
 	for _, c := range []contest{
-		{what: fmt.Sprintf("TCP connects to %d services", b.size.services), policy: services("tcp/80"), byHand: byHandDNAT, flows: perService[:b.size.connects], send: (*gateway).connects, nat: "--dst-nat", accounting: kernelDefault},
-		{what: fmt.Sprintf("UDP flows to %d services", b.size.services), policy: services("udp/80"), byHand: byHandDNAT, flows: perService, send: (*gateway).datagrams, nat: "--dst-nat", accounting: kernelDefault},
-		{what: "  accounting alike", policy: services("udp/80"), byHand: byHandDNAT, flows: perService, send: (*gateway).datagrams, nat: "--dst-nat", accounting: asApplySets},
-		{what: fmt.Sprintf("TCP connects from %d zones", b.size.zones), policy: zones, byHand: byHandSNAT, flows: perZone[:b.size.connects], send: (*gateway).connects, nat: "--src-nat", accounting: kernelDefault},
-		{what: fmt.Sprintf("UDP flows from %d zones", b.size.zones), policy: zones, byHand: byHandSNAT, flows: perZone, send: (*gateway).datagrams, nat: "--src-nat", accounting: kernelDefault},
-		{what: "  accounting alike", policy: zones, byHand: byHandSNAT, flows: perZone, send: (*gateway).datagrams, nat: "--src-nat", accounting: asApplySets},
-		{what: "  with 10 conditional zones", policy: sample.ZonesWithConditions(b.size.zones, 10), rival: zones, flows: perZone, send: (*gateway).datagrams, nat: "--src-nat", accounting: asApplySets},
+		{what: fmt.Sprintf("TCP connects to %d services", b.size.services), policy: services("tcp/80"), byHand: byHandDNAT, flows: perService[:b.size.connects], send: (*lab.Gateway).Connects, nat: "--dst-nat", accounting: kernelDefault},
+		{what: fmt.Sprintf("UDP flows to %d services", b.size.services), policy: services("udp/80"), byHand: byHandDNAT, flows: perService, send: (*lab.Gateway).Datagrams, nat: "--dst-nat", accounting: kernelDefault},
+		{what: "  accounting alike", policy: services("udp/80"), byHand: byHandDNAT, flows: perService, send: (*lab.Gateway).Datagrams, nat: "--dst-nat", accounting: asApplySets},
+		{what: fmt.Sprintf("TCP connects from %d zones", b.size.zones), policy: zones, byHand: byHandSNAT, flows: perZone[:b.size.connects], send: (*lab.Gateway).Connects, nat: "--src-nat", accounting: kernelDefault},
+		{what: fmt.Sprintf("UDP flows from %d zones", b.size.zones), policy: zones, byHand: byHandSNAT, flows: perZone, send: (*lab.Gateway).Datagrams, nat: "--src-nat", accounting: kernelDefault},
+		{what: "  accounting alike", policy: zones, byHand: byHandSNAT, flows: perZone, send: (*lab.Gateway).Datagrams, nat: "--src-nat", accounting: asApplySets},
+		{what: "  with 10 conditional zones", policy: sample.ZonesWithConditions(b.size.zones, 10), rival: zones, flows: perZone, send: (*lab.Gateway).Datagrams, nat: "--src-nat", accounting: asApplySets},
 	} {
 		b.say("  %s", c.what)
 		if err := c.run(ctx, b, ours, theirs); err != nil {
@@ -69,8 +70,8 @@ type contest struct {
 	policy []byte
 	byHand string // the rival's rules; or
 	rival  []byte // the policy that the rival's gateway has by snatctl
-	flows  []flow
-	send   sender
+	flows  []lab.Flow
+	send   lab.Sender
 	nat    string // the conntrack tool's option for the kind of translation
 
 	// The settings of the gateway with the rule by hand. apply switches accounting,
@@ -95,12 +96,12 @@ func (a accounting) set(h *nstest.Host) error {
 	)
 }
 
-func (c contest) run(ctx context.Context, b *bench, ours, theirs *gateway) error {
+func (c contest) run(ctx context.Context, b *bench, ours, theirs *lab.Gateway) error {
 	file, err := b.write("rate.yaml", c.policy)
 	if err != nil {
 		return err
 	}
-	if _, err := b.run(ctx, ours.Gateway, b.snatctl, "apply", "-f", file); err != nil {
+	if _, err := lab.Run(ctx, ours.Gateway, b.snatctl, "apply", "-f", file); err != nil {
 		return err
 	}
 	script, err := b.write("byhand.nft", []byte("flush ruleset\n"+c.byHand+"\n"))
@@ -117,20 +118,20 @@ func (c contest) run(ctx context.Context, b *bench, ours, theirs *gateway) error
 		if err != nil {
 			return err
 		}
-		if _, err := b.run(ctx, theirs.Gateway, b.snatctl, "apply", "-f", plain); err != nil {
+		if _, err := lab.Run(ctx, theirs.Gateway, b.snatctl, "apply", "-f", plain); err != nil {
 			return err
 		}
 	}
 	if err := c.accounting.set(theirs.Gateway); err != nil {
 		return err
 	}
-	for _, g := range []*gateway{ours, theirs} {
-		if err := g.translates(ctx, c.send, c.flows, c.nat); err != nil {
+	for _, g := range []*lab.Gateway{ours, theirs} {
+		if err := g.Translates(ctx, c.send, c.flows, c.nat); err != nil {
 			return err
 		}
 	}
-	settle()
-	var mine, hand series
+	lab.Settle()
+	var mine, hand lab.Series
 	for range b.n {
 		m, h, err := c.round(ctx, ours, theirs)
 		if err != nil {
@@ -138,10 +139,10 @@ func (c contest) run(ctx context.Context, b *bench, ours, theirs *gateway) error
 		}
 		mine, hand = append(mine, m), append(hand, h)
 	}
-	ratio := mine.over(hand)
-	r := row{what: c.what, ours: mine.rate(), theirs: against + hand.rate(), ratio: ratio}
+	ratio := mine.Over(hand)
+	r := row{what: c.what, ours: mine.Rate(), theirs: against + hand.Rate(), ratio: ratio}
 	if c.accounting == kernelDefault {
-		r.what, r.need, r.ok = "new "+c.what, ">= 0.85", ratio.median() >= 0.85
+		r.what, r.need, r.ok = "new "+c.what, ">= 0.85", ratio.Median() >= 0.85
 	}
 	b.add(r)
 	return nil
@@ -153,9 +154,9 @@ const turn = 500
 
 // round sends all flows through both gateways, in turns, and returns how many a second each
 // takes up in its median turn.
-func (c contest) round(ctx context.Context, ours, theirs *gateway) (mine, hand float64, err error) {
-	var took [2]series
-	contenders := [2]*gateway{ours, theirs}
+func (c contest) round(ctx context.Context, ours, theirs *lab.Gateway) (mine, hand float64, err error) {
+	var took [2]lab.Series
+	contenders := [2]*lab.Gateway{ours, theirs}
 	first := 0
 	for part := range slices.Chunk(c.flows, turn) {
 		for _, i := range [2]int{first, 1 - first} {
@@ -168,10 +169,10 @@ func (c contest) round(ctx context.Context, ours, theirs *gateway) (mine, hand f
 		first = 1 - first
 	}
 	for _, g := range contenders {
-		if err := g.forget(ctx, len(c.flows)); err != nil {
+		if err := g.Forget(ctx, len(c.flows)); err != nil {
 			return 0, 0, err
 		}
 	}
-	settle()
-	return 1 / took[0].median(), 1 / took[1].median(), nil
+	lab.Settle()
+	return 1 / took[0].Median(), 1 / took[1].Median(), nil
 }

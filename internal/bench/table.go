@@ -7,34 +7,16 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/snatctl/snatctl/internal/lab"
 )
-
-// series is what rounds measured, in the order of the rounds.
-type series []float64
-
-func (s series) median() float64 {
-	if len(s) == 0 {
-		return 0
-	}
-	t := slices.Sorted(slices.Values(s))
-	return (t[(len(t)-1)/2] + t[len(t)/2]) / 2
-}
-
-// over divides round by round.
-func (s series) over(o series) series {
-	out := make(series, len(s))
-	for i := range s {
-		out[i] = s[i] / o[i]
-	}
-	return out
-}
 
 // row is one line of the table. Without need it only informs.
 type row struct {
 	what   string
 	ours   string
 	theirs string // with the rival's name
-	ratio  series
+	ratio  lab.Series
 	need   string
 	ok     bool
 }
@@ -51,7 +33,7 @@ func (b *bench) print(w io.Writer, quick bool) {
 	for _, r := range b.rows {
 		ratio, verdict := "", ""
 		if len(r.ratio) > 0 {
-			ratio = fmt.Sprintf("%.2f (%.2f to %.2f)", r.ratio.median(), slices.Min(r.ratio), slices.Max(r.ratio))
+			ratio = fmt.Sprintf("%.2f (%.2f to %.2f)", r.ratio.Median(), slices.Min(r.ratio), slices.Max(r.ratio))
 		}
 		if r.need != "" {
 			needed++
@@ -72,26 +54,3 @@ func (b *bench) print(w io.Writer, quick bool) {
 		fmt.Fprintln(w, "Quick run: smaller policies than the required numbers are for.")
 	}
 }
-
-// seconds prints a median time.
-func (s series) seconds() string {
-	m := s.median()
-	switch {
-	case m < 0.0001:
-		return fmt.Sprintf("%.2f us", m*1e6)
-	case m < 0.01:
-		return fmt.Sprintf("%.2f ms", m*1e3)
-	case m < 1:
-		return fmt.Sprintf("%.0f ms", m*1e3)
-	}
-	return fmt.Sprintf("%.2f s", m)
-}
-
-// count prints a median number.
-func (s series) count() string { return fmt.Sprintf("%.0f", s.median()) }
-
-// megabytes prints a median size in bytes.
-func (s series) megabytes() string { return fmt.Sprintf("%.0f MB", s.median()/1e6) }
-
-// rate prints a median number a second.
-func (s series) rate() string { return fmt.Sprintf("%.0f/s", s.median()) }

@@ -25,13 +25,13 @@ func (b *bench) zones(ctx context.Context) error {
 	}
 	var ours, theirs loads
 	for range b.n {
-		if err := ours.take(ctx, b, w.Gateway, b.snatctl, "apply", "-f", file, "--timings"); err != nil {
+		if err := ours.take(ctx, w.Gateway, b.snatctl, "apply", "-f", file, "--timings"); err != nil {
 			return err
 		}
 		if err := clear(ctx, w.Gateway); err != nil {
 			return err
 		}
-		if err := theirs.take(ctx, b, w.Gateway, "nft", "-f", script); err != nil {
+		if err := theirs.take(ctx, w.Gateway, "nft", "-f", script); err != nil {
 			return err
 		}
 		if err := clear(ctx, w.Gateway); err != nil {
@@ -39,7 +39,7 @@ func (b *bench) zones(ctx context.Context) error {
 		}
 	}
 	size := fmt.Sprintf("%d zones with a pool each", b.size.zones)
-	b.add(row{size + ": compile + commit", ours.settle.seconds(), "nft -f: " + theirs.wall.seconds(), ours.settle.over(theirs.wall), "< 500 ms", ours.settle.median() < 0.5})
-	b.add(row{what: size + ": whole process", ours: ours.wall.seconds(), theirs: "nft -f: " + theirs.wall.seconds(), ratio: ours.wall.over(theirs.wall)})
+	b.add(row{size + ": compile + commit", ours.settle.Seconds(), "nft -f: " + theirs.wall.Seconds(), ours.settle.Over(theirs.wall), "< 500 ms", ours.settle.Median() < 0.5})
+	b.add(row{what: size + ": whole process", ours: ours.wall.Seconds(), theirs: "nft -f: " + theirs.wall.Seconds(), ratio: ours.wall.Over(theirs.wall)})
 	return nil
 }

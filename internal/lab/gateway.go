@@ -1,4 +1,4 @@
-package main
+package lab
 
 import (
 	"context"
@@ -10,9 +10,9 @@ import (
 	"github.com/snatctl/snatctl/internal/sample"
 )
 
-// gateway is a world in which packets go from Office through the gateway to Outside, which
+// Gateway is a world in which packets go from Office through the gateway to Outside, which
 // owns the addresses of all real servers and takes what it is sent without a word.
-type gateway struct {
+type Gateway struct {
 	*nstest.World
 	raw *ipv4.PacketConn // of Office, for datagrams from any address
 	udp net.PacketConn
@@ -22,12 +22,13 @@ type gateway struct {
 // Networks that the samples' addresses lie in.
 const sourceNet, serverNet = sample.Sources + "/10", sample.Servers + "/12"
 
-func newGateway(ctx context.Context) (*gateway, error) {
+// NewGateway makes the world. Close it when done.
+func NewGateway(ctx context.Context) (*Gateway, error) {
 	w, err := nstest.Create(nstest.Options{})
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{World: w}
+	g := &Gateway{World: w}
 	if err := g.build(ctx); err != nil {
 		g.Close()
 		return nil, err
@@ -35,7 +36,7 @@ func newGateway(ctx context.Context) (*gateway, error) {
 	return g, nil
 }
 
-func (g *gateway) build(ctx context.Context) error {
+func (g *Gateway) build(ctx context.Context) error {
 	for _, x := range []struct {
 		host *nstest.Host
 		net  string
@@ -87,7 +88,7 @@ func hangUp(l net.Listener) {
 }
 
 // Close removes the world.
-func (g *gateway) Close() {
+func (g *Gateway) Close() {
 	if g.raw != nil {
 		g.raw.Close()
 	}

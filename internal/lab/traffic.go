@@ -1,4 +1,4 @@
-package main
+package lab
 
 import (
 	"context"
@@ -17,31 +17,31 @@ import (
 	"github.com/snatctl/snatctl/internal/sample"
 )
 
-// flow is the tuple of a new connection. No two of a round share a source and port, so that
+// Flow is the tuple of a new connection. No two of a round share a source and port, so that
 // no translation has to look for a free port.
-type flow struct {
+type Flow struct {
 	src, dst netip.Addr
 	sport    uint16
 }
 
 const dport = 80
 
-// serviceFlows calls the VIPs of n services, in an order that no cache likes.
-func serviceFlows(n, flows int) []flow {
+// ServiceFlows calls the VIPs of n services, in an order that no cache likes.
+func ServiceFlows(n, flows int) []Flow {
 	order := rand.New(rand.NewPCG(1, 2)).Perm(n)
-	out := make([]flow, flows)
+	out := make([]Flow, flows)
 	for i := range out {
-		out[i] = flow{at(sample.Sources, i), at(sample.VIPs, order[i%n]), uint16(1024 + i%60000)}
+		out[i] = Flow{at(sample.Sources, i), at(sample.VIPs, order[i%n]), uint16(1024 + i%60000)}
 	}
 	return out
 }
 
-// zoneFlows leaves from n zones, to a destination of its own each time.
-func zoneFlows(n, flows int) []flow {
+// ZoneFlows leaves from n zones, to a destination of its own each time.
+func ZoneFlows(n, flows int) []Flow {
 	order := rand.New(rand.NewPCG(1, 2)).Perm(n)
-	out := make([]flow, flows)
+	out := make([]Flow, flows)
 	for i := range out {
-		out[i] = flow{at(sample.Sources, order[i%n]*256+1+i/n), at(sample.Servers, i), uint16(1024 + i%60000)}
+		out[i] = Flow{at(sample.Sources, order[i%n]*256+1+i/n), at(sample.Servers, i), uint16(1024 + i%60000)}
 	}
 	return out
 }
@@ -52,12 +52,12 @@ func at(base string, n int) netip.Addr { return netip.MustParseAddr(sample.Addr(
 // of a veth pair (net.core.netdev_max_backlog, 1000).
 const burst = 64
 
-// sender makes new connections through a gateway and returns how long that took.
-type sender func(*gateway, context.Context, []flow) (time.Duration, error)
+// Sender makes new connections through a gateway and returns how long that took.
+type Sender func(*Gateway, context.Context, []Flow) (time.Duration, error)
 
-// datagrams sends the first datagram of each flow. The kernel carries each through the
+// Datagrams sends the first datagram of each flow. The kernel carries each through the
 // gateway to its end before it takes the next.
-func (g *gateway) datagrams(ctx context.Context, flows []flow) (time.Duration, error) {
+func (g *Gateway) Datagrams(ctx context.Context, flows []Flow) (time.Duration, error) {
 	messages := make([]ipv4.Message, len(flows))
 	for i, f := range flows {
 		messages[i] = ipv4.Message{Buffers: [][]byte{f.datagram()}, Addr: &net.IPAddr{IP: f.dst.AsSlice()}}
@@ -74,7 +74,7 @@ func (g *gateway) datagrams(ctx context.Context, flows []flow) (time.Duration, e
 }
 
 // datagram returns an IPv4 packet with an empty UDP datagram, without a checksum (RFC 768).
-func (f flow) datagram() []byte {
+func (f Flow) datagram() []byte {
 	b := make([]byte, 28)
 	b[0], b[8], b[9] = 0x45, 64, unix.IPPROTO_UDP
 	binary.BigEndian.PutUint16(b[2:], 28)
@@ -86,8 +86,8 @@ func (f flow) datagram() []byte {
 	return b
 }
 
-// connects opens TCP connections, one after the other.
-func (g *gateway) connects(ctx context.Context, flows []flow) (took time.Duration, err error) {
+// Connects opens TCP connections, one after the other.
+func (g *Gateway) Connects(ctx context.Context, flows []Flow) (took time.Duration, err error) {
 	err = g.Office.Do(func() error {
 		start := time.Now()
 		defer func() { took = time.Since(start) }()
@@ -105,7 +105,7 @@ func (g *gateway) connects(ctx context.Context, flows []flow) (took time.Duratio
 }
 
 // connect opens a connection and resets it.
-func (f flow) connect() error {
+func (f Flow) connect() error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -120,18 +120,18 @@ func (f flow) connect() error {
 	return unix.Connect(fd, &unix.SockaddrInet4{Addr: f.dst.As4(), Port: dport})
 }
 
-// forget makes the gateway forget the connections it has taken up, which must be that many.
-func (g *gateway) forget(ctx context.Context, flows int) error {
-	if err := g.takesUp(ctx, flows); err != nil {
+// Forget makes the gateway forget the connections it has taken up, which must be that many.
+func (g *Gateway) Forget(ctx context.Context, flows int) error {
+	if err := g.TakesUp(ctx, flows); err != nil {
 		return err
 	}
 	return g.Gateway.FlushFlows(ctx)
 }
 
-// takesUp waits until the gateway has taken up that many connections.
-func (g *gateway) takesUp(ctx context.Context, flows int) error {
+// TakesUp waits until the gateway has taken up that many connections.
+func (g *Gateway) TakesUp(ctx context.Context, flows int) error {
 	for deadline := time.Now().Add(time.Second); ; time.Sleep(time.Millisecond) {
-		entries, err := g.entries()
+		entries, err := g.Entries()
 		if err != nil || entries >= flows {
 			return err
 		}
@@ -141,8 +141,8 @@ func (g *gateway) takesUp(ctx context.Context, flows int) error {
 	}
 }
 
-// entries returns how many connections the gateway holds.
-func (g *gateway) entries() (int, error) {
+// Entries returns how many connections the gateway holds.
+func (g *Gateway) Entries() (int, error) {
 	text, err := g.Gateway.ReadSysctl("net/netfilter/nf_conntrack_count")
 	if err != nil {
 		return 0, err
@@ -150,8 +150,8 @@ func (g *gateway) entries() (int, error) {
 	return strconv.Atoi(text)
 }
 
-// translates checks that a gateway translates all of the flows; it also warms up.
-func (g *gateway) translates(ctx context.Context, send sender, flows []flow, nat string) error {
+// Translates checks that a gateway translates all of the flows; it also warms up.
+func (g *Gateway) Translates(ctx context.Context, send Sender, flows []Flow, nat string) error {
 	if _, err := send(g, ctx, flows); err != nil {
 		return err
 	}
@@ -162,5 +162,5 @@ func (g *gateway) translates(ctx context.Context, send sender, flows []flow, nat
 	if n := strings.Count(list, "\n"); n != len(flows) {
 		return fmt.Errorf("%d of %d connections were translated", n, len(flows))
 	}
-	return g.forget(ctx, len(flows))
+	return g.Forget(ctx, len(flows))
 }

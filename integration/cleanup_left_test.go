@@ -1,0 +1,213 @@
+package integration
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/internal/nstest"
+)
+
+// twoServices has a service whose real server changes, and one that stays.
+func twoServices(gateway, server string) string {
+	return `
+version: 1
+gateway: {uplinks: [wan0, wan1], ` + gateway + `}
+services:
+  - {name: dns, vip: 203.0.113.1, ports: udp/53, real_servers: ` + server + `}
+  - {name: web, vip: 203.0.113.1, ports: udp/80, real_servers: 192.168.1.3}
+`
+}
+
+const cleans, keeps = "cleanup: stale", "cleanup: none"
+
+// asked opens a UDP flow and says who answers on it, now and whenever it is called again.
+func (s *site) asked(t *testing.T, to, want string) func(want string) {
+	t.Helper()
+	c, err := s.Office.Dial("udp", "", to)
+	must(t, err)
+	t.Cleanup(func() { c.Close() })
+	again := func(want string) {
+		t.Helper()
+		if got := answered(nstest.AskOn(c)); got != want {
+			t.Errorf("%s: got %q, want %q", to, got, want)
+		}
+	}
+	again(want)
+	return again
+}
+
+// Flows that are not to be ended stand, and nobody looks at them. The next apply that may end
+// flows ends them, although nothing else is to be done.
+func TestCleanupLater(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nstest.Options{})
+	s.start(t, twoServices(cleans, "192.168.1.1"))
+	dns := s.asked(t, "203.0.113.1:53", "rs1 sees 10.1.5.9")
+	web := s.asked(t, "203.0.113.1:80", "rs3 sees 10.1.5.9")
+
+	for _, c := range []struct {
+		gateway string
+		argv    []string
+	}{
+		{cleans, []string{"--no-cleanup", "--dry-run"}},
+		{cleans, []string{"--no-cleanup"}},
+		{cleans, []string{"--no-cleanup"}},
+		{keeps, nil},
+	} {
+		r := snatctl(t, s.Gateway, twoServices(c.gateway, "192.168.1.2"), "apply", append(c.argv, "--format", "json")...)
+		want := 0
+		if len(c.argv) > 1 {
+			want = 1
+		}
+		if r.Code != want || flowsEnded(t, r) != 0 {
+			t.Errorf("apply %s with %s exits %d\n%s%s", c.argv, c.gateway, r.Code, r.Stdout, r.Stderr)
+		}
+		dns("rs1 sees 10.1.5.9")
+	}
+
+	const same, flow = "no difference: table inet snatctl is as the policy says\n", " 1 flow of service dns: real server 192.168.1.1:53 is no longer listed\n"
+	after := twoServices(cleans, "192.168.1.2")
+	for _, c := range []struct{ argv, want string }{
+		{"diff", same + "1 live flow contradicts the policy; apply would end it\nwould end" + flow},
+		{"apply --dry-run", same + "1 live flow contradicts the policy; apply would end it\nwould end" + flow},
+		{"apply", same + "ended" + flow},
+		{"apply", same},
+	} {
+		argv := strings.Fields(c.argv)
+		if r := snatctl(t, s.Gateway, after, argv[0], argv[1:]...); r.Code != 0 || r.Stdout != c.want {
+			t.Errorf("%s exits %d and prints\n%s%swant\n%s", argv, r.Code, r.Stdout, r.Stderr, c.want)
+		}
+	}
+	dns("rs2 sees 10.1.5.9")
+	web("rs3 sees 10.1.5.9")
+}
+
+// Where the flows cannot be looked at the policy is in force all the same, apply says what is
+// left, and the next one ends it. Here the process may open one file too few.
+func TestCleanupIncomplete(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nstest.Options{})
+	const quiet = "forwarding: false, sysctls: false, " + cleans
+	s.start(t, twoServices(cleans, "192.168.1.1")) // switches on what the others leave alone
+	apply(t, s.Gateway, twoServices(quiet, "192.168.1.1"))
+	dns := s.asked(t, "203.0.113.1:53", "rs1 sees 10.1.5.9")
+	after := policyFile(t, twoServices(quiet, "192.168.1.2"))
+
+	limited := func(files int, argv ...string) nstest.Result {
+		limit := fmt.Sprintf("--nofile=%d:%[1]d", files)
+		return run(t, s.Gateway, "prlimit", append([]string{limit, program(t)}, append(argv, "-f", after)...)...)
+	}
+	const most = 32
+	files := 3
+	for ; files < most; files++ {
+		if r := limited(files, "apply"); r.Code == 0 || r.Code == 4 { // with fewer it does not get that far
+			want := "snatctl: the policy is in force, but connections that contradict it may be left: "
+			if r.Code != 4 || !strings.Contains(r.Stderr, want) || !strings.Contains(r.Stderr, "applying again tries again") || !strings.Contains(r.Stdout, "changed table inet snatctl") {
+				t.Errorf("with %d files apply exits %d\n%s%s", files, r.Code, r.Stdout, r.Stderr)
+			}
+			break
+		}
+	}
+	if files == most {
+		t.Fatal("apply works with no number of files")
+	}
+	dns("rs1 sees 10.1.5.9")
+	if r := limited(files, "diff"); r.Code != 0 || !strings.Contains(r.Stderr, "warning: cannot tell which connections apply would end: ") {
+		t.Errorf("with %d files diff exits %d\n%s%s", files, r.Code, r.Stdout, r.Stderr)
+	}
+	if r := run(t, s.Gateway, program(t), "apply", "-f", after, "--format", "json"); r.Code != 0 || flowsEnded(t, r) != 1 {
+		t.Errorf("the next apply exits %d\n%s%s", r.Code, r.Stdout, r.Stderr)
+	}
+	dns("rs2 sees 10.1.5.9")
+}
+
+// While new connections come without end, none of them is left with a real server that apply
+// took away: neither of a plain service, nor of one that is persistent, whose clients' entries
+// lead to it until apply has deleted them.
+func TestCleanupWhileConnectionsCome(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nstest.Options{})
+	policy := func(server string) string {
+		return `
+version: 1
+services:
+  - {name: plain, vip: 203.0.113.1, ports: udp/9000, real_servers: ` + server + `}
+  - {name: sticky, vip: 203.0.113.2, ports: udp/9000, persistence: 300s, real_servers: ` + server + `}
+  - {name: full, vip: 203.0.113.3, ports: udp/9000, mode: fullnat, laddrs: 192.168.2.1-192.168.2.9, real_servers: ` + server + `}
+`
+	}
+	for _, rs := range s.RS {
+		_, err := rs.SinkUDP(":9000")
+		must(t, err)
+	}
+	s.start(t, policy("192.168.1.1"))
+	stop, stopped := make(chan struct{}), make(chan int)
+	go func() { stopped <- s.flood(t, stop, "203.0.113.1:9000", "203.0.113.2:9000", "203.0.113.3:9000") }()
+	for s.tracked(t) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	ended, from, to := 0, "192.168.1.1", "192.168.1.2"
+	for range 4 {
+		r := snatctl(t, s.Gateway, policy(to), "apply", "--format", "json")
+		if r.Code != 0 {
+			t.Fatalf("apply exits %d\n%s%s", r.Code, r.Stdout, r.Stderr)
+		}
+		ended += flowsEnded(t, r)
+		left := output(t, s.Gateway, "conntrack", "-L", "-p", "udp", "--reply-src", from)
+		if left != "" {
+			n := strings.Count(left, "\n")
+			t.Errorf("behind apply, which ended %d, %d flows to %s are left:\n%.600s", flowsEnded(t, r), n, from, left)
+		}
+		from, to = to, from
+	}
+	close(stop)
+	if n := <-stopped; n < 1000 || ended < 1000 {
+		t.Errorf("only %d datagrams came, and %d flows were ended", n, ended)
+	}
+}
+
+// tracked returns how many flows the gateway has.
+func (s *site) tracked(t *testing.T) int {
+	t.Helper()
+	text, err := s.Gateway.ReadSysctl("net/netfilter/nf_conntrack_count")
+	must(t, err)
+	n, err := strconv.Atoi(text)
+	must(t, err)
+	return n
+}
+
+// flood sends datagrams of many flows to each of some services, over and over until it is
+// stopped, and returns how many.
+func (s *site) flood(t *testing.T, stop <-chan struct{}, services ...string) (n int) {
+	var fd int
+	must(t, s.Office.Do(func() (err error) {
+		fd, err = unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_RAW)
+		return err
+	}))
+	defer unix.Close(fd)
+	const clients, ports = 100, 30
+	var packets [][]byte
+	for i := range clients * ports {
+		from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, 128, byte(1 + i%clients)}), uint16(1024+i/clients))
+		for _, to := range services {
+			packets = append(packets, nstest.Craft(unix.IPPROTO_UDP, from, netip.MustParseAddrPort(to)))
+		}
+	}
+	for {
+		p := packets[n%len(packets)]
+		if err := unix.Sendto(fd, p, 0, &unix.SockaddrInet4{Addr: [4]byte(p[16:20])}); err == nil {
+			n++
+		}
+		select {
+		case <-stop:
+			return n
+		default:
+		}
+	}
+}

@@ -209,6 +209,9 @@ func (t *batch) explain(m message, e unix.Errno) error {
 }
 
 func (t *batch) describe(o origin, offset int) string {
+	if o.what != "" {
+		return o.what
+	}
 	if o.op == nil {
 		return "table inet " + t.table
 	}

@@ -25,7 +25,8 @@ type batch struct {
 type origin struct {
 	at    int // of its nlmsghdr in the buffer
 	op    *nft.Op
-	index int // of the first element, or of the rule, in the operation
+	index int    // of the first element, or of the rule, in the operation
+	what  string // the object, where there is no operation
 }
 
 // chunk is how many bytes of elements go into one message: the length of a nested attribute
@@ -61,10 +62,15 @@ func encode(p nft.Plan, interval func(set string) bool, firstSeq, gen uint32) (*
 // acknowledge ends the transaction, asking for one acknowledgement for all of it: that of the
 // last message that does something.
 func (t *batch) acknowledge() {
-	last := t.b[t.msgs[len(t.msgs)-1].at:]
-	binary.NativeEndian.PutUint16(last[6:], binary.NativeEndian.Uint16(last[6:])|unix.NLM_F_ACK)
+	t.ask()
 	t.begin(unix.NFNL_MSG_BATCH_END, 0, unix.NFNL_SUBSYS_NFTABLES, origin{})
 	t.end()
+}
+
+// ask asks for an acknowledgement of the last message.
+func (t *batch) ask() {
+	last := t.b[t.msgs[len(t.msgs)-1].at:]
+	binary.NativeEndian.PutUint16(last[6:], binary.NativeEndian.Uint16(last[6:])|unix.NLM_F_ACK)
 }
 
 func (t *batch) begin(typ, flags uint16, resID uint16, o origin) {

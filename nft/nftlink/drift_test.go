@@ -6,13 +6,14 @@ import (
 	"github.com/snatctl/snatctl/nft"
 )
 
-// Whatever somebody does to the table by hand shows in Diff, and Apply takes it back.
-func TestDrift(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		name, script string
-		whole        nft.Whole // what the plan does to the table
-	}{
+// drift is something that somebody does to the table by hand.
+type drift struct {
+	name, script string
+	whole        nft.Whole // what the plan does to the table that takes it back
+}
+
+func drifts() []drift {
+	return []drift{
 		{"element added", "add element inet snatctl zones4 { 10.9.0.0/24 : 198.51.100.77/32 }", nft.Keep},
 		{"element deleted", "delete element inet snatctl zones4 { 10.1.0.0/16 }", nft.Keep},
 		{"element with other data", "delete element inet snatctl turns4 { 203.0.113.10 . tcp . 80 . 0 }; add element inet snatctl turns4 { 203.0.113.10 . tcp . 80 . 0 : 192.168.1.99 . 80 }", nft.Keep},
@@ -56,7 +57,13 @@ func TestDrift(t *testing.T) {
 		{"table made anew and empty", "delete table inet snatctl; add table inet snatctl", nft.Replace},
 		{"map with other flags", "delete table inet snatctl; add table inet snatctl { comment \"made by snatctl, layout 1: change the policy, not this table\"; map zones4 { type ipv4_addr : ipv4_addr; flags timeout; }; }", nft.Replace},
 		{"map with the name of a chain of ours", "add map inet snatctl refuse { type ipv4_addr : ipv4_addr; }", nft.Keep},
-	} {
+	}
+}
+
+// Whatever somebody does to the table by hand shows in Diff, and Apply takes it back.
+func TestDrift(t *testing.T) {
+	t.Parallel()
+	for _, c := range drifts() {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			g := newGateway(t)

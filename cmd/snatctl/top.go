@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// Bounds of the interval of top.
+const (
+	fastestTop = 500 * time.Millisecond
+	slowestTop = time.Minute
+)
+
+func topCommand() *cobra.Command {
+	var table string
+	var files []string
+	var every time.Duration
+	c := &cobra.Command{
+		Use:   "top",
+		Short: "watch zones, services, real servers, laddrs, clients and destinations, live and sortable",
+		Long: `Show on a terminal which zones, services, real servers, laddrs, clients or destinations have
+the most flows, new connections or bytes a second.
+
+Flows come from a list of the kernel's table each interval. Rates are exact: what connections
+that end between two lists have carried comes from conntrack events, so nf_conntrack_acct and
+nf_conntrack_events should be 1, as apply sets them. If events are lost the screen says how
+many, and rates pause until the next list but one. The interval stretches itself so that
+listing takes a fifth of the time at most.
+
+Keys: 1 to 6 or tab choose what is listed; f, n, b or left and right what it is sorted by; up,
+down, page up and page down scroll; / filters, space freezes the screen, + and - change the
+interval, ? explains, q ends.
+
+Exit status: 0 ended, 1 no table or the kernel could not be asked, 2 usage, no terminal.`,
+		Example: `  snatctl top
+  snatctl top --interval 5s`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if every < fastestTop || every > slowestTop {
+				return fmt.Errorf("--interval %v: want %v to %v", every, fastestTop, slowestTop)
+			}
+			if table, err = tableName(table, files); err != nil {
+				return err
+			}
+			if !isTerminal(os.Stdin) || !isTerminal(os.Stdout) {
+				return errors.New("top needs a terminal on standard input and output: elsewhere use `snatctl status --watch 2s`")
+			}
+			if err := top(c.Context(), table, every); err != nil {
+				return exit{exitRefused, err}
+			}
+			return nil
+		},
+	}
+	tableFlags(c, &table, &files)
+	c.Flags().DurationVar(&every, "interval", 2*time.Second, "time between two looks")
+	return c
+}
+
+// top shows the screen until the user or a signal ends it.
+func top(ctx context.Context, table string, every time.Duration) error {
+	l, err := openLive(ctx, table)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	m, err := newMeter(l)
+	if err != nil {
+		return err
+	}
+	defer m.close()
+	return newTopScreen(every).run(ctx, m)
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/host"
+	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/findings"
 	"github.com/snatctl/snatctl/policy/lint"
@@ -29,6 +32,7 @@ type lintOptions struct {
 	rules         bool
 	baseline      string
 	writeBaseline bool
+	live          bool
 }
 
 func lintCommand() *cobra.Command {
@@ -39,6 +43,10 @@ func lintCommand() *cobra.Command {
 		Long: `Check a policy: errors, for which apply refuses it, and warnings and infos, by rules of good
 practice. Only the policy is read, not the kernel. Several files are one policy, as with apply.
 
+With --live it is also held against this host: interfaces, routes, addresses, listeners, other
+NAT chains, conntrack, and whether the kernel takes its table. Nothing is changed. What needs
+root and is not permitted is said, and the rest is checked.
+
 A comment in the policy says that a finding is meant, and why; errors cannot be ignored:
   # snatctl:ignore Z04 the lab's own uplink
 A baseline accepts the warnings and infos that stood there before, so that only new ones show.
@@ -47,26 +55,28 @@ Formats: text, json, sarif (2.1.0), github (annotations; the default where GITHU
 and junit. What was found goes to standard output, the summary to standard error.
 
 Exit status: 0 clean, 1 findings (errors; with --strict also warnings; infos never), 2 could not
-run (a file cannot be read, usage).`,
+run (a file cannot be read, with --live nothing of the host can; usage).`,
 		Example: `  snatctl lint policy.yaml
   snatctl lint --strict --format sarif policy.d > lint.sarif
+  snatctl lint --live policy.yaml               # on the gateway, before apply
   snatctl lint --explain Z04                    # what a rule means, with a bad and a good example
   snatctl lint --rules                          # all rules
   snatctl lint policy.yaml --baseline lint.json --write-baseline  # accept what is there
   snatctl lint policy.yaml --baseline lint.json # what is new since then`,
-		RunE: func(_ *cobra.Command, args []string) (err error) {
+		RunE: func(c *cobra.Command, args []string) (err error) {
 			if o.explain != "" || o.rules {
 				return o.tell(os.Stdout, args)
 			}
 			if o.files, err = policyFiles(o.files, args); err != nil {
 				return err
 			}
-			return o.run(os.Stdout)
+			return o.run(c.Context(), os.Stdout)
 		},
 	}
 	fileFlag(c, &o.files)
 	f := c.Flags()
 	f.StringVar(&o.format, "format", "", "text, json, sarif, github or junit (default text; github where GITHUB_ACTIONS=true)")
+	f.BoolVar(&o.live, "live", false, "also hold the policy against this host")
 	f.BoolVar(&o.strict, "strict", false, "warnings count, and a policy needs tests")
 	f.StringVar(&o.explain, "explain", "", "tell what the rule of this code means")
 	f.BoolVar(&o.rules, "rules", false, "list all rules; also as json")
@@ -79,7 +89,7 @@ run (a file cannot be read, usage).`,
 }
 
 // run lints: load, check, judge by comments and baseline, print.
-func (o *lintOptions) run(w io.Writer) error {
+func (o *lintOptions) run(ctx context.Context, w io.Writer) error {
 	print, err := lintFormat(o.format)
 	if err != nil {
 		return err
@@ -87,7 +97,7 @@ func (o *lintOptions) run(w io.Writer) error {
 	if o.writeBaseline && o.baseline == "" {
 		return errors.New("--write-baseline needs a file: name it with --baseline FILE")
 	}
-	report, err := o.check()
+	report, err := o.check(ctx)
 	if err != nil {
 		return exit{exitNotRun, err}
 	}
@@ -113,8 +123,8 @@ func (o *lintOptions) run(w io.Writer) error {
 }
 
 // check loads the policy and returns all that is found, or an error if not all could be read.
-func (o *lintOptions) check() (*findings.Report, error) {
-	bar := newBar(3)
+func (o *lintOptions) check(ctx context.Context) (*findings.Report, error) {
+	bar := newBar(4)
 	defer bar.stop()
 	bar.stage("reading the policy")
 	p, sources, found := policy.LoadSources(o.files, os.Stdin)
@@ -133,11 +143,19 @@ func (o *lintOptions) check() (*findings.Report, error) {
 		}
 		found = append(found, look(p)...)
 		bar.stage("compiling")
-		_, refused := compiler.Compile(p)
+		want, refused := compiler.Compile(p)
 		found = append(found, refused...)
+		if o.live {
+			bar.stage("looking at this host")
+			there, err := onHost(ctx, p, want, bar.stop)
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, there...)
+		}
 	}
 	report := &findings.Report{Sources: sources, Rules: catalogue(), Strict: o.strict, Version: version}
-	open, ignored := lint.Split(found, sources, lint.Ran{Strict: o.strict})
+	open, ignored := lint.Split(found, sources, lint.Ran{Strict: o.strict, Host: o.live})
 	for _, d := range open {
 		report.Findings = append(report.Findings, findings.Finding{Diagnostic: d})
 	}
@@ -147,6 +165,22 @@ func (o *lintOptions) check() (*findings.Report, error) {
 	}
 	report.Sort()
 	return report, nil
+}
+
+// onHost holds a policy and its table against this host. What could not be read it says,
+// after making quiet who else may be on the screen.
+func onHost(ctx context.Context, p *policy.Policy, want *nft.Ruleset, quiet func()) (policy.Diagnostics, error) {
+	h, unread, err := host.Read(ctx, host.Ask{Table: p.Gateway.Table, Want: want})
+	if len(unread) > 0 {
+		quiet()
+	}
+	for _, u := range unread {
+		fmt.Fprintf(os.Stderr, "warning: %v\n", u)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return lint.CheckHost(p, h), nil
 }
 
 // lintFormat returns the writer of a format.

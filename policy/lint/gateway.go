@@ -24,9 +24,20 @@ func rivals(r *run, h Host) {
 		if c.Type != "nat" || c.Empty || !used || c.Priority > own || !r.concerns(c.Family) {
 			continue
 		}
-		r.find(r.gatewayAt(""), "gateway", "see what it translates: nft list table "+c.Family+" "+c.Table+"; keep its addresses and ports apart from the policy's, or remove it",
+		r.find(r.gatewayAt(""), "gateway", "see what it translates: "+c.show()+"; keep its addresses and ports apart from the policy's, or remove it",
 			"chain %s of table %s %s (nat, %s, priority %d) is asked before this policy or beside it: what it translates this policy does not see", c.Name, c.Family, c.Table, c.Hook, c.Priority)
 	}
+}
+
+// show is the command that lists what is in a chain.
+func (c BaseChain) show() string {
+	switch {
+	case c.Legacy && c.Family == "ip6":
+		return "ip6tables-legacy -t " + c.Table + " -S"
+	case c.Legacy:
+		return "iptables-legacy -t " + c.Table + " -S"
+	}
+	return "nft list table " + c.Family + " " + c.Table
 }
 
 // hooks returns the hooks that the policy translates at, with their priorities.

@@ -19,7 +19,7 @@ type Host struct {
 	Listeners []Listener
 	Chains    []BaseChain
 	Units     []Unit
-	// FirewalldFlushes tells that firewalld.conf says FlushAllOnReload=yes.
+	// FirewalldFlushes tells that firewalld flushes on reload: FlushAllOnReload in firewalld.conf.
 	FirewalldFlushes bool
 	Conntrack        Conntrack
 	Kernel           string    // release, as in `uname -r`; empty: not known
@@ -59,6 +59,7 @@ type BaseChain struct {
 	Hook     string // "prerouting", "postrouting", ...
 	Priority int    // lower comes first
 	Empty    bool   // it has no rules, so it changes nothing
+	Legacy   bool   // of iptables' own tables, which nft does not show
 }
 
 // Unit is a systemd unit that exists.

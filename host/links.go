@@ -1,0 +1,125 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/policy/lint"
+)
+
+// attempts bounds how often a list is read again that changed while it was read.
+const attempts = 3
+
+// whole repeats a dump that was interrupted by a change.
+func whole[T any](dump func() ([]T, error)) (list []T, err error) {
+	for range attempts {
+		if list, err = dump(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			return list, err
+		}
+	}
+	return list, err
+}
+
+func interfaces(h *lint.Host) error {
+	links, err := whole(netlink.LinkList)
+	if err != nil {
+		return fmt.Errorf("list interfaces: %w", err)
+	}
+	addrs, err := whole(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
+	if err != nil {
+		return fmt.Errorf("list addresses: %w", err)
+	}
+	of := make(map[int][]netip.Prefix)
+	for _, a := range addrs {
+		if p, ok := prefixOf(a.IPNet); ok {
+			of[a.LinkIndex] = append(of[a.LinkIndex], p)
+		}
+	}
+	h.Interfaces = []lint.Interface{}
+	for _, l := range links {
+		at := l.Attrs()
+		h.Interfaces = append(h.Interfaces, lint.Interface{Name: at.Name, Up: at.Flags&net.FlagUp != 0, Addrs: of[at.Index]})
+	}
+	return nil
+}
+
+func prefixOf(n *net.IPNet) (netip.Prefix, bool) {
+	if n == nil {
+		return netip.Prefix{}, false
+	}
+	a, ok := netip.AddrFromSlice(n.IP)
+	bits, size := n.Mask.Size()
+	if !ok || size == 0 {
+		return netip.Prefix{}, false
+	}
+	return netip.PrefixFrom(a.Unmap(), bits), true
+}
+
+// routes lists those of all tables that packets may take; of a multipath route each way.
+func routes(h *lint.Host) error {
+	links, err := whole(netlink.LinkList)
+	if err != nil {
+		return fmt.Errorf("list interfaces: %w", err)
+	}
+	names := make(map[int]string)
+	for _, l := range links {
+		names[l.Attrs().Index] = l.Attrs().Name
+	}
+	h.Routes = []lint.Route{}
+	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
+		all, err := whole(func() ([]netlink.Route, error) {
+			return netlink.RouteListFiltered(family, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE)
+		})
+		if err != nil {
+			h.Routes = nil
+			return fmt.Errorf("list routes: %w", err)
+		}
+		for _, r := range all {
+			h.Routes = append(h.Routes, ways(r, family, names)...)
+		}
+	}
+	return nil
+}
+
+// ways returns a route once for each interface that it leads to. Broadcast, multicast and
+// anycast routes say nothing about where answers go, and a throw route is none.
+func ways(r netlink.Route, family int, names map[int]string) []lint.Route {
+	dst, ok := prefixOf(r.Dst)
+	if !ok {
+		dst = netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+		if family == netlink.FAMILY_V6 {
+			dst = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+		}
+	}
+	out := lint.Route{Dst: dst.Masked(), Table: r.Table}
+	switch r.Type {
+	case unix.RTN_UNICAST:
+	case unix.RTN_LOCAL:
+		out.Local, out.Interface = true, names[r.LinkIndex]
+		return []lint.Route{out}
+	case unix.RTN_BLACKHOLE, unix.RTN_UNREACHABLE, unix.RTN_PROHIBIT:
+		return []lint.Route{out}
+	default:
+		return nil
+	}
+	if len(r.MultiPath) == 0 {
+		out.Interface, out.Gateway = names[r.LinkIndex], addrOf(r.Gw)
+		return []lint.Route{out}
+	}
+	var each []lint.Route
+	for _, hop := range r.MultiPath {
+		out.Interface, out.Gateway = names[hop.LinkIndex], addrOf(hop.Gw)
+		each = append(each, out)
+	}
+	return each
+}
+
+func addrOf(ip net.IP) netip.Addr {
+	a, _ := netip.AddrFromSlice(ip)
+	return a.Unmap()
+}

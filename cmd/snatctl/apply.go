@@ -97,7 +97,7 @@ func apply(ctx context.Context, o applyOptions) (err error) {
 	was, plan, err := commit(ctx, conn, want, func() (func(), error) { return forwardingOn(p, want, t.bar.stop) }, &t)
 	t.bar.stop()
 	if err != nil {
-		return exit{exitRefused, fmt.Errorf("%w; nothing was changed", err)}
+		return exit{exitRefused, unchanged(err)}
 	}
 	if was != nil && !plan.Empty() {
 		settle(&t)
@@ -130,7 +130,7 @@ func commit(ctx context.Context, conn *nftlink.Conn, want *nft.Ruleset, before f
 		if err == nil {
 			t.bar.stage("committing")
 			start := time.Now()
-			err = conn.Apply(ctx, plan, want, gen)
+			err = blame(live, want, conn.Apply(ctx, plan, want, gen))
 			t.Commit += since(start)
 		}
 		if err == nil {

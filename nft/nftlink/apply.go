@@ -4,20 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/snatctl/snatctl/nft"
 )
 
-// ErrStale says that the ruleset of the namespace changed since it was read, or that the
-// kernel lost its answer: read again, diff again.
+// ErrStale says that the ruleset of the namespace changed since it was read: read again, diff
+// again.
 var ErrStale = errors.New("the ruleset changed since it was read")
 
 // Apply carries out a plan in one transaction, if the generation is still the one at which
-// the plan was made (0: whatever it is). After an error nothing has changed; after ErrStale
-// reading again tells.
+// the plan was made (0: whatever it is). The plan brings the table to want. After an error
+// nothing has changed, with two exceptions: after ErrStale reading again tells, and after
+// ErrUnknown only somebody who looks can tell.
 func (c *Conn) Apply(ctx context.Context, p nft.Plan, want *nft.Ruleset, gen Generation) error {
 	if p.Empty() {
 		return nil
@@ -26,7 +26,11 @@ func (c *Conn) Apply(ctx context.Context, p nft.Plan, want *nft.Ruleset, gen Gen
 	if err != nil {
 		return err
 	}
-	return c.commit(ctx, t)
+	err = c.commit(ctx, t)
+	if errors.Is(err, errUnanswered) {
+		return c.settle(ctx, want.Table, gen, func(live *nft.Ruleset) bool { return nft.Diff(live, want).Empty() })
+	}
+	return err
 }
 
 // Delete removes the table and nothing else. It returns false if there was none.
@@ -41,6 +45,9 @@ func (c *Conn) Delete(ctx context.Context, table string) (bool, error) {
 	err := c.commit(ctx, t)
 	if errors.Is(err, unix.ENOENT) {
 		return false, nil
+	}
+	if errors.Is(err, errUnanswered) {
+		err = c.settle(ctx, table, 0, func(live *nft.Ruleset) bool { return live == nil })
 	}
 	return err == nil, err
 }
@@ -106,16 +113,23 @@ func (c *Conn) exchange(ctx context.Context, t *batch, acked uint32) error {
 		}
 		return fmt.Errorf("send transaction: %w", explainErrno(err))
 	}
+	return c.verdict(t, acked)
+}
+
+// verdict reads the answers to a batch that was sent: nil where it was acknowledged,
+// errUnanswered where the one answer that tells is lost.
+func (c *Conn) verdict(t *batch, acked uint32) error {
 	var first error
 	for {
 		d, err := c.recv(unix.MSG_DONTWAIT)
-		if err == unix.EAGAIN || err == unix.ENOBUFS {
-			if first != nil {
-				return first
-			}
-			return fmt.Errorf("%w: no answer (%w)", ErrStale, err)
-		}
-		if err != nil {
+		switch {
+		case err == unix.ENOBUFS:
+			continue // some answer found no room; those before it are still to be read
+		case err == unix.EAGAIN && first != nil:
+			return first
+		case err == unix.EAGAIN:
+			return errUnanswered
+		case err != nil:
 			return fmt.Errorf("read answer to transaction: %w", err)
 		}
 		done := false
@@ -146,109 +160,4 @@ func (c *Conn) drain() {
 			return
 		}
 	}
-}
-
-// RefusedError is the kernel's refusal of one object of a transaction. Nothing was changed.
-type RefusedError struct {
-	Object string // the element, rule, chain, set or table as nft writes it
-	Msg    string // the kernel's own words, often empty
-	Lacks  string // what the kernel does not have, and who has it; empty if that is not the reason
-	Errno  unix.Errno
-}
-
-// Error names the object, what it is, and the kernel's reason.
-func (e *RefusedError) Error() string {
-	s := "the kernel refused " + e.Object + ": " + e.Errno.Error()
-	if e.Msg != "" {
-		s += " (" + e.Msg + ")"
-	}
-	if e.Lacks != "" {
-		s += "; this kernel has no " + e.Lacks
-	}
-	return s
-}
-
-// Unwrap returns the error number.
-func (e *RefusedError) Unwrap() error { return e.Errno }
-
-// Attributes of extended acknowledgements (include/uapi/linux/netlink.h).
-const (
-	ackMsg  = 1 // NLMSGERR_ATTR_MSG
-	ackOffs = 2 // NLMSGERR_ATTR_OFFS
-)
-
-// explain turns an error answer into one that names the object at fault.
-func (t *batch) explain(m message, e unix.Errno) error {
-	switch {
-	case e == unix.ERESTART:
-		return ErrStale
-	case e == unix.EPERM:
-		return fmt.Errorf("%w (%w)", ErrNoPermission, os.ErrPermission)
-	}
-	refused := &RefusedError{Object: "the transaction", Errno: e}
-	offset := 0
-	if len(m.data) > 4+unix.NLMSG_HDRLEN && m.flags&unix.NLM_F_ACK_TLVS != 0 {
-		rest := m.data[4+unix.NLMSG_HDRLEN:]
-		if m.flags&unix.NLM_F_CAPPED == 0 {
-			rest = nil
-		}
-		for a := (attrs{rest: rest}); a.next(); {
-			switch {
-			case a.typ == ackMsg:
-				refused.Msg = a.str()
-			case a.typ == ackOffs && len(a.val) >= 4:
-				offset = int(nativeU32(a.val))
-			}
-		}
-	}
-	if i := int(m.seq - t.first); i > 0 && i < len(t.msgs) {
-		refused.Object = t.describe(t.msgs[i], offset)
-		refused.Lacks = t.lacks(t.msgs[i], e, offset)
-	}
-	return refused
-}
-
-func (t *batch) describe(o origin, offset int) string {
-	if o.what != "" {
-		return o.what
-	}
-	if o.op == nil {
-		return "table inet " + t.table
-	}
-	op := o.op
-	switch {
-	case op.Elements != nil:
-		i := o.index + t.elementAt(o, offset)
-		e := op.Elements[min(i, len(op.Elements)-1)]
-		return fmt.Sprintf("element %s of %s", op.Set.ElementString(e), op.Set.Name)
-	case op.Set != nil:
-		return "map or set " + op.Set.Name
-	case op.Rules != nil:
-		return fmt.Sprintf("rule %q of chain %s", op.Rules[o.index], op.Chain.Name)
-	}
-	return "chain " + op.Chain.Name
-}
-
-// elementAt returns which element of a message an offset into it lies in. Ranges over one
-// field take two entries each, the second flagged as an end.
-func (t *batch) elementAt(o origin, offset int) int {
-	msg := t.b[o.at:]
-	msg = msg[:nativeU32(msg)]
-	n, at := -1, unix.NLMSG_HDRLEN+4
-	for top := (attrs{rest: msg[at:]}); top.next(); {
-		if top.typ != unix.NFTA_SET_ELEM_LIST_ELEMENTS {
-			continue
-		}
-		for list := (attrs{rest: top.val}); list.next(); {
-			if len(list.val) > 6 && list.val[2] == byte(unix.NFTA_SET_ELEM_FLAGS) {
-				continue // an end
-			}
-			start := len(msg) - len(top.rest) - len(list.rest) - align(len(list.val)) - unix.NLA_HDRLEN
-			if start > offset && n >= 0 {
-				return n
-			}
-			n++
-		}
-	}
-	return max(n, 0)
 }

@@ -247,7 +247,7 @@ func comment(ud []byte) string {
 // declares gets an empty Key, so that it differs from all that it does.
 func declaration(b []byte) (s *nft.Set, anonymous bool) {
 	s = &nft.Set{}
-	var flags, keyType, keyLen, dataType, dataLen uint32
+	var flags, keyType, keyLen, dataType, dataLen, size uint32
 	var other bool
 	for a := (attrs{rest: b}); a.next(); {
 		switch a.typ {
@@ -263,6 +263,9 @@ func declaration(b []byte) (s *nft.Set, anonymous bool) {
 			dataType = a.u32()
 		case unix.NFTA_SET_DATA_LEN:
 			dataLen = a.u32()
+		case unix.NFTA_SET_DESC:
+			at := attrs{val: find(a.val, unix.NFTA_SET_DESC_SIZE)}
+			size = at.u32()
 		case setExpr:
 			s.Counter = string(find(a.val, unix.NFTA_EXPR_NAME)) == "counter\x00"
 			other = other || !s.Counter
@@ -274,7 +277,10 @@ func declaration(b []byte) (s *nft.Set, anonymous bool) {
 	s.Dynamic = flags&unix.NFT_SET_EVAL != 0
 	s.Data = dataOf(flags, dataType, dataLen)
 	s.Key = membersOf(keyType)
-	if other || uint32(s.KeyWidth()) != keyLen || setFlags(s) != flags {
+	if s.Dynamic {
+		size ^= nft.DynamicSize
+	}
+	if other || size != 0 || uint32(s.KeyWidth()) != keyLen || setFlags(s) != flags {
 		s.Key = nil
 	}
 	return s, flags&unix.NFT_SET_ANONYMOUS != 0

@@ -56,6 +56,7 @@ func drifts() []drift {
 		{"table deleted", "delete table inet snatctl", nft.Create},
 		{"table made anew and empty", "delete table inet snatctl; add table inet snatctl", nft.Replace},
 		{"map with other flags", "delete table inet snatctl; add table inet snatctl { comment \"made by snatctl, layout 1: change the policy, not this table\"; map zones4 { type ipv4_addr : ipv4_addr; flags timeout; }; }", nft.Replace},
+		{"map with a size", "delete table inet snatctl; add table inet snatctl { comment \"made by snatctl, layout 1: change the policy, not this table\"; map zones4 { type ipv4_addr : interval ipv4_addr; flags interval; size 1000; counter; }; }", nft.Replace},
 		{"map with the name of a chain of ours", "add map inet snatctl refuse { type ipv4_addr : ipv4_addr; }", nft.Keep},
 	}
 }

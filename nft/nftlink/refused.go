@@ -1,0 +1,127 @@
+package nftlink
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/nft"
+)
+
+// RefusedError is the kernel's refusal of one object of a transaction. Nothing was changed.
+type RefusedError struct {
+	Object string // the element, rule, chain, set or table as nft writes it
+	Msg    string // the kernel's own words, often empty
+	Lacks  string // what the kernel does not have, and who has it; empty if that is not the reason
+	Errno  unix.Errno
+	Op     nft.Op // the part of the plan that Object is: one element, one rule, a set or a chain; zero for the table
+}
+
+// Error names the object, what it is, and the kernel's reason.
+func (e *RefusedError) Error() string {
+	s := "the kernel refused " + e.Object + ": " + e.Errno.Error()
+	if e.Msg != "" {
+		s += " (" + e.Msg + ")"
+	}
+	if e.Lacks != "" {
+		s += "; this kernel has no " + e.Lacks
+	}
+	return s
+}
+
+// Unwrap returns the error number.
+func (e *RefusedError) Unwrap() error { return e.Errno }
+
+// Attributes of extended acknowledgements (include/uapi/linux/netlink.h).
+const (
+	ackMsg  = 1 // NLMSGERR_ATTR_MSG
+	ackOffs = 2 // NLMSGERR_ATTR_OFFS
+)
+
+// explain turns an error answer into one that names the object at fault.
+func (t *batch) explain(m message, e unix.Errno) error {
+	switch {
+	case e == unix.ERESTART:
+		return ErrStale
+	case e == unix.EPERM:
+		return fmt.Errorf("%w (%w)", ErrNoPermission, os.ErrPermission)
+	}
+	refused := &RefusedError{Object: "the transaction", Errno: e}
+	offset := 0
+	if len(m.data) > 4+unix.NLMSG_HDRLEN && m.flags&unix.NLM_F_ACK_TLVS != 0 {
+		rest := m.data[4+unix.NLMSG_HDRLEN:]
+		if m.flags&unix.NLM_F_CAPPED == 0 {
+			rest = nil
+		}
+		for a := (attrs{rest: rest}); a.next(); {
+			switch {
+			case a.typ == ackMsg:
+				refused.Msg = a.str()
+			case a.typ == ackOffs && len(a.val) >= 4:
+				offset = int(nativeU32(a.val))
+			}
+		}
+	}
+	if i := int(m.seq - t.first); i > 0 && i < len(t.msgs) {
+		refused.Op = t.part(t.msgs[i], offset)
+		refused.Object = cmp.Or(t.msgs[i].what, t.describe(refused.Op))
+		refused.Lacks = t.lacks(t.msgs[i], e, offset)
+	}
+	return refused
+}
+
+// part returns what a message, and an offset into it, were made from.
+func (t *batch) part(o origin, offset int) nft.Op {
+	if o.op == nil {
+		return nft.Op{}
+	}
+	op := *o.op
+	switch {
+	case op.Elements != nil:
+		i := min(o.index+t.elementAt(o, offset), len(op.Elements)-1)
+		op.Elements = op.Elements[i : i+1]
+	case op.Rules != nil:
+		op.Rules = op.Rules[o.index : o.index+1]
+	}
+	return op
+}
+
+func (t *batch) describe(op nft.Op) string {
+	switch {
+	case op.Elements != nil:
+		return fmt.Sprintf("element %s of %s", op.Set.ElementString(op.Elements[0]), op.Set.Name)
+	case op.Set != nil:
+		return "map or set " + op.Set.Name
+	case op.Rules != nil:
+		return fmt.Sprintf("rule %q of chain %s", op.Rules[0], op.Chain.Name)
+	case op.Chain != nil:
+		return "chain " + op.Chain.Name
+	}
+	return "table inet " + t.table
+}
+
+// elementAt returns which element of a message an offset into it lies in. Ranges over one
+// field take two entries each, the second flagged as an end.
+func (t *batch) elementAt(o origin, offset int) int {
+	msg := t.b[o.at:]
+	msg = msg[:nativeU32(msg)]
+	n, at := -1, unix.NLMSG_HDRLEN+4
+	for top := (attrs{rest: msg[at:]}); top.next(); {
+		if top.typ != unix.NFTA_SET_ELEM_LIST_ELEMENTS {
+			continue
+		}
+		for list := (attrs{rest: top.val}); list.next(); {
+			if len(list.val) > 6 && list.val[2] == byte(unix.NFTA_SET_ELEM_FLAGS) {
+				continue // an end
+			}
+			start := len(msg) - len(top.rest) - len(list.rest) - align(len(list.val)) - unix.NLA_HDRLEN
+			if start > offset && n >= 0 {
+				return n
+			}
+			n++
+		}
+	}
+	return max(n, 0)
+}

@@ -32,7 +32,7 @@ var language = []keyword{
 		Meaning: "What becomes of new forwarded connections toward an uplink that no zone matches.",
 		Example: "drop", Errors: []string{"G01"}},
 	{Path: "gateway.cleanup", Kind: aWord, Words: words(CleanupStale, CleanupNone), Default: string(CleanupStale),
-		Meaning: "What becomes of flows that contradict a newly applied policy: `stale` ends them, `none` lets them be.",
+		Meaning: "What becomes of flows that contradict a newly applied policy: `stale` ends them, `none` lets them be. Such a flow goes to a real server that its service no longer lists (weight 0 is listed), or was made by a service that is gone, or has a laddr that its zone or service no longer has. `apply --no-cleanup` lets them be once.",
 		Example: "none", Errors: []string{"G01"}},
 	{Path: "gateway.forwarding", Kind: aBoolean, Default: "true",
 		Meaning: "`apply` switches forwarding on for the families that the policy uses.",

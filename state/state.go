@@ -1,0 +1,133 @@
+// Package state keeps what was applied, so that it can be looked at, gone back to, and applied
+// again at boot: for every table a directory of numbered entries. An entry is a directory too,
+// complete from the moment at which it has its name:
+//
+//	history/TABLE/000017/entry.json      who, when, what
+//	history/TABLE/000017/policy/01.yaml  the files of the policy as they were given
+//	history/TABLE/000017/table.nft.gz    what it compiled to, as `nft -f` loads it
+//
+// What is read back is not trusted: links are not followed, and an entry that is damaged is
+// reported and left out.
+package state
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Kept is how many entries of a table are kept, beside those that a boot may need.
+const Kept = 50
+
+// Store is a state directory. It is made when the first entry is added.
+type Store struct {
+	dir string
+}
+
+// Open returns the store in a directory; it reads and makes nothing yet.
+func Open(dir string) Store { return Store{dir} }
+
+// Entry is one policy that was applied.
+type Entry struct {
+	ID      int       `json:"id"` // counts up from 1 for each table
+	Table   string    `json:"table"`
+	Time    time.Time `json:"time"` // of the commit, UTC
+	User    string    `json:"user"`
+	Command string    `json:"command"` // apply, or rollback and to which entry
+	Summary string    `json:"summary"`
+	State   State     `json:"state"`
+	Files   []File    `json:"files"` // in the order in which they were given
+
+	dir string // where it was read from
+}
+
+// Dir returns the entry's directory.
+func (e Entry) Dir() string { return e.dir }
+
+// File is one file of a policy.
+type File struct {
+	Name   string `json:"name"` // as it was given; <stdin> for standard input
+	SHA256 string `json:"sha256"`
+}
+
+// State says what became of an entry. Other values make an entry a damaged one.
+type State string
+
+// The states.
+const (
+	Applied     State = "applied"     // good: applied, and confirmed if that was asked for
+	Unconfirmed State = "unconfirmed" // applied for now; what stays so ended without a word
+	Reverted    State = "reverted"    // not confirmed, and taken back
+)
+
+func (s State) valid() bool { return s == Applied || s == Unconfirmed || s == Reverted }
+
+// Good returns the entries that were applied and not taken back, in the order given.
+func Good(entries []Entry) []Entry {
+	var out []Entry
+	for _, e := range entries {
+		if e.State == Applied {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// ErrUntrusted says that others than the superuser and this user could have written what a
+// state directory holds.
+var ErrUntrusted = errors.New("others may write to it (chmod go-w, chown root)")
+
+// history returns the directory of all entries, which must be ours alone to write. Its parent
+// may be a symbolic link, as systemd makes them; it is the operator's choice.
+func (s Store) history() (string, error) {
+	dir := filepath.Join(s.dir, "history")
+	for _, d := range []string{s.dir, dir} {
+		info, err := os.Stat(d)
+		if err != nil {
+			return "", err
+		}
+		var st unix.Stat_t
+		if err := unix.Stat(d, &st); err != nil {
+			return "", &os.PathError{Op: "stat", Path: d, Err: err}
+		}
+		if info.Mode().Perm()&0o022 != 0 || st.Uid != 0 && int(st.Uid) != os.Geteuid() {
+			return "", fmt.Errorf("%s: %w", d, ErrUntrusted)
+		}
+	}
+	return dir, realDir(dir)
+}
+
+// ofTable returns the directory of a table's entries.
+func (s Store) ofTable(table string) (string, error) {
+	if err := checkTable(table); err != nil {
+		return "", err
+	}
+	dir, err := s.history()
+	if err != nil {
+		return "", err
+	}
+	dir = filepath.Join(dir, table)
+	return dir, realDir(dir)
+}
+
+func checkTable(name string) error {
+	if name == "" || name[0] == '.' || filepath.Base(name) != name {
+		return fmt.Errorf("%q is no name of a table", name)
+	}
+	return nil
+}
+
+// realDir fails unless a path is a directory and no link to one.
+func realDir(path string) error {
+	switch info, err := os.Lstat(path); {
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return &os.PathError{Op: "open", Path: path, Err: unix.ENOTDIR}
+	}
+	return nil
+}

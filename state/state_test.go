@@ -1,0 +1,262 @@
+package state_test
+
+import (
+	"compress/gzip"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/state"
+)
+
+var noon = time.Date(2025, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func text(s string) func(io.Writer) error {
+	return func(w io.Writer) error { _, err := io.WriteString(w, s); return err }
+}
+
+// add keeps one more entry, which must succeed.
+func add(t *testing.T, s state.Store, st state.State, files ...policy.Source) state.Entry {
+	t.Helper()
+	e, err := s.Add(state.Entry{Table: "snatctl", Time: noon, User: "ops", Command: "apply", Summary: "rules +1 -0", State: st}, files, text("table\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// list returns the entries; as many must be damaged.
+func list(t *testing.T, s state.Store, damaged int) []state.Entry {
+	t.Helper()
+	es, bad, err := s.List("snatctl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(bad) != damaged {
+		t.Errorf("%d entries are damaged, want %d: %v", len(bad), damaged, bad)
+	}
+	return es
+}
+
+func one(s string) policy.Source { return policy.Source{Name: "a.yaml", Data: []byte(s)} }
+
+// What is kept comes back: files in their order, whatever their names, and all that is known.
+func TestRoundTrip(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "deep", "state")
+	s := state.Open(dir)
+	if es := list(t, s, 0); es != nil {
+		t.Errorf("nothing was kept, and there is %v", es)
+	}
+	files := []policy.Source{{Name: "z.yaml", Data: []byte("version: 1\n")}, {Name: "<stdin>", Data: []byte{}}, {Name: "../../a.yaml", Data: []byte("ä\x00")}}
+	first, second := add(t, s, state.Applied, files...), add(t, s, state.Unconfirmed, one("x"))
+	es := list(t, s, 0)
+	if len(es) != 2 || es[0].ID != 2 || es[1].ID != 1 || es[0].Dir() != second.Dir() {
+		t.Fatalf("the entries are %+v", es)
+	}
+	if e := es[1]; !e.Time.Equal(noon) || e.User != "ops" || e.Summary != "rules +1 -0" || e.State != state.Applied || e.Dir() != first.Dir() {
+		t.Errorf("the first entry is %+v", e)
+	}
+	got, err := s.Sources(es[1])
+	if err != nil || len(got) != 3 {
+		t.Fatalf("the sources are %v, %v", got, err)
+	}
+	for i := range got {
+		if got[i].Name != files[i].Name || string(got[i].Data) != string(files[i].Data) {
+			t.Errorf("file %d is %+v, want %+v", i, got[i], files[i])
+		}
+	}
+	if tables, err := s.Tables(); err != nil || len(tables) != 1 || tables[0] != "snatctl" {
+		t.Errorf("the tables are %v, %v", tables, err)
+	}
+	f, err := os.Open(filepath.Join(first.Dir(), "table.nft.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(z); err != nil || string(b) != "table\n" {
+		t.Errorf("the table is %q, %v", b, err)
+	}
+}
+
+// Nobody else may look: policies tell of customers.
+func TestModes(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	add(t, state.Open(dir), state.Applied, one("x"))
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		if info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestMark(t *testing.T) {
+	s := state.Open(t.TempDir())
+	add(t, s, state.Applied, one("a"))
+	e := add(t, s, state.Unconfirmed, one("b"))
+	if good := state.Good(list(t, s, 0)); len(good) != 1 || good[0].ID != 1 {
+		t.Errorf("good is %v, want the first alone", good)
+	}
+	for _, st := range []state.State{state.Reverted, state.Applied} {
+		if err := s.Mark(e, st); err != nil {
+			t.Fatal(err)
+		}
+		if es := list(t, s, 0); es[0].State != st || es[0].User != "ops" {
+			t.Errorf("marked %s it is %+v", st, es[0])
+		}
+	}
+	if good := state.Good(list(t, s, 0)); len(good) != 2 {
+		t.Errorf("good is %v, want both", good)
+	}
+}
+
+// The newest 50 stay, and of the others the two newest good ones, which boot needs.
+func TestPrune(t *testing.T) {
+	dir := t.TempDir()
+	s := state.Open(dir)
+	for range 3 {
+		add(t, s, state.Applied, one("good"))
+	}
+	for range state.Kept + 5 {
+		add(t, s, state.Reverted, one("bad"))
+	}
+	es := list(t, s, 0)
+	if len(es) != state.Kept+2 || es[0].ID != state.Kept+8 || es[state.Kept].ID != 3 || es[state.Kept+1].ID != 2 {
+		t.Errorf("%d entries are left, the last %+v", len(es), es[len(es)-1])
+	}
+	left := filepath.Join(dir, "history", "snatctl", ".new-1")
+	if err := os.Mkdir(left, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(left, noon, noon.Add(-2*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	add(t, s, state.Applied, one("good"))
+	if _, err := os.Stat(left); err == nil {
+		t.Error("what an earlier process left over is still there")
+	}
+}
+
+// An entry that is damaged, in whatever way, is reported and hides none of the others.
+func TestDamaged(t *testing.T) {
+	entry := func(name string) func(state.Entry) string {
+		return func(e state.Entry) string { return filepath.Join(e.Dir(), name) }
+	}
+	for _, c := range []struct {
+		name   string
+		path   func(state.Entry) string
+		do     func(path string) error
+		listed bool // the sources alone are damaged
+	}{
+		{"metadata empty", entry("entry.json"), func(p string) error { return os.Truncate(p, 0) }, false},
+		{"metadata cut", entry("entry.json"), func(p string) error { return os.Truncate(p, 40) }, false},
+		{"metadata gone", entry("entry.json"), os.Remove, false},
+		{"metadata of something else", entry("entry.json"), func(p string) error { return os.WriteFile(p, []byte(`{"id":1}`), 0o600) }, false},
+		{"metadata a link", entry("entry.json"), func(p string) error {
+			return errors.Join(os.Rename(p, p+"2"), os.Symlink("entry.json2", p))
+		}, false},
+		{"metadata a pipe", entry("entry.json"), func(p string) error { return errors.Join(os.Remove(p), unix.Mkfifo(p, 0o600)) }, false},
+		{"metadata too large", entry("entry.json"), func(p string) error { return os.Truncate(p, 1<<30) }, false},
+		{"a file", entry(""), func(p string) error { return errors.Join(os.RemoveAll(p), os.WriteFile(filepath.Clean(p), nil, 0o600)) }, false},
+		{"a link", entry(""), func(p string) error {
+			p = filepath.Clean(p)
+			return errors.Join(os.Rename(p, p+"x"), os.Symlink(p+"x", p))
+		}, false},
+		{"source changed", entry("policy/0001.yaml"), func(p string) error { return os.WriteFile(p, []byte("other"), 0o600) }, true},
+		{"source gone", entry("policy/0001.yaml"), os.Remove, true},
+		{"source a link", entry("policy/0001.yaml"), func(p string) error {
+			return errors.Join(os.Rename(p, p+"2"), os.Symlink("0001.yaml2", p))
+		}, true},
+		{"sources a link", entry("policy"), func(p string) error { return errors.Join(os.Rename(p, p+"2"), os.Symlink("policy2", p)) }, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := state.Open(t.TempDir())
+			add(t, s, state.Applied, one("a"))
+			e := add(t, s, state.Applied, one("b"))
+			add(t, s, state.Applied, one("c"))
+			if err := c.do(c.path(e)); err != nil {
+				t.Fatal(err)
+			}
+			if !c.listed {
+				if es := list(t, s, 1); len(es) != 2 || es[0].ID != 3 || es[1].ID != 1 {
+					t.Errorf("listed are %+v", es)
+				}
+			} else if _, err := s.Sources(list(t, s, 0)[1]); !errors.Is(err, state.ErrDamaged) {
+				t.Errorf("the sources are read with %v", err)
+			}
+			if next := add(t, s, state.Applied, one("d")); next.ID != 4 {
+				t.Errorf("the next entry is %d", next.ID)
+			}
+		})
+	}
+}
+
+// A directory that others may write to is not used: boot would apply what they wrote.
+func TestUntrusted(t *testing.T) {
+	dir := t.TempDir()
+	s := state.Open(dir)
+	add(t, s, state.Applied, one("a"))
+	for _, d := range []string{dir, filepath.Join(dir, "history")} {
+		if err := os.Chmod(d, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.List("snatctl"); !errors.Is(err, state.ErrUntrusted) {
+			t.Errorf("%s is read with %v", d, err)
+		}
+		if _, err := s.Add(state.Entry{Table: "snatctl", Time: noon, State: state.Applied}, []policy.Source{one("x")}, text("")); !errors.Is(err, state.ErrUntrusted) {
+			t.Errorf("%s is written to with %v", d, err)
+		}
+		if err := os.Chmod(d, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, table := range []string{"", ".", "..", "../x", "a/b", "/etc"} {
+		if _, _, err := s.List(table); err == nil {
+			t.Errorf("%q is taken for a table", table)
+		}
+		if _, err := s.Add(state.Entry{Table: table, State: state.Applied}, nil, text("")); err == nil {
+			t.Errorf("%q is taken for a table to add to", table)
+		}
+	}
+}
+
+// What cannot be written leaves nothing behind.
+func TestFailedAdd(t *testing.T) {
+	dir := t.TempDir()
+	s := state.Open(dir)
+	broken := errors.New("no space")
+	if _, err := s.Add(state.Entry{Table: "snatctl", Time: noon, State: state.Applied}, []policy.Source{one("x")}, func(io.Writer) error { return broken }); !errors.Is(err, broken) {
+		t.Errorf("Add fails with %v", err)
+	}
+	names, err := os.ReadDir(filepath.Join(dir, "history", "snatctl"))
+	if err != nil || len(names) != 0 {
+		t.Errorf("left are %v, %v", names, err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := state.Open(filepath.Join(dir, "file")).Add(state.Entry{Table: "snatctl", State: state.Applied}, nil, text("")); err == nil || !strings.Contains(err.Error(), "file") {
+		t.Errorf("a file in place of the directory: %v", err)
+	}
+}

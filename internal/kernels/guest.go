@@ -48,9 +48,6 @@ var ErrMissing = errors.New("cannot make a virtual machine here")
 // It ends with the context, too: then statuses of commands that did not end are missing. An
 // error says that not all commands have ended, and what the kernel printed last.
 func (g Guest) Run(ctx context.Context, job Job, out io.Writer) ([]int, error) {
-	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
-		return nil, fmt.Errorf("%w: %w (Debian: apt-get install --no-install-recommends qemu-system-x86)", ErrMissing, err)
-	}
 	image, archives, err := g.prepare(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMissing, err)
@@ -75,13 +72,19 @@ func (g Guest) Run(ctx context.Context, job Job, out io.Writer) ([]int, error) {
 	return statuses, fmt.Errorf("kernel %s: %d of %d commands ended: %w\n%s", g.Kernel.Kernel, len(statuses), len(job.Commands), errors.Join(context.Cause(ctx), err), lastLines(string(said), 60))
 }
 
-// Prepare downloads what the guest is made of, if that has not been done yet.
+// Prepare downloads what the guest is made of, if that has not been done yet. Errors are
+// ErrMissing.
 func (g Guest) Prepare(ctx context.Context) error {
-	_, _, err := g.prepare(ctx)
-	return err
+	if _, _, err := g.prepare(ctx); err != nil {
+		return fmt.Errorf("%w: %w", ErrMissing, err)
+	}
+	return nil
 }
 
 func (g Guest) prepare(ctx context.Context) (image string, archives []string, err error) {
+	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
+		return "", nil, fmt.Errorf("%w (Debian: apt-get install --no-install-recommends qemu-system-x86)", err)
+	}
 	cache := g.Cache
 	if cache == "" {
 		user, err := os.UserCacheDir()

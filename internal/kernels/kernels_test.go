@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"os/exec"
 	"slices"
@@ -118,5 +119,20 @@ func TestScript(t *testing.T) {
 func TestRelayOfNonsense(t *testing.T) {
 	if _, err := relay(strings.NewReader(ended+"what\n"), &strings.Builder{}); err == nil {
 		t.Error("a status that is no number is no error")
+	}
+}
+
+func TestWithoutQemu(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	g, err := Find("6.1", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.Cache = t.TempDir()
+	if err := g.Prepare(t.Context()); !errors.Is(err, ErrMissing) || !strings.Contains(err.Error(), "qemu-system-x86") {
+		t.Errorf("the error is %v", err)
+	}
+	if _, err := g.Run(t.Context(), Job{}, &bytes.Buffer{}); !errors.Is(err, ErrMissing) {
+		t.Errorf("the error is %v", err)
 	}
 }

@@ -21,7 +21,7 @@ var packages = []string{"nft/nftlink", "ct/ctlink", "cmd/snatctl", "integration"
 // there is, acknowledgements and refusals, and packets of each kind of service and zone.
 const quick = "TestRefusedObjects|TestStaleGeneration|TestUnchangedSendsNothing|" +
 	"TestDelete$|TestDeleteInZone|TestFlowsAreConntracks|TestEventsAreConntracks|TestStats|TestKernelScript|" +
-	"TestOracle/examples|TestOracle/testdata/valid|TestApplyTwice|TestServiceModes|TestServiceSCTP|" +
+	"TestOracle/testdata/valid|TestApplyTwice|TestServiceModes|TestServiceSCTP|" +
 	"TestZonesFirstMatch|TestZoneActions|TestPersistence|TestCleanupRemovedServer"
 
 // lacks takes modules away; it comes first, while none of them is in use.

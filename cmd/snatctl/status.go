@@ -44,8 +44,8 @@ each laddr its flows, and the destination where most of its source ports are in 
 elements were made; bytes are those of flows that live, and need nf_conntrack_acct.
 
 Everything is listed by name. Of more than 200 services, or zones, the text form lists those
-with flows and says how many have none; --all lists them too, --service and --zone one alone.
---format json always lists all.
+with flows and says how many have none, and of more than 200 laddrs of one zone the busiest 20;
+--all lists them all, --service and --zone one alone. --format json always lists all.
 
 --watch prints again and again: in place on a terminal, else one report behind the other, as
 JSON one a line. Each is a list of its own, so nothing is missed and nothing drifts.

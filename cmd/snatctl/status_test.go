@@ -85,6 +85,10 @@ func manyPicture() picture {
 			Servers: []ct.ServerReport{{Address: netip.MustParseAddr("192.168.1.1"), Weight: 1}}})
 		p.Zones = append(p.Zones, ct.ZoneReport{Name: fmt.Sprintf("z%03d", i), Action: "accept"})
 	}
+	for i := range mostIdle + 5 {
+		p.Zones[9].Laddrs = append(p.Zones[9].Laddrs, ct.LaddrReport{Address: netip.AddrFrom4([4]byte{198, 18, 0, byte(i)}), Flows: 1, Ports: i * 7 % 41, Capacity: 64,
+			Busiest: ct.Destination{To: netip.MustParseAddrPort("8.8.8.8:53"), Proto: inet.UDP}})
+	}
 	p.Services[7].Flows, p.Services[7].Servers[0].Flows, p.Zones[9].Flows = 1, 1, 1
 	return p
 }

@@ -2,21 +2,24 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/dustin/go-humanize"
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/snatctl/snatctl/ct"
 )
 
-// mostIdle is up to how many services, or zones, are all listed; of more only those that
-// have flows.
-const mostIdle = 200
+// mostIdle is up to how many services, zones, or laddrs of one, are all listed. Of more only
+// the services and zones that have flows are, and the mostBusy laddrs with the most ports in use.
+const (
+	mostIdle = 200
+	mostBusy = 20
+)
 
 // printStatusText prints what `ipvsadm -Ln --stats` would show, and the same for zones.
 func printStatusText(out io.Writer, p picture, all bool, paint paintFunc) error {
@@ -28,7 +31,7 @@ func printStatusText(out io.Writer, p picture, all bool, paint paintFunc) error 
 			idle++
 			continue
 		}
-		printService(w, s, paint)
+		printService(w, s, all, paint)
 	}
 	printIdle(w, idle, "service")
 	idle = 0
@@ -39,7 +42,7 @@ func printStatusText(out io.Writer, p picture, all bool, paint paintFunc) error 
 			continue
 		}
 		fmt.Fprintf(w, "zone %s: %s; %s, %s\n", z.Name, z.Action, count64(z.Flows, "flow"), count64(z.New, "new connection"))
-		printLaddrs(w, z.Laddrs, paint)
+		printLaddrs(w, z.Laddrs, all, paint)
 	}
 	printIdle(w, idle, "zone")
 	printConntrack(w, p)
@@ -68,14 +71,14 @@ func printConntrack(w io.Writer, p picture) {
 		comma(c.Entries), share, comma(t.Owned), comma(t.Past), comma(t.Nobodys), refused(p.stats))
 }
 
-func printService(w io.Writer, s *ct.ServiceReport, paint paintFunc) {
+func printService(w io.Writer, s *ct.ServiceReport, all bool, paint paintFunc) {
 	how := s.Mode
 	if s.Scheduler != "" {
 		how += ", " + s.Scheduler
 	}
 	fmt.Fprintf(w, "service %s: %s at %s %s; %s, %s\n", s.Name, how, strings.Join(s.VIP, " "), strings.Join(s.Ports, " "),
 		count64(s.Flows, "flow"), count64(s.New, "new connection"))
-	t := columns("real server", "weight", "share", "new", "of new", "flows", "live bytes in", "live bytes out")
+	t := grid{titles: []string{"real server", "weight", "share", "new", "of new", "flows", "live bytes in", "live bytes out"}}
 	weights, news := sums(s.Servers)
 	for i := range s.Servers {
 		rs := &s.Servers[i]
@@ -88,15 +91,15 @@ func printService(w io.Writer, s *ct.ServiceReport, paint paintFunc) {
 		if s.Uncounted {
 			got, share = "not counted", ""
 		}
-		t.AppendRow(table.Row{endpoint(rs), weight, percent(uint64(rs.Weight), weights[f]), got, share,
-			comma(rs.Flows), size(rs.BytesIn), size(rs.BytesOut)})
+		t.add(endpoint(rs), weight, percent(uint64(rs.Weight), weights[f]), got, share,
+			comma(rs.Flows), size(rs.BytesIn), size(rs.BytesOut))
 	}
 	for i := range s.Gone {
 		rs := &s.Gone[i]
-		t.AppendRow(table.Row{endpoint(rs), "not listed", "", "", "", comma(rs.Flows), size(rs.BytesIn), size(rs.BytesOut)})
+		t.add(endpoint(rs), "not listed", "", "", "", comma(rs.Flows), size(rs.BytesIn), size(rs.BytesOut))
 	}
-	render(w, t)
-	printLaddrs(w, s.Laddrs, paint)
+	t.write(w)
+	printLaddrs(w, s.Laddrs, all, paint)
 }
 
 // sums adds up weights and new connections by family: each takes turns of its own.
@@ -116,58 +119,39 @@ func families(a netip.Addr) int {
 	return 1
 }
 
-func printLaddrs(w io.Writer, laddrs []ct.LaddrReport, paint paintFunc) {
-	t := columns("laddr", "flows", "busiest destination", "ports in use there")
+func printLaddrs(w io.Writer, laddrs []ct.LaddrReport, all bool, paint paintFunc) {
+	hidden := 0
+	if !all && len(laddrs) > mostIdle {
+		hidden = len(laddrs) - mostBusy
+		laddrs = busiest(laddrs)
+	}
+	t := grid{titles: []string{"laddr", "flows", titleBusiest, "ports in use there"}}
 	for i := range laddrs {
 		l := &laddrs[i]
 		ports := ""
 		switch {
 		case l.Ports > 0 && l.Capacity > 0:
 			ports = fmt.Sprintf("%s of %s (%s)", comma(uint64(l.Ports)), comma(uint64(l.Capacity)), percent(uint64(l.Ports), uint64(l.Capacity)))
-			ports = paint(l.Severity(), ports)
 		case l.Ports > 0:
 			ports = comma(uint64(l.Ports))
 		}
-		t.AppendRow(table.Row{l.Address, comma(l.Flows), l.Busiest.String(), ports})
+		t.add(l.Address.String(), comma(l.Flows), l.Busiest.String(), ports)
 	}
-	render(w, t)
+	t.paint = func(row int, cell string) string { return paint(laddrs[row].Severity(), cell) }
+	t.write(w)
+	if hidden > 0 {
+		fmt.Fprintf(w, "  and %s, none busier (--all lists them)\n", count(hidden, "more laddr"))
+	}
 }
 
-// Columns are at least as wide as this, so that those of most services stand below each other.
-const (
-	wide   = 22
-	narrow = 11
-)
-
-// columns returns a table without lines, as ipvsadm prints; the first column to the left,
-// numbers to the right.
-func columns(names ...string) table.Writer {
-	t := table.NewWriter()
-	t.SetStyle(table.Style{Box: table.StyleBoxDefault, Options: table.OptionsNoBordersAndSeparators, Format: table.FormatOptions{Header: text.FormatDefault}})
-	t.Style().Box.PaddingLeft, t.Style().Box.PaddingRight = "  ", ""
-	header := make(table.Row, len(names))
-	configs := make([]table.ColumnConfig, len(names))
-	for i, n := range names {
-		header[i] = n
-		c := table.ColumnConfig{Number: i + 1, WidthMin: narrow, Align: text.AlignRight, AlignHeader: text.AlignRight}
-		if i == 0 || n == "busiest destination" {
-			c = table.ColumnConfig{Number: i + 1, WidthMin: wide}
-		}
-		configs[i] = c
-	}
-	t.AppendHeader(header)
-	t.SetColumnConfigs(configs)
-	return t
-}
-
-// render prints a table that has rows.
-func render(w io.Writer, t table.Writer) {
-	if t.Length() == 0 {
-		return
-	}
-	for line := range strings.Lines(t.Render()) {
-		fmt.Fprintln(w, strings.TrimRight(line, " \n"))
-	}
+// busiest returns the laddrs with the most ports in use, as many as are listed of a long list,
+// by address.
+func busiest(laddrs []ct.LaddrReport) []ct.LaddrReport {
+	laddrs = slices.Clone(laddrs)
+	slices.SortStableFunc(laddrs, func(a, b ct.LaddrReport) int { return cmp.Compare(b.Ports, a.Ports) })
+	laddrs = laddrs[:mostBusy]
+	slices.SortFunc(laddrs, func(a, b ct.LaddrReport) int { return a.Address.Compare(b.Address) })
+	return laddrs
 }
 
 func endpoint(rs *ct.ServerReport) string {

@@ -272,6 +272,7 @@ zones:
 		t.Helper()
 		r := run(t, s.Gateway, program(t), "status", "--check")
 		want += fmt.Sprintf("; new connections refused since boot: insert_failed %d, drop %d\n", conntrackStat(t, s.Gateway, "insert_failed"), conntrackStat(t, s.Gateway, "drop"))
+		t.Logf("$ snatctl status --check\n%s", r.Stdout)
 		if r.Code != code || r.Stdout != want || r.Stderr != "" {
 			t.Errorf("--check exits %d and prints\n%s%s\nwant %d\n%s", r.Code, r.Stdout, r.Stderr, code, want)
 		}

@@ -3,12 +3,12 @@ package main
 import (
 	"io"
 	"strings"
-
-	"github.com/mattn/go-runewidth"
+	"unicode/utf8"
 )
 
 // grid is a table without lines, as ipvsadm prints: words to the left, numbers to the right.
-// Its cells are measured once and written once, as there may be very many.
+// Its cells are names, addresses and numbers, of one column a character: there may be very many,
+// and to measure more than that takes time.
 type grid struct {
 	titles []string
 	rows   [][]string
@@ -38,12 +38,12 @@ func (g *grid) write(w io.Writer) {
 	}
 	widths := make([]int, len(g.titles))
 	for i, title := range g.titles {
-		widths[i] = max(numberWidth, runewidth.StringWidth(title))
+		widths[i] = max(numberWidth, utf8.RuneCountInString(title))
 		if g.words(i) {
 			widths[i] = max(widths[i], wordWidth)
 		}
 		for _, row := range g.rows {
-			widths[i] = max(widths[i], runewidth.StringWidth(row[i]))
+			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
 		}
 	}
 	io.WriteString(w, g.line(g.titles, widths, -1))
@@ -59,7 +59,7 @@ func (g *grid) line(cells []string, widths []int, row int) string {
 		last-- // no spaces at the end of a line
 	}
 	for i, cell := range cells[:last+1] {
-		space := strings.Repeat(" ", widths[i]-runewidth.StringWidth(cell))
+		space := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
 		if g.paint != nil && row >= 0 && i == len(cells)-1 {
 			cell = g.paint(row, cell)
 		}

@@ -163,8 +163,10 @@ func (s *topScreen) order(now bool) {
 	s.next <- topOrder{s.by, s.every, now}
 }
 
-// show writes the lines above the list.
+// show writes the lines above the list, which stays where it was scrolled to: left alone, a
+// table that fits the screen shows its end once it does not.
 func (s *topScreen) show() {
+	s.table.SetOffset(s.table.GetOffset())
 	title := fmt.Sprintf("flows by %s, every %v", s.by, s.every)
 	if took := s.list.now.took; listingShare*took > s.every {
 		title += fmt.Sprintf(" (stretched to %v: a list takes %v)", (listingShare * took).Round(100*time.Millisecond), took.Round(time.Millisecond))

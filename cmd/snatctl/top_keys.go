@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/gdamore/tcell/v2"
 	"github.com/rivo/tview"
 
@@ -80,6 +82,9 @@ func (t *topRows) GetCell(row, column int) *tview.TableCell {
 	text := t.list.titles()
 	if row > 0 {
 		text = t.list.cells(row - 1)
+	}
+	if column > 0 {
+		text[column] = fmt.Sprintf("%10s", text[column]) // room between numbers
 	}
 	c := tview.NewTableCell(tview.Escape(text[column])).SetStyle(tcell.StyleDefault.Bold(row == 0)).SetAlign(tview.AlignRight)
 	if column == 0 {

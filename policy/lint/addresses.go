@@ -26,9 +26,10 @@ func homeless(r *run, h Host) {
 			ends = append(ends, rg)
 		}
 	}
-	home := append(own, inet.Subtract(ends, links)...)
+	onLinks := ownersOf([][]inet.Range{links})
+	home := ownersOf([][]inet.Range{append(own, inet.Subtract(ends, links)...)})
 	for _, p := range r.given() {
-		left := inet.Subtract(p.ranges(), home)
+		left := inet.Subtract(p.ranges(), home.within(p.ranges()))
 		if len(left) == 0 {
 			continue
 		}
@@ -36,17 +37,17 @@ func homeless(r *run, h Host) {
 			if !l.Range.Overlaps(left[0]) {
 				continue
 			}
-			r.find(l.Pos, p.object, homelessHint(left[0], links),
+			r.find(l.Pos, p.object, homelessHint(left[0], onLinks),
 				"no interface of this host has the address, and no local or blackhole route says that it is routed here: %s; answers do not come back", plainList(left))
 			break
 		}
 	}
 }
 
-func homelessHint(left inet.Range, links []inet.Range) string {
+func homelessHint(left inet.Range, onLinks owners) string {
 	address := left.From.String()
 	add := fmt.Sprintf("ip addr add %s/%d dev INTERFACE", address, left.From.BitLen())
-	if len(inet.Intersect([]inet.Range{left}, links)) > 0 {
+	if _, near := onLinks.first(left); near {
 		return add + ": its neighbours on the link ask for it"
 	}
 	what := address
@@ -76,18 +77,19 @@ func portsOfHost(r *run, h Host) {
 	}
 	reserved := portSet(h.Sysctls["net/ipv4/ip_local_reserved_ports"])
 	addrs, _ := h.own()
+	own := ownersOf([][]inet.Range{addrs})
 	for _, p := range r.pools() {
 		meet := inet.PortRange{First: max(p.Ports.First, ephemeral.First), Last: min(p.Ports.Last, ephemeral.Last)}
 		if p.Ports.IsZero() || meet.First > meet.Last || covered(meet, reserved) {
 			continue
 		}
 		for _, l := range p.Laddrs {
-			shared := inet.Intersect([]inet.Range{l.Range}, addrs)
-			if len(shared) == 0 {
+			o, ok := own.first(l.Range)
+			if !ok {
 				continue
 			}
 			r.find(p.At("ports"), p.object, fmt.Sprintf("keep the host off them: sysctl -w net.ipv4.ip_local_reserved_ports=%s; or write other ports, or a laddr that the host does not use", meet),
-				"this host has the address %s itself and opens connections of its own from the ports %s (ip_local_port_range), of which the pool uses %s", shared[0].From, ephemeral, meet)
+				"this host has the address %s itself and opens connections of its own from the ports %s (ip_local_port_range), of which the pool uses %s", common(o.Range, l.Range).From, ephemeral, meet)
 			break
 		}
 	}
@@ -132,7 +134,7 @@ func covered(r inet.PortRange, by []inet.PortRange) bool {
 // without a host it does not repeat.
 func listeners(r *run, h Host) {
 	addrs, _ := h.own()
-	own := inet.Merge(addrs)
+	own := ownersOf([][]inet.Range{addrs})
 	r.eachService(func(s *policy.Service, object string) {
 		for i, pp := range s.Ports {
 			for _, l := range h.Listeners {
@@ -153,12 +155,13 @@ func listeners(r *run, h Host) {
 }
 
 // hears tells whether a listener gets what is sent to an address, were there no service.
-func (l Listener) hears(vip inet.Range, own []inet.Range) bool {
+func (l Listener) hears(vip inet.Range, own owners) bool {
 	if !l.Addr.IsUnspecified() {
 		return l.Addr == vip.From
 	}
 	dual := l.Addr.Is6() // a socket on :: takes IPv4, too, unless it is told not to
-	return (dual || vip.From.Is4()) && len(inet.Intersect(own, []inet.Range{vip})) > 0
+	_, ours := own.first(vip)
+	return ours && (dual || vip.From.Is4())
 }
 
 func (l Listener) who() string {

@@ -1,17 +1,19 @@
 package lint
 
 import (
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/policy"
 )
 
 // FuzzLint holds that no input makes the rules panic, that every finding lies inside its file,
-// and that what is found does not depend on the run. The seeds are the catalogue's examples,
+// on a host, too, and that what is found does not depend on the run. The seeds are the catalogue's examples,
 // the golden cases and the valid policies.
 func FuzzLint(f *testing.F) {
 	for _, r := range Rules() {
@@ -40,6 +42,12 @@ func FuzzLint(f *testing.F) {
 		srcs := []policy.Source{{Name: "policy.yaml", Data: data}}
 		ds := lintSources(srcs, true)
 		checkPositions(t, srcs, ds)
+		if p, _ := policy.Parse(srcs); p != nil {
+			h := healthy()
+			h.Listeners = []Listener{{Proto: inet.UDP, Addr: netip.IPv6Unspecified(), Port: 53}}
+			h.Chains[0].Empty = false
+			checkPositions(t, srcs, CheckHost(p, h))
+		}
 		if again := lintSources(srcs, true); render(again) != render(ds) {
 			t.Errorf("first\n%s\nthen\n%s", render(ds), render(again))
 		}

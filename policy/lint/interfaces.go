@@ -98,31 +98,46 @@ func strictPaths(r *run, h Host) {
 	if len(names) == 0 || h.Routes == nil || !r.uses(inet.V4) {
 		return
 	}
-	back := waysOf(slices.DeleteFunc(slices.Clone(h.Routes), func(route Route) bool { return !route.Dst.Addr().Is4() }))
-	defaults := waysOf(slices.DeleteFunc(slices.Clone(h.Routes), func(route Route) bool { return !route.Dst.Addr().Is4() || route.Dst.Bits() > 0 }))
+	r.strictUplinks(h, names)
+	back := waysOf(h.Routes)
+	r.eachZone(func(z *policy.Zone, object string) {
+		if len(z.IIf) == 0 {
+			return
+		}
+		sources := inet.Of(inet.V4, z.From)
+		for _, name := range names {
+			is := func(n string) bool { return n == name }
+			if len(sources) == 0 || !isNamed(z.IIf, name) || slices.ContainsFunc(sources, func(s inet.Range) bool { return back.lead(s, is) }) {
+				continue
+			}
+			r.find(z.At("iif"), object, loosen(name)+", or route the sources back by it",
+				"rp_filter is strict on %s, and %s is routed by another interface: what these clients send is dropped", name, plainList(sources))
+		}
+	})
+}
+
+func (r *run) strictUplinks(h Host, names []string) {
 	uplinks := 0
 	for _, i := range h.Interfaces {
 		if isNamed(r.Gateway.Uplinks, i.Name) {
 			uplinks++
 		}
 	}
+	if uplinks < 2 {
+		return
+	}
 	for _, name := range names {
-		is := func(n string) bool { return n == name }
-		const hint = "write 2 (loose) to net.ipv4.conf.%s.rp_filter"
-		if uplinks > 1 && isNamed(r.Gateway.Uplinks, name) && !defaults.lead(inet.Everything(inet.V4), is) {
-			r.find(r.gatewayAt("uplinks"), "gateway", fmt.Sprintf(hint, name)+", or give it a default route in a table of its own",
+		byDefault := slices.ContainsFunc(h.Routes, func(route Route) bool {
+			return route.Dst.Addr().Is4() && route.Dst.Bits() == 0 && route.Interface == name
+		})
+		if isNamed(r.Gateway.Uplinks, name) && !byDefault {
+			r.find(r.gatewayAt("uplinks"), "gateway", loosen(name)+", or give it a default route in a table of its own",
 				"rp_filter is strict on the uplink %s, which has no default route: what comes in there from sources that are routed by another uplink is dropped", name)
 		}
-		r.eachZone(func(z *policy.Zone, object string) {
-			sources := inet.Of(inet.V4, z.From)
-			if !isNamed(z.IIf, name) || slices.ContainsFunc(sources, func(s inet.Range) bool { return back.lead(s, is) }) || len(sources) == 0 {
-				return
-			}
-			r.find(z.At("iif"), object, fmt.Sprintf(hint, name)+", or route the sources back by it",
-				"rp_filter is strict on %s, and %s is routed by another interface: what these clients send is dropped", name, plainList(sources))
-		})
 	}
 }
+
+func loosen(name string) string { return "write 2 (loose) to net.ipv4.conf." + name + ".rp_filter" }
 
 // uses tells whether the policy forwards anything of a family.
 func (r *run) uses(f inet.Family) bool {

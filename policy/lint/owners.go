@@ -27,6 +27,19 @@ func (o owners) first(r inet.Range) (inet.Owned, bool) {
 	return inet.Owned{}, false
 }
 
+// within returns the owned ranges that share addresses with one of some others.
+func (o owners) within(others []inet.Range) (out []inet.Range) {
+	for _, r := range others {
+		for _, owned := range o.from(r.From) {
+			if !owned.Range.Overlaps(r) {
+				break
+			}
+			out = append(out, owned.Range)
+		}
+	}
+	return out
+}
+
 // common returns what two ranges that overlap share.
 func common(a, b inet.Range) inet.Range {
 	if a.From.Less(b.From) {

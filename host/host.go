@@ -44,13 +44,14 @@ func Read(ctx context.Context, ask Ask) (lint.Host, []Unread, error) {
 		rules string
 		read  func() error
 	}{
+		// First, since it loads modules, whose sysctls are not there before.
+		{"H03", func() error { return missing(ctx, &h, ask.Want) }},
 		{"Z11, P03, P09, S03, H05", func() error { return interfaces(&h) }},
 		{"Z12, P03, H05", func() error { return routes(&h) }},
 		{"P09, H04, H05, C01, C02, C03", func() error { return sysctls(&h) }},
 		{"S03", func() error { return listeners(&h) }},
 		{"H01", func() error { return chains(ctx, &h, ask.Table) }},
 		{"H02", func() error { return units(&h, ask.Root) }},
-		{"H03", func() error { return missing(ctx, &h, ask.Want) }},
 	}
 	var unread []Unread
 	for _, p := range parts {

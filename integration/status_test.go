@@ -303,6 +303,13 @@ zones:
 		!strings.HasSuffix(text, "\ncritical: "+fmt.Sprintf(laddr, 64)+"\n") {
 		t.Errorf("status prints\n%s", text)
 	}
+	x := onTerminal(t, s.Gateway, 120, 24, program(t), "status", "--watch", "500ms")
+	x.shows("critical: zone office: ")
+	x.press("\x03")
+	x.ends(0)
+	if n := strings.Count(x.raw.String(), "\x1b[31m"); n < 2 || strings.Contains(text, "\x1b") {
+		t.Errorf("on a terminal %d cells and lines are red; elsewhere: %q", n, text)
+	}
 	report := status(t, s.Gateway)
 	if l := report.Zones[0].Laddrs[0]; l.Flows != 64 || l.Ports != 64 || l.Busiest == nil || *l.Busiest != "8.8.8.8:53/udp" {
 		t.Errorf("as JSON %+v", l)

@@ -20,7 +20,7 @@ const referenceHead = `# Lint rules
 This page is made from the catalogue that ` + "`snatctl lint`" + ` works by (` + "`policy/lint`" + `). Do not edit it: change the
 catalogue and run ` + "`make golden`" + `.
 
-**Errors** keep a policy from being applied: ` + "`apply`" + ` and ` + "`lint`" + ` report the same. **Warnings** are about what is valid and
+**Errors** keep a policy from being applied: ` + "`apply`" + ` and ` + "`lint`" + ` report the same; those about a host keep it from working there. **Warnings** are about what is valid and
 still goes wrong in operation, **infos** about what somebody should know. Rules marked *host* compare the policy with the machine
 and need ` + "`--live`" + `, a rule marked *strict* needs ` + "`--strict`" + `; all others need the policy alone. Codes are stable: a code never
 changes its meaning.

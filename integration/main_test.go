@@ -11,7 +11,14 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	state, err := os.MkdirTemp("", "snatctl-state-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Setenv("STATE_DIRECTORY", state) // not that of the machine
 	code := m.Run()
+	os.RemoveAll(state)
 	if built.dir != "" {
 		os.RemoveAll(built.dir)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/state"
 )
 
 // attempts bounds how often apply reads again because another program changed the ruleset
@@ -19,11 +21,15 @@ import (
 const attempts = 3
 
 type applyOptions struct {
-	files   []string
-	dryRun  bool
-	keep    bool // stale flows
-	timings bool
-	format  string
+	files    []string
+	entry    *state.Entry // of the history, in place of files
+	command  string       // as the history calls it
+	stateDir string
+	confirm  time.Duration // how long to wait for that; 0: not at all
+	dryRun   bool
+	keep     bool // stale flows
+	timings  bool
+	format   string
 }
 
 func applyCommand() *cobra.Command {
@@ -40,15 +46,22 @@ that its service no longer lists (weight 0 drains instead), of a service that is
 a laddr that their zone or service no longer has. --no-cleanup and gateway.cleanup: none let
 them be.
 
+--confirm takes it all back, to exactly the table that stood, unless it is confirmed in time: by
+Enter, or by ` + "`snatctl confirm`" + ` in another session. That survives the loss of the terminal; an
+interrupt takes back at once.
+
+What was applied is kept under --state-dir, for history, rollback and boot.
+
 apply also switches on IP forwarding for the families that the policy uses, unless it says
 gateway.forwarding: false.
 
 Exit status: 0 applied or nothing to do, 1 refused or failed and the kernel is unchanged,
 2 usage, 4 applied but some connections that contradict the policy could not be ended,
-6 another apply is running. With --dry-run as diff: 0 no difference, 1 differences,
+5 not confirmed and taken back, 6 another apply is running. With --dry-run as diff: 0 no difference, 1 differences,
 2 error.`,
 		Example: `  snatctl apply -f policy.yaml
   snatctl apply -f policy.yaml --dry-run
+  snatctl apply -f policy.yaml --confirm 120s
   snatctl apply -f /etc/snatctl/policy.d`,
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			if o.files, err = policyFiles(o.files, args); err != nil {
@@ -57,59 +70,104 @@ Exit status: 0 applied or nothing to do, 1 refused or failed and the kernel is u
 			if err := checkFormat(o.format); err != nil {
 				return err
 			}
-			if o.dryRun {
-				return diff(c.Context(), o)
-			}
-			return apply(c.Context(), o)
+			return o.run(c)
 		},
 	}
 	fileFlag(c, &o.files)
-	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "print what would change, as diff does, and change nothing")
-	c.Flags().BoolVar(&o.keep, "no-cleanup", false, "let connections be that contradict the policy")
+	o.flags(c)
 	c.Flags().BoolVar(&o.timings, "timings", false, "print the seconds of each stage as JSON, last on standard error")
 	c.Flags().StringVar(&o.format, "format", "text", "of the report: text or json")
 	return c
 }
 
+// flags adds the flags that apply and rollback share.
+func (o *applyOptions) flags(c *cobra.Command) {
+	o.command = c.Name()
+	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "print what would change, as diff does, and change nothing")
+	c.Flags().DurationVar(&o.confirm, "confirm", 0, "take it back unless confirmed within this time: 120s, 5m")
+	c.Flags().BoolVar(&o.keep, "no-cleanup", false, "let connections be that contradict the policy")
+	stateDirFlag(c, &o.stateDir)
+}
+
+// run applies, or only shows what that would change.
+func (o *applyOptions) run(c *cobra.Command) error {
+	if c.Flags().Changed("confirm") && o.confirm < time.Second {
+		return fmt.Errorf("--confirm %v is no time to confirm: want 1s or more", o.confirm)
+	}
+	if o.dryRun {
+		return diff(c.Context(), *o)
+	}
+	if o.confirm == 0 {
+		return apply(c.Context(), *o, nil)
+	}
+	ctx, line, err := openLifeline(c.Context())
+	switch {
+	case err != nil:
+		return exit{exitRefused, err}
+	case line == nil:
+		return foreground(ctx)
+	}
+	return apply(ctx, *o, line)
+}
+
 // apply is the spine: load, compile, read, diff, commit, clean up. Every failure before the
 // cleanup leaves the kernel as it was.
-func apply(ctx context.Context, o applyOptions) (err error) {
+func apply(ctx context.Context, o applyOptions, line *lifeline) (err error) {
 	t := timings{bar: newBar(6)}
 	if o.timings {
 		defer func() { err = t.last(err) }()
 	}
 	defer t.bar.stop()
-	p, want, err := load(o.files, &t, exitRefused)
+	p, want, srcs, err := o.load(&t, exitRefused)
 	if err != nil {
 		return err
 	}
-	unlock, err := lock(want.Table)
+	held, err := lock(want.Table)
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer held.release()
 	conn, err := nftlink.Open()
 	if err != nil {
 		return exit{exitRefused, err}
 	}
 	defer conn.Close()
 
-	was, plan, err := commit(ctx, conn, want, func() (func(), error) { return forwardingOn(p, want, t.bar.stop) }, &t)
+	c, err := commit(ctx, conn, want, o.confirm > 0, func() (func(), error) { return forwardingOn(p, want, t.bar.stop) }, &t)
+	began := time.Now()
 	t.bar.stop()
 	if err != nil {
 		return exit{exitRefused, unchanged(err)}
 	}
-	if was != nil && !plan.Empty() {
-		settle(&t)
+	d, unmeasured := measure(c.was, want, c.plan)
+	tried := o.confirm > 0 && !c.plan.Empty()
+	mark := o.record(want, srcs, d, tried)
+	if !tried {
+		return cmp.Or(o.finish(ctx, conn, p, want, c, d, &t), unmeasured)
 	}
-	releaseClients(ctx, conn, p, want, &t)
+	trial := trial{lock: held, line: line, change: c, want: want, mark: mark, cleanup: o.cleans(p), began: began, limit: o.confirm}
+	finished := o.finish(trial.start(ctx), conn, p, want, c, d, &t)
+	return cmp.Or(trial.wait(), finished, unmeasured)
+}
+
+// cleans tells whether flows that contradict the policy end.
+func (o applyOptions) cleans(p *policy.Policy) bool {
+	return !o.keep && p.Gateway.Cleanup != policy.CleanupNone
+}
+
+// finish does what comes after the transaction, and reports.
+func (o applyOptions) finish(ctx context.Context, conn *nftlink.Conn, p *policy.Policy, want *nft.Ruleset, c change, d difference, t *timings) (err error) {
+	if c.was != nil && !c.plan.Empty() {
+		settle(t)
+	}
+	releaseClients(ctx, conn, p, want, t)
 	accountingOn(p)
 	var stale staleFlows
-	if !o.keep && p.Gateway.Cleanup != policy.CleanupNone {
-		stale, err = cleanup(ctx, was, want, &t)
+	if o.cleans(p) {
+		stale, err = cleanup(ctx, c.was, want, t)
 		t.bar.stop()
 	}
-	if err := report(os.Stdout, o.format, was, want, plan, stale, true); err != nil {
+	if err := report(os.Stdout, o.format, want.Table, d, c.plan, stale, true); err != nil {
 		return err
 	}
 	if err != nil {
@@ -118,14 +176,26 @@ func apply(ctx context.Context, o applyOptions) (err error) {
 	return nil
 }
 
+// change is what a commit did, and what takes it back.
+type change struct {
+	was  *nft.Ruleset
+	plan nft.Plan
+	kept *nftlink.Snapshot // the table as it stood, if that was asked for
+	undo func()            // switches forwarding off again, as far as this commit switched it on
+}
+
 // commit sends the difference, reading again whenever another writer came between. before
-// runs ahead of the transaction and returns what undoes it should that fail.
-func commit(ctx context.Context, conn *nftlink.Conn, want *nft.Ruleset, before func() (func(), error), t *timings) (*nft.Ruleset, nft.Plan, error) {
-	undo := func() {}
+// runs ahead of the transaction and returns what undoes it should that fail. If keep is set
+// the table is kept as it stands, and can be put back.
+func commit(ctx context.Context, conn *nftlink.Conn, want *nft.Ruleset, keep bool, before func() (func(), error), t *timings) (change, error) {
+	c := change{undo: func() {}}
 	for try := 1; ; try++ {
 		live, gen, plan, err := compare(ctx, conn, want, t)
+		if err == nil && keep {
+			c.kept, err = keepTable(ctx, conn, want.Table, gen)
+		}
 		if err == nil && try == 1 {
-			undo, err = before()
+			c.undo, err = before()
 		}
 		if err == nil {
 			t.bar.stage("committing")
@@ -134,16 +204,33 @@ func commit(ctx context.Context, conn *nftlink.Conn, want *nft.Ruleset, before f
 			t.Commit += since(start)
 		}
 		if err == nil {
-			return live, plan, nil
+			c.was, c.plan = live, plan
+			return c, nil
 		}
 		if !errors.Is(err, nftlink.ErrStale) || try == attempts {
-			undo()
+			c.undo()
 			if errors.Is(err, nftlink.ErrStale) {
 				err = fmt.Errorf("another program keeps changing the rulesets of this network namespace (tried %d times; `nft monitor` shows who): %w", attempts, err)
 			}
-			return nil, nft.Plan{}, err
+			return change{}, err
 		}
 	}
+}
+
+// keepTable reads a table so that it can be put back as it stands at a generation, and asks
+// the kernel whether it would take it.
+func keepTable(ctx context.Context, conn *nftlink.Conn, table string, gen nftlink.Generation) (*nftlink.Snapshot, error) {
+	kept, now, err := conn.Snapshot(ctx, table)
+	if err == nil && now != gen {
+		err = nftlink.ErrStale
+	}
+	if err == nil {
+		err = conn.Check(ctx, kept)
+	}
+	if err != nil && !errors.Is(err, nftlink.ErrStale) {
+		err = fmt.Errorf("the table that stands could not be put back, so --confirm cannot promise that: %w", err)
+	}
+	return kept, err
 }
 
 // compare reads the table and returns it with what turns it into the wanted one.

@@ -51,7 +51,7 @@ func diff(ctx context.Context, o applyOptions) (err error) {
 		defer func() { err = t.last(err) }()
 	}
 	defer t.bar.stop()
-	p, want, err := load(o.files, &t, exitDiffError)
+	p, want, _, err := o.load(&t, exitDiffError)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,12 @@ func diff(ctx context.Context, o applyOptions) (err error) {
 		}
 	}
 	t.bar.stop()
-	if err := report(os.Stdout, o.format, live, want, plan, stale, false); err != nil {
+	d, err := measure(live, want, plan)
+	if err != nil {
+		return exit{exitDiffError, err}
+	}
+	tellAwaiting(want.Table)
+	if err := report(os.Stdout, o.format, want.Table, d, plan, stale, false); err != nil {
 		return err
 	}
 	if !plan.Empty() {

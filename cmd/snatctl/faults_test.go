@@ -68,7 +68,7 @@ func TestRefusedElementNamesPolicy(t *testing.T) {
 		good := *e
 		spoil(e)
 		start := "service " + serviceOf(t, want, *e) + ": the kernel refused element " + s.ElementString(*e) + " of " + set + ": "
-		_, _, err := commit(t.Context(), conn, want, meanwhile(func() {}), new(timings))
+		_, err := commit(t.Context(), conn, want, false, meanwhile(func() {}), new(timings))
 		if err == nil || !strings.HasPrefix(err.Error(), start) {
 			t.Errorf("the error is\n%v\nand should begin\n%s", err, start)
 		}
@@ -77,7 +77,7 @@ func TestRefusedElementNamesPolicy(t *testing.T) {
 			t.Errorf("there is a table, or %v", err)
 		}
 	}
-	if _, _, err := commit(t.Context(), conn, want, meanwhile(func() {}), new(timings)); err != nil {
+	if _, err := commit(t.Context(), conn, want, false, meanwhile(func() {}), new(timings)); err != nil {
 		t.Errorf("with nothing spoilt: %v", err)
 	}
 }
@@ -114,13 +114,13 @@ func TestForeignBetween(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h, conn := connect(t)
-			if _, _, err := commit(t.Context(), conn, ruleset(t, before), meanwhile(func() {}), new(timings)); err != nil {
+			if _, err := commit(t.Context(), conn, ruleset(t, before), false, meanwhile(func() {}), new(timings)); err != nil {
 				t.Fatal(err)
 			}
 			want := ruleset(t, after)
-			_, plan, err := commit(t.Context(), conn, want, meanwhile(func() { runNft(t, h, script) }), new(timings))
-			if err != nil || plan.Empty() {
-				t.Fatalf("commit says %v, and its plan is %v", err, plan)
+			c, err := commit(t.Context(), conn, want, false, meanwhile(func() { runNft(t, h, script) }), new(timings))
+			if err != nil || c.plan.Empty() {
+				t.Fatalf("commit says %v, and its plan is %v", err, c.plan)
 			}
 			live, _, err := conn.Read(t.Context(), want.Table)
 			if err != nil || !nft.Diff(live, want).Empty() {

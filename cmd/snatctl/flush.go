@@ -32,11 +32,11 @@ Exit status: 0 removed, or there was none; 1 failed and nothing was changed.`,
 				}
 				_, table = p, want.Table
 			}
-			unlock, err := lock(table)
+			held, err := lock(table)
 			if err != nil {
 				return err
 			}
-			defer unlock()
+			defer held.release()
 			conn, err := nftlink.Open()
 			if err != nil {
 				return exit{exitRefused, err}

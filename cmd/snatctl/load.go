@@ -29,19 +29,28 @@ func policyFiles(flags, args []string) ([]string, error) {
 	return files, nil
 }
 
-// load reads and compiles a policy. Findings go to standard error; an invalid policy ends
-// with the given status.
+// load reads and compiles the policy of some files.
 func load(files []string, t *timings, status int) (*policy.Policy, *nft.Ruleset, error) {
+	p, want, _, err := loadFrom(func() (*policy.Policy, []policy.Source, policy.Diagnostics) {
+		p, ds := policy.Load(files, os.Stdin)
+		return p, nil, ds
+	}, t, status)
+	return p, want, err
+}
+
+// loadFrom reads and compiles a policy. Findings go to standard error; an invalid policy ends
+// with the given status.
+func loadFrom(read func() (*policy.Policy, []policy.Source, policy.Diagnostics), t *timings, status int) (*policy.Policy, *nft.Ruleset, []policy.Source, error) {
 	t.bar.stage("reading the policy")
 	start := time.Now()
-	p, ds := policy.Load(files, os.Stdin)
+	p, srcs, ds := read()
 	t.Load = since(start)
 	if len(ds) > 0 {
 		t.bar.stop()
 	}
 	p, err := judge(p, ds)
 	if err != nil {
-		return nil, nil, exit{status, fmt.Errorf("%w; nothing was changed", err)}
+		return nil, nil, nil, exit{status, fmt.Errorf("%w; nothing was changed", err)}
 	}
 	t.bar.stage("compiling")
 	start = time.Now()
@@ -54,9 +63,9 @@ func load(files []string, t *timings, status int) (*policy.Policy, *nft.Ruleset,
 		printDiagnostic(d)
 	}
 	if want == nil {
-		return nil, nil, exit{status, fmt.Errorf("policy cannot be carried out: %s; nothing was changed", count(len(errorsOf(more)), "error"))}
+		return nil, nil, nil, exit{status, fmt.Errorf("policy cannot be carried out: %s; nothing was changed", count(len(errorsOf(more)), "error"))}
 	}
-	return p, want, nil
+	return p, want, srcs, nil
 }
 
 // readPolicy reads a policy. Findings go to standard error.

@@ -3,45 +3,47 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 
 	"golang.org/x/sys/unix"
 )
 
-// lock makes sure that one apply at a time changes a table. The lock is an abstract unix
-// socket: its name is private to the network namespace (unix(7)), just as the table is, and
-// it goes away with its process however that ends.
-func lock(table string) (unlock func(), err error) {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return nil, exit{exitRefused, fmt.Errorf("lock table inet %s: %w", table, err)}
-	}
-	name := &unix.SockaddrUnix{Name: "@snatctl/" + table}
-	if err = unix.Bind(fd, name); err == nil {
-		err = unix.Listen(fd, 8)
-	}
-	if err == nil {
-		return func() { unix.Close(fd) }, nil
-	}
-	unix.Close(fd)
-	if !errors.Is(err, unix.EADDRINUSE) {
-		return nil, exit{exitRefused, fmt.Errorf("lock table inet %s: %w", table, err)}
-	}
-	return nil, exit{exitBusy, fmt.Errorf("another apply is running on table inet %s in this network namespace%s; nothing was changed", table, holder(name))}
+// tableLock makes sure that one apply at a time changes a table. It is an abstract unix
+// socket: its name is private to the network namespace (unix(7)), just as the table is, and it
+// goes away with its process however that ends. An apply that awaits confirmation listens to
+// it (trial.go).
+type tableLock struct{ *net.UnixListener }
+
+// lockAddr is the address of a table's lock.
+func lockAddr(table string) *net.UnixAddr {
+	return &net.UnixAddr{Net: "unix", Name: "@snatctl/" + table}
 }
 
-// holder names the process that holds the lock, or nothing where it cannot be told.
-func holder(name *unix.SockaddrUnix) string {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+// lock takes the lock of a table, or fails with the exit status for it and names the holder.
+func lock(table string) (tableLock, error) {
+	l, err := net.ListenUnix("unix", lockAddr(table))
+	if err == nil {
+		return tableLock{l}, nil
+	}
+	if !errors.Is(err, unix.EADDRINUSE) {
+		return tableLock{}, exit{exitRefused, fmt.Errorf("lock table inet %s: %w", table, err)}
+	}
+	return tableLock{}, exit{exitBusy, fmt.Errorf("another apply is running on table inet %s in this network namespace%s; nothing was changed", table, holder(table))}
+}
+
+func (l tableLock) release() { l.Close() }
+
+// holder says who holds a lock and whether it awaits confirmation, or nothing where that
+// cannot be told.
+func holder(table string) string {
+	c, err := callHolder(table)
 	if err != nil {
 		return ""
 	}
-	defer unix.Close(fd)
-	if unix.Connect(fd, name) != nil {
-		return ""
+	defer c.Close()
+	who := fmt.Sprintf(" (process %d)", c.pid)
+	if g, err := c.greeting(glance); err == nil {
+		return who + ", and " + g.String()
 	}
-	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
-	if err != nil || cred.Pid == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" (process %d)", cred.Pid)
+	return who
 }

@@ -56,6 +56,7 @@ const (
 	exitRefused    = 1 // the policy is invalid, or the kernel refused; nothing has changed
 	exitUsage      = 2
 	exitIncomplete = 4 // applied, but stale flows are left
+	exitReverted   = 5 // not confirmed, and taken back
 	exitBusy       = 6 // another apply is running
 )
 
@@ -81,7 +82,7 @@ func root() *cobra.Command {
 A YAML policy names zones (who may leave, under which addresses), services (virtual
 addresses and the real servers behind them) and laddrs (pools of local addresses).
 snatctl compiles it into one nftables table and brings the kernel to it in one
-transaction. The table is all the state there is.`,
+transaction. The table is all that packets need; what was applied is kept for rollback.`,
 		Example: `  snatctl diff  -f policy.yaml     # what would change
   snatctl apply -f policy.yaml     # change it
   snatctl flush                    # remove it all`,
@@ -90,6 +91,10 @@ transaction. The table is all the state there is.`,
 	}
 	c.AddCommand(
 		applyCommand(),
+		confirmCommand(),
+		historyCommand(),
+		rollbackCommand(),
+		bootCommand(),
 		diffCommand(),
 		compileCommand(),
 		explainCommand(),

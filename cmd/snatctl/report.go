@@ -24,16 +24,21 @@ type difference struct {
 // mostChanges bounds what the text form lists; --format json lists all.
 const mostChanges = 200
 
-// report prints what a plan changes and which flows it ends, or has changed and ended.
-func report(w io.Writer, format string, live, want *nft.Ruleset, plan nft.Plan, stale staleFlows, done bool) error {
-	d := difference{FlowsEnded: stale.count(done)}
+// measure returns what a plan changes, in the policy's words and in numbers.
+func measure(live, want *nft.Ruleset, plan nft.Plan) (d difference, err error) {
 	d.Rules, d.Elements = plan.Counts()
 	if live != nil && !plan.Empty() {
 		if err := recognize(live, want); err != nil {
-			return err
+			return d, err
 		}
 	}
 	d.Changes = compiler.Changes(live, want, plan)
+	return d, nil
+}
+
+// report prints a difference and which flows it ends, or has made it and ended them.
+func report(w io.Writer, format, table string, d difference, plan nft.Plan, stale staleFlows, done bool) error {
+	d.FlowsEnded = stale.count(done)
 	if format == "json" {
 		stale.tell(d.Changes, done)
 		if d.Changes == nil {
@@ -44,7 +49,7 @@ func report(w io.Writer, format string, live, want *nft.Ruleset, plan nft.Plan, 
 		return e.Encode(d)
 	}
 	if plan.Empty() {
-		fmt.Fprintf(w, "no difference: table inet %s is as the policy says\n", want.Table)
+		fmt.Fprintf(w, "no difference: table inet %s is as the policy says\n", table)
 		if !done {
 			stale.contradicting(w)
 		}
@@ -71,7 +76,7 @@ func report(w io.Writer, format string, live, want *nft.Ruleset, plan nft.Plan, 
 	if done {
 		verb = "changed"
 	}
-	fmt.Fprintf(w, "%s table inet %s: rules +%d -%d, elements +%d -%d\n", verb, want.Table, d.Rules.Add, d.Rules.Delete, d.Elements.Add, d.Elements.Delete)
+	fmt.Fprintf(w, "%s table inet %s: rules +%d -%d, elements +%d -%d\n", verb, table, d.Rules.Add, d.Rules.Delete, d.Elements.Add, d.Elements.Delete)
 	stale.print(w, done)
 	return nil
 }

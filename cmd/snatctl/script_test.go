@@ -48,6 +48,7 @@ func TestKernelScript(t *testing.T) {
 			h := nstest.NewHost(t, "gateway")
 			e.Values[hostKey{}], e.Values[lockKey{}] = h, &heldLock{}
 			e.Setenv("NETNS", h.Path())
+			e.Setenv("STATE_DIRECTORY", filepath.Join(e.WorkDir, "state"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "hold": hold},

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -62,6 +63,7 @@ func run(ctx context.Context, bin, only string, rounds int, quick bool) error {
 	if b.dir, err = os.MkdirTemp("", "snatctl-bench-"); err != nil {
 		return err
 	}
+	os.Setenv("STATE_DIRECTORY", filepath.Join(b.dir, "state")) // not the history of this machine
 	defer os.RemoveAll(b.dir)
 	chosen, err := choose(only)
 	if err != nil {

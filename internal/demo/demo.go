@@ -92,6 +92,7 @@ func (d *demo) showPolicy() (string, error) {
 	if d.dir, err = os.MkdirTemp("", "snatctl-demo-"); err != nil {
 		return "", err
 	}
+	os.Setenv("STATE_DIRECTORY", filepath.Join(d.dir, "state")) // not the history of this machine
 	d.command("cat policy.yaml", string(b))
 	return string(b), os.WriteFile(filepath.Join(d.dir, "policy.yaml"), b, 0o644)
 }

@@ -22,8 +22,7 @@ func (c *Conn) Restore(ctx context.Context, s *Snapshot) error {
 func (c *Conn) Check(ctx context.Context, s *Snapshot) error {
 	t := s.encode(c.seq + 1)
 	t.ask()
-	t.seq++ // in place of the end
-	return c.commit(ctx, t)
+	return c.exchange(ctx, t, t.seq)
 }
 
 func (s *Snapshot) encode(firstSeq uint32) *batch {

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snatctl/snatctl/state"
+)
+
+func bootCommand() *cobra.Command {
+	var o applyOptions
+	var table string
+	var files []string
+	c := &cobra.Command{
+		Use:   "boot",
+		Short: "apply the last good policy, early at boot",
+		Long: `Apply what was applied last and not taken back, to every table of the history. What still
+awaited confirmation when the machine went down does not count. If a policy does not compile,
+or the kernel refuses it, the one before it is tried, and so on.
+
+It needs no network: interfaces that do not exist yet are matched by name once they do. So run
+it before they come up, as packaging/snatctl.service does. Nothing is added to the history.
+
+Exit status: as apply; 1 if there is no policy to apply, or none that works.`,
+		Example: `  snatctl boot
+  snatctl boot --state-dir /var/lib/snatctl --table snatctl`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if err := checkFormat(o.format); err != nil {
+				return err
+			}
+			tables := []string{table}
+			if len(files) > 0 {
+				tables[0], err = tableName(table, files)
+			} else if !c.Flags().Changed("table") {
+				tables, err = state.Open(o.stateDir).Tables()
+			}
+			if err != nil {
+				return exit{exitRefused, err}
+			}
+			return bootAll(c.Context(), o, tables)
+		},
+	}
+	tableFlags(c, &table, &files)
+	stateDirFlag(c, &o.stateDir)
+	c.Flags().StringVar(&o.format, "format", "text", "of the report: text or json")
+	return c
+}
+
+// bootAll applies the last good policy of each table. One that fails does not keep the others.
+func bootAll(ctx context.Context, o applyOptions, tables []string) error {
+	var failed error
+	applied := 0
+	for _, table := range tables {
+		entries, err := listHistory(o.stateDir, table)
+		if err == nil && len(state.Good(entries)) == 0 {
+			continue
+		}
+		if err == nil {
+			err = boot(ctx, o, state.Good(entries))
+		}
+		if err != nil && failed != nil {
+			fmt.Fprintf(os.Stderr, "snatctl: %v\n", failed)
+		}
+		if err != nil {
+			failed = err
+		}
+		applied++
+	}
+	if applied == 0 {
+		return exit{exitRefused, fmt.Errorf("the history in %s has no policy to apply: apply one first", o.stateDir)}
+	}
+	return failed
+}
+
+// boot applies the newest entry that works.
+func boot(ctx context.Context, o applyOptions, good []state.Entry) error {
+	dir := o.stateDir
+	for i := range good {
+		o.entry = &good[i]
+		err := apply(ctx, o, nil)
+		var status exit
+		if !errors.As(err, &status) || status.code != exitRefused || i == len(good)-1 {
+			return err
+		}
+		next := good[i+1]
+		fmt.Fprintf(os.Stderr, "snatctl: %v\nwarning: the policy of %s in %s cannot be applied; falling back to that of %s\n",
+			err, o.entry.Time.Format("2006-01-02 15:04:05Z07:00"), dir, next.Time.Format("2006-01-02 15:04:05Z07:00"))
+	}
+	return nil
+}

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snatctl/snatctl/state"
+)
+
+func historyCommand() *cobra.Command {
+	var table, dir, format string
+	var files []string
+	c := &cobra.Command{
+		Use:   "history",
+		Short: "print what was applied when, and by whom",
+		Long: `Print what was applied to a table, the newest first. The number is what rollback takes: 0 is
+what was applied last, 1 what stood before it. What was not confirmed has none.
+
+The directory of an entry (--format json) holds the policy as it was given, in policy/, and the
+table that it compiled to, in table.nft.gz. The last 50 entries are kept.
+
+Exit status: 0, 1 the history cannot be read, 2 usage.`,
+		Example: `  snatctl history
+  snatctl history --format json | jq -r '.[0].dir'`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if err := checkFormat(format); err != nil {
+				return err
+			}
+			if table, err = tableName(table, files); err != nil {
+				return err
+			}
+			entries, err := listHistory(dir, table)
+			if err != nil {
+				return err
+			}
+			return printHistory(os.Stdout, format, table, entries)
+		},
+	}
+	tableFlags(c, &table, &files)
+	stateDirFlag(c, &dir)
+	c.Flags().StringVar(&format, "format", "text", "text or json")
+	return c
+}
+
+// listHistory returns a table's entries, the newest first, and warns of damaged ones.
+func listHistory(dir, table string) ([]state.Entry, error) {
+	entries, damaged, err := state.Open(dir).List(table)
+	if err != nil {
+		return nil, exit{exitRefused, fmt.Errorf("read the history: %w", err)}
+	}
+	for _, d := range damaged {
+		fmt.Fprintf(os.Stderr, "warning: %v (left out)\n", d)
+	}
+	return entries, nil
+}
+
+// numbered is an entry as history lists it.
+type numbered struct {
+	N *int `json:"n"` // for rollback; null where that takes none
+	state.Entry
+	Path string `json:"dir"`
+}
+
+// number counts the good entries from 0, the newest.
+func number(entries []state.Entry) []numbered {
+	out := make([]numbered, 0, len(entries))
+	n := 0
+	for _, e := range entries {
+		l := numbered{Entry: e, Path: e.Dir()}
+		if e.State == state.Applied {
+			at := n
+			l.N = &at
+			n++
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+func printHistory(w io.Writer, format, table string, entries []state.Entry) error {
+	all := number(entries)
+	if format == "json" {
+		e := json.NewEncoder(w)
+		e.SetEscapeHTML(false)
+		return e.Encode(all)
+	}
+	if len(all) == 0 {
+		fmt.Fprintf(w, "nothing was applied to table inet %s yet\n", table)
+		return nil
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "N\tTIME\tUSER\tCOMMAND\tSTATE\tCHANGES")
+	for _, e := range all {
+		n := "-"
+		if e.N != nil {
+			n = strconv.Itoa(*e.N)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", n, e.Time.Format(time.RFC3339), e.User, e.Command, e.State, e.Summary)
+	}
+	return t.Flush()
+}

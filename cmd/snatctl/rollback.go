@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snatctl/snatctl/state"
+)
+
+func rollbackCommand() *cobra.Command {
+	var o applyOptions
+	var table string
+	var files []string
+	c := &cobra.Command{
+		Use:   "rollback [N]",
+		Short: "apply again what was applied before",
+		Long: `Apply a policy of the history again: number N as ` + "`snatctl history`" + ` lists it, or without N
+number 1, what stood before the last apply. 0 is what was applied last, which brings back what
+was changed by hand since.
+
+A rollback is an apply: compiled by this version, compared with the table in the kernel, reported,
+and entered into the history, so that the next rollback undoes it. --dry-run only shows what
+would change; --confirm takes it back unless it is confirmed in time.
+
+Exit status: as apply, and 1 if the history has no such entry. With --dry-run as diff.`,
+		Example: `  snatctl rollback --dry-run
+  snatctl rollback
+  snatctl rollback 3 --confirm 120s`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			if err := checkFormat(o.format); err != nil {
+				return err
+			}
+			n := 1
+			if len(args) > 0 {
+				if n, err = strconv.Atoi(args[0]); err != nil || n < 0 {
+					return fmt.Errorf("%q is no number of an entry: see `snatctl history`", args[0])
+				}
+			}
+			if table, err = tableName(table, files); err != nil {
+				return err
+			}
+			if o.entry, err = goodEntry(o.stateDir, table, n); err != nil {
+				if o.dryRun {
+					return exit{exitDiffError, err}
+				}
+				return exit{exitRefused, err}
+			}
+			o.command = fmt.Sprintf("rollback to %s", o.entry.Time.Format("2006-01-02T15:04:05Z07:00"))
+			return o.run(c)
+		},
+	}
+	tableFlags(c, &table, &files)
+	o.flags(c)
+	c.Flags().BoolVar(&o.timings, "timings", false, "print the seconds of each stage as JSON, last on standard error")
+	c.Flags().StringVar(&o.format, "format", "text", "of the report: text or json")
+	return c
+}
+
+// goodEntry returns the n-th entry that was applied and not taken back, counted from the
+// newest, 0.
+func goodEntry(dir, table string, n int) (*state.Entry, error) {
+	entries, err := listHistory(dir, table)
+	if err != nil {
+		return nil, err
+	}
+	good := state.Good(entries)
+	if n >= len(good) {
+		return nil, fmt.Errorf("the history of table inet %s in %s has no entry %d: it has %s (see `snatctl history`); nothing was changed", table, dir, n, count(len(good), "good one"))
+	}
+	return &good[n], nil
+}

@@ -345,14 +345,21 @@ func TestForeignWriters(t *testing.T) {
 			writes++
 		}
 	})
-	applied := 0
+	applied, in := 0, ""
 	for i := range 20 {
 		policy := []string{small, changed}[i%2]
 		switch r := snatctl(t, h, policy, "apply"); r.Code {
 		case 0:
 			applied++
+			in = policy
 			wantDiff(t, h, policy, 0)
 		case 1: // out of tries: allowed, as long as nothing was changed
+			if in != "" {
+				wantDiff(t, h, in, 0)
+			}
+			if !strings.Contains(r.Stderr, "another program keeps changing the ruleset") {
+				t.Errorf("apply says %s", r.Stderr)
+			}
 		default:
 			t.Errorf("apply exits %d: %s", r.Code, r.Stderr)
 		}

@@ -127,6 +127,7 @@ func status(ctx context.Context, o statusOptions) error {
 	case o.check:
 		return check(os.Stdout, p, o)
 	}
+	tellAwaiting(o.table)
 	return printStatus(os.Stdout, p, o, warner(os.Stdout))
 }
 

@@ -11,16 +11,19 @@ import (
 )
 
 // Gateway is a world in which packets go from Office through the gateway to Outside, which
-// owns the addresses of all real servers and takes what it is sent without a word.
+// owns the addresses of all real servers, and the VIPs, for what is not translated, and takes
+// what it is sent without a word.
 type Gateway struct {
 	*nstest.World
 	raw *ipv4.PacketConn // of Office, for datagrams from any address
 	udp net.PacketConn
 	tcp net.Listener
+
+	streams sink
 }
 
 // Networks that the samples' addresses lie in.
-const sourceNet, serverNet = sample.Sources + "/10", sample.Servers + "/12"
+const sourceNet, serverNet, vipNet = sample.Sources + "/10", sample.Servers + "/12", "20.0.0.0/8"
 
 // NewGateway makes the world. Close it when done.
 func NewGateway(ctx context.Context) (*Gateway, error) {
@@ -40,7 +43,7 @@ func (g *Gateway) build(ctx context.Context) error {
 	for _, x := range []struct {
 		host *nstest.Host
 		net  string
-	}{{g.Office, sourceNet}, {g.Outside, serverNet}} {
+	}{{g.Office, sourceNet}, {g.Outside, serverNet}, {g.Outside, vipNet}} {
 		if _, err := x.host.Output(ctx, "ip", "route", "add", "local", x.net, "dev", "lo"); err != nil {
 			return err
 		}
@@ -72,16 +75,21 @@ func (g *Gateway) build(ctx context.Context) error {
 	if err := g.udp.(*net.UDPConn).SetReadBuffer(2048); err != nil {
 		return err
 	}
-	go hangUp(g.tcp)
+	go g.serve()
 	return nil
 }
 
-// hangUp accepts connections and closes them at once, until the listener closes.
-func hangUp(l net.Listener) {
+// serve accepts connections until the listener closes. It closes them at once, but for those
+// of Stream.
+func (g *Gateway) serve() {
 	for {
-		c, err := l.Accept()
+		c, err := g.tcp.Accept()
 		if err != nil {
 			return
+		}
+		if g.streams.open.Load() {
+			go g.streams.drain(c)
+			continue
 		}
 		c.Close()
 	}

@@ -41,7 +41,29 @@ func ZoneFlows(n, flows int) []Flow {
 	order := rand.New(rand.NewPCG(1, 2)).Perm(n)
 	out := make([]Flow, flows)
 	for i := range out {
-		out[i] = Flow{at(sample.Sources, order[i%n]*256+1+i/n), at(sample.Servers, i), uint16(1024 + i%60000)}
+		out[i] = Flow{at(sample.Sources, order[i%n]*256+1+i/n%hosts), at(sample.Servers, i), uint16(1024 + i%60000)}
+	}
+	return out
+}
+
+// hosts is how many sources a zone of the sample has.
+const hosts = 254
+
+// LastServiceFlows calls the last of n services alone: what comes last in a list that is
+// walked costs most.
+func LastServiceFlows(n, flows int) []Flow {
+	out := make([]Flow, flows)
+	for i := range out {
+		out[i] = Flow{at(sample.Sources, i), at(sample.VIPs, n-1), uint16(1024 + i%60000)}
+	}
+	return out
+}
+
+// LastZoneFlows leaves from the last of n zones alone.
+func LastZoneFlows(n, flows int) []Flow {
+	out := make([]Flow, flows)
+	for i := range out {
+		out[i] = Flow{at(sample.Sources, (n-1)*256+1+i%hosts), at(sample.Servers, i), uint16(1024 + i%60000)}
 	}
 	return out
 }

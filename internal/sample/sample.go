@@ -14,7 +14,7 @@ const (
 	VIPs    = "20.0.1.0"
 	Servers = "172.16.0.0"
 	Sources = "100.64.0.0"
-	laddrs  = "198.19.0.0"
+	Laddrs  = "198.19.0.0"
 )
 
 // Fleet describes a policy of many round-robin NAT services on one port each.
@@ -64,7 +64,7 @@ func ZonesWithConditions(n, conditional int) []byte {
 	var b strings.Builder
 	b.WriteString("version: 1\nladdrs:\n")
 	for i := range n {
-		fmt.Fprintf(&b, "  pool-%d: %s/30\n", i, Addr(laddrs, i*4))
+		fmt.Fprintf(&b, "  pool-%d: %s/30\n", i, Addr(Laddrs, i*4))
 	}
 	b.WriteString("zones:\n")
 	for i := range conditional {

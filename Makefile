@@ -5,7 +5,7 @@ BIN := bin/snatctl
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
 
-.PHONY: help demo build deps test unit integration golden fuzz kernels bench lint check clean
+.PHONY: help demo build deps test unit integration golden fuzz kernels bench compare lint check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,12 @@ kernels: ## run the tests on Debian's kernels in virtual machines (KERNEL=6.1 NF
 bench: deps build ## measure against nft and hand-written rules; prints medians and ratios (root)
 	@$(GO) build -o bin/bench ./internal/bench
 	@exec bin/bench -snatctl $(BIN)
+
+# A virtual machine runs both programs, too.
+compare: export CGO_ENABLED := 0
+compare: deps build ## measure beside nftlb, iptables, IPVS and others; writes docs/compare.md (root; COMPARE_FLAGS='-only zones')
+	@$(GO) build -trimpath -o bin/compare ./internal/compare
+	@exec bin/compare -snatctl $(BIN) -docs docs $(COMPARE_FLAGS)
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/snatctl/snatctl/internal/kernels"
+	"github.com/snatctl/snatctl/internal/lab"
+)
+
+// errNoGuest says that there is no virtual machine to be had here, which spoils nothing else.
+var errNoGuest = errors.New("no virtual machine")
+
+// guestKernel is Debian's kernel that has IPVS as a module.
+const guestKernel = "6.1"
+
+// guestContenders are those that a virtual machine has the programs for.
+var guestContenders = []string{ours, "snatctl without accounting", "nft by hand", "iptables-legacy", "IPVS", "no NAT"}
+
+// guestLimit is when a guest is given up.
+const guestLimit = 15 * time.Minute
+
+// runsFollow opens the line on which a guest's runs stand.
+const runsFollow = "compare-runs: "
+
+// ipvs measures IPVS and others in one virtual machine, with this program.
+func (c *comparison) ipvs(ctx context.Context) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	g, err := kernels.Find(guestKernel, "")
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithTimeout(ctx, guestLimit)
+	defer stop()
+	var out bytes.Buffer
+	statuses, err := g.Run(ctx, kernels.Job{
+		Files:   map[string]string{"job/compare": self, "job/snatctl": c.snatctl},
+		Modules: []string{"crc32c_generic", "nf_tables", "nf_conntrack"}, // crc32c before nf_tables asks for it
+		Commands: []kernels.Command{
+			{Args: []string{"modprobe", "ip_vs", "conn_tab_bits=16"}},
+			{Args: []string{"/job/compare", "-guest", "-snatctl", "/job/snatctl", "-n", fmt.Sprint(c.rounds), "-contenders", strings.Join(c.guestNames(), ",")}},
+		},
+	}, &out)
+	if errors.Is(err, kernels.ErrMissing) {
+		return fmt.Errorf("%w: %w", errNoGuest, err)
+	}
+	if err != nil {
+		return err
+	}
+	_, text, ok := strings.Cut(out.String(), runsFollow)
+	if !ok || statuses[1] != 0 {
+		return fmt.Errorf("the guest says:\n%s", out.String())
+	}
+	return json.NewDecoder(strings.NewReader(text)).Decode(&c.results)
+}
+
+func (c *comparison) guestNames() (out []string) {
+	chosen := map[string]bool{}
+	for _, x := range c.contenders {
+		chosen[x.name] = true
+	}
+	for _, name := range guestContenders {
+		if chosen[name] {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// What a guest does: little, since an emulated processor takes some fifty times as long.
+const guestServices, guestFlows, guestConnects = 1000, 2000, 500
+
+// runGuest is what this program does inside the virtual machine.
+func (c *comparison) runGuest(ctx context.Context) error {
+	j := job{services: guestServices, proto: "udp"}
+	err := c.with(ctx, j, func(sites []*site) error {
+		return c.races(ctx, sites, j, race{"udp spread", lab.ServiceFlows(j.services, guestFlows), (*lab.Gateway).Datagrams, "--dst-nat"})
+	})
+	if err != nil {
+		return err
+	}
+	j.proto = "tcp"
+	err = c.with(ctx, j, func(sites []*site) error {
+		if err := c.races(ctx, sites, j, race{"tcp spread", lab.ServiceFlows(j.services, guestConnects), (*lab.Gateway).Connects, "--dst-nat"}); err != nil {
+			return err
+		}
+		return c.streams(ctx, sites, j)
+	})
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(c.results)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\n%s%s\n", runsFollow, text)
+	return nil
+}

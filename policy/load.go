@@ -2,12 +2,8 @@ package policy
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -17,11 +13,6 @@ type Source struct {
 	Name string // as diagnostics show it
 	Data []byte
 }
-
-// maxFileSize is the most bytes that Load reads of one file. A policy of 30,000
-// services has about 5 MB; the limit only keeps a wrong path (a device, an image)
-// from filling the memory.
-const maxFileSize = 64 << 20
 
 // Load reads the policy that paths name: files, directories (their *.yaml and *.yml,
 // sorted by name, without subdirectories) or "-" for stdin, which diagnostics call
@@ -57,7 +48,7 @@ func (l *loader) load(paths []string, stdin io.Reader) {
 			l.unreadable(path, err)
 		}
 		for _, file := range files {
-			l.readFile(file)
+			l.readFile(file, file == path)
 		}
 	}
 }
@@ -71,84 +62,14 @@ func Parse(srcs []Source) (*Policy, Diagnostics) {
 	return l.finish()
 }
 
-// Files returns the policy files that a path names: the path itself, or for a directory its
-// *.yaml and *.yml, sorted by name. It fails where there are none.
-func Files(path string) ([]string, error) {
-	switch info, err := os.Stat(path); {
-	case err != nil:
-		return nil, err
-	case !info.IsDir():
-		return []string{path}, nil
-	}
-	entries, err := os.ReadDir(path) // sorted by name
-	if err != nil {
-		return nil, err
-	}
-	var files []string
-	for _, e := range entries {
-		if ext := filepath.Ext(e.Name()); (ext == ".yaml" || ext == ".yml") && !e.IsDir() {
-			files = append(files, filepath.Join(path, e.Name()))
-		}
-	}
-	if files == nil {
-		return nil, errors.New("the directory holds no *.yaml or *.yml file")
-	}
-	return files, nil
-}
-
-// readFile adds one file.
-func (l *loader) readFile(path string) {
-	f, err := os.Open(path)
-	if err != nil {
-		l.unreadable(path, err)
-		return
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		l.unreadable(path, err)
-		return
-	}
-	l.read(path, f, info.Size())
-}
-
-// read adds what r holds; size is about how much.
-func (l *loader) read(name string, r io.Reader, size int64) {
-	if r == nil {
-		l.unreadable(name, errors.New("there is no standard input"))
-		return
-	}
-	var data bytes.Buffer
-	data.Grow(int(min(size, maxFileSize)) + bytes.MinRead)
-	_, err := data.ReadFrom(io.LimitReader(r, maxFileSize+1))
-	switch {
-	case err != nil:
-		l.unreadable(name, err)
-	case data.Len() > maxFileSize:
-		l.unreadable(name, fmt.Errorf("it holds more than %d MB; is it a policy?", maxFileSize>>20))
-	default:
-		l.add(Source{name, data.Bytes()})
-	}
-}
-
-// unreadable reports a file or directory that could not be read.
-func (l *loader) unreadable(name string, err error) {
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
-		err = pathErr.Err // the place says the path already
-	}
-	l.incomplete = true
-	l.report(Diagnostic{
-		Pos: Pos{File: name}, Severity: Error, Code: "F01",
-		Msg: "cannot read the policy: " + err.Error(),
-	})
-}
-
 // loader collects files, one after the other, and makes one policy of them.
 type loader struct {
 	policy   Policy
 	diags    Diagnostics
+	untold   int // findings beyond maxDiagnostics
 	files    int
+	size     int  // bytes read so far
+	items    int  // lines and commas so far
 	keep     bool // sources hold what was read; else its memory is let go
 	sources  []Source
 	pools    []bool // whether the pool of that index had errors of its own
@@ -173,13 +94,26 @@ func newLoader() *loader {
 	return &loader{policy: Policy{Version: 1, Gateway: DefaultGateway()}, families: map[*Pool]familySet{}}
 }
 
-func (l *loader) report(d Diagnostic) { l.diags = append(l.diags, d) }
+func (l *loader) report(d Diagnostic) {
+	switch {
+	case len(l.diags) < maxDiagnostics:
+		l.diags = append(l.diags, d)
+	case d.Severity == Error:
+		l.untold++
+	}
+}
 
 // add reads one file.
 func (l *loader) add(src Source) {
 	l.files++
 	if l.keep {
 		l.sources = append(l.sources, src)
+	}
+	l.size += len(src.Data)
+	l.items += bytes.Count(src.Data, []byte{'\n'}) + bytes.Count(src.Data, []byte{','})
+	if l.items > maxItems {
+		l.unreadable(src.Name, fmt.Errorf("a policy may hold %d lines and commas in all, and here that is exceeded; is it a policy?", maxItems))
+		return
 	}
 	root, diag := Document(src)
 	if diag != nil {
@@ -203,6 +137,12 @@ func (l *loader) finish() (*Policy, Diagnostics) {
 	l.check()
 	l.diags.Sort()
 	l.diags = slices.CompactFunc(l.diags, func(a, b Diagnostic) bool { return a == b })
+	if l.untold > 0 {
+		l.diags = append(l.diags, Diagnostic{
+			Pos: Pos{File: l.diags[len(l.diags)-1].Pos.File}, Severity: Error, Code: "N03",
+			Msg: fmt.Sprintf("and %d more errors", l.untold), Hint: "correct these first",
+		})
+	}
 	if l.diags.Err() != nil {
 		return nil, l.diags
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	textdiff "github.com/rogpeppe/go-internal/diff"
@@ -80,7 +79,7 @@ func (f *formatter) status() error {
 // path formats what a path names.
 func (f *formatter) path(path string) {
 	if path == "-" {
-		text, err := io.ReadAll(os.Stdin)
+		text, err := policy.Read(os.Stdin)
 		f.source("<stdin>", text, err, func(text []byte) error {
 			_, err := os.Stdout.Write(text)
 			return err

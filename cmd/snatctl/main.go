@@ -20,6 +20,7 @@ func run() int {
 	tuneMemory()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends what does not listen, as reading a pipe
 	err := root().ExecuteContext(ctx)
 	var t timed
 	if errors.As(err, &t) {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/snatctl/snatctl/policy"
 )
 
 // readRegular reads a regular file; replace could not write any other.
@@ -16,7 +18,12 @@ func readRegular(path string) ([]byte, error) {
 	case !info.Mode().IsRegular():
 		return nil, errors.New("it is no regular file")
 	}
-	return os.ReadFile(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return policy.Read(f)
 }
 
 // replace gives a file a new content, at once or not at all: the content is written beside it

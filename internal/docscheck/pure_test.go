@@ -30,7 +30,7 @@ var pure = map[string][]string{
 var loading = struct {
 	file    string
 	imports []string
-}{"policy/load.go", []string{"io/fs", "os", "path/filepath"}}
+}{"policy/read.go", []string{"io/fs", "os", "path/filepath"}}
 
 func TestPurePackages(t *testing.T) {
 	for dir, may := range pure {

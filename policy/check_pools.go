@@ -14,7 +14,7 @@ func (l *loader) checkPools() {
 	owned := l.ownedLaddrs()
 	for _, o := range owned {
 		if what := unusable(o.laddr.Range); what != "" {
-			l.fault(o.laddr.Pos, "P04", o.about, "", "the laddr %s %s", o.laddr.Range, what)
+			l.fault(o.laddr.Pos, "P04", o.about, "write addresses that are routed to this machine", "the laddr %s %s", o.laddr.Range, what)
 		}
 	}
 	l.checkBlocks()

@@ -27,18 +27,18 @@ func (l *loader) checkServiceAddresses(s *Service) {
 	about := object{"service", s.Name}
 	var vips, servers familySet
 	var own distinct[netip.Addr]
-	for _, vip := range s.VIP {
+	for i, vip := range s.VIP {
 		own.add(vip)
 		vips.add(inet.FamilyOf(vip))
 		if what := unusable(inet.AddrRange(vip)); what != "" {
-			l.fault(s.At("vip"), "P04", about, "", "the VIP %s %s", vip, what)
+			l.fault(s.Item("vip", i), "P04", about, "write the address that clients call", "the VIP %s %s", vip, what)
 		}
 	}
 	for i := range s.RealServers {
 		rs := &s.RealServers[i]
 		servers.add(inet.FamilyOf(rs.Addr))
 		if what := unusable(inet.AddrRange(rs.Addr)); what != "" {
-			l.fault(rs.Pos, "P04", about, "", "the real server %s %s", rs.Addr, what)
+			l.fault(rs.Pos, "P04", about, "write the address that the server has on its network", "the real server %s %s", rs.Addr, what)
 		}
 		if own.has(rs.Addr) {
 			l.fault(rs.Pos, "S07", about, "write the address that the server itself has", "the VIP %s is its own real server", rs.Addr)

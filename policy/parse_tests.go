@@ -45,7 +45,7 @@ func (w *walker) packet(n *yaml.Node, t Test) {
 		return
 	}
 	if inet.FamilyOf(t.From.Addr()) != inet.FamilyOf(t.To.Addr()) {
-		w.fail(n, "T03", "", "from %s and to %s are of different families", t.From.Addr(), t.To.Addr())
+		w.fail(n, "T03", "write two IPv4 or two IPv6 addresses", "from %s and to %s are of different families", t.From.Addr(), t.To.Addr())
 	}
 	if !t.Proto.HasPorts() && (t.From.Port() != 0 || t.To.Port() != 0) {
 		w.fail(n, "Z09", "remove the port", "%s has no ports", t.Proto)

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/snatctl/snatctl/inet"
@@ -25,10 +26,11 @@ func roundedShares(r *run) {
 			if need <= policy.MaxSlots {
 				continue
 			}
-			worst, wanted, given := farthest(weights, sum)
+			worst, share, got := farthest(weights, sum)
+			wanted, given := apart(100*share, 100*got)
 			r.find(active[worst].Pos, object, "write smaller weights: only their ratio counts",
-				"the weights need %d slots and a schedule has %d, so shares are rounded: most with %s, which gets %.3g %% of new connections instead of %.3g %%",
-				need, policy.MaxSlots, active[worst], 100*given, 100*wanted)
+				"the weights need %d slots and a schedule has %d, so shares are rounded: most with %s, which gets %s %% of new connections instead of %s %%",
+				need, policy.MaxSlots, active[worst], given, wanted)
 			return
 		}
 	})
@@ -50,4 +52,16 @@ func farthest(weights []int, sum int) (worst int, wanted, given float64) {
 		}
 	}
 	return worst, wanted, given
+}
+
+// apart writes two numbers that differ with as many digits as it takes to see that, three at
+// least.
+func apart(a, b float64) (string, string) {
+	const most = 17 // that many tell any two apart
+	for digits := 3; ; digits++ {
+		x, y := fmt.Sprintf("%.*g", digits, a), fmt.Sprintf("%.*g", digits, b)
+		if x != y || digits == most {
+			return x, y
+		}
+	}
 }

@@ -40,6 +40,22 @@ func (o owners) within(others []inet.Range) (out []inet.Range) {
 	return out
 }
 
+// hold tells whether lists before some other own all of some ranges.
+func (o owners) hold(rs []inet.Range, before int) bool {
+	var held []inet.Range
+	for _, r := range rs {
+		for _, owned := range o.from(r.From) {
+			if !owned.Range.Overlaps(r) {
+				break
+			}
+			if owned.Owner < before {
+				held = append(held, owned.Range)
+			}
+		}
+	}
+	return len(inet.Subtract(rs, held)) == 0
+}
+
 // common returns what two ranges that overlap share.
 func common(a, b inet.Range) inet.Range {
 	if a.From.Less(b.From) {

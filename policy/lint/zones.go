@@ -23,10 +23,10 @@ func translates(z *policy.Zone) bool {
 // isEverything tells whether a range is a whole family.
 func isEverything(r inet.Range) bool { return r == inet.Everything(r.Family()) }
 
-// anywhere tells whether a list of destinations holds a whole family, or is empty and so
-// any destination.
-func anywhere(to []inet.Range) bool {
-	return len(to) == 0 || slices.ContainsFunc(inet.Merge(to), isEverything)
+// anywhere tells whether a list of sources or destinations holds a whole family, or is empty
+// and so any.
+func anywhere(rs []inet.Range) bool {
+	return len(rs) == 0 || slices.ContainsFunc(inet.Merge(rs), isEverything)
 }
 
 func catchAllInside(r *run) {
@@ -34,11 +34,14 @@ func catchAllInside(r *run) {
 		return
 	}
 	r.eachZone(func(z *policy.Zone, object string) {
-		i := slices.IndexFunc(z.From, isEverything)
-		if i < 0 || !translates(z) || len(z.OIf) > 0 || !anywhere(z.To) {
+		if !translates(z) || len(z.OIf) > 0 || !anywhere(z.From) || !anywhere(z.To) {
 			return
 		}
-		r.find(z.Item("from", i), object, "write gateway: {uplinks: [wan0]}, or oif: wan0 here, with the interfaces that lead outside",
+		at := z.At("from") // of a family written in parts: 0.0.0.0/1, 128.0.0.0/1
+		if i := slices.IndexFunc(z.From, isEverything); i >= 0 {
+			at = z.Item("from", i)
+		}
+		r.find(at, object, "write gateway: {uplinks: [wan0]}, or oif: wan0 here, with the interfaces that lead outside",
 			"it takes every source, and nothing says which interfaces lead outside: connections between inside networks are translated, too")
 	})
 }
@@ -57,8 +60,9 @@ func ownInside(r *run) {
 		}
 		own(vips, "the VIP of "+object)
 	})
+	beside := r.besideServers()
 	for _, p := range r.given() {
-		own(p.ranges(), "a laddr of "+p.object)
+		own(inet.Subtract(p.ranges(), beside[p.Pool]), "a laddr of "+p.object)
 	}
 	index := ownersOf(lists)
 	r.eachZone(func(z *policy.Zone, object string) {
@@ -73,39 +77,22 @@ func ownInside(r *run) {
 	})
 }
 
-// private are the destinations that lie inside some network, not on the internet (RFC 1918,
-// RFC 4193).
-func private(f inet.Family) []inet.Range {
-	if f == inet.V6 {
-		return []inet.Range{inet.MustRange("fc00::/7")}
-	}
-	return []inet.Range{inet.MustRange("10.0.0.0/8"), inet.MustRange("172.16.0.0/12"), inet.MustRange("192.168.0.0/16")}
-}
-
-func privateTranslated(r *run) {
-	inside := map[inet.Family][]inet.Range{inet.V4: private(inet.V4), inet.V6: private(inet.V6)}
-	r.eachZone(func(z *policy.Zone, object string) {
-		if !translates(z) {
+// besideServers returns, by pool, the networks of the real servers that FULLNAT services call
+// with its laddrs. Laddrs there are meant to be in a network that clients stand in, too: so
+// clients and real servers of one network get along (S10), and no zone is asked about what a
+// service sent on. Pools of zones are none of these.
+func (r *run) besideServers() map[*policy.Pool][]inet.Range {
+	out := make(map[*policy.Pool][]inet.Range)
+	r.eachService(func(s *policy.Service, _ string) {
+		if s.Mode != policy.FullNAT || s.Laddrs == nil {
 			return
 		}
-		var missing []inet.Range
-		for _, f := range inet.Families {
-			if len(inet.Of(f, z.From)) == 0 {
-				continue
-			}
-			reached := inside[f]
-			if len(z.To) > 0 {
-				reached = inet.Intersect(reached, z.To)
-			}
-			if len(inet.Intersect(reached, z.Exclude)) == 0 {
-				missing = append(missing, reached...)
-			}
-		}
-		if len(missing) > 0 {
-			r.find(z.At("exclude"), object, "write exclude: "+list(append(slices.Clone(z.Exclude), missing...)),
-				"its connections to private destinations (%s) are translated, too: tunnels and inside servers see laddrs instead of clients", plainList(missing))
+		for _, rs := range s.RealServers {
+			out[s.Laddrs] = append(out[s.Laddrs], onLink(rs.Addr))
 		}
 	})
+	r.eachZone(func(z *policy.Zone, _ string) { delete(out, z.Laddrs) })
+	return out
 }
 
 // list writes ranges as YAML wants them.

@@ -54,7 +54,8 @@ zones:
 		Code: "Z05", Severity: policy.Warning, check: ownInside,
 		Title: "A zone's sources hold a VIP or a laddr of the same policy.",
 		Why: "VIPs and laddrs are the gateway's own: no client has one. A zone that holds one is written too wide, or a pool was cut out of a " +
-			"network that is in use; then a client with the laddr's address and the translated ones are taken for each other.",
+			"network that is in use; then a client with the laddr's address and the translated ones are taken for each other. Laddrs of FULLNAT services in the network of " +
+			"their real servers are meant to stand there.",
 		Bad: `
 version: 1
 gateway: {uplinks: [wan0]}
@@ -75,7 +76,8 @@ zones:
 		Code: "Z06", Severity: policy.Warning, check: privateTranslated,
 		Title: "A zone translates on the way to private destinations, too.",
 		Why: "Private destinations (RFC 1918, fc00::/7) lie behind tunnels and in other inside networks. Translated, all clients look alike there: " +
-			"access lists, logs and calls back to the client break. `exclude` lists what is left as it is.",
+			"access lists, logs and calls back to the client break. `exclude` lists what is left as it is; a zone before that accepts does the same. " +
+			"A zone whose `to` lists nothing else means them.",
 		Bad: `
 version: 1
 gateway: {uplinks: [wan0]}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -39,17 +38,6 @@ func run() int {
 	fmt.Fprintln(os.Stderr, "snatctl: "+err.Error())
 	fmt.Fprintln(os.Stderr, "try 'snatctl --help'")
 	return exitUsage
-}
-
-// tuneMemory trades memory for time, which suits a program that ends soon: the garbage
-// collector leaves it alone until the process holds softLimit bytes. What the user sets by
-// GOGC or GOMEMLIMIT stands.
-func tuneMemory() {
-	const softLimit = 256 << 20
-	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetGCPercent(400)
-		debug.SetMemoryLimit(softLimit)
-	}
 }
 
 // The exit statuses that all commands share.

@@ -15,6 +15,7 @@ import (
 // watchStatus prints a picture every so often until it is interrupted: in place on a
 // terminal, elsewhere one behind the other.
 func watchStatus(ctx context.Context, l *live, o statusOptions) error {
+	staySmall()
 	show := following(o)
 	resized := make(chan os.Signal, 1)
 	if isTerminal(os.Stdout) && o.format == "text" {

@@ -104,6 +104,7 @@ const stuck = time.Second
 
 // watch prints and logs events until it is interrupted.
 func watch(ctx context.Context, o watchOptions) error {
+	staySmall()
 	l, err := openLive(ctx, o.table)
 	if err != nil {
 		return err

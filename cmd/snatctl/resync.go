@@ -27,8 +27,9 @@ type resync struct {
 	since time.Time // nothing was lost before; zero: nothing is to be made good
 	until time.Time // when events of flows that the list had will have come
 	// known are flows that need not be reported from the list: true for those that were, and
-	// whose event may come yet.
-	known map[uint32]bool
+	// whose event may come yet. Those entered before turned are in older.
+	known, older map[uint32]bool
+	turned       time.Time
 
 	recent [1 << 16]uint32 // the last flows that events told of; only the goroutine of events looks
 	next   int
@@ -75,9 +76,16 @@ func (r *resync) reported(e *ct.Event) bool {
 	if r.known == nil {
 		return false
 	}
-	listed := r.known[e.Flow.ID]
+	listed, _ := r.knows(e.Flow.ID)
 	r.known[e.Flow.ID] = false
 	return listed && e.Kind == ct.New
+}
+
+func (r *resync) knows(id uint32) (listed, known bool) {
+	if listed, known = r.known[id]; !known {
+		listed, known = r.older[id]
+	}
+	return listed, known
 }
 
 // missed tells whether a flow of the list began unseen, and if so has report tell of it before
@@ -85,7 +93,7 @@ func (r *resync) reported(e *ct.Event) bool {
 func (r *resync) missed(f *ct.Flow, report func()) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, seen := r.known[f.ID]; seen || r.known == nil {
+	if _, seen := r.knows(f.ID); seen || r.known == nil {
 		return false
 	}
 	r.known[f.ID] = true
@@ -101,18 +109,29 @@ func (r *resync) settle(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.known != nil && r.since.IsZero() && now.After(r.until) {
-		r.known = nil
+		r.known, r.older, r.turned = nil, nil, time.Time{}
 		r.active.Store(false)
 	}
+}
+
+// take begins a list that is to make good what was lost, and says since when.
+func (r *resync) take(now time.Time) (lost uint64, since time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	lost, since = r.lost, r.since
+	r.lost, r.since = 0, time.Time{}
+	// Where losses never end nothing ever settles. The list leaves out what began before since,
+	// so nobody asks any more for flows that were known by then.
+	if lost > 0 && since.After(r.turned) && now.Sub(r.turned) > settled {
+		r.known, r.older, r.turned = make(map[uint32]bool), r.known, now
+	}
+	return lost, since
 }
 
 // mend lists the flows after a loss. The other goroutine goes on taking events.
 func (w *watcher) mend(ctx context.Context) {
 	r := &w.resync
-	r.mu.Lock()
-	lost, since := r.lost, r.since
-	r.lost, r.since = 0, time.Time{}
-	r.mu.Unlock()
+	lost, since := r.take(time.Now())
 	if lost == 0 {
 		return
 	}

@@ -390,3 +390,31 @@ func TestConfirmFlows(t *testing.T) {
 		})
 	}
 }
+
+// Output that nobody takes holds up no more than the report: the time goes on all the same.
+func TestConfirmStuckOutput(t *testing.T) {
+	t.Parallel()
+	h := nstest.NewHost(t, "gateway")
+	apply(t, h, small)
+	before, dir := exact(t, h), t.TempDir()
+	var many strings.Builder
+	for i := range 1500 { // more JSON than a pipe holds
+		fmt.Fprintf(&many, "  - {name: s%d, vip: 203.1.%d.%d, ports: tcp/80, mode: nat, real_servers: [192.168.1.1, 192.168.1.2]}\n", i, i/250, i%250+1)
+	}
+	out, in, err := os.Pipe()
+	must(t, err)
+	defer out.Close()
+	cmd := exec.Command(program(t), "apply", "-f", policyFile(t, small+many.String()), "--confirm", "3s", "--format", "json", "--state-dir", dir)
+	cmd.Stdout = in
+	must(t, h.Do(cmd.Start))
+	must(t, in.Close())
+	eventually(t, "the policy to be in force", func() bool { return history(t, h, dir) != "" })
+	eventually(t, "the history to say that it was taken back", func() bool { return history(t, h, dir) == "reverted" })
+	if after := exact(t, h); after != before {
+		t.Errorf("taken back it is\n%s\nwant\n%s", after, before)
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 5 {
+		t.Errorf("apply exits %d, want 5", code)
+	}
+}

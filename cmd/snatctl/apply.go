@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -15,10 +14,6 @@ import (
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/state"
 )
-
-// attempts bounds how often apply reads again because another program changed the ruleset
-// between reading and committing.
-const attempts = 3
 
 type applyOptions struct {
 	files    []string
@@ -111,7 +106,7 @@ func (o *applyOptions) run(c *cobra.Command) error {
 }
 
 // apply is the spine: load, compile, read, diff, commit, clean up. Every failure before the
-// cleanup leaves the kernel as it was.
+// cleanup leaves the kernel as it was. The lifeline is for an apply that awaits confirmation.
 func apply(ctx context.Context, o applyOptions, line *lifeline) (err error) {
 	t := timings{bar: newBar(6)}
 	if o.timings {
@@ -140,13 +135,14 @@ func apply(ctx context.Context, o applyOptions, line *lifeline) (err error) {
 		return exit{exitRefused, unchanged(err)}
 	}
 	d, unmeasured := measure(c.was, want, c.plan)
-	tried := o.confirm > 0 && !c.plan.Empty()
-	mark := o.record(want, srcs, d, tried)
-	if !tried {
+	if o.confirm == 0 || c.plan.Empty() {
+		o.record(want, srcs, d, state.Applied)
 		return cmp.Or(o.finish(ctx, conn, p, want, c, d, &t), unmeasured)
 	}
-	trial := trial{lock: held, line: line, change: c, want: want, mark: mark, cleanup: o.cleans(p), began: began, limit: o.confirm}
-	finished := o.finish(trial.start(ctx), conn, p, want, c, d, &t)
+	trial := trial{lock: held, line: line, change: c, want: want, cleanup: o.cleans(p), began: began, limit: o.confirm}
+	going := trial.start(ctx)
+	trial.recorded <- o.record(want, srcs, d, state.Unconfirmed)
+	finished := o.finish(going, conn, p, want, c, d, &t)
 	return cmp.Or(trial.wait(), finished, unmeasured)
 }
 
@@ -174,79 +170,4 @@ func (o applyOptions) finish(ctx context.Context, conn *nftlink.Conn, p *policy.
 		return exit{exitIncomplete, fmt.Errorf("the policy is in force, but connections that contradict it may be left: %w; applying again tries again (connections of a service or with a laddr that is gone it knows no more: see `conntrack -L`)", err)}
 	}
 	return nil
-}
-
-// change is what a commit did, and what takes it back.
-type change struct {
-	was  *nft.Ruleset
-	plan nft.Plan
-	kept *nftlink.Snapshot // the table as it stood, if that was asked for
-	undo func()            // switches forwarding off again, as far as this commit switched it on
-}
-
-// commit sends the difference, reading again whenever another writer came between. before
-// runs ahead of the transaction and returns what undoes it should that fail. If keep is set
-// the table is kept as it stands, and can be put back.
-func commit(ctx context.Context, conn *nftlink.Conn, want *nft.Ruleset, keep bool, before func() (func(), error), t *timings) (change, error) {
-	c := change{undo: func() {}}
-	for try := 1; ; try++ {
-		live, gen, plan, err := compare(ctx, conn, want, t)
-		if err == nil && keep {
-			c.kept, err = keepTable(ctx, conn, want.Table, gen)
-		}
-		if err == nil && try == 1 {
-			c.undo, err = before()
-		}
-		if err == nil {
-			t.bar.stage("committing")
-			start := time.Now()
-			err = blame(live, want, conn.Apply(ctx, plan, want, gen))
-			t.Commit += since(start)
-		}
-		if err == nil {
-			c.was, c.plan = live, plan
-			return c, nil
-		}
-		if !errors.Is(err, nftlink.ErrStale) || try == attempts {
-			c.undo()
-			if errors.Is(err, nftlink.ErrStale) {
-				err = fmt.Errorf("another program keeps changing the rulesets of this network namespace (tried %d times; `nft monitor` shows who): %w", attempts, err)
-			}
-			return change{}, err
-		}
-	}
-}
-
-// keepTable reads a table so that it can be put back as it stands at a generation, and asks
-// the kernel whether it would take it.
-func keepTable(ctx context.Context, conn *nftlink.Conn, table string, gen nftlink.Generation) (*nftlink.Snapshot, error) {
-	kept, now, err := conn.Snapshot(ctx, table)
-	if err == nil && now != gen {
-		err = nftlink.ErrStale
-	}
-	if err == nil {
-		err = conn.Check(ctx, kept)
-	}
-	if err != nil && !errors.Is(err, nftlink.ErrStale) {
-		err = fmt.Errorf("the table that stands could not be put back, so --confirm cannot promise that: %w", err)
-	}
-	return kept, err
-}
-
-// compare reads the table and returns it with what turns it into the wanted one.
-func compare(ctx context.Context, conn *nftlink.Conn, want *nft.Ruleset, t *timings) (*nft.Ruleset, nftlink.Generation, nft.Plan, error) {
-	t.bar.stage("reading the table")
-	start := time.Now()
-	live, gen, err := conn.Read(ctx, want.Table)
-	t.Read += since(start)
-	if err != nil {
-		return nil, 0, nft.Plan{}, err
-	}
-	t.bar.stage("comparing")
-	start = time.Now()
-	defer func() { t.Diff += since(start) }()
-	if err := nftlink.SetForms(want); err != nil {
-		return nil, 0, nft.Plan{}, err
-	}
-	return live, gen, nft.Diff(live, want), nil
 }

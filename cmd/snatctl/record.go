@@ -49,15 +49,12 @@ func (o applyOptions) load(t *timings, status int) (*policy.Policy, *nft.Ruleset
 
 // record keeps what was applied, and returns what marks it later. The policy is in force by
 // then: what fails is worth a warning.
-func (o applyOptions) record(want *nft.Ruleset, srcs []policy.Source, d difference, unconfirmed bool) (mark func(state.State)) {
+func (o applyOptions) record(want *nft.Ruleset, srcs []policy.Source, d difference, as state.State) (mark func(state.State)) {
 	if o.command == "" { // boot: what it applies is in the history
 		return func(state.State) {}
 	}
 	store := state.Open(o.stateDir)
-	e := state.Entry{Table: want.Table, Time: time.Now().UTC().Truncate(time.Second), User: operator(), Command: o.command, Summary: d.summary(), State: state.Applied}
-	if unconfirmed {
-		e.State = state.Unconfirmed
-	}
+	e := state.Entry{Table: want.Table, Time: time.Now().UTC().Truncate(time.Second), User: operator(), Command: o.command, Summary: d.summary(), State: as}
 	e, err := store.Add(e, absolute(srcs), want.WriteScript)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "warning: the policy is in force, but the history in %s is not complete: %v (rollback and boot may not know this policy; see --state-dir)\n", o.stateDir, err)
@@ -109,17 +106,19 @@ func (d difference) summary() string {
 		services[c.Name] = services[c.Name] || c.Kind == compiler.KindService
 	}
 	var objects []string
-	more := 0
+	more, told := 0, make(map[string]bool) // an object may have changed in several ways
 	for _, c := range d.Changes {
 		service, _, _ := strings.Cut(c.Name, "/")
+		object := fmt.Sprintf("%s %s %s", c.Action.Mark(), strings.ReplaceAll(string(c.Kind), "_", " "), c.Name)
 		switch {
-		case c.Kind == compiler.KindRealServer && services[service]:
+		case told[object] || c.Kind == compiler.KindRealServer && services[service]:
 			// its service says enough
 		case len(objects) == named:
 			more++
 		default:
-			objects = append(objects, fmt.Sprintf("%s %s %s", c.Action.Mark(), strings.ReplaceAll(string(c.Kind), "_", " "), c.Name))
+			objects = append(objects, object)
 		}
+		told[object] = true
 	}
 	s := strings.Join(objects, ", ")
 	if more > 0 {

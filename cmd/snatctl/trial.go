@@ -23,19 +23,20 @@ type trial struct {
 	line    *lifeline
 	change  change
 	want    *nft.Ruleset
-	mark    func(state.State) // in the history
-	cleanup bool              // flows that contradict the table that is back end
+	cleanup bool // flows that contradict the table that is back end
 
 	began    time.Time
 	limit    time.Duration
 	confirms chan func(word string) // those who confirm, and how to answer them
 	decided  chan struct{}          // closed once it is too late to confirm
 	verdict  chan error
+	recorded chan func(state.State) // marks the entry in the history, once there is one
 }
 
 // start lets the time run. The context that it returns ends when the apply is taken back.
 func (t *trial) start(ctx context.Context) context.Context {
 	t.confirms, t.decided, t.verdict = make(chan func(string)), make(chan struct{}), make(chan error)
+	t.recorded = make(chan func(state.State), 1)
 	going, cancel := context.WithCancel(ctx)
 	go t.serve()
 	go t.watch(ctx, cancel)
@@ -80,12 +81,23 @@ func (t *trial) keep(answer func(word string)) {
 	t.deliver(nil)
 }
 
+// mark says in the history what became of the trial. A disk that hangs holds up nothing else.
+func (t *trial) mark(as state.State) {
+	select {
+	case mark := <-t.recorded:
+		mark(as)
+	case <-time.After(hanging):
+	}
+}
+
+// hanging is how long the rest of the apply may take to come to an end.
+const hanging = 10 * time.Second
+
 // deliver ends the trial, and the process if that hangs.
 func (t *trial) deliver(err error) {
-	const limit = 10 * time.Second
 	select {
 	case t.verdict <- err:
-	case <-time.After(limit):
+	case <-time.After(hanging):
 		var status exit
 		errors.As(err, &status)
 		os.Exit(status.code)

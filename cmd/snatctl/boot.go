@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -89,7 +90,7 @@ func boot(ctx context.Context, o applyOptions, good []state.Entry) error {
 		}
 		next := good[i+1]
 		fmt.Fprintf(os.Stderr, "snatctl: %v\nwarning: the policy of %s in %s cannot be applied; falling back to that of %s\n",
-			err, o.entry.Time.Format("2006-01-02 15:04:05Z07:00"), dir, next.Time.Format("2006-01-02 15:04:05Z07:00"))
+			err, o.entry.Time.Format(time.RFC3339), dir, next.Time.Format(time.RFC3339))
 	}
 	return nil
 }

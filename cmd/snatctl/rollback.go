@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -48,7 +49,7 @@ Exit status: as apply, and 1 if the history has no such entry. With --dry-run as
 				}
 				return exit{exitRefused, err}
 			}
-			o.command = fmt.Sprintf("rollback to %s", o.entry.Time.Format("2006-01-02T15:04:05Z07:00"))
+			o.command = fmt.Sprintf("rollback to %s", o.entry.Time.Format(time.RFC3339))
 			return o.run(c)
 		},
 	}

@@ -40,6 +40,16 @@ type Flow struct {
 // Traffic counts one direction. Bytes are those of IP packets, headers included.
 type Traffic struct{ Packets, Bytes uint64 }
 
+// FlowName tells flows apart that live at a time. The ID alone would not do: it is a hash of
+// 32 bits, so that a few flows of every 100,000 share theirs.
+type FlowName struct {
+	id       uint32
+	src, dst uint16
+}
+
+// Name returns the flow's name, from its ID and the ports of Orig.
+func (f *Flow) Name() FlowName { return FlowName{f.ID, f.Orig.Src.Port(), f.Orig.Dst.Port()} }
+
 // TranslatedDst tells whether packets go elsewhere than they were sent (DNAT).
 func (f *Flow) TranslatedDst() bool {
 	return f.Reply.Src != f.Orig.Dst && f.Orig.hasEnds() || f.Reply.Src.Addr() != f.Orig.Dst.Addr()

@@ -16,7 +16,7 @@ type Rates struct {
 	by    Grouping
 
 	before, now, ended groupSums
-	listed             map[listedFlow]struct{} // by the list that is being made
+	listed             map[FlowName]struct{} // by the list that is being made
 	late               []endedFlow             // ended meanwhile
 	listing            bool
 	unsure, unsureNext bool // ends are missing: since the list before, and from this one on
@@ -35,17 +35,8 @@ func (m groupSums) add(g Group, s flowSum) {
 	m[g] = flowSum{o.flows + s.flows, o.in + s.in, o.out + s.out}
 }
 
-// listedFlow names a flow. The id alone would not do: it is a hash of 32 bits, so that a few
-// flows of every 100,000 share theirs.
-type listedFlow struct {
-	id       uint32
-	src, dst uint16
-}
-
-func listedAs(f *Flow) listedFlow { return listedFlow{f.ID, f.Orig.Src.Port(), f.Orig.Dst.Port()} }
-
 type endedFlow struct {
-	flow  listedFlow
+	flow  FlowName
 	group Group
 	sum   flowSum
 }
@@ -68,14 +59,14 @@ func (r *Rates) Begin() {
 	r.settle()
 	// New maps, as one that was large once never gets small again.
 	r.now = make(groupSums, len(r.before))
-	r.listed = make(map[listedFlow]struct{}, len(r.listed))
+	r.listed = make(map[FlowName]struct{}, len(r.listed))
 	r.listing = true
 }
 
 // List adds a flow to the list that was begun. It counts a flow once, however often it is
 // listed.
 func (r *Rates) List(f *Flow) {
-	key := listedAs(f)
+	key := f.Name()
 	if _, twice := r.listed[key]; twice {
 		return
 	}
@@ -86,7 +77,7 @@ func (r *Rates) List(f *Flow) {
 // Ended counts a flow that has ended, with the counters that it had then.
 func (r *Rates) Ended(f *Flow) {
 	if r.listing {
-		r.late = append(r.late, endedFlow{listedAs(f), r.group(f), sumOf(f)})
+		r.late = append(r.late, endedFlow{f.Name(), r.group(f), sumOf(f)})
 		return
 	}
 	r.ended.add(r.group(f), sumOf(f))

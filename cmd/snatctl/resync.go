@@ -28,10 +28,10 @@ type resync struct {
 	until time.Time // when events of flows that the list had will have come
 	// known are flows that need not be reported from the list: true for those that were, and
 	// whose event may come yet. Those entered before turned are in older.
-	known, older map[uint32]bool
+	known, older map[ct.FlowName]bool
 	turned       time.Time
 
-	recent [1 << 16]uint32 // the last flows that events told of; only the goroutine of events looks
+	recent [1 << 16]ct.FlowName // the last flows that events told of; only the goroutine of events looks
 	next   int
 }
 
@@ -45,9 +45,9 @@ func (r *resync) begin(o *ctlink.OverrunError) {
 		r.since = o.Since
 	}
 	if r.known == nil {
-		r.known = make(map[uint32]bool, len(r.recent))
-		for _, id := range r.recent[:min(r.next, len(r.recent))] {
-			r.known[id] = false
+		r.known = make(map[ct.FlowName]bool, len(r.recent))
+		for _, f := range r.recent[:min(r.next, len(r.recent))] {
+			r.known[f] = false
 		}
 	}
 	r.active.Store(true)
@@ -65,7 +65,7 @@ func (r *resync) poke() {
 // event.
 func (r *resync) reported(e *ct.Event) bool {
 	if e.Kind == ct.New {
-		r.recent[r.next%len(r.recent)] = e.Flow.ID
+		r.recent[r.next%len(r.recent)] = e.Flow.Name()
 		r.next++
 	}
 	if !r.active.Load() || e.Kind == ct.Update {
@@ -76,14 +76,14 @@ func (r *resync) reported(e *ct.Event) bool {
 	if r.known == nil {
 		return false
 	}
-	listed, _ := r.knows(e.Flow.ID)
-	r.known[e.Flow.ID] = false
+	listed, _ := r.knows(e.Flow.Name())
+	r.known[e.Flow.Name()] = false
 	return listed && e.Kind == ct.New
 }
 
-func (r *resync) knows(id uint32) (listed, known bool) {
-	if listed, known = r.known[id]; !known {
-		listed, known = r.older[id]
+func (r *resync) knows(f ct.FlowName) (listed, known bool) {
+	if listed, known = r.known[f]; !known {
+		listed, known = r.older[f]
 	}
 	return listed, known
 }
@@ -93,10 +93,10 @@ func (r *resync) knows(id uint32) (listed, known bool) {
 func (r *resync) missed(f *ct.Flow, report func()) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, seen := r.knows(f.ID); seen || r.known == nil {
+	if _, seen := r.knows(f.Name()); seen || r.known == nil {
 		return false
 	}
-	r.known[f.ID] = true
+	r.known[f.Name()] = true
 	report()
 	return true
 }
@@ -123,7 +123,7 @@ func (r *resync) take(now time.Time) (lost uint64, since time.Time) {
 	// Where losses never end nothing ever settles. The list leaves out what began before since,
 	// so nobody asks any more for flows that were known by then.
 	if lost > 0 && since.After(r.turned) && now.Sub(r.turned) > settled {
-		r.known, r.older, r.turned = make(map[uint32]bool), r.known, now
+		r.known, r.older, r.turned = make(map[ct.FlowName]bool), r.known, now
 	}
 	return lost, since
 }

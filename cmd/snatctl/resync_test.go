@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
@@ -15,12 +16,19 @@ func TestResyncForever(t *testing.T) {
 	r := &resync{wake: make(chan struct{}, 1)}
 	now := time.Unix(1_800_000_000, 0)
 	reported := make(map[uint32]int)
+	flow := func(id uint32) ct.Flow { // every fifth shares its ID with the next, as hashes may
+		port := netip.AddrPortFrom(netip.Addr{}, uint16(id))
+		return ct.Flow{ID: id - id%5/4, Orig: ct.Tuple{Src: port}}
+	}
 	event := func(id uint32) {
-		if !r.reported(&ct.Event{Kind: ct.New, Flow: ct.Flow{ID: id}}) {
+		if !r.reported(&ct.Event{Kind: ct.New, Flow: flow(id)}) {
 			reported[id]++
 		}
 	}
-	listed := func(id uint32) { r.missed(&ct.Flow{ID: id}, func() { reported[id]++ }) }
+	listed := func(id uint32) {
+		f := flow(id)
+		r.missed(&f, func() { reported[id]++ })
+	}
 	var id uint32
 	most := 0
 	for range rounds {

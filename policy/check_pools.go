@@ -85,8 +85,12 @@ func (l *loader) checkLaddrsAlone(laddrs []owned) {
 			return
 		}
 		reported[f] = true
+		laddr := a.String()
+		if !o.laddr.Range.Single() {
+			laddr = o.laddr.Range.String() + " holds " + laddr + ", which"
+		}
 		l.fault(o.laddr.Pos, "P01", o.about, "a laddr is for translated sources alone: take "+a.String()+" out",
-			"the laddr %s holds %s, which is %s of service %s (%s)", o.laddr.Range, a, what, s.Name, at)
+			"the laddr %s is %s of service %s (%s)", laddr, what, s.Name, at)
 	}
 	for i := range l.policy.Services {
 		s := &l.policy.Services[i]

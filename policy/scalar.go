@@ -167,7 +167,7 @@ func (w *walker) address(n *yaml.Node) (netip.Addr, bool) {
 	if err == nil {
 		return a, true
 	}
-	if _, rangeErr := inet.ParseRange(text); rangeErr == nil {
+	if isRange(text) {
 		w.fail(n, "N03", "", "%q is more than one address", text)
 	} else {
 		w.badAddress(n, text, err)
@@ -176,8 +176,10 @@ func (w *walker) address(n *yaml.Node) (netip.Addr, bool) {
 }
 
 var (
-	numeric  = regexp.MustCompile(`^[0-9a-fA-F:.,/\-]*$`)
-	hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*\.?)*(:[0-9]+)?$`)
+	numeric = regexp.MustCompile(`^[0-9a-fA-F:.,/\-]*$`)
+	// leadingZeros are those of the parts of an IPv4 address.
+	leadingZeros = regexp.MustCompile(`(^|[.-])0+([0-9])`)
+	hostName     = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_-]*\.?)*(:[0-9]+)?$`)
 )
 
 // badAddress reports a text that is not the address, range or prefix that it should be.
@@ -186,10 +188,22 @@ func (w *walker) badAddress(n *yaml.Node, text string, err error) {
 	switch {
 	case errors.Is(err, inet.ErrHostBits), errors.Is(err, inet.ErrReversed), errors.Is(err, inet.ErrMixed):
 		code = "Z03"
+	case slices.Contains(w.path, "laddrs") && validName(text) && !strings.ContainsAny(text, ".:"):
+		hint = "a pool's name stands alone: laddrs: " + text
 	case errors.Is(err, inet.ErrNotAddress) && len(text) < 256 && !numeric.MatchString(text) && hostName.MatchString(text):
 		hint = "a policy holds addresses, not names: look it up once and write what you mean"
 	case strings.ContainsAny(text, ", "):
 		hint = "write a list: [a, b]"
+	case errors.Is(err, inet.ErrNotAddress):
+		hint = "write it like 10.1.2.3 or 2001:db8::1"
+		if decimal := leadingZeros.ReplaceAllString(text, "$1$2"); isRange(decimal) {
+			hint = "write " + decimal + ": zeros in front could mean an octal number"
+		}
 	}
 	w.fail(n, code, hint, "%s", err)
+}
+
+func isRange(text string) bool {
+	_, err := inet.ParseRange(text)
+	return err == nil
 }

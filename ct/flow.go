@@ -32,7 +32,7 @@ type Flow struct {
 	ReplyCTZone uint16 // that of Reply: the same, unless a rule sets zones by direction
 	Status      Status
 	TCPState    TCPState
-	Timeout     uint32    // seconds until the entry ends if no packet comes
+	Timeout     uint32    // seconds until the entry ends if no packet comes; not told of offloaded flows
 	In, Out     Traffic   // In from who opened the connection, Out back to it, as ipvsadm counts
 	Start, Stop time.Time // zero where the kernel keeps no times (nf_conntrack_timestamp)
 }
@@ -73,6 +73,7 @@ const (
 	SrcNAT    Status = 1 << 4
 	DstNAT    Status = 1 << 5
 	Dying     Status = 1 << 9
+	Offloaded Status = 1 << 14 // its packets take a flowtable's short way, which alone knows when it ends
 )
 
 // TCPState is where a TCP connection stands (nf_conntrack_tcp.h). The zero value is none,
@@ -82,11 +83,14 @@ type TCPState uint8
 var tcpStates = [...]string{"", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE", "SYN_SENT2"}
 
 // State names the state as conntrack lists it: that of the TCP connection, else UNREPLIED,
-// ASSURED or REPLIED.
+// ASSURED or REPLIED. The kernel tells no state of a TCP connection on a flowtable, since only
+// established ones are there (nft_flow_offload_eval, ctnetlink_dump_info).
 func (f *Flow) State() string {
 	switch {
 	case f.Orig.Proto == inet.TCP && f.TCPState > 0 && int(f.TCPState) < len(tcpStates):
 		return tcpStates[f.TCPState]
+	case f.Orig.Proto == inet.TCP && f.Status&Offloaded != 0:
+		return "ESTABLISHED"
 	case f.Status&SeenReply == 0:
 		return "UNREPLIED"
 	case f.Status&Assured != 0:

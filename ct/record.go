@@ -16,7 +16,7 @@ import (
 //	"bytes_in":642,"bytes_out":402,"packets_in":12,"packets_out":7,"timeout_s":431999}
 //
 // Addresses of protocols without ports stand alone. What does not apply is null; so are the
-// counters where the kernel keeps none.
+// counters where the kernel keeps none, and the timeout of flows on a flowtable.
 func AppendJSON(dst []byte, f *Flow, o *Owner) []byte {
 	dst = append(dst, '{')
 	dst = appendFlow(dst, f, o, true)
@@ -73,7 +73,7 @@ func appendFlow(dst []byte, f *Flow, o *Owner, timeout bool) []byte {
 	dst = appendQuoted(dst, 0, netip.AddrPortFrom(o.Laddr, 0), o.Laddr.IsValid())
 	dst = appendCounters(dst, f)
 	dst = append(dst, `,"timeout_s":`...)
-	if !timeout {
+	if !timeout || f.Status&Offloaded != 0 {
 		return append(dst, "null"...)
 	}
 	return strconv.AppendUint(dst, uint64(f.Timeout), 10)

@@ -23,6 +23,8 @@ func TestAppendJSON(t *testing.T) {
 	plain := parseFlow(t, "icmp 10.3.0.9 > 9.9.9.9")
 	six := parseFlow(t, "udp [fd01::9]:1 > [2001:db8::1]:53 as [2001:db8:99::1]:1024 > [2001:db8::1]:53")
 	six.Status, six.Timeout = SeenReply, 30
+	short := parseFlow(t, "tcp 10.3.0.9:7 > 9.9.9.9:8") // on a flowtable
+	short.Status = SeenReply | Assured | Offloaded
 	lan, free := Owner{Zone: "lan"}, Owner{}
 	odd := Owner{Zone: "\"\\\n\x7fé\xff", Laddr: netip.MustParseAddr("2001:db8:99::1")}
 	gre := &Flow{Orig: Tuple{Proto: 47, Src: netip.MustParseAddrPort("10.3.0.9:7"), Dst: netip.MustParseAddrPort("9.9.9.9:0")}}
@@ -41,6 +43,9 @@ func TestAppendJSON(t *testing.T) {
 		{six, &odd, `{"proto":"udp","src":"[fd01::9]:1","dst":"[2001:db8::1]:53","translated_src":"[2001:db8:99::1]:1024","translated_dst":null,` +
 			`"state":"REPLIED","service":null,"zone":"\"\\\u000a\u007fé` + "\ufffd" + `","real_server":null,"laddr":"2001:db8:99::1",` +
 			`"bytes_in":null,"bytes_out":null,"packets_in":null,"packets_out":null,"timeout_s":30}`},
+		{short, &free, `{"proto":"tcp","src":"10.3.0.9:7","dst":"9.9.9.9:8","translated_src":null,"translated_dst":null,` +
+			`"state":"ESTABLISHED","service":null,"zone":null,"real_server":null,"laddr":null,` +
+			`"bytes_in":null,"bytes_out":null,"packets_in":null,"packets_out":null,"timeout_s":null}`},
 		{gre, &free, `{"proto":"47","src":"10.3.0.9","dst":"9.9.9.9","translated_src":null,"translated_dst":null,` +
 			`"state":"UNREPLIED","service":null,"zone":null,"real_server":null,"laddr":null,` +
 			`"bytes_in":null,"bytes_out":null,"packets_in":null,"packets_out":null,"timeout_s":0}`},

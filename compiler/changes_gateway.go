@@ -31,6 +31,7 @@ func (c *changes) gateway(live, want *nft.Ruleset, plan nft.Plan, t touched) {
 			details = append(details, fmt.Sprintf("%c uplink %s", op.Mark, strings.Trim(op.Set.KeyString(e), `"`)))
 		}
 	}
+	details = append(details, offloadChanges(plan)...)
 	details = append(details, ruleChanges(plan)...)
 	if t.unmatched {
 		details = append(details, "what no zone matches: sources that are rejected change")
@@ -66,7 +67,7 @@ func ruleChanges(plan nft.Plan) []string {
 		switch {
 		case op.Set != nil && op.Elements == nil:
 			whole[part{op.Mark, op.Set.Name}] = true
-		case op.Set == nil && op.Rules == nil:
+		case op.Chain != nil && op.Rules == nil:
 			whole[part{op.Mark, op.Chain.Name}] = true
 		}
 	}

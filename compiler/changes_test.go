@@ -38,9 +38,13 @@ func stage(t *testing.T, f golden.File) *nft.Ruleset {
 	if f.Name == "none" {
 		return nil
 	}
-	r, ds := Compile(parse(t, []golden.File{f}))
+	p := parse(t, []golden.File{f})
+	r, ds := Compile(p)
 	if r == nil {
 		t.Fatalf("%s: %s", f.Name, render(ds))
+	}
+	if p.Gateway.Offload == policy.OffloadSoftware { // on a host that has the uplinks and lan0
+		Offload(r, append([]string{"lan0"}, p.Gateway.Uplinks...))
 	}
 	return withForms(t, r)
 }

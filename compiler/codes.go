@@ -3,12 +3,12 @@ package compiler
 import "github.com/snatctl/snatctl/policy"
 
 // Codes returns what Compile's diagnostics may be about, in the order of their codes: what is
-// valid and cannot be carried out. Codes are never reused.
+// valid and cannot be carried out. Codes are never reused: K03, and X01 for keys that a version
+// could not carry out yet, are taken.
 func Codes() []policy.Code {
 	return []policy.Code{
 		{Code: "K01", Meaning: "The policy needs more nftables chains than a table may have."},
 		{Code: "K02", Meaning: "A pool has more addresses than can be listed one by one, in a form that needs it."},
 		{Code: "K04", Meaning: "IPv6 sources have blocks of ports, which nft cannot hold."},
-		{Code: "X01", Meaning: "This version does not support the key yet."},
 	}
 }

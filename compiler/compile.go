@@ -13,12 +13,10 @@ import (
 	"github.com/snatctl/snatctl/policy"
 )
 
-// Compile returns the table for a valid policy. Errors are what the table cannot express:
+// Compile returns the table for a valid policy, but for the flowtable of gateway.offload,
+// which Offload adds. Errors are what the table cannot express:
 // each names the place in the policy and the way out.
 func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
-	if ds := unsupported(p); ds.Err() != nil {
-		return nil, ds
-	}
 	b := &builder{
 		policy: p,
 		sets:   make(map[string]*nft.Set),

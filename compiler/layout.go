@@ -17,10 +17,11 @@ const TableComment = "made by snatctl, layout 1: change the policy, not this tab
 //	prerouting ─┬→ services → rr4-2-17, random4-5, …   DNAT to a real server
 //	output ─────┘           → refused                  a service without real servers
 //	forward → refuse → refused                         zones that reject (only where there are some)
+//	offloading                                         established flows (only with gateway.offload)
 //	postrouting ─┬→ fullnat → pool4/…                  SNAT of what FULLNAT services sent on
 //	             └→ zones → exclude/…, pool4/…, masquerade
 //
-// All but forward are NAT chains: the kernel shows them the first packet of a connection only.
+// All but forward and offloading are NAT chains: the kernel shows them the first packet of a connection only.
 const (
 	chainPrerouting  = "prerouting"
 	chainOutput      = "output"
@@ -32,8 +33,9 @@ const (
 	chainZones       = "zones"
 	chainMasquerade  = "masquerading"
 	chainRefused     = "refused"
-	chainExclude     = "exclude/" // + the first zone with that list
-	chainPool        = "pool"     // + family, "/", pool
+	chainOffload     = "offloading" // puts established flows on a flowtable: see offload.go
+	chainExclude     = "exclude/"   // + the first zone with that list
+	chainPool        = "pool"       // + family, "/", pool
 )
 
 // The sets and maps; names end in the family. A suffix behind the family tells the variant:
@@ -68,7 +70,7 @@ const maxChains = 4000
 
 var setOrder = []string{setUplinks, setVIPs, mapServices, mapPermitted, mapSticky, mapScheduled, mapRemember, mapTurns, mapSlots, mapTable, setServers, mapLaddrsIn, mapLaddrs, mapInbound, mapConditional, mapElsewhere, mapExcludes, mapBlocks, mapMapped, mapZones, mapOwn, mapActions, mapRejects, mapDoes, whereRefused.name + mapConditional, whereRefused.name + mapElsewhere, mapRefuseDoes, setConditions, setTo, setPorts, setIIf, setOIf, setExclude, chainPool, setDrained}
 
-var chainOrder = []string{chainPrerouting, chainOutput, chainServices, chainGuarded, chainForward, chainRefused, chainRefuse, chainPostrouting, chainFullNAT,
+var chainOrder = []string{chainPrerouting, chainOutput, chainServices, chainGuarded, chainForward, chainRefused, chainRefuse, chainOffload, chainPostrouting, chainFullNAT,
 	chainZones, chainElsewhere, chainWhen, chainZone, chainMasquerade, chainExclude, chainPool}
 
 // compareNames orders names by their prefix in order, then naturally.

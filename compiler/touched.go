@@ -13,6 +13,9 @@ func touchedBy(live, want *nft.Ruleset, plan nft.Plan) touched {
 	t := touched{zones: make(map[string]bool), services: make(map[string]bool), pools: make(map[string]bool), slots: make(map[string]bool)}
 	var was, will owners
 	for _, op := range plan.Ops {
+		if op.Flowtable != nil {
+			continue
+		}
 		if op.Set == nil {
 			if zone, ok := conditionalChain(op.Chain.Name); ok {
 				t.zones[zone] = true

@@ -59,7 +59,9 @@ func Vocabulary() *nft.Ruleset {
 		b.rule(chainZone, nft.Give{Verdict: v}) // what zones with conditions do
 	}
 	b.chain(chainPrerouting).Rules = append(b.chain(chainPrerouting).Rules, trackingRule())
-	return b.ruleset()
+	r := b.ruleset()
+	Offload(r, nil)
+	return r
 }
 
 // dataFor returns what a map of this translation holds.

@@ -14,7 +14,7 @@ import (
 
 // fixedChains are those that every table has, or may have, under the same name.
 var fixedChains = []string{chainPrerouting, chainOutput, chainServices, chainForward, chainRefuse, chainRefused,
-	chainPostrouting, chainFullNAT, chainZones, chainMasquerade}
+	chainOffload, chainPostrouting, chainFullNAT, chainZones, chainMasquerade}
 
 // Every rule that a policy brings into the fixed chains is known to the vocabulary, so that a
 // diff can spell it when it goes. Interfaces by prefix are the one exception: they have no end.

@@ -30,6 +30,7 @@ func Diff(live, want *Ruleset) Plan {
 	var d differ
 	d.sets(live, want)
 	d.chains(live, want)
+	d.flowtable(live.Flowtable, want.Flowtable)
 	p.Ops = d.ordered()
 	return p
 }
@@ -72,6 +73,7 @@ func whole(w Whole, reason string, want *Ruleset) Plan {
 	empty := &Ruleset{}
 	d.sets(empty, want)
 	d.chains(empty, want)
+	d.flowtable(nil, want.Flowtable)
 	p.Ops = d.ordered()
 	return p
 }
@@ -80,13 +82,14 @@ func whole(w Whole, reason string, want *Ruleset) Plan {
 type differ struct {
 	delElems, delRules, delSets, delChains []Op
 	addSets, addChains, addElems, addRules []Op
+	delFlowtable, addFlowtable             []Op
 }
 
 // ordered returns the operations as the kernel can take them: what refers goes before what
 // it refers to when deleting, and comes after it when adding. Rules come before elements:
 // binding a rule to a map walks all that the map holds (nf_tables_bind_set).
 func (d *differ) ordered() []Op {
-	return slices.Concat(d.delElems, d.delRules, d.delSets, d.delChains, d.addSets, d.addChains, d.addRules, d.addElems)
+	return slices.Concat(d.delElems, d.delRules, d.delSets, d.delChains, d.delFlowtable, d.addSets, d.addFlowtable, d.addChains, d.addRules, d.addElems)
 }
 
 func (d *differ) sets(live, want *Ruleset) {

@@ -29,6 +29,15 @@ func compile(t *testing.T, text string) *nft.Ruleset {
 	if r == nil {
 		return nil
 	}
+	if p.Gateway.Offload == policy.OffloadSoftware { // on a host that has the uplinks and lan0
+		devices := []string{"lan0"}
+		for _, u := range p.Gateway.Uplinks {
+			if !strings.HasSuffix(u, "*") {
+				devices = append(devices, u)
+			}
+		}
+		compiler.Offload(r, devices)
+	}
 	n := uint64(0)
 	for _, c := range r.Chains {
 		for i := range c.Rules {

@@ -36,6 +36,8 @@ func (k *kernel) apply(p nft.Plan) error {
 
 func (k *kernel) op(op nft.Op) error {
 	switch {
+	case op.Flowtable != nil:
+		return wrap(k.flowtable(op), "%c flowtable %s", op.Mark, op.Flowtable)
 	case op.Set != nil && op.Elements != nil:
 		for _, e := range op.Elements {
 			if err := k.element(op, e); err != nil {
@@ -154,6 +156,48 @@ func (k *kernel) chain(op nft.Op) error {
 	return nil
 }
 
+func (k *kernel) flowtable(op nft.Op) error {
+	name, devices := op.Flowtable.Name, op.Flowtable.Devices
+	f := k.table.Flowtable
+	if op.Mark == nft.Add && (f == nil || f.Name != name) {
+		if f != nil {
+			return fmt.Errorf("there is another, %s", f)
+		}
+		k.table.Flowtable = &nft.Flowtable{Name: name, Devices: devices}
+		return nil
+	}
+	if f == nil || f.Name != name {
+		return fmt.Errorf("there is none")
+	}
+	if op.Mark == nft.Delete && len(devices) == 0 {
+		for _, c := range k.table.Chains {
+			for _, r := range c.Rules {
+				if slices.Contains(r.Stmts, nft.Stmt(nft.FlowAdd{Flowtable: name})) {
+					return fmt.Errorf("rule %s of chain %s uses it", r, c.Name)
+				}
+			}
+		}
+		k.table.Flowtable = nil
+		return nil
+	}
+	for _, d := range devices {
+		at, has := slices.BinarySearch(f.Devices, d)
+		if has == (op.Mark == nft.Add) {
+			return fmt.Errorf("device %s is on it: %v", d, has)
+		}
+		f.Devices = slices.Clone(f.Devices)
+		if has {
+			f.Devices = slices.Delete(f.Devices, at, at+1)
+		} else {
+			f.Devices = slices.Insert(f.Devices, at, d)
+		}
+	}
+	if len(f.Devices) == 0 {
+		f.Devices = nil
+	}
+	return nil
+}
+
 func (k *kernel) rule(op nft.Op, r nft.Rule) error {
 	c := k.table.Chain(op.Chain.Name)
 	if c == nil {
@@ -176,6 +220,11 @@ func (k *kernel) rule(op nft.Op, r nft.Rule) error {
 	for _, name := range sets {
 		if k.table.Set(name) == nil {
 			return fmt.Errorf("there is no set %s", name)
+		}
+	}
+	for _, s := range r.Stmts {
+		if add, ok := s.(nft.FlowAdd); ok && (k.table.Flowtable == nil || k.table.Flowtable.Name != add.Flowtable) {
+			return fmt.Errorf("there is no flowtable %s", add.Flowtable)
 		}
 	}
 	c.Rules = append(c.Rules, r)
@@ -206,7 +255,7 @@ func refers(r nft.Rule) (chains, sets []string) {
 // canonical returns a copy whose sets, chains and elements, whose order has no meaning, are
 // sorted, and whose rules have no handles.
 func canonical(r *nft.Ruleset) *nft.Ruleset {
-	out := &nft.Ruleset{Table: r.Table, Comment: r.Comment, Dormant: r.Dormant, Others: r.Others}
+	out := &nft.Ruleset{Table: r.Table, Comment: r.Comment, Flowtable: r.Flowtable, Dormant: r.Dormant, Others: r.Others}
 	for _, s := range r.Sets {
 		c := *s
 		c.Elements = slices.Clone(s.Elements)

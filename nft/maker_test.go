@@ -14,7 +14,7 @@ func (r *maker) pick(s ...string) string { return s[r.IntN(len(s))] }
 
 func (r *maker) policy() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "version: 1\ngateway: {unmatched: %s, uplinks: %s}\n", r.pick("accept", "drop", "reject"), r.pick("[]", "wan0", "[wan0, wan1]", `[wan1, "ppp*"]`))
+	fmt.Fprintf(&b, "version: 1\ngateway: {unmatched: %s, uplinks: %s, offload: %s}\n", r.pick("accept", "drop", "reject"), r.pick("[]", "wan0", "[wan0, wan1]", `[wan1, "ppp*"]`), r.pick("off", "software"))
 	b.WriteString("laddrs:\n")
 	for i := range 3 {
 		fmt.Fprintf(&b, "  p%d: {addresses: [198.51.100.%d%s, \"2001:db8:99::%d\"]%s%s}\n", i, 10*i, r.pick("", fmt.Sprintf("-198.51.100.%d", 10*i+3), fmt.Sprintf(", 198.51.100.%d", 10*i+5)), i,

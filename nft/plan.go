@@ -35,18 +35,22 @@ const (
 	Delete Mark = '-'
 )
 
-// Op is one operation. Exactly one of Set and Chain is not nil.
+// Op is one operation. Exactly one of Set, Chain and Flowtable is not nil.
 //
 //	Set alone               the set or map itself
 //	Set with Elements       those elements of it
 //	Chain alone             the chain itself
 //	Chain with Rules        those rules of it, added at its end
+//	Flowtable               added: with its devices, or more devices to one that is there
+//	                        deleted: those devices of it, or all of it if it names none
 type Op struct {
 	Mark     Mark
 	Set      *Set
 	Elements []Element
 	Chain    *Chain
 	Rules    []Rule
+
+	Flowtable *Flowtable
 }
 
 // Empty tells whether there is nothing to do.
@@ -92,6 +96,8 @@ func (p Plan) Format(w io.Writer) {
 
 func (o Op) format(w io.Writer) {
 	switch {
+	case o.Flowtable != nil:
+		fmt.Fprintf(w, "%c flowtable %s\n", o.Mark, o.Flowtable)
 	case o.Set != nil && o.Elements == nil && o.Set.Data == NoData:
 		fmt.Fprintf(w, "%c set %s { %s }\n", o.Mark, o.Set.Name, o.Set.header())
 	case o.Set != nil && o.Elements == nil:

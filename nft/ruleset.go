@@ -13,8 +13,11 @@ type Ruleset struct {
 	Comment string
 	Sets    []*Set
 	Chains  []*Chain
+
+	Flowtable *Flowtable // nil: none
+
 	Dormant bool     // the table is there but switched off; only ever read from a kernel
-	Others  []string // what snatctl never makes (objects, flowtables), as read from a kernel
+	Others  []string // what snatctl never makes (objects, other flowtables), as read from a kernel
 }
 
 // Set is a named set or map. A verdict map, a data map and a plain set differ in Data.

@@ -101,6 +101,8 @@ type (
 	DportIs struct{ Port uint16 }
 	// CtNew matches packets of flows that have seen no reply.
 	CtNew struct{}
+	// CtEstablished matches packets of flows that have seen a reply.
+	CtEstablished struct{}
 	// CtStatus matches a status bit of the flow, or its absence.
 	CtStatus struct {
 		Bit StatusBit
@@ -152,6 +154,10 @@ type (
 	RejectTCPReset struct{}
 	// RejectPortUnreachable answers with ICMP or ICMPv6 port unreachable.
 	RejectPortUnreachable struct{}
+	// FlowAdd puts the packet's flow on the table's flowtable, unless the kernel finds that
+	// it needs a closer look: what is neither TCP nor UDP, not fully open or about to close,
+	// or has a helper (net/netfilter/nft_flow_offload.c). The packet itself goes on.
+	FlowAdd struct{ Flowtable string }
 	// Give is a verdict.
 	Give struct{ Verdict Verdict }
 )
@@ -168,6 +174,7 @@ const (
 func (L4Is) stmt()                  {}
 func (DportIs) stmt()               {}
 func (CtNew) stmt()                 {}
+func (CtEstablished) stmt()         {}
 func (CtStatus) stmt()              {}
 func (FromSelf) stmt()              {}
 func (OIfIs) stmt()                 {}
@@ -181,6 +188,7 @@ func (NAT) stmt()                   {}
 func (Masq) stmt()                  {}
 func (RejectTCPReset) stmt()        {}
 func (RejectPortUnreachable) stmt() {}
+func (FlowAdd) stmt()               {}
 func (Give) stmt()                  {}
 
 func (s L4Is) String() string {
@@ -197,6 +205,8 @@ func (s L4Is) String() string {
 func (s DportIs) String() string { return fmt.Sprintf("th dport %d", s.Port) }
 
 func (CtNew) String() string { return "ct state new" }
+
+func (CtEstablished) String() string { return "ct state established" }
 
 func (s CtStatus) String() string {
 	name := map[StatusBit]string{Confirmed: "confirmed", DNAT: "dnat"}[s.Bit]
@@ -260,6 +270,7 @@ func (s NAT) Family() inet.Family {
 func (Masq) String() string                  { return "masquerade" }
 func (RejectTCPReset) String() string        { return "reject with tcp reset" }
 func (RejectPortUnreachable) String() string { return "reject" }
+func (s FlowAdd) String() string             { return "flow add @" + s.Flowtable }
 func (s Give) String() string                { return s.Verdict.String() }
 
 // String returns the rule as nft writes it.

@@ -26,6 +26,8 @@ var stmtTexts = []struct {
 	{L4Is{[]inet.Proto{inet.TCP, inet.UDP, inet.SCTP}}, "meta l4proto { tcp, udp, sctp }"},
 	{DportIs{8080}, "th dport 8080"},
 	{CtNew{}, "ct state new"},
+	{CtEstablished{}, "ct state established"},
+	{FlowAdd{"ft"}, "flow add @ft"},
 	{CtStatus{Bit: DNAT}, "ct status dnat"},
 	{CtStatus{Bit: Confirmed, Not: true}, "ct status ! confirmed"},
 	{FromSelf{}, "iif 0"},

@@ -19,6 +19,10 @@ func (r *Ruleset) WriteScript(out io.Writer) error {
 		w.WriteString("\n")
 		s.write(w)
 	}
+	if r.Flowtable != nil {
+		w.WriteString("\n")
+		r.Flowtable.write(w)
+	}
 	for _, c := range r.Chains {
 		w.WriteString("\n")
 		c.write(w)

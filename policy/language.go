@@ -41,7 +41,7 @@ var language = []keyword{
 		Meaning: "`apply` sets nf_conntrack_acct, nf_conntrack_timestamp and nf_conntrack_events to 1, which reports need.",
 		Example: "false", Errors: []string{"N03"}},
 	{Path: "gateway.offload", Kind: aWord, Words: words(OffloadOff, OffloadSoftware, OffloadAuto), Default: string(OffloadOff),
-		Meaning: "Established flows on an nft flowtable: `off`, `software`, or `auto`: where it can be had. This version has none: it takes `auto` as `off` and refuses `software`.",
+		Meaning: "Established flows of TCP and UDP on an nft flowtable, whose packets pass no chain any more, neither of snatctl nor of others: `off`, `software`, or `auto`: where the kernel has it. The flowtable has the interfaces that the host has when the policy is applied; flows through others take the usual way. Needs nf_flow_table_inet and nft_flow_offload (Linux 4.16).",
 		Example: "software", Errors: []string{"G01"}},
 
 	{Path: "laddrs.NAME", Kind: aLaddr, List: true, Or: aMapping,

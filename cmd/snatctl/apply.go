@@ -127,6 +127,10 @@ func apply(ctx context.Context, o applyOptions, line *lifeline) (err error) {
 		return exit{exitRefused, err}
 	}
 	defer conn.Close()
+	if err := offload(ctx, conn, p, want); err != nil {
+		t.bar.stop()
+		return exit{exitRefused, fmt.Errorf("%w; nothing was changed", err)}
+	}
 
 	c, err := commit(ctx, conn, want, o.confirm > 0, func() (func(), error) { return forwardingOn(p, want, t.bar.stop) }, &t)
 	began := time.Now()

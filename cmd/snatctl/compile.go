@@ -22,8 +22,11 @@ Exit status: 0 printed, 1 invalid policy, 2 usage.`,
 			if err != nil {
 				return err
 			}
-			_, want, err := load(files, new(timings), exitRefused)
+			p, want, err := load(files, new(timings), exitRefused)
 			if err != nil {
+				return err
+			}
+			if _, err := os.Stdout.WriteString(withoutOffload(p)); err != nil {
 				return err
 			}
 			return want.WriteScript(os.Stdout)

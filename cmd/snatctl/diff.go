@@ -60,6 +60,9 @@ func diff(ctx context.Context, o applyOptions) (err error) {
 		return exit{exitDiffError, err}
 	}
 	defer conn.Close()
+	if err := offload(ctx, conn, p, want); err != nil {
+		return exit{exitDiffError, err}
+	}
 	live, _, plan, err := compare(ctx, conn, want, &t)
 	if err != nil {
 		return exit{exitDiffError, err}

@@ -146,6 +146,9 @@ func (o *lintOptions) check(ctx context.Context) (*findings.Report, error) {
 		want, refused := compiler.Compile(p)
 		found = append(found, refused...)
 		if o.live {
+			if want != nil && p.Gateway.Offload == policy.OffloadSoftware {
+				compiler.Offload(want, nil) // the kernel is asked for all that the table needs
+			}
 			bar.stage("looking at this host")
 			there, err := onHost(ctx, p, want, bar.stop)
 			if err != nil {

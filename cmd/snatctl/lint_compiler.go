@@ -46,15 +46,6 @@ laddrs:
 zones:
   - {name: office, from: "fd01::/122", laddrs: office}
 `},
-		"X01": {Why: "The policy language knows the key, and this version of snatctl cannot carry it out. It refuses the policy, since ignoring the key would do something else " +
-			"than what is written. Leave it out, or use a version that has it.",
-			Bad: `
-version: 1
-gateway: {uplinks: [wan0], offload: software}
-`, Good: `
-version: 1
-gateway: {uplinks: [wan0]}
-`},
 	}
 	var rules []lint.Rule
 	for _, c := range compiler.Codes() {

@@ -117,6 +117,8 @@ func (w *walk) stmt(s nft.Stmt) (v nft.Verdict, match bool) {
 		return v, w.pkt.Proto.HasPorts() && w.to.Port() == s.Port
 	case nft.CtNew:
 		return v, true
+	case nft.CtEstablished:
+		return v, false
 	case nft.CtStatus:
 		switch s.Bit {
 		case nft.Confirmed:

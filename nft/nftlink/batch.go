@@ -113,6 +113,8 @@ func (t *batch) wholeTable(p nft.Plan) {
 
 func (t *batch) op(o *nft.Op, interval func(string) bool) error {
 	switch {
+	case o.Flowtable != nil:
+		t.flowtable(o)
 	case o.Set != nil && o.Elements != nil:
 		t.elements(o)
 	case o.Set != nil && o.Mark == nft.Add:

@@ -43,7 +43,6 @@ const (
 	setDescConcat  = 2    // NFTA_SET_DESC_CONCAT
 	setFieldLen    = 1    // NFTA_SET_FIELD_LEN
 	bitwiseOp      = 6    // NFTA_BITWISE_OP
-	flowtableName  = 2    // NFTA_FLOWTABLE_NAME
 	chainFlags     = 10   // NFTA_CHAIN_FLAGS
 	chainBinding   = 4    // NFT_CHAIN_BINDING: made for one rule, and gone with it
 	elemCatchall   = 2    // NFT_SET_ELEM_CATCHALL (Linux 5.13): for keys that no other element has

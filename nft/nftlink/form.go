@@ -79,6 +79,9 @@ func form(list []byte, anon func(name string) string) string {
 			if name == "lookup" && d.typ == unix.NFTA_LOOKUP_SET {
 				vals[d.typ] = d.str()
 			}
+			if name == "flow_offload" {
+				vals[d.typ] = d.str() // the library sends it without its NUL
+			}
 		}
 		if name == "byteorder" && vals[unix.NFTA_BYTEORDER_LEN] < vals[unix.NFTA_BYTEORDER_SIZE] {
 			// nft writes it for a protocol's one byte. It turns nothing (nft_byteorder_eval), and

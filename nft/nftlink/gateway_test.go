@@ -106,7 +106,7 @@ func (g *gateway) holds(want *nft.Ruleset) {
 // asRead returns what a kernel can know of a ruleset: no statements but forms, and no order
 // where order has no meaning. Handles are the kernel's own.
 func asRead(r *nft.Ruleset) *nft.Ruleset {
-	out := &nft.Ruleset{Table: r.Table, Comment: r.Comment, Dormant: r.Dormant, Others: r.Others}
+	out := &nft.Ruleset{Table: r.Table, Comment: r.Comment, Flowtable: r.Flowtable, Dormant: r.Dormant, Others: r.Others}
 	for _, s := range r.Sets {
 		c := *s
 		c.Elements = slices.Clone(s.Elements)

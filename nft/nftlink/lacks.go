@@ -26,7 +26,9 @@ func (t *batch) lacks(o origin, e unix.Errno, offset int) string {
 		if unable {
 			return "tables of family inet (CONFIG_NF_TABLES_INET)"
 		}
-	case op.Elements != nil:
+	case op.Flowtable != nil && op.Mark == nft.Add && (missing || unable):
+		return flowtables(op.Flowtable)
+	case op.Flowtable != nil, op.Elements != nil:
 	case op.Set != nil:
 		if unable && op.Mark == nft.Add {
 			return "maps of this kind (Linux 5.10 or newer has)"

@@ -78,6 +78,8 @@ func (l *lowering) stmt(s nft.Stmt) {
 		l.cmp(expr.CmpOpEq, byte(s.Port>>8), byte(s.Port))
 	case nft.CtNew:
 		l.bits(expr.CtKeySTATE, expr.CtStateBitNEW, expr.CmpOpNeq)
+	case nft.CtEstablished:
+		l.bits(expr.CtKeySTATE, expr.CtStateBitESTABLISHED, expr.CmpOpNeq)
 	case nft.CtStatus:
 		op := expr.CmpOpNeq
 		if s.Not {
@@ -111,6 +113,8 @@ func (l *lowering) stmt(s nft.Stmt) {
 		l.add(&expr.Reject{Type: unix.NFT_REJECT_TCP_RST})
 	case nft.RejectPortUnreachable:
 		l.add(&expr.Reject{Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: unix.NFT_REJECT_ICMPX_PORT_UNREACH})
+	case nft.FlowAdd:
+		l.add(&expr.FlowOffload{Name: s.Flowtable})
 	case nft.Give:
 		l.add(&expr.Verdict{Kind: verdictKinds[s.Verdict.Kind], Chain: s.Verdict.Chain})
 	default:

@@ -93,7 +93,10 @@ func (c *Conn) readTable(ctx context.Context, table string) (*nft.Ruleset, error
 	if err := c.readRules(ctx, r, named, anonymous); err != nil {
 		return nil, err
 	}
-	return r, c.readOthers(ctx, r, named)
+	if err := c.readFlowtables(ctx, r, named); err != nil {
+		return nil, err
+	}
+	return r, c.readObjects(ctx, r, named)
 }
 
 // readSets reads all sets with their elements and returns the contents of the anonymous ones.
@@ -234,26 +237,16 @@ func (c *Conn) readRules(ctx context.Context, r *nft.Ruleset, named []byte, anon
 	return nil
 }
 
-// readOthers notes what the table holds beside sets, chains and rules.
-func (c *Conn) readOthers(ctx context.Context, r *nft.Ruleset, named []byte) error {
-	for _, kind := range []struct {
-		request uint16
-		name    uint16 // attribute
-		what    string
-	}{
-		{unix.NFT_MSG_GETOBJ, unix.NFTA_OBJ_NAME, "object"},
-		{unix.NFT_MSG_GETFLOWTABLE, flowtableName, "flowtable"},
-	} {
-		err := c.dump(ctx, kind.request, named, func(b []byte) error {
-			if table := (&attrs{val: find(b, 1)}).str(); table == r.Table {
-				name := (&attrs{val: find(b, kind.name)}).str()
-				r.Others = append(r.Others, kind.what+" "+name)
-			}
-			return nil
-		})
-		if err != nil && !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.ENOENT) {
-			return fmt.Errorf("%ss: %w", kind.what, err)
+// readObjects notes the table's named objects, which snatctl never makes.
+func (c *Conn) readObjects(ctx context.Context, r *nft.Ruleset, named []byte) error {
+	err := c.dump(ctx, unix.NFT_MSG_GETOBJ, named, func(b []byte) error {
+		if table := (&attrs{val: find(b, unix.NFTA_OBJ_TABLE)}).str(); table == r.Table {
+			r.Others = append(r.Others, "object "+(&attrs{val: find(b, unix.NFTA_OBJ_NAME)}).str())
 		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("objects: %w", err)
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ type RefusedError struct {
 	Msg    string // the kernel's own words, often empty
 	Lacks  string // what the kernel does not have, and who has it; empty if that is not the reason
 	Errno  unix.Errno
-	Op     nft.Op // the part of the plan that Object is: one element, one rule, a set or a chain; zero for the table
+	Op     nft.Op // the part of the plan that Object is: one element, one rule, a set, a chain or a flowtable; zero for the table
 }
 
 // Error names the object, what it is, and the kernel's reason.
@@ -90,6 +90,8 @@ func (t *batch) part(o origin, offset int) nft.Op {
 
 func (t *batch) describe(op nft.Op) string {
 	switch {
+	case op.Flowtable != nil:
+		return "flowtable " + op.Flowtable.String()
 	case op.Elements != nil:
 		return fmt.Sprintf("element %s of %s", op.Set.ElementString(op.Elements[0]), op.Set.Name)
 	case op.Set != nil:

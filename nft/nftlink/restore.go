@@ -9,20 +9,35 @@ import (
 
 // Restore brings a table back to what a snapshot holds, in one transaction and whatever became
 // of it since: the table is deleted and made anew. Counters and entries that time out are those
-// of the snapshot. After an error nothing has changed.
+// of the snapshot. A flowtable with an interface that is gone comes back without interfaces: it
+// makes flows faster, and nothing else depends on it. After an error nothing has changed.
 func (c *Conn) Restore(ctx context.Context, s *Snapshot) error {
-	t := s.encode(c.seq + 1)
-	t.acknowledge()
-	return c.commit(ctx, t)
+	restore := func(s *Snapshot) error {
+		t := s.encode(c.seq + 1)
+		t.acknowledge()
+		return c.commit(ctx, t)
+	}
+	err := restore(s)
+	if lostInterface(err) {
+		return restore(s.withoutInterfaces())
+	}
+	return err
 }
 
 // Check asks the kernel whether Restore could carry out a snapshot now, and changes nothing: a
 // transaction without its end is looked at and dropped (net/netfilter/nfnetlink.c,
 // nfnetlink_rcv_batch).
 func (c *Conn) Check(ctx context.Context, s *Snapshot) error {
-	t := s.encode(c.seq + 1)
-	t.ask()
-	return c.exchange(ctx, t, t.seq)
+	check := func(s *Snapshot) error {
+		t := s.encode(c.seq + 1)
+		t.ask()
+		return c.exchange(ctx, t, t.seq)
+	}
+	err := check(s)
+	if lostInterface(err) {
+		return check(s.withoutInterfaces())
+	}
+	return err
 }
 
 func (s *Snapshot) encode(firstSeq uint32) *batch {
@@ -47,7 +62,7 @@ func (s *Snapshot) contents(t *batch) {
 		t.message(unix.NFT_MSG_NEWOBJ, unix.NLM_F_CREATE, o, "object "+nameOf(o, unix.NFTA_OBJ_NAME))
 	}
 	for _, f := range s.flowtables {
-		t.message(unix.NFT_MSG_NEWFLOWTABLE, unix.NLM_F_CREATE, f, "flowtable "+nameOf(f, flowtableName))
+		t.message(unix.NFT_MSG_NEWFLOWTABLE, unix.NLM_F_CREATE, f, savedFlowtable+nameOf(f, flowtableName))
 	}
 	for _, set := range s.sets {
 		t.setID++

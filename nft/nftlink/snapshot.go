@@ -35,11 +35,9 @@ type savedSet struct {
 // Attributes that a snapshot keeps (include/uapi/linux/netfilter/nf_tables.h): what the kernel
 // returns and takes again. Not kept are handles, use counts, positions and padding.
 const (
-	chainUserdata  = 12 // NFTA_CHAIN_USERDATA
-	objUserdata    = 8  // NFTA_OBJ_USERDATA
-	flowtableHook  = 3  // NFTA_FLOWTABLE_HOOK
-	flowtableFlags = 7  // NFTA_FLOWTABLE_FLAGS
-	setElemExprs   = 11 // NFTA_SET_ELEM_EXPRESSIONS
+	chainUserdata = 12 // NFTA_CHAIN_USERDATA
+	objUserdata   = 8  // NFTA_OBJ_USERDATA
+	setElemExprs  = 11 // NFTA_SET_ELEM_EXPRESSIONS
 )
 
 // Snapshot reads a table to put it back some time, and the generation at which it stood so.

@@ -46,6 +46,9 @@ func (c *Conn) Try(ctx context.Context, r *nft.Ruleset) error {
 func sampleOf(r *nft.Ruleset) *nft.Ruleset {
 	sample := *r
 	sample.Table, sample.Sets = fmt.Sprintf("snatctl-try-%d", os.Getpid()), nil
+	if r.Flowtable != nil {
+		sample.Flowtable = &nft.Flowtable{Name: r.Flowtable.Name} // devices would be hooked at once (nf_tables_newflowtable)
+	}
 	for _, s := range r.Sets {
 		one := *s
 		one.Elements = s.Elements[:min(1, len(s.Elements))]

@@ -1,0 +1,137 @@
+package nftlink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/nft"
+)
+
+// Flowtables in messages (include/uapi/linux/netfilter/nf_tables.h).
+const (
+	flowtableTable    = 1 // NFTA_FLOWTABLE_TABLE
+	flowtableName     = 2 // NFTA_FLOWTABLE_NAME
+	flowtableHook     = 3 // NFTA_FLOWTABLE_HOOK
+	flowtableFlags    = 7 // NFTA_FLOWTABLE_FLAGS
+	flowtableHookNum  = 1 // NFTA_FLOWTABLE_HOOK_NUM
+	flowtablePriority = 2 // NFTA_FLOWTABLE_HOOK_PRIORITY
+	flowtableDevs     = 3 // NFTA_FLOWTABLE_HOOK_DEVS
+	deviceName        = 1 // NFTA_DEVICE_NAME
+
+	ingress          = 0 // NF_NETDEV_INGRESS
+	flowtableCounter = 2 // NFT_FLOWTABLE_COUNTER, Linux 5.7: flows keep their counters
+)
+
+// flowtable adds or deletes a flowtable, or some of its devices.
+func (t *batch) flowtable(o *nft.Op) {
+	typ, flags := uint16(unix.NFT_MSG_NEWFLOWTABLE), uint16(unix.NLM_F_CREATE)
+	if o.Mark == nft.Delete {
+		typ, flags = unix.NFT_MSG_DELFLOWTABLE, 0
+	}
+	t.start(typ, flags, origin{op: o})
+	t.b = appendString(t.b, flowtableName, o.Flowtable.Name)
+	if o.Mark == nft.Add || len(o.Flowtable.Devices) > 0 {
+		var hook, devices int
+		t.b, hook = openNest(t.b, flowtableHook)
+		t.b = appendU32(t.b, flowtableHookNum, ingress)
+		t.b = appendU32(t.b, flowtablePriority, 0)
+		if len(o.Flowtable.Devices) > 0 {
+			t.b, devices = openNest(t.b, flowtableDevs)
+			for _, d := range o.Flowtable.Devices {
+				t.b = appendString(t.b, deviceName, d)
+			}
+			closeNest(t.b, devices)
+		}
+		closeNest(t.b, hook)
+	}
+	if o.Mark == nft.Add {
+		t.b = appendU32(t.b, flowtableFlags, flowtableCounter)
+	}
+	t.end()
+}
+
+// flowtables says what a kernel lacks that has no flowtable. Without devices there is one
+// reason alone (nft_flowtable_type_get).
+func flowtables(f *nft.Flowtable) string {
+	if len(f.Devices) > 0 {
+		return "such interface any more, or no flowtables (module nf_flow_table_inet, CONFIG_NF_FLOW_TABLE_INET)"
+	}
+	return "flowtables (modules nf_flow_table_inet and nft_flow_offload, CONFIG_NF_FLOW_TABLE_INET and CONFIG_NFT_FLOW_OFFLOAD; Linux 4.16 or newer may have them)"
+}
+
+// readFlowtables reads the table's flowtable. Further ones, and what snatctl would not make
+// so, are noted as others.
+func (c *Conn) readFlowtables(ctx context.Context, r *nft.Ruleset, named []byte) error {
+	err := c.dump(ctx, unix.NFT_MSG_GETFLOWTABLE, named, func(b []byte) error {
+		if table := (&attrs{val: find(b, flowtableTable)}).str(); table != r.Table {
+			return nil
+		}
+		f, ours := flowtableOf(b)
+		if ours && r.Flowtable == nil {
+			r.Flowtable = f
+		} else {
+			r.Others = append(r.Others, "flowtable "+f.Name)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("flowtables: %w", err)
+	}
+	return nil
+}
+
+// flowtableOf decodes a flowtable, and tells whether it is one as snatctl makes them.
+func flowtableOf(b []byte) (f *nft.Flowtable, ours bool) {
+	f, ours = &nft.Flowtable{}, true
+	var flags uint32
+	for a := (attrs{rest: b}); a.next(); {
+		switch a.typ {
+		case flowtableName:
+			f.Name = a.str()
+		case flowtableFlags:
+			flags = a.u32()
+		case flowtableHook:
+			for h := (attrs{rest: a.val}); h.next(); {
+				switch h.typ {
+				case flowtableHookNum, flowtablePriority:
+					ours = ours && h.u32() == 0
+				case flowtableDevs:
+					for d := (attrs{rest: h.val}); d.next(); {
+						ours = ours && d.typ == deviceName
+						f.Devices = append(f.Devices, d.str())
+					}
+				}
+			}
+		}
+	}
+	slices.Sort(f.Devices)
+	return f, ours && flags == flowtableCounter
+}
+
+// lostInterface tells whether the kernel refused a flowtable of a snapshot because an interface
+// of it is gone: that the kernel has flowtables the snapshot shows.
+func lostInterface(err error) bool {
+	var refused *RefusedError
+	return errors.As(err, &refused) && refused.Errno == unix.ENOENT && strings.HasPrefix(refused.Object, savedFlowtable)
+}
+
+// savedFlowtable begins what a snapshot's flowtable is called in errors.
+const savedFlowtable = "flowtable "
+
+// withoutInterfaces returns the snapshot with flowtables that have no interfaces.
+func (s *Snapshot) withoutInterfaces() *Snapshot {
+	bare := *s
+	bare.flowtables = nil
+	for _, f := range s.flowtables {
+		hook, at := openNest(pick(f, flowtableName, flowtableFlags), flowtableHook)
+		hook = append(hook, pick(find(f, flowtableHook), flowtableHookNum, flowtablePriority)...)
+		closeNest(hook, at)
+		bare.flowtables = append(bare.flowtables, hook)
+	}
+	return &bare
+}

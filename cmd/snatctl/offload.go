@@ -64,5 +64,9 @@ func withoutOffload(p *policy.Policy) string {
 	if p.Gateway.Offload == policy.OffloadOff {
 		return ""
 	}
-	return fmt.Sprintf("# gateway.offload is %s: snatctl apply adds a flowtable of the interfaces that the host has then.\n", p.Gateway.Offload)
+	where := ""
+	if p.Gateway.Offload == policy.OffloadAuto {
+		where = ", if the kernel can"
+	}
+	return fmt.Sprintf("# gateway.offload is %s: snatctl apply adds a flowtable of the interfaces that the host has then%s.\n", p.Gateway.Offload, where)
 }

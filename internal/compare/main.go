@@ -25,7 +25,7 @@ import (
 type options struct {
 	snatctl, only, results, docs, contenders string
 	rounds                                   int
-	quick, guest                             bool
+	quick, guest, show                       bool
 }
 
 // String is the command line, without paths of this machine.
@@ -62,6 +62,7 @@ func main() {
 	flag.StringVar(&o.contenders, "contenders", "", "comma-separated `names`; empty: all")
 	flag.StringVar(&o.results, "results", "bin/compare.json", "`file` that keeps the last run of each part")
 	flag.StringVar(&o.docs, "docs", "", "`directory` whose compare.md and plots are written anew, from the last run of each part")
+	flag.BoolVar(&o.show, "show", false, "measure nothing: show and write what the last runs found")
 	flag.BoolVar(&o.guest, "guest", false, "measure services and write the runs to standard output, as JSON: what the part ipvs has a virtual machine do")
 	flag.Parse()
 
@@ -83,6 +84,7 @@ type comparison struct {
 	snatctl    string
 	dir        string // for files
 	rounds     int
+	turn       int // connections that one gateway takes up before it is another's turn
 	quick      bool
 	command    string // that does the same again
 	sizes      sizes
@@ -110,6 +112,9 @@ func compare(ctx context.Context, o options) error {
 	chosen, err := chooseParts(o.only)
 	if err != nil {
 		return err
+	}
+	if o.show {
+		chosen = nil
 	}
 	failed := c.run(ctx, chosen, known, o.results)
 	if ctx.Err() != nil {
@@ -144,7 +149,7 @@ func (c *comparison) run(ctx context.Context, chosen []part, known runs, keep st
 }
 
 func newComparison(o options) (*comparison, error) {
-	c := &comparison{rounds: o.rounds, quick: o.quick, sizes: full, command: o.String()}
+	c := &comparison{turn: defaultTurn, rounds: o.rounds, quick: o.quick, sizes: full, command: o.String()}
 	if o.quick {
 		c.rounds, c.sizes = min(o.rounds, 2), small
 	}
@@ -182,9 +187,12 @@ func (c *comparison) skip(x contender, j job, why string) {
 	c.results = append(c.results, result{Contender: x.name, Size: j.size(), Why: why})
 }
 
+// said opens each line of progress.
+const said = "compare: "
+
 // say tells on standard error what is going on.
 func (c *comparison) say(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "compare: "+format+"\n", args...)
+	fmt.Fprintf(os.Stderr, said+format+"\n", args...)
 }
 
 func partNames() (out []string) {

@@ -9,9 +9,9 @@ import (
 	"github.com/snatctl/snatctl/internal/lab"
 )
 
-// turn is how many connections one gateway takes up before it is another's turn: some ten
+// defaultTurn is how many connections one gateway takes up before it is another's turn: some ten
 // milliseconds, so that all meet the same other work on the machine.
-const turn = 500
+const defaultTurn = 500
 
 // race is one kind of new connections through all gateways.
 type race struct {
@@ -37,7 +37,7 @@ func (c *comparison) race(ctx context.Context, sites []*site, j job, r race) err
 	paces := make([]taken, len(sites)) // wall: connections a second
 	lab.Settle()
 	for range c.rounds {
-		round, err := r.round(ctx, sites)
+		round, err := r.round(ctx, sites, c.turn)
 		if err != nil {
 			return fmt.Errorf("%d: %s: %w", j.size(), r.measure, err)
 		}
@@ -53,7 +53,7 @@ func (c *comparison) race(ctx context.Context, sites []*site, j job, r race) err
 }
 
 // round returns what a connection took in each turn, for each site.
-func (r race) round(ctx context.Context, sites []*site) ([]taken, error) {
+func (r race) round(ctx context.Context, sites []*site, turn int) ([]taken, error) {
 	out := make([]taken, len(sites))
 	order := make([]int, len(sites))
 	for i := range order {

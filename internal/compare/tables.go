@@ -41,7 +41,6 @@ var sheets = []sheet{
 	{"ipvs", "udp spread", "Beside IPVS: new UDP flows a second, over all services", "services", perSecond},
 	{"ipvs", "udp spread CPU", "Beside IPVS: processor time for each of these", "services", seconds},
 	{"ipvs", "tcp spread", "Beside IPVS: new TCP connections a second, over all services", "services", perSecond},
-	{"ipvs", "stream", "Beside IPVS: one established connection", "services", bits},
 }
 
 // writer lays the table out; nil where there is nothing to show.
@@ -126,7 +125,10 @@ func times(x float64) string {
 func seconds(v float64) string { return lab.Series{v}.Seconds() }
 
 func perSecond(v float64) string {
-	if v < 10000 {
+	switch {
+	case v < 1000:
+		return fmt.Sprintf("%.0f", v)
+	case v < 10000:
 		return fmt.Sprintf("%.1fk", v/1e3)
 	}
 	return fmt.Sprintf("%.0fk", v/1e3)

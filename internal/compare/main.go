@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -171,7 +172,7 @@ func newComparison(o options) (*comparison, error) {
 func (c *comparison) part(ctx context.Context, p part) (run, error) {
 	c.say("%s", p.what)
 	c.results = nil
-	r := run{When: time.Now(), Machine: lab.Machine(), Rounds: c.rounds, Quick: c.quick, Command: c.command}
+	r := run{When: time.Now(), Machine: lab.Machine(), Rounds: c.rounds, Quick: c.quick, Busy: busy(), Command: c.command}
 	err := p.run(c, ctx)
 	c.say("  done in %s", time.Since(r.When).Round(time.Second))
 	r.Results = c.results
@@ -185,6 +186,14 @@ func (c *comparison) add(x contender, j job, measure string, values lab.Series) 
 func (c *comparison) skip(x contender, j job, why string) {
 	c.say("    %s: left out: %s", x.name, why)
 	c.results = append(c.results, result{Contender: x.name, Size: j.size(), Why: why})
+}
+
+// busy tells whether others keep the processors busy.
+func busy() bool {
+	text, _ := os.ReadFile("/proc/loadavg")
+	var load float64
+	_, err := fmt.Sscan(string(text), &load)
+	return err == nil && load > float64(runtime.NumCPU())/2
 }
 
 // said opens each line of progress.

@@ -26,6 +26,7 @@ type run struct {
 	Machine string
 	Rounds  int
 	Quick   bool
+	Busy    bool // others kept the processors busy before
 	Results []result
 }
 

@@ -36,6 +36,7 @@ var sheets = []sheet{
 	{"zones", "udp last CPU", "Processor time for each of these", "zones", seconds},
 	{"zones", "tcp spread", "New TCP connections a second, from all zones", "zones", perSecond},
 	{"zones", "tcp last", "New TCP connections a second, from the zone that comes last", "zones", perSecond},
+	{"zones", "tcp last CPU", "Processor time for each of these", "zones", seconds},
 	{"ipvs", "load", "Beside IPVS, in a virtual machine: services from nothing", "services", seconds},
 	{"ipvs", "change", "Beside IPVS: one real server is replaced", "services", seconds},
 	{"ipvs", "udp spread", "Beside IPVS: new UDP flows a second, over all services", "services", perSecond},
@@ -160,6 +161,9 @@ func (r run) made() string {
 	text := fmt.Sprintf("%s, `%s`, up to %d rounds. %s", r.When.Format("2006-01-02 15:04"), r.Command, r.Rounds, r.Machine)
 	if r.Quick {
 		text += " A quick run: smaller jobs, and too short to compare."
+	}
+	if r.Busy {
+		text += " The machine was busy with other work: rough figures."
 	}
 	return text
 }

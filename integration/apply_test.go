@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/snatctl/snatctl/internal/nstest"
 )
@@ -370,37 +369,6 @@ func TestForeignWriters(t *testing.T) {
 	if applied < 15 {
 		t.Errorf("only %d of 20 applies got through", applied)
 	}
-}
-
-// An apply that is killed has applied everything or nothing, and does not bar the next.
-func TestKilledApply(t *testing.T) {
-	t.Parallel()
-	h := nstest.NewHost(t, "gateway")
-	var many strings.Builder
-	for i := range 1500 {
-		fmt.Fprintf(&many, "  - {name: s%d, vip: 203.1.%d.%d, ports: tcp/80, mode: nat, real_servers: [192.168.1.1, 192.168.1.2]}\n", i, i/250, i%250+1)
-	}
-	policies := []string{small, changed + many.String()}
-	files := []string{policyFile(t, policies[0]), policyFile(t, policies[1])}
-	apply(t, h, small)
-	start := time.Now()
-	apply(t, h, policies[1])
-	whole := time.Since(start)
-	cut := 0
-	for i := range 24 {
-		ctx, cancel := context.WithTimeout(context.Background(), whole*time.Duration(i+1)/24)
-		r, err := h.Run(ctx, program(t), "apply", "-f", files[i%2])
-		cancel()
-		must(t, err)
-		if r.Code == -1 {
-			cut++
-		}
-		a, b := run(t, h, program(t), "diff", "-f", files[0]).Code, run(t, h, program(t), "diff", "-f", files[1]).Code
-		if a+b != 1 {
-			t.Fatalf("after an apply that was killed diff exits %d for the one policy and %d for the other", a, b)
-		}
-	}
-	t.Logf("%d of 24 applies were killed", cut)
 }
 
 // apply switches forwarding on for the families that the policy uses, and the accounting

@@ -31,6 +31,9 @@ func policyFiles(flags, args []string) ([]string, error) {
 
 // load reads and compiles the policy of some files.
 func load(files []string, t *timings, status int) (*policy.Policy, *nft.Ruleset, error) {
+	if err := fits(files); err != nil {
+		return nil, nil, exit{status, fmt.Errorf("%w; nothing was changed", err)}
+	}
 	p, want, _, err := loadFrom(func() (*policy.Policy, []policy.Source, policy.Diagnostics) {
 		p, ds := policy.Load(files, os.Stdin)
 		return p, nil, ds

@@ -33,6 +33,9 @@ func stateDirFlag(c *cobra.Command, dir *string) {
 // load reads and compiles what is to be applied: files, or an entry of the history.
 func (o applyOptions) load(t *timings, status int) (*policy.Policy, *nft.Ruleset, []policy.Source, error) {
 	if o.entry == nil {
+		if err := fits(o.files); err != nil {
+			return nil, nil, nil, exit{status, fmt.Errorf("%w; nothing was changed", err)}
+		}
 		return loadFrom(func() (*policy.Policy, []policy.Source, policy.Diagnostics) {
 			return policy.LoadSources(o.files, os.Stdin)
 		}, t, status)

@@ -4,8 +4,9 @@ GO ?= go
 BIN := bin/snatctl
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
+SOAKTIME ?= 10m
 
-.PHONY: help demo build deps test unit integration golden fuzz kernels bench compare lint check clean
+.PHONY: help demo build deps test unit integration golden fuzz soak kernels bench compare lint check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +37,10 @@ fuzz: ## fuzz each target for FUZZTIME
 	@for t in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
 	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$t/*_test.go | cut -c6-); do \
 	    $(GO) test $$t -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) || exit 1; done; done
+
+soak: ## the long faults: 2,000 kills of apply, 2,000 applies beside foreign writers, each fuzz target for SOAKTIME (root)
+	SNATCTL_SOAK=1 $(GO) test -count=1 -timeout 0 -v ./integration -run '^(TestKilledApply|TestForeignWriters)$$'
+	$(MAKE) fuzz FUZZTIME=$(SOAKTIME)
 
 kernels: ## run the tests on Debian's kernels in virtual machines (KERNEL=6.1 NFT=1.0.6 KERNELS_FLAGS=-quick)
 	@$(GO) build -o bin/boot ./internal/kernels/boot

@@ -67,7 +67,8 @@ func TestKilledApply(t *testing.T) {
 	for i := range kills {
 		cmd := exec.Command(command(1 - at)[0], command(1 - at)[1:]...)
 		must(t, h.Do(cmd.Start))
-		time.Sleep(time.Duration(rand.Int64N(int64(whole) * 5 / 4)))
+		early := rand.Float64() * rand.Float64() // the commit stands in the first half
+		time.Sleep(time.Duration(early * 5 / 4 * float64(whole)))
 		cmd.Process.Kill()
 		if cmd.Wait() == nil {
 			late++

@@ -50,13 +50,13 @@ func TestKilledApply(t *testing.T) {
 			t.Fatalf("the next apply exits %d: %s", r.Code, r.Stderr)
 		}
 	}
-	var whole time.Duration
-	for range 2 { // the second time tells how long a change takes
+	whole := time.Minute
+	for range 3 { // the fastest tells how long a change takes
 		for i, p := range policies {
 			files[i] = policyFile(t, p)
 			start := time.Now()
 			finish(i)
-			whole = time.Since(start)
+			whole = min(whole, time.Since(start))
 			listings[i] = alike(list(t, h))
 		}
 	}

@@ -189,13 +189,18 @@ func (s *site) selections(t *testing.T, all []string) {
 // lookups asks who is behind every laddr and port that is in use, and some that are not.
 func (s *site) lookups(t *testing.T, list []record) {
 	t.Helper()
+	plain := policyFile(t, "version: 1\n") // has no blocks, so it names the table only
 	found := 0
 	for _, r := range list {
 		if r.Laddr == nil || r.Proto == "icmp" {
 			continue
 		}
 		found++
-		got := decodeFlows(t, output(t, s.Gateway, program(t), "lookup", *r.TranslatedSrc, "--proto", r.Proto, "--format", "json"))
+		args := []string{"lookup", *r.TranslatedSrc, "--proto", r.Proto, "--format", "json"}
+		if found%2 == 0 {
+			args = append(args, "-f", plain)
+		}
+		got := decodeFlows(t, output(t, s.Gateway, program(t), args...))
 		if !slices.Contains(sorted(got), r.String()) {
 			t.Errorf("lookup %s does not find %s, but %s", *r.TranslatedSrc, r, got)
 		}
@@ -213,6 +218,8 @@ func (s *site) lookups(t *testing.T, list []record) {
 		{[]string{"198.51.100.64:3100"}, 0, "10.1.200.2 has 198.51.100.64:3072-4095, by zone homes\n"},
 		{[]string{"nonsense"}, 2, ""},
 		{[]string{"198.51.100.1:1", "--table", "other"}, 1, ""},
+		{[]string{"198.51.100.1:1", "--format", "json", "-f", plain}, 1, "[]\n"},
+		{[]string{"198.51.100.1:1", "--format", "json", "-f", policyFile(t, "version: 1\ngateway: {table: other}\n")}, 1, ""},
 	} {
 		r := run(t, s.Gateway, program(t), append([]string{"lookup"}, c.args...)...)
 		if r.Code != c.code || r.Stdout != c.says {

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -31,8 +33,9 @@ func lookupCommand() *cobra.Command {
 several clients at a time if they call different destinations.
 
 Where a pool gives every source a fixed block of ports (laddrs: block), the table tells the
-block's owner too, live flows or not. With -f FILE only that is told, from the policy alone;
-it needs no kernel. Who had a port in the past tells a NAT log: snatctl watch --log.
+block's owner too, live flows or not. With -f FILE of a policy that has blocks only that is
+told, from the policy alone; it needs no kernel. Of any other policy -f takes the table's name.
+Who had a port in the past tells a NAT log: snatctl watch --log.
 
 With --proto icmp or icmpv6 the port is the number of the echo request.
 
@@ -54,24 +57,29 @@ Exit status: 0 found, 1 not found, no table or invalid policy, 2 usage.`,
 				}
 			}
 			if len(o.files) > 0 {
-				return lookupPolicy(os.Stdout, o)
+				return lookupPolicy(c.Context(), os.Stdout, o)
 			}
 			return lookupLive(c.Context(), os.Stdout, o)
 		},
 	}
 	fileFlag(c, &o.files)
-	c.Flags().Lookup("file").Usage = "answer from this policy alone; " + c.Flags().Lookup("file").Usage
+	c.Flags().Lookup("file").Usage = "answer from this policy alone, if it has blocks, else take the table's name from it; " + c.Flags().Lookup("file").Usage
 	c.Flags().StringVar(&o.table, "table", policy.DefaultGateway().Table, "name of the table")
 	c.Flags().StringVar(&proto, "proto", "", "only this protocol: tcp, udp, sctp, icmp, icmpv6 or a number")
 	c.Flags().StringVar(&o.format, "format", "text", "text or json")
 	return c
 }
 
-// lookupPolicy answers from a policy: only blocks stand there.
-func lookupPolicy(w io.Writer, o lookupOptions) error {
+// lookupPolicy answers from a policy that has blocks. Of any other it takes the table's name
+// only, as nobody but the kernel can tell.
+func lookupPolicy(ctx context.Context, w io.Writer, o lookupOptions) error {
 	p, err := readPolicy(o.files)
 	if err != nil {
 		return exit{exitNotFound, err}
+	}
+	if !hasBlocks(p) {
+		o.table = p.Gateway.Table
+		return lookupLive(ctx, w, o)
 	}
 	s, ok := subscriber(p, o.at)
 	if o.format == "json" {
@@ -98,6 +106,10 @@ func (s subscription) block() string { return s.Laddr.String() + ":" + s.Ports.S
 // String returns "10.64.0.2 has 198.51.100.64:3072-4095, by zone homes".
 func (s subscription) String() string {
 	return fmt.Sprintf("%s has %s, by zone %s", s.Source, s.block(), s.Zone)
+}
+
+func hasBlocks(p *policy.Policy) bool {
+	return slices.ContainsFunc(p.Zones, func(z policy.Zone) bool { return z.Laddrs != nil && z.Laddrs.Block > 0 })
 }
 
 // subscriber finds the source that has a laddr and port in a block of its own.

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,18 +19,36 @@ import (
 
 func TestMain(m *testing.M) {
 	lab.Main()
-	os.Exit(m.Run())
+	dir, err := os.MkdirTemp("", "snatctl-compare-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	built = sync.OnceValues(func() (string, error) {
+		out := filepath.Join(dir, "snatctl")
+		text, err := exec.Command("go", "build", "-o", out, "../../cmd/snatctl").CombinedOutput()
+		if err != nil {
+			err = fmt.Errorf("build snatctl: %w\n%s", err, text)
+		}
+		return out, err
+	})
+	status := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(status)
 }
 
-// binary builds snatctl, unless SNATCTL_BIN names one.
+// built builds snatctl, once.
+var built func() (string, error)
+
+// binary is the snatctl that SNATCTL_BIN names, or one of this tree.
 func binary(t *testing.T) string {
 	t.Helper()
 	if given := os.Getenv("SNATCTL_BIN"); given != "" {
 		return given
 	}
-	out := filepath.Join(t.TempDir(), "snatctl")
-	if text, err := exec.Command("go", "build", "-o", out, "../../cmd/snatctl").CombinedOutput(); err != nil {
-		t.Fatalf("build snatctl: %v\n%s", err, text)
+	out, err := built()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return out
 }

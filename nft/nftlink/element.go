@@ -139,6 +139,9 @@ func (d *elementDecoder) intern(b []byte) string {
 	return s
 }
 
+// begin forgets what was read.
+func (d *elementDecoder) begin() { d.set.Elements, d.ends = nil, nil }
+
 // message takes one message of a dump of elements.
 func (d *elementDecoder) message(data []byte) error {
 	list := attrs{rest: find(data, unix.NFTA_SET_ELEM_LIST_ELEMENTS)}

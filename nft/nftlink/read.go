@@ -121,7 +121,7 @@ func (c *Conn) readSets(ctx context.Context, r *nft.Ruleset, named []byte) (map[
 		}
 		d := elementDecoder{set: s, names: names}
 		request := appendString(append([]byte(nil), named...), unix.NFTA_SET_ELEM_LIST_SET, s.Name)
-		if err := c.dump(ctx, unix.NFT_MSG_GETSETELEM, request, d.message); err != nil {
+		if err := c.dumpElements(ctx, request, d.begin, d.message); err != nil {
 			return nil, fmt.Errorf("elements of %s: %w", s.Name, err)
 		}
 		if isAnon[s] {

@@ -138,7 +138,7 @@ func (s *Snapshot) readSets(ctx context.Context, c *Conn, named []byte) error {
 	}
 	for _, set := range s.sets {
 		request := appendString(slices.Clone(named), unix.NFTA_SET_ELEM_LIST_SET, set.name)
-		if err := c.dump(ctx, unix.NFT_MSG_GETSETELEM, request, set.take); err != nil {
+		if err := c.dumpElements(ctx, request, func() { set.elements = nil }, set.take); err != nil {
 			return fmt.Errorf("elements of %s: %w", set.name, err)
 		}
 		set.sort()

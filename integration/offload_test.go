@@ -269,7 +269,11 @@ func TestOffloadInterfaces(t *testing.T) {
 	wantDiff(t, s.Gateway, policy, 0)
 	must(t, st.Alive())
 	output(t, s.Gateway, "ip", "link", "del", "new0")
-	wantDiff(t, s.Gateway, policy, 0) // the kernel takes what is gone off the flowtable
+	if strings.Contains(list(t, s.Gateway), "new0") { // Linux 6.16 keeps the names of what is gone
+		wantDiff(t, s.Gateway, policy, 1)
+		apply(t, s.Gateway, policy)
+	}
+	wantDiff(t, s.Gateway, policy, 0)
 	must(t, st.Alive())
 	must(t, st.Close())
 	nft(t, s.Gateway, "add flowtable inet snatctl mine { hook ingress priority 0; }\n")

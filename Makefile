@@ -36,7 +36,7 @@ golden: ## rewrite the golden files; review them like code
 fuzz: ## fuzz each target for FUZZTIME
 	@for t in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
 	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$t/*_test.go | cut -c6-); do \
-	    $(GO) test $$t -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) || exit 1; done; done
+	    $(GO) test $$t -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s || exit 1; done; done
 
 soak: ## the long faults: 2,000 kills of apply, 2,000 applies beside foreign writers, each fuzz target for SOAKTIME (root)
 	SNATCTL_SOAK=1 $(GO) test -count=1 -timeout 0 -v ./integration -run '^(TestKilledApply|TestForeignWriters)$$'

@@ -36,6 +36,20 @@ func LoadSources(paths []string, stdin io.Reader) (*Policy, []Source, Diagnostic
 	return p, l.sources, ds
 }
 
+// LoadDraft is LoadSources for those who look for more than errors. It returns the policy
+// also where rules about whole objects refuse it (a zone that never matches, a laddr that is
+// a VIP), and nil only if something could not be read or a name leads nowhere.
+func LoadDraft(paths []string, stdin io.Reader) (*Policy, []Source, Diagnostics) {
+	l := newLoader()
+	l.keep = true
+	l.load(paths, stdin)
+	p, ds := l.finish()
+	if l.whole {
+		p = &l.policy
+	}
+	return p, l.sources, ds
+}
+
 // load reads all that paths name.
 func (l *loader) load(paths []string, stdin io.Reader) {
 	for _, path := range paths {
@@ -72,6 +86,7 @@ type loader struct {
 	items    int  // lines and commas so far
 	keep     bool // sources hold what was read; else its memory is let go
 	sources  []Source
+	whole    bool   // nothing was wrong before whole objects were checked
 	pools    []bool // whether the pool of that index had errors of its own
 	zones    []state
 	services []state
@@ -134,6 +149,7 @@ func (l *loader) finish() (*Policy, Diagnostics) {
 		l.report(Diagnostic{Severity: Error, Code: "F01", Msg: "no policy file was given"})
 	}
 	l.join()
+	l.whole = l.diags.Err() == nil
 	l.check()
 	l.diags.Sort()
 	l.diags = slices.CompactFunc(l.diags, func(a, b Diagnostic) bool { return a == b })

@@ -127,7 +127,7 @@ func (o *lintOptions) check(ctx context.Context) (*findings.Report, error) {
 	bar := newBar(4)
 	defer bar.stop()
 	bar.stage("reading the policy")
-	p, sources, found := policy.LoadSources(o.files, os.Stdin)
+	p, sources, found := policy.LoadDraft(o.files, os.Stdin)
 	if unread := slices.DeleteFunc(slices.Clone(found), func(d policy.Diagnostic) bool { return d.Code != "F01" }); len(unread) > 0 {
 		bar.stop()
 		for _, d := range unread {
@@ -141,7 +141,9 @@ func (o *lintOptions) check(ctx context.Context) (*findings.Report, error) {
 		if o.strict {
 			look = lint.CheckStrict
 		}
-		found = append(found, look(p)...)
+		found = append(found, lint.Beside(found, look(p))...)
+	}
+	if p != nil && found.Err() == nil {
 		bar.stage("compiling")
 		want, refused := compiler.Compile(p)
 		found = append(found, refused...)

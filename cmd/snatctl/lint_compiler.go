@@ -18,16 +18,16 @@ func compilerRules() []lint.Rule {
 version: 1
 gateway: {uplinks: [wan0]}
 laddrs:
-  big: [20.8.0.0/16, 20.10.0.0/16]
+  big: [20.8.0.1-20.8.255.254, 20.10.0.1-20.10.255.254]
 zones:
-  - {name: office, from: 10.1.0.0/16, laddrs: big}
+  - {name: office, from: 10.1.0.0/16, laddrs: big, exclude: [10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16]}
 `, Good: `
 version: 1
 gateway: {uplinks: [wan0]}
 laddrs:
-  big: 20.8.0.0/15
+  big: 20.8.0.1-20.9.255.254
 zones:
-  - {name: office, from: 10.1.0.0/16, laddrs: big}
+  - {name: office, from: 10.1.0.0/16, laddrs: big, exclude: [10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16]}
 `},
 		"K04": {Why: "Blocks stand in a map from a source to a laddr with ports, and nft 1.0.6 cannot hold that with IPv6 addresses. IPv6 has addresses enough: " +
 			"give such sources a pool without blocks.",
@@ -37,14 +37,14 @@ gateway: {uplinks: [wan0]}
 laddrs:
   fixed: {addresses: "2a00:1::1-2a00:1::2", ports: 1024-65535, block: 1024}
 zones:
-  - {name: office, from: "fd01::/122", laddrs: fixed}
+  - {name: office, from: "fd01::/122", laddrs: fixed, exclude: "fc00::/7"}
 `, Good: `
 version: 1
 gateway: {uplinks: [wan0]}
 laddrs:
   office: "2a00:1::1-2a00:1::2"
 zones:
-  - {name: office, from: "fd01::/122", laddrs: office}
+  - {name: office, from: "fd01::/122", laddrs: office, exclude: "fc00::/7"}
 `},
 	}
 	var rules []lint.Rule

@@ -2,12 +2,13 @@ package lint
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/snatctl/snatctl/policy"
 )
 
 // Check applies the offline rules that warn and inform, sorted by place. Errors it does not
-// repeat: policy.Load reported them, and a policy with one is none.
+// repeat: policy.Load reported them.
 func Check(p *policy.Policy) policy.Diagnostics { return check(p, false) }
 
 // CheckStrict is Check with the rules that a policy need not keep before it is finished (T01).
@@ -22,6 +23,18 @@ func check(p *policy.Policy, strict bool) policy.Diagnostics {
 	}
 	r.found.Sort()
 	return r.found
+}
+
+// Beside returns what of Check's findings is news beside the errors of the policy: that a
+// zone matches less than it says (Z02) is none where it never matches (Z01).
+func Beside(errors, found policy.Diagnostics) policy.Diagnostics {
+	dead := make(map[string]bool)
+	for _, d := range errors {
+		if d.Code == "Z01" {
+			dead[d.Object] = true
+		}
+	}
+	return slices.DeleteFunc(found, func(d policy.Diagnostic) bool { return d.Code == "Z02" && dead[d.Object] })
 }
 
 // CheckHost applies the rules that hold a policy against a machine, sorted by place.

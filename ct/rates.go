@@ -17,7 +17,7 @@ type Rates struct {
 
 	before, now, ended groupSums
 	listed             map[FlowName]struct{} // by the list that is being made
-	late               []endedFlow             // ended meanwhile
+	late               []endedFlow           // ended meanwhile
 	listing            bool
 	unsure, unsureNext bool // ends are missing: since the list before, and from this one on
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -120,6 +121,8 @@ func watch(ctx context.Context, o watchOptions) error {
 		signal.Ignore(syscall.SIGPIPE)
 	}
 	w.tellRefused(ctx) // what was refused so far is no news
+	// What reading a large table has left behind would be collected while events come.
+	debug.FreeOSMemory()
 	listen := ctlink.ListenOptions{Buffer: o.buffer}
 	if o.format == "" {
 		listen.Kinds = []ct.EventKind{ct.New, ct.Destroy} // all that a log is about

@@ -55,12 +55,7 @@ var parts = []part{
 	{"events", "conntrack events", (*bench).events},
 }
 
-func partNames() (out []string) {
-	for _, p := range parts {
-		out = append(out, p.name)
-	}
-	return out
-}
+func (p part) called() string { return p.name }
 
 // say tells on standard error what is going on.
 func (b *bench) say(format string, args ...any) {

@@ -14,7 +14,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -31,7 +30,7 @@ func main() {
 	bin := flag.String("snatctl", "", "the `binary` to measure (default: bin/snatctl, ./snatctl, or the one in PATH)")
 	rounds := flag.Int("n", 5, "rounds: how often each pair of contenders is measured")
 	quick := flag.Bool("quick", false, "smaller policies and two rounds, in under 30 s; the required numbers are for the full sizes")
-	only := flag.String("only", "", "comma-separated `parts` to run: "+strings.Join(partNames(), ", "))
+	only := flag.String("only", "", "comma-separated `parts` to run: "+lab.Names(parts, part.called))
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -65,7 +64,7 @@ func run(ctx context.Context, bin, only string, rounds int, quick bool) error {
 	}
 	os.Setenv("STATE_DIRECTORY", filepath.Join(b.dir, "state")) // not the history of this machine
 	defer os.RemoveAll(b.dir)
-	chosen, err := choose(only)
+	chosen, err := lab.Choose("part", parts, part.called, only)
 	if err != nil {
 		return err
 	}
@@ -80,24 +79,4 @@ func run(ctx context.Context, bin, only string, rounds int, quick bool) error {
 	b.print(os.Stdout, quick)
 	fmt.Println(load)
 	return nil
-}
-
-// choose returns the parts named in a list, or all.
-func choose(only string) ([]part, error) {
-	if only == "" {
-		return parts, nil
-	}
-	var out []part
-	for name := range strings.SplitSeq(only, ",") {
-		n := len(out)
-		for _, p := range parts {
-			if p.name == name {
-				out = append(out, p)
-			}
-		}
-		if len(out) == n {
-			return nil, fmt.Errorf("no part is called %q: want some of %s", name, strings.Join(partNames(), ", "))
-		}
-	}
-	return out, nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -157,18 +156,4 @@ func all(snatctlBinary string) []contender {
 	}
 }
 
-// chooseContenders returns those of the names.
-func chooseContenders(from []contender, names []string) (out []contender, err error) {
-	for _, name := range names {
-		n := len(out)
-		for _, c := range from {
-			if c.name == name {
-				out = append(out, c)
-			}
-		}
-		if len(out) == n {
-			return nil, fmt.Errorf("no contender is called %q", name)
-		}
-	}
-	return out, nil
-}
+func (c contender) called() string { return c.name }

@@ -59,7 +59,7 @@ func main() {
 	flag.StringVar(&o.snatctl, "snatctl", "", "the `binary` to measure (default: bin/snatctl, ./snatctl, or the one in PATH)")
 	flag.IntVar(&o.rounds, "n", defaultRounds, "rounds")
 	flag.BoolVar(&o.quick, "quick", false, "small jobs, in about a minute")
-	flag.StringVar(&o.only, "only", "", "comma-separated `parts` to run anew: "+strings.Join(partNames(), ", "))
+	flag.StringVar(&o.only, "only", "", "comma-separated `parts` to run anew: "+lab.Names(parts, part.called))
 	flag.StringVar(&o.contenders, "contenders", "", "comma-separated `names`; empty: all")
 	flag.StringVar(&o.results, "results", "bin/compare.json", "`file` that keeps the last run of each part")
 	flag.StringVar(&o.docs, "docs", "", "`directory` whose compare.md and plots are written anew, from the last run of each part")
@@ -110,7 +110,7 @@ func compare(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	chosen, err := chooseParts(o.only)
+	chosen, err := lab.Choose("part", parts, part.called, o.only)
 	if err != nil {
 		return err
 	}
@@ -158,11 +158,8 @@ func newComparison(o options) (*comparison, error) {
 	if c.snatctl, err = nstest.Program(o.snatctl); err != nil {
 		return nil, err
 	}
-	c.contenders = all(c.snatctl)
-	if o.contenders != "" {
-		if c.contenders, err = chooseContenders(c.contenders, strings.Split(o.contenders, ",")); err != nil {
-			return nil, err
-		}
+	if c.contenders, err = lab.Choose("contender", all(c.snatctl), contender.called, o.contenders); err != nil {
+		return nil, err
 	}
 	c.dir, err = os.MkdirTemp("", "snatctl-compare-")
 	return c, err
@@ -202,30 +199,4 @@ const said = "compare: "
 // say tells on standard error what is going on.
 func (c *comparison) say(format string, args ...any) {
 	fmt.Fprintf(os.Stderr, said+format+"\n", args...)
-}
-
-func partNames() (out []string) {
-	for _, p := range parts {
-		out = append(out, p.name)
-	}
-	return out
-}
-
-// chooseParts returns the parts named in a list, or all.
-func chooseParts(only string) (out []part, err error) {
-	if only == "" {
-		return parts, nil
-	}
-	for name := range strings.SplitSeq(only, ",") {
-		n := len(out)
-		for _, p := range parts {
-			if p.name == name {
-				out = append(out, p)
-			}
-		}
-		if len(out) == n {
-			return nil, fmt.Errorf("no part is called %q: want some of %s", name, strings.Join(partNames(), ", "))
-		}
-	}
-	return out, nil
 }

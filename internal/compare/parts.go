@@ -24,6 +24,8 @@ type part struct {
 	run        func(*comparison, context.Context) error
 }
 
+func (p part) called() string { return p.name }
+
 var parts = []part{
 	{"services", "services: loading, one change, new UDP flows", (*comparison).services},
 	{"tcp", "services: TCP connections", (*comparison).tcp},

@@ -2,7 +2,6 @@ package nftlink
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"os"
 
@@ -36,8 +35,7 @@ func (c *Conn) Try(ctx context.Context, r *nft.Ruleset) error {
 			return err
 		}
 	}
-	last := t.b[t.msgs[len(t.msgs)-1].at:]
-	binary.NativeEndian.PutUint16(last[6:], binary.NativeEndian.Uint16(last[6:])|unix.NLM_F_ACK)
+	t.ask()
 	return c.exchange(ctx, t, t.seq)
 }
 

@@ -29,11 +29,11 @@ func Load(paths []string, stdin io.Reader) (*Policy, Diagnostics) {
 // LoadSources is Load for those who show the text that diagnostics speak of, or read its
 // comments: it also returns what the files hold, in the order of reading.
 func LoadSources(paths []string, stdin io.Reader) (*Policy, []Source, Diagnostics) {
-	l := newLoader()
-	l.keep = true
-	l.load(paths, stdin)
-	p, ds := l.finish()
-	return p, l.sources, ds
+	p, sources, ds := LoadDraft(paths, stdin)
+	if ds.Err() != nil {
+		p = nil
+	}
+	return p, sources, ds
 }
 
 // LoadDraft is LoadSources for those who look for more than errors. It returns the policy

@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/nfnl"
 )
 
 // Conn asks the kernel about the flows of one network namespace, that of the thread that
@@ -88,9 +90,6 @@ func (c *Conn) ready(ctx context.Context) error {
 	return c.answers(ctx, func([]byte) bool { return true })
 }
 
-// nfgenmsgLen is the length of struct nfgenmsg (linux/netfilter/nfnetlink.h).
-const nfgenmsgLen = 4
-
 // answers reads what the kernel says to the last request: a single message, or a dump up to
 // its end.
 func (c *Conn) answers(ctx context.Context, each func([]byte) bool) error {
@@ -103,22 +102,22 @@ func (c *Conn) answers(ctx context.Context, each func([]byte) bool) error {
 			return err
 		}
 		for len(b) > 0 {
-			var m message
-			if m, b, err = cut(b); err != nil {
+			var m nfnl.Message
+			if m, b, err = nfnl.Cut(b); err != nil {
 				return err
 			}
 			switch {
-			case m.seq != c.seq: // left over from an earlier request
-			case m.typ == unix.NLMSG_DONE || m.typ == unix.NLMSG_ERROR:
+			case m.Seq != c.seq: // left over from an earlier request
+			case m.Type == unix.NLMSG_DONE || m.Type == unix.NLMSG_ERROR:
 				c.left = false
-				if e := errno(m.data); e != 0 {
+				if e := nfnl.Errno(m.Data); e != 0 {
 					return explain(e)
 				}
 				return nil
-			case len(m.data) < nfgenmsgLen:
-				return errTruncated
+			case len(m.Data) < nfnl.GenmsgLen:
+				return nfnl.ErrTruncated
 			case more:
-				more = each(m.data[nfgenmsgLen:]) && c.left
+				more = each(m.Data[nfnl.GenmsgLen:]) && c.left
 			}
 		}
 	}

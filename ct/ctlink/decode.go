@@ -6,6 +6,7 @@ import (
 
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nfnl"
 )
 
 // decode reads the attributes of a flow, as ctnetlink_fill_info and ctnetlink_conntrack_event
@@ -13,38 +14,38 @@ import (
 // event happened, in nanoseconds since 1970, where the kernel tells.
 func decode(b []byte, f *ct.Flow) (at int64, err error) {
 	*f = ct.Flow{}
-	a := attrs{rest: b}
-	for a.next() {
-		switch a.typ {
+	a := nfnl.Attrs{Rest: b}
+	for a.Next() {
+		switch a.Type {
 		case ctaTupleOrig:
-			err = tuple(a.val, &f.Orig, &f.CTZone)
+			err = tuple(a.Val, &f.Orig, &f.CTZone)
 		case ctaTupleReply:
-			err = tuple(a.val, &f.Reply, &f.ReplyCTZone)
+			err = tuple(a.Val, &f.Reply, &f.ReplyCTZone)
 		case ctaStatus:
-			f.Status = ct.Status(a.u32())
+			f.Status = ct.Status(a.U32())
 		case ctaProtoInfo:
-			f.TCPState, err = tcpState(a.val)
+			f.TCPState, err = tcpState(a.Val)
 		case ctaTimeout:
-			f.Timeout = a.u32()
+			f.Timeout = a.U32()
 		case ctaCountersOrig:
-			f.In, err = traffic(a.val)
+			f.In, err = traffic(a.Val)
 		case ctaCountersReply:
-			f.Out, err = traffic(a.val)
+			f.Out, err = traffic(a.Val)
 		case ctaID:
-			f.ID = a.u32()
+			f.ID = a.U32()
 		case ctaZone:
-			f.CTZone = a.u16()
+			f.CTZone = a.U16()
 			f.ReplyCTZone = f.CTZone
 		case ctaTimestamp:
-			err = times(a.val, f)
+			err = times(a.Val, f)
 		case ctaTimestampEvent:
-			at = int64(a.u64())
+			at = int64(a.U64())
 		}
 		if err != nil {
 			return 0, err
 		}
 	}
-	return at, a.err
+	return at, a.Err
 }
 
 // tuple reads one direction (ctnetlink_dump_tuples, and ctnetlink_dump_zone_id for zones
@@ -52,120 +53,120 @@ func decode(b []byte, f *ct.Flow) (at int64, err error) {
 func tuple(b []byte, t *ct.Tuple, zone *uint16) error {
 	var src, dst netip.Addr
 	var sport, dport uint16
-	a := attrs{rest: b}
-	for a.next() {
+	a := nfnl.Attrs{Rest: b}
+	for a.Next() {
 		var err error
-		switch a.typ {
+		switch a.Type {
 		case ctaTupleIP:
-			src, dst, err = addresses(a.val)
+			src, dst, err = addresses(a.Val)
 		case ctaTupleProto:
-			sport, dport, err = protocol(a.val, t)
+			sport, dport, err = protocol(a.Val, t)
 		case ctaTupleZone:
-			*zone = a.u16()
+			*zone = a.U16()
 		}
 		if err != nil {
 			return err
 		}
 	}
 	t.Src, t.Dst = netip.AddrPortFrom(src, sport), netip.AddrPortFrom(dst, dport)
-	return a.err
+	return a.Err
 }
 
 func addresses(b []byte) (src, dst netip.Addr, err error) {
-	a := attrs{rest: b}
-	for a.next() {
-		switch a.typ {
+	a := nfnl.Attrs{Rest: b}
+	for a.Next() {
+		switch a.Type {
 		case ctaIPv4Src:
-			src = a.ipv4()
+			src = ipv4(&a)
 		case ctaIPv4Dst:
-			dst = a.ipv4()
+			dst = ipv4(&a)
 		case ctaIPv6Src:
-			src = a.ipv6()
+			src = ipv6(&a)
 		case ctaIPv6Dst:
-			dst = a.ipv6()
+			dst = ipv6(&a)
 		}
 	}
-	return src, dst, a.err
+	return src, dst, a.Err
 }
 
-func (a *attrs) ipv4() (ip netip.Addr) {
-	if len(a.val) != 4 {
-		a.short()
+func ipv4(a *nfnl.Attrs) (ip netip.Addr) {
+	if len(a.Val) != 4 {
+		a.Err = nfnl.ErrTruncated
 		return ip
 	}
-	return netip.AddrFrom4([4]byte(a.val))
+	return netip.AddrFrom4([4]byte(a.Val))
 }
 
-func (a *attrs) ipv6() (ip netip.Addr) {
-	if len(a.val) != 16 {
-		a.short()
+func ipv6(a *nfnl.Attrs) (ip netip.Addr) {
+	if len(a.Val) != 16 {
+		a.Err = nfnl.ErrTruncated
 		return ip
 	}
-	return netip.AddrFrom16([16]byte(a.val))
+	return netip.AddrFrom16([16]byte(a.Val))
 }
 
 func protocol(b []byte, t *ct.Tuple) (sport, dport uint16, err error) {
-	a := attrs{rest: b}
-	for a.next() {
-		switch a.typ {
+	a := nfnl.Attrs{Rest: b}
+	for a.Next() {
+		switch a.Type {
 		case ctaProtoNum:
-			t.Proto = inet.Proto(a.u8())
+			t.Proto = inet.Proto(a.U8())
 		case ctaProtoSrcPort, ctaProtoICMPID, ctaProtoICMPv6ID:
-			sport = a.u16()
+			sport = a.U16()
 		case ctaProtoDstPort:
-			dport = a.u16()
+			dport = a.U16()
 		case ctaProtoICMPType, ctaProtoICMPv6Type:
-			t.ICMPType = a.u8()
+			t.ICMPType = a.U8()
 		case ctaProtoICMPCode, ctaProtoICMPv6Code:
-			t.ICMPCode = a.u8()
+			t.ICMPCode = a.U8()
 		}
 	}
-	return sport, dport, a.err
+	return sport, dport, a.Err
 }
 
 func tcpState(b []byte) (state ct.TCPState, err error) {
-	a := attrs{rest: b}
-	for a.next() {
-		if a.typ != ctaProtoInfoTCP {
+	a := nfnl.Attrs{Rest: b}
+	for a.Next() {
+		if a.Type != ctaProtoInfoTCP {
 			continue
 		}
-		tcp := attrs{rest: a.val}
-		for tcp.next() {
-			if tcp.typ == ctaProtoInfoTCPState {
-				state = ct.TCPState(tcp.u8())
+		tcp := nfnl.Attrs{Rest: a.Val}
+		for tcp.Next() {
+			if tcp.Type == ctaProtoInfoTCPState {
+				state = ct.TCPState(tcp.U8())
 			}
 		}
-		if tcp.err != nil {
-			return 0, tcp.err
+		if tcp.Err != nil {
+			return 0, tcp.Err
 		}
 	}
-	return state, a.err
+	return state, a.Err
 }
 
 func traffic(b []byte) (t ct.Traffic, err error) {
-	a := attrs{rest: b}
-	for a.next() {
-		switch a.typ {
+	a := nfnl.Attrs{Rest: b}
+	for a.Next() {
+		switch a.Type {
 		case ctaCountersPackets:
-			t.Packets = a.u64()
+			t.Packets = a.U64()
 		case ctaCountersBytes:
-			t.Bytes = a.u64()
+			t.Bytes = a.U64()
 		}
 	}
-	return t, a.err
+	return t, a.Err
 }
 
 func times(b []byte, f *ct.Flow) error {
-	a := attrs{rest: b}
-	for a.next() {
-		switch a.typ {
+	a := nfnl.Attrs{Rest: b}
+	for a.Next() {
+		switch a.Type {
 		case ctaTimestampStart:
-			f.Start = moment(int64(a.u64()))
+			f.Start = moment(int64(a.U64()))
 		case ctaTimestampStop:
-			f.Stop = moment(int64(a.u64()))
+			f.Stop = moment(int64(a.U64()))
 		}
 	}
-	return a.err
+	return a.Err
 }
 
 // moment is a time given in nanoseconds since 1970; 0 is no time.

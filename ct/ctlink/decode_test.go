@@ -9,6 +9,7 @@ import (
 
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nfnl"
 )
 
 // destroyed is the event of a TCP connection's end, as the kernel writes it, with as many
@@ -18,29 +19,29 @@ func destroyed() []byte {
 	orig := ct.Tuple{Proto: inet.TCP, Src: netip.MustParseAddrPort("10.1.5.9:40000"), Dst: netip.MustParseAddrPort("203.0.113.10:80")}
 	b = appendTuple(b, ctaTupleOrig, &orig)
 	b = appendTuple(b, ctaTupleReply, &ct.Tuple{Proto: inet.TCP, Src: netip.MustParseAddrPort("192.168.1.1:8080"), Dst: orig.Src})
-	b = appendU32(b, ctaID, 77)
-	b = appendU32(b, ctaStatus, uint32(ct.SeenReply|ct.Assured|ct.DstNAT))
+	b = nfnl.AppendU32(b, ctaID, 77)
+	b = nfnl.AppendU32(b, ctaStatus, uint32(ct.SeenReply|ct.Assured|ct.DstNAT))
 	for _, dir := range []struct {
 		typ            uint16
 		packets, bytes uint64
 	}{{ctaCountersOrig, 5, 268}, {ctaCountersReply, 4, 239}} {
 		var n int
-		b, n = openNest(b, dir.typ)
-		b = appendAttr(b, ctaCountersPackets, binary.BigEndian.AppendUint64(nil, dir.packets))
-		b = appendAttr(b, ctaCountersBytes, binary.BigEndian.AppendUint64(nil, dir.bytes))
-		closeNest(b, n)
+		b, n = nfnl.OpenNest(b, dir.typ)
+		b = nfnl.AppendAttr(b, ctaCountersPackets, binary.BigEndian.AppendUint64(nil, dir.packets))
+		b = nfnl.AppendAttr(b, ctaCountersBytes, binary.BigEndian.AppendUint64(nil, dir.bytes))
+		nfnl.CloseNest(b, n)
 	}
-	b, n := openNest(b, ctaTimestamp)
-	b = appendAttr(b, ctaTimestampStart, binary.BigEndian.AppendUint64(nil, 1e18))
-	b = appendAttr(b, ctaTimestampStop, binary.BigEndian.AppendUint64(nil, 1e18+5e9))
-	closeNest(b, n)
-	b, n = openNest(b, ctaProtoInfo)
-	b, tcp := openNest(b, ctaProtoInfoTCP)
-	b = appendU8(b, ctaProtoInfoTCPState, 7)
-	closeNest(b, tcp)
-	closeNest(b, n)
-	b = appendU16(b, ctaZone, 3)
-	b = appendAttr(b, ctaTimestampEvent, binary.BigEndian.AppendUint64(nil, 1e18+5e9+1))
+	b, n := nfnl.OpenNest(b, ctaTimestamp)
+	b = nfnl.AppendAttr(b, ctaTimestampStart, binary.BigEndian.AppendUint64(nil, 1e18))
+	b = nfnl.AppendAttr(b, ctaTimestampStop, binary.BigEndian.AppendUint64(nil, 1e18+5e9))
+	nfnl.CloseNest(b, n)
+	b, n = nfnl.OpenNest(b, ctaProtoInfo)
+	b, tcp := nfnl.OpenNest(b, ctaProtoInfoTCP)
+	b = nfnl.AppendU8(b, ctaProtoInfoTCPState, 7)
+	nfnl.CloseNest(b, tcp)
+	nfnl.CloseNest(b, n)
+	b = nfnl.AppendU16(b, ctaZone, 3)
+	b = nfnl.AppendAttr(b, ctaTimestampEvent, binary.BigEndian.AppendUint64(nil, 1e18+5e9+1))
 	binary.NativeEndian.PutUint32(b, uint32(len(b)))
 	return b
 }
@@ -79,7 +80,7 @@ func TestDecodeCut(t *testing.T) {
 			binary.NativeEndian.PutUint32(b, uint32(n))
 		}
 		var e ct.Event
-		if err := decodeEvent(b, &e); err == nil && n < unix.NLMSG_HDRLEN+nfgenmsgLen {
+		if err := decodeEvent(b, &e); err == nil && n < unix.NLMSG_HDRLEN+nfnl.GenmsgLen {
 			t.Errorf("%d bytes are an event", n)
 		}
 	}

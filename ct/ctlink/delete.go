@@ -9,6 +9,7 @@ import (
 
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nfnl"
 )
 
 // Key names one flow to the kernel, by what answers to it look like. That holds the
@@ -107,22 +108,22 @@ func (c *Conn) refusals(first uint32, refused func(i int, e unix.Errno)) error {
 			return err
 		}
 		for len(b) > 0 {
-			var m message
-			if m, b, err = cut(b); err != nil {
+			var m nfnl.Message
+			if m, b, err = nfnl.Cut(b); err != nil {
 				return err
 			}
-			i := m.seq - first
-			if m.typ != unix.NLMSG_ERROR || i > c.seq-first {
+			i := m.Seq - first
+			if m.Type != unix.NLMSG_ERROR || i > c.seq-first {
 				continue // left over from an earlier request
 			}
-			switch e := errno(m.data); e {
+			switch e := nfnl.Errno(m.Data); e {
 			case 0:
 			case unix.EPERM: // the first request's, for all of the datagram (nfnetlink_rcv)
 				return explain(e)
 			default:
 				refused(int(i), e)
 			}
-			if m.seq == c.seq {
+			if m.Seq == c.seq {
 				return nil
 			}
 		}
@@ -140,10 +141,10 @@ func appendDelete(b []byte, k *Key, seq uint32) []byte {
 	b = appendHeader(b, ctDelete, 0, seq, family)
 	b = appendTuple(b, ctaTupleReply, &k.Reply)
 	if k.ID != 0 {
-		b = appendU32(b, ctaID, k.ID)
+		b = nfnl.AppendU32(b, ctaID, k.ID)
 	}
 	if k.CTZone != 0 {
-		b = appendU16(b, ctaZone, k.CTZone)
+		b = nfnl.AppendU16(b, ctaZone, k.CTZone)
 	}
 	binary.NativeEndian.PutUint32(b[start:], uint32(len(b)-start))
 	return b
@@ -156,27 +157,27 @@ func appendTuple(b []byte, typ uint16, t *ct.Tuple) []byte {
 	if t.Src.Addr().Is6() {
 		src, dst = ctaIPv6Src, ctaIPv6Dst
 	}
-	b, whole := openNest(b, typ)
-	b, ip := openNest(b, ctaTupleIP)
-	b = appendAttr(b, uint16(src), t.Src.Addr().AsSlice())
-	b = appendAttr(b, uint16(dst), t.Dst.Addr().AsSlice())
-	closeNest(b, ip)
-	b, proto := openNest(b, ctaTupleProto)
-	b = appendU8(b, ctaProtoNum, uint8(t.Proto))
+	b, whole := nfnl.OpenNest(b, typ)
+	b, ip := nfnl.OpenNest(b, ctaTupleIP)
+	b = nfnl.AppendAttr(b, uint16(src), t.Src.Addr().AsSlice())
+	b = nfnl.AppendAttr(b, uint16(dst), t.Dst.Addr().AsSlice())
+	nfnl.CloseNest(b, ip)
+	b, proto := nfnl.OpenNest(b, ctaTupleProto)
+	b = nfnl.AppendU8(b, ctaProtoNum, uint8(t.Proto))
 	switch t.Proto {
 	case inet.ICMP:
-		b = appendU16(b, ctaProtoICMPID, t.Src.Port())
-		b = appendU8(b, ctaProtoICMPType, t.ICMPType)
-		b = appendU8(b, ctaProtoICMPCode, t.ICMPCode)
+		b = nfnl.AppendU16(b, ctaProtoICMPID, t.Src.Port())
+		b = nfnl.AppendU8(b, ctaProtoICMPType, t.ICMPType)
+		b = nfnl.AppendU8(b, ctaProtoICMPCode, t.ICMPCode)
 	case inet.ICMPv6:
-		b = appendU16(b, ctaProtoICMPv6ID, t.Src.Port())
-		b = appendU8(b, ctaProtoICMPv6Type, t.ICMPType)
-		b = appendU8(b, ctaProtoICMPv6Code, t.ICMPCode)
+		b = nfnl.AppendU16(b, ctaProtoICMPv6ID, t.Src.Port())
+		b = nfnl.AppendU8(b, ctaProtoICMPv6Type, t.ICMPType)
+		b = nfnl.AppendU8(b, ctaProtoICMPv6Code, t.ICMPCode)
 	default:
-		b = appendU16(b, ctaProtoSrcPort, t.Src.Port())
-		b = appendU16(b, ctaProtoDstPort, t.Dst.Port())
+		b = nfnl.AppendU16(b, ctaProtoSrcPort, t.Src.Port())
+		b = nfnl.AppendU16(b, ctaProtoDstPort, t.Dst.Port())
 	}
-	closeNest(b, proto)
-	closeNest(b, whole)
+	nfnl.CloseNest(b, proto)
+	nfnl.CloseNest(b, whole)
 	return b
 }

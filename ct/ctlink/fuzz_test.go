@@ -12,6 +12,7 @@ import (
 
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/internal/nstest"
+	"github.com/snatctl/snatctl/nfnl"
 )
 
 // Whatever bytes come from a socket: reading them neither panics nor loops, and what they
@@ -43,16 +44,16 @@ func FuzzEvent(f *testing.F) {
 func FuzzAnswers(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for b := data; len(b) > 0; {
-			m, rest, err := cut(b)
+			m, rest, err := nfnl.Cut(b)
 			if err != nil {
 				return
 			}
 			if len(rest) >= len(b) {
 				t.Fatal("no progress")
 			}
-			_ = errno(m.data)
+			_ = nfnl.Errno(m.Data)
 			var s Stats
-			_ = s.add(m.data)
+			_ = s.add(m.Data)
 			b = rest
 		}
 	})

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/nfnl"
 )
 
 // inbox holds the datagrams that one system call has read: each is one event
@@ -61,31 +62,31 @@ func (in *inbox) event(e *ct.Event) error {
 	start := in.next * slotSize
 	in.next++
 	if head.Hdr.Flags&unix.MSG_TRUNC != 0 {
-		return errTruncated
+		return nfnl.ErrTruncated
 	}
 	return decodeEvent(in.space[start:start+int(head.Len)], e)
 }
 
 // decodeEvent decodes a datagram with one event.
 func decodeEvent(b []byte, e *ct.Event) error {
-	m, _, err := cut(b)
+	m, _, err := nfnl.Cut(b)
 	if err != nil {
 		return err
 	}
-	if len(m.data) < nfgenmsgLen {
-		return errTruncated
+	if len(m.Data) < nfnl.GenmsgLen {
+		return nfnl.ErrTruncated
 	}
 	switch {
-	case m.typ == unix.NFNL_SUBSYS_CTNETLINK<<8|ctDelete:
+	case m.Type == unix.NFNL_SUBSYS_CTNETLINK<<8|ctDelete:
 		e.Kind = ct.Destroy
-	case m.typ != unix.NFNL_SUBSYS_CTNETLINK<<8|ctNew:
-		return fmt.Errorf("netlink message of type %#x is no conntrack event", m.typ)
-	case m.flags&unix.NLM_F_CREATE != 0:
+	case m.Type != unix.NFNL_SUBSYS_CTNETLINK<<8|ctNew:
+		return fmt.Errorf("netlink message of type %#x is no conntrack event", m.Type)
+	case m.Flags&unix.NLM_F_CREATE != 0:
 		e.Kind = ct.New
 	default:
 		e.Kind = ct.Update
 	}
-	at, err := decode(m.data[nfgenmsgLen:], &e.Flow)
+	at, err := decode(m.Data[nfnl.GenmsgLen:], &e.Flow)
 	e.At = moment(at)
 	return err
 }

@@ -3,12 +3,13 @@
 package ctlink
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/nfnl"
 )
 
 // Errors that a caller can test for.
@@ -48,33 +49,7 @@ func explain(err error) error {
 	return err
 }
 
-var errTruncated = errors.New("netlink message is cut short")
-
-// message is one netlink message (linux/netlink.h): what stands behind its nlmsghdr.
-type message struct {
-	typ, flags uint16
-	seq        uint32
-	data       []byte
-}
-
-// cut takes the first message off a datagram.
-func cut(b []byte) (m message, rest []byte, err error) {
-	if len(b) < unix.NLMSG_HDRLEN {
-		return m, nil, errTruncated
-	}
-	n := int(binary.NativeEndian.Uint32(b))
-	if n < unix.NLMSG_HDRLEN || n > len(b) {
-		return m, nil, errTruncated
-	}
-	m = message{binary.NativeEndian.Uint16(b[4:]), binary.NativeEndian.Uint16(b[6:]), binary.NativeEndian.Uint32(b[8:]), b[unix.NLMSG_HDRLEN:n]}
-	return m, b[min(align(n), len(b)):], nil
-}
-
-// errno returns the error number that an NLMSG_ERROR or NLMSG_DONE begins with, 0 if all
-// went well.
-func errno(data []byte) unix.Errno {
-	if len(data) < 4 {
-		return unix.EBADMSG
-	}
-	return unix.Errno(-int32(binary.NativeEndian.Uint32(data)))
+// appendHeader appends what every message begins with, without its length; family 0 is both.
+func appendHeader(b []byte, typ, flags uint16, seq uint32, family byte) []byte {
+	return nfnl.AppendHeader(b, unix.NFNL_SUBSYS_CTNETLINK<<8|typ, unix.NLM_F_REQUEST|flags, seq, family, 0)
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/nfnl"
 )
 
 // Stats is what conntrack counts as a whole. All but Entries and Max count since the
@@ -46,13 +48,13 @@ func (c *Conn) Stats(ctx context.Context) (Stats, error) {
 
 // add adds the counters of one processor (ctnetlink_ct_stat_cpu_fill_info).
 func (s *Stats) add(b []byte) error {
-	a := attrs{rest: b}
-	for a.next() {
-		if to := s.counter(a.typ); to != nil {
-			*to += uint64(a.u32())
+	a := nfnl.Attrs{Rest: b}
+	for a.Next() {
+		if to := s.counter(a.Type); to != nil {
+			*to += uint64(a.U32())
 		}
 	}
-	return a.err
+	return a.Err
 }
 
 func (s *Stats) counter(typ uint16) *uint64 {
@@ -85,16 +87,16 @@ func (s *Stats) counter(typ uint16) *uint64 {
 func (c *Conn) entries(ctx context.Context) (s Stats, err error) {
 	var malformed error
 	err = c.request(ctx, ctGetStats, 0, func(b []byte) bool {
-		a := attrs{rest: b}
-		for a.next() {
-			switch a.typ {
+		a := nfnl.Attrs{Rest: b}
+		for a.Next() {
+			switch a.Type {
 			case ctaStatsEntries:
-				s.Entries = a.u32()
+				s.Entries = a.U32()
 			case ctaStatsMaxEntries:
-				s.Max = a.u32()
+				s.Max = a.U32()
 			}
 		}
-		malformed = a.err
+		malformed = a.Err
 		return false
 	})
 	if err == nil {

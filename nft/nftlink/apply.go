@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/snatctl/snatctl/nfnl"
 	"github.com/snatctl/snatctl/nft"
 )
 
@@ -62,7 +63,7 @@ func (c *Conn) Entered(ctx context.Context, r *nft.Ruleset) ([]*nft.Set, error) 
 		live := *s
 		live.Elements = nil
 		d := elementDecoder{set: &live, names: make(map[string]string)}
-		request := appendString(appendString(nil, unix.NFTA_TABLE_NAME, r.Table), unix.NFTA_SET_ELEM_LIST_SET, s.Name)
+		request := nfnl.AppendString(nfnl.AppendString(nil, unix.NFTA_TABLE_NAME, r.Table), unix.NFTA_SET_ELEM_LIST_SET, s.Name)
 		if err := c.dump(ctx, unix.NFT_MSG_GETSETELEM, request, d.message); err != nil {
 			return nil, fmt.Errorf("read what %s holds: %w", s.Name, explainErrno(err))
 		}
@@ -133,14 +134,14 @@ func (c *Conn) verdict(t *batch, acked uint32) error {
 			return fmt.Errorf("read answer to transaction: %w", err)
 		}
 		done := false
-		err = messages(d, func(m message) bool {
-			if m.typ != unix.NLMSG_ERROR || m.seq < t.first || m.seq > t.seq {
+		err = messages(d, func(m nfnl.Message) bool {
+			if m.Type != unix.NLMSG_ERROR || m.Seq < t.first || m.Seq > t.seq {
 				return true
 			}
-			if e := errno(m.data); e != 0 && first == nil {
+			if e := nfnl.Errno(m.Data); e != 0 && first == nil {
 				first = t.explain(m, e)
 			}
-			done = done || m.seq == acked || m.seq == t.first
+			done = done || m.Seq == acked || m.Seq == t.first
 			return true
 		})
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/snatctl/snatctl/nfnl"
 	"github.com/snatctl/snatctl/nft"
 )
 
@@ -46,7 +47,7 @@ func encode(p nft.Plan, interval func(set string) bool, firstSeq, gen uint32) (*
 	}
 	t.begin(unix.NFNL_MSG_BATCH_BEGIN, 0, unix.NFNL_SUBSYS_NFTABLES, origin{})
 	if gen != 0 {
-		t.b = appendU32(t.b, unix.NFNL_BATCH_GENID, gen)
+		t.b = nfnl.AppendU32(t.b, unix.NFNL_BATCH_GENID, gen)
 	}
 	t.end()
 	t.wholeTable(p)
@@ -82,7 +83,7 @@ func (t *batch) begin(typ, flags uint16, resID uint16, o origin) {
 	if resID != 0 {
 		family = unix.NFPROTO_UNSPEC
 	}
-	t.b = appendHeader(t.b, typ, unix.NLM_F_REQUEST|flags, t.seq, family, resID)
+	t.b = nfnl.AppendHeader(t.b, typ, unix.NLM_F_REQUEST|flags, t.seq, family, resID)
 }
 
 func (t *batch) end() { binary.NativeEndian.PutUint32(t.b[t.msg:], uint32(len(t.b)-t.msg)) }
@@ -90,7 +91,7 @@ func (t *batch) end() { binary.NativeEndian.PutUint32(t.b[t.msg:], uint32(len(t.
 // start starts an nftables message; the table's name stands first in all of them.
 func (t *batch) start(typ, flags uint16, o origin) {
 	t.begin(unix.NFNL_SUBSYS_NFTABLES<<8|typ, flags, 0, o)
-	t.b = appendString(t.b, unix.NFTA_TABLE_NAME, t.table) // attribute 1 in every message
+	t.b = nfnl.AppendString(t.b, unix.NFTA_TABLE_NAME, t.table) // attribute 1 in every message
 }
 
 const tableUserdata = 6 // NFTA_TABLE_USERDATA, Linux 5.10
@@ -104,9 +105,9 @@ func (t *batch) wholeTable(p nft.Plan) {
 		return
 	}
 	t.start(unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE, origin{})
-	t.b = appendU32(t.b, unix.NFTA_TABLE_FLAGS, 0)
+	t.b = nfnl.AppendU32(t.b, unix.NFTA_TABLE_FLAGS, 0)
 	if p.Comment != "" && p.Whole != nft.Wake {
-		t.b = appendAttr(t.b, tableUserdata, commentUserdata(p.Comment))
+		t.b = nfnl.AppendAttr(t.b, tableUserdata, commentUserdata(p.Comment))
 	}
 	t.end()
 }
@@ -122,12 +123,12 @@ func (t *batch) op(o *nft.Op, interval func(string) bool) error {
 		// Without EXCL old kernels take the new declaration of a set that is there in silence and
 		// keep the old one (seen on 5.10).
 		t.start(unix.NFT_MSG_NEWSET, unix.NLM_F_CREATE|unix.NLM_F_EXCL, origin{op: o})
-		t.b = appendString(t.b, unix.NFTA_SET_NAME, o.Set.Name)
+		t.b = nfnl.AppendString(t.b, unix.NFTA_SET_NAME, o.Set.Name)
 		t.b = appendSet(t.b, o.Set, t.setID)
 		t.end()
 	case o.Set != nil:
 		t.start(unix.NFT_MSG_DELSET, 0, origin{op: o})
-		t.b = appendString(t.b, unix.NFTA_SET_NAME, o.Set.Name)
+		t.b = nfnl.AppendString(t.b, unix.NFTA_SET_NAME, o.Set.Name)
 		t.end()
 	case o.Rules != nil && o.Mark == nft.Add:
 		for i := range o.Rules {
@@ -138,18 +139,18 @@ func (t *batch) op(o *nft.Op, interval func(string) bool) error {
 	case o.Rules != nil:
 		for i, r := range o.Rules {
 			t.start(unix.NFT_MSG_DELRULE, 0, origin{op: o, index: i})
-			t.b = appendString(t.b, unix.NFTA_RULE_CHAIN, o.Chain.Name)
-			t.b = appendU64(t.b, unix.NFTA_RULE_HANDLE, r.Handle)
+			t.b = nfnl.AppendString(t.b, unix.NFTA_RULE_CHAIN, o.Chain.Name)
+			t.b = nfnl.AppendU64(t.b, unix.NFTA_RULE_HANDLE, r.Handle)
 			t.end()
 		}
 	case o.Mark == nft.Add:
 		t.start(unix.NFT_MSG_NEWCHAIN, unix.NLM_F_CREATE, origin{op: o})
-		t.b = appendString(t.b, unix.NFTA_CHAIN_NAME, o.Chain.Name)
+		t.b = nfnl.AppendString(t.b, unix.NFTA_CHAIN_NAME, o.Chain.Name)
 		t.b = appendHook(t.b, o.Chain.Hook)
 		t.end()
 	default:
 		t.start(unix.NFT_MSG_DELCHAIN, 0, origin{op: o})
-		t.b = appendString(t.b, unix.NFTA_CHAIN_NAME, o.Chain.Name)
+		t.b = nfnl.AppendString(t.b, unix.NFTA_CHAIN_NAME, o.Chain.Name)
 		t.end()
 	}
 	return nil
@@ -165,12 +166,12 @@ func appendHook(b []byte, h *nft.Hook) []byte {
 	if h == nil {
 		return b
 	}
-	b, at := openNest(b, unix.NFTA_CHAIN_HOOK)
-	b = appendU32(b, unix.NFTA_HOOK_HOOKNUM, hookNumbers[h.Point])
-	b = appendU32(b, unix.NFTA_HOOK_PRIORITY, uint32(h.Priority))
-	closeNest(b, at)
-	b = appendU32(b, unix.NFTA_CHAIN_POLICY, nfAccept)
-	return appendString(b, unix.NFTA_CHAIN_TYPE, h.Type)
+	b, at := nfnl.OpenNest(b, unix.NFTA_CHAIN_HOOK)
+	b = nfnl.AppendU32(b, unix.NFTA_HOOK_HOOKNUM, hookNumbers[h.Point])
+	b = nfnl.AppendU32(b, unix.NFTA_HOOK_PRIORITY, uint32(h.Priority))
+	nfnl.CloseNest(b, at)
+	b = nfnl.AppendU32(b, unix.NFTA_CHAIN_POLICY, nfAccept)
+	return nfnl.AppendString(b, unix.NFTA_CHAIN_TYPE, h.Type)
 }
 
 func (t *batch) addRule(o *nft.Op, i int, interval func(string) bool) error {
@@ -182,17 +183,17 @@ func (t *batch) addRule(o *nft.Op, i int, interval func(string) bool) error {
 		t.addAnonymous(anonSet{t.setID, protos}, origin{op: o, index: i})
 	}
 	t.start(unix.NFT_MSG_NEWRULE, unix.NLM_F_CREATE|unix.NLM_F_APPEND, origin{op: o, index: i})
-	t.b = appendString(t.b, unix.NFTA_RULE_CHAIN, o.Chain.Name)
+	t.b = nfnl.AppendString(t.b, unix.NFTA_RULE_CHAIN, o.Chain.Name)
 	var at int
 	var err error
-	t.b, at = openNest(t.b, unix.NFTA_RULE_EXPRESSIONS)
+	t.b, at = nfnl.OpenNest(t.b, unix.NFTA_RULE_EXPRESSIONS)
 	t.b, err = appendExprs(t.b, es, func(n int) uint32 { return ids[n] })
 	if err != nil {
 		return fmt.Errorf("chain %s, rule %q: %w", o.Chain.Name, o.Rules[i], err)
 	}
-	closeNest(t.b, at)
+	nfnl.CloseNest(t.b, at)
 	if c := o.Rules[i].Comment; c != "" {
-		t.b = appendAttr(t.b, unix.NFTA_RULE_USERDATA, commentUserdata(c))
+		t.b = nfnl.AppendAttr(t.b, unix.NFTA_RULE_USERDATA, commentUserdata(c))
 	}
 	t.end()
 	return nil
@@ -210,13 +211,13 @@ func (t *batch) elements(o *nft.Op) {
 func (t *batch) elementMessages(o *nft.Op, typ, flags uint16) {
 	for i := 0; i < len(o.Elements); {
 		t.start(typ, flags, origin{op: o, index: i})
-		t.b = appendString(t.b, unix.NFTA_SET_ELEM_LIST_SET, o.Set.Name)
+		t.b = nfnl.AppendString(t.b, unix.NFTA_SET_ELEM_LIST_SET, o.Set.Name)
 		var list int
-		t.b, list = openNest(t.b, unix.NFTA_SET_ELEM_LIST_ELEMENTS)
+		t.b, list = nfnl.OpenNest(t.b, unix.NFTA_SET_ELEM_LIST_ELEMENTS)
 		for ; i < len(o.Elements) && len(t.b)-list < chunk; i++ {
 			t.b = appendElement(t.b, o.Set, &o.Elements[i], o.Mark == nft.Add)
 		}
-		closeNest(t.b, list)
+		nfnl.CloseNest(t.b, list)
 		t.end()
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/nfnl"
 )
 
 // BaseChain is a chain that a hook calls, of any table.
@@ -44,24 +46,24 @@ func (c *Conn) BaseChains(ctx context.Context) ([]BaseChain, error) {
 func baseChain(b []byte) (BaseChain, bool) {
 	var c BaseChain
 	hooked := false
-	for a := (attrs{rest: b}); a.next(); {
-		switch a.typ {
+	for a := (nfnl.Attrs{Rest: b}); a.Next(); {
+		switch a.Type {
 		case unix.NFTA_CHAIN_TABLE:
-			c.Table = a.str()
+			c.Table = a.Str()
 		case unix.NFTA_CHAIN_NAME:
-			c.Name = a.str()
+			c.Name = a.Str()
 		case unix.NFTA_CHAIN_TYPE:
-			c.Type = a.str()
+			c.Type = a.Str()
 		case unix.NFTA_CHAIN_USE:
-			c.Rules = int(a.u32())
+			c.Rules = int(a.U32())
 		case unix.NFTA_CHAIN_HOOK:
 			hooked = true
-			for h := (attrs{rest: a.val}); h.next(); {
-				switch h.typ {
+			for h := (nfnl.Attrs{Rest: a.Val}); h.Next(); {
+				switch h.Type {
 				case unix.NFTA_HOOK_HOOKNUM:
-					c.Hook = hookName(h.u32())
+					c.Hook = hookName(h.U32())
 				case unix.NFTA_HOOK_PRIORITY:
-					c.Priority = int(int32(h.u32()))
+					c.Priority = int(int32(h.U32()))
 				}
 			}
 		}

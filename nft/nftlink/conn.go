@@ -10,6 +10,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/nfnl"
 )
 
 // Conn is a netlink socket for nftables in the network namespace of the thread that
@@ -80,30 +82,21 @@ func (c *Conn) recv(flags int) ([]byte, error) {
 	}
 }
 
-// message is one netlink message: what stands behind its nlmsghdr.
-type message struct {
-	typ, flags uint16
-	seq        uint32
-	data       []byte
-}
-
-// messages calls f for each message of a datagram until it returns false.
-func messages(b []byte, f func(message) bool) error {
+// messages calls f for each message of a datagram until it returns false. Less than a header
+// at the end is no message.
+func messages(b []byte, f func(nfnl.Message) bool) error {
 	for len(b) >= unix.NLMSG_HDRLEN {
-		n := int(binary.NativeEndian.Uint32(b))
-		if n < unix.NLMSG_HDRLEN || n > len(b) {
-			return errTruncated
+		m, rest, err := nfnl.Cut(b)
+		if err != nil {
+			return err
 		}
-		m := message{binary.NativeEndian.Uint16(b[4:]), binary.NativeEndian.Uint16(b[6:]), binary.NativeEndian.Uint32(b[8:]), b[unix.NLMSG_HDRLEN:n]}
 		if !f(m) {
 			return nil
 		}
-		b = b[min(align(n), len(b)):]
+		b = rest
 	}
 	return nil
 }
-
-var errTruncated = errors.New("netlink message is cut short")
 
 // errInterrupted says that the ruleset changed while it was dumped.
 var errInterrupted = errors.New("ruleset changed while it was read")
@@ -125,7 +118,7 @@ func (c *Conn) requestOf(ctx context.Context, family byte, typ, flags uint16, at
 		return err
 	}
 	c.seq++
-	b := appendHeader(nil, unix.NFNL_SUBSYS_NFTABLES<<8|typ, unix.NLM_F_REQUEST|flags, c.seq, family, 0)
+	b := nfnl.AppendHeader(nil, unix.NFNL_SUBSYS_NFTABLES<<8|typ, unix.NLM_F_REQUEST|flags, c.seq, family, 0)
 	b = append(b, attrs...)
 	binary.NativeEndian.PutUint32(b, uint32(len(b)))
 	if err := c.send(b); err != nil {
@@ -137,24 +130,24 @@ func (c *Conn) requestOf(ctx context.Context, family byte, typ, flags uint16, at
 		if err != nil {
 			return err
 		}
-		err = messages(d, func(m message) bool {
-			if m.seq != c.seq {
+		err = messages(d, func(m nfnl.Message) bool {
+			if m.Seq != c.seq {
 				return true // left over from an earlier request
 			}
-			switch m.typ {
+			switch m.Type {
 			case unix.NLMSG_DONE:
 				done = true
 			case unix.NLMSG_ERROR:
 				done = true
-				if e := errno(m.data); e != 0 && failed == nil {
+				if e := nfnl.Errno(m.Data); e != 0 && failed == nil {
 					failed = e
 				}
 			default:
-				if m.flags&unix.NLM_F_DUMP_INTR != 0 && failed == nil {
+				if m.Flags&unix.NLM_F_DUMP_INTR != 0 && failed == nil {
 					failed = errInterrupted
 				}
-				if failed == nil && len(m.data) >= 4 {
-					failed = f(m.data[4:])
+				if failed == nil && len(m.Data) >= 4 {
+					failed = f(m.Data[4:])
 				}
 				done = flags&unix.NLM_F_DUMP == 0 && flags&unix.NLM_F_ACK == 0
 			}
@@ -165,14 +158,6 @@ func (c *Conn) requestOf(ctx context.Context, family byte, typ, flags uint16, at
 		}
 	}
 	return failed
-}
-
-// errno returns the error number of an NLMSG_ERROR, 0 for an acknowledgement.
-func errno(data []byte) unix.Errno {
-	if len(data) < 4 {
-		return unix.EBADMSG
-	}
-	return unix.Errno(-int32(binary.NativeEndian.Uint32(data)))
 }
 
 // ErrNoPermission says that the process may not change the ruleset.

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nfnl"
 	"github.com/snatctl/snatctl/nft"
 )
 
@@ -70,50 +71,50 @@ func setFlags(s *nft.Set) uint32 {
 
 // appendSet appends the attributes that declare a set, behind table and name.
 func appendSet(b []byte, s *nft.Set, id uint32) []byte {
-	b = appendU32(b, unix.NFTA_SET_FLAGS, setFlags(s))
-	b = appendU32(b, unix.NFTA_SET_KEY_TYPE, typeNumber(s.Key))
-	b = appendU32(b, unix.NFTA_SET_KEY_LEN, uint32(s.KeyWidth()))
-	b = appendU32(b, unix.NFTA_SET_ID, id)
+	b = nfnl.AppendU32(b, unix.NFTA_SET_FLAGS, setFlags(s))
+	b = nfnl.AppendU32(b, unix.NFTA_SET_KEY_TYPE, typeNumber(s.Key))
+	b = nfnl.AppendU32(b, unix.NFTA_SET_KEY_LEN, uint32(s.KeyWidth()))
+	b = nfnl.AppendU32(b, unix.NFTA_SET_ID, id)
 	switch s.Data {
 	case nft.NoData:
 	case nft.VerdictData:
-		b = appendU32(b, unix.NFTA_SET_DATA_TYPE, typeVerdict)
-		b = appendU32(b, unix.NFTA_SET_DATA_LEN, 0)
+		b = nfnl.AppendU32(b, unix.NFTA_SET_DATA_TYPE, typeVerdict)
+		b = nfnl.AppendU32(b, unix.NFTA_SET_DATA_LEN, 0)
 	default:
-		b = appendU32(b, unix.NFTA_SET_DATA_TYPE, typeNumber(s.Data.Members()))
-		b = appendU32(b, unix.NFTA_SET_DATA_LEN, uint32(s.Data.Width()))
+		b = nfnl.AppendU32(b, unix.NFTA_SET_DATA_TYPE, typeNumber(s.Data.Members()))
+		b = nfnl.AppendU32(b, unix.NFTA_SET_DATA_LEN, uint32(s.Data.Width()))
 	}
 	switch {
 	case setFlags(s)&setConcat != 0:
 		b = appendFields(b, s.Key)
 	case s.Dynamic:
 		var at int
-		b, at = openNest(b, unix.NFTA_SET_DESC)
-		b = appendU32(b, unix.NFTA_SET_DESC_SIZE, nft.DynamicSize)
-		closeNest(b, at)
+		b, at = nfnl.OpenNest(b, unix.NFTA_SET_DESC)
+		b = nfnl.AppendU32(b, unix.NFTA_SET_DESC_SIZE, nft.DynamicSize)
+		nfnl.CloseNest(b, at)
 	}
 	if s.Counter {
 		var at int
-		b, at = openNest(b, setExpr)
-		b = appendString(b, unix.NFTA_EXPR_NAME, "counter")
-		closeNest(b, at)
+		b, at = nfnl.OpenNest(b, setExpr)
+		b = nfnl.AppendString(b, unix.NFTA_EXPR_NAME, "counter")
+		nfnl.CloseNest(b, at)
 	}
-	return appendAttr(b, unix.NFTA_SET_USERDATA, setUserdata(s))
+	return nfnl.AppendAttr(b, unix.NFTA_SET_USERDATA, setUserdata(s))
 }
 
 // appendFields describes the members of a concatenation of ranges (nf_tables.h,
 // NFTA_SET_DESC_CONCAT).
 func appendFields(b []byte, key []nft.Type) []byte {
-	b, desc := openNest(b, unix.NFTA_SET_DESC)
-	b, list := openNest(b, setDescConcat)
+	b, desc := nfnl.OpenNest(b, unix.NFTA_SET_DESC)
+	b, list := nfnl.OpenNest(b, setDescConcat)
 	for _, t := range key {
 		var at int
-		b, at = openNest(b, unix.NFTA_LIST_ELEM)
-		b = appendU32(b, setFieldLen, realWidths[t])
-		closeNest(b, at)
+		b, at = nfnl.OpenNest(b, unix.NFTA_LIST_ELEM)
+		b = nfnl.AppendU32(b, setFieldLen, realWidths[t])
+		nfnl.CloseNest(b, at)
 	}
-	closeNest(b, list)
-	closeNest(b, desc)
+	nfnl.CloseNest(b, list)
+	nfnl.CloseNest(b, desc)
 	return b
 }
 
@@ -248,25 +249,25 @@ func declaration(b []byte) (s *nft.Set, anonymous bool) {
 	s = &nft.Set{}
 	var flags, keyType, keyLen, dataType, dataLen, size uint32
 	var other bool
-	for a := (attrs{rest: b}); a.next(); {
-		switch a.typ {
+	for a := (nfnl.Attrs{Rest: b}); a.Next(); {
+		switch a.Type {
 		case unix.NFTA_SET_NAME:
-			s.Name = a.str()
+			s.Name = a.Str()
 		case unix.NFTA_SET_FLAGS:
-			flags = a.u32()
+			flags = a.U32()
 		case unix.NFTA_SET_KEY_TYPE:
-			keyType = a.u32()
+			keyType = a.U32()
 		case unix.NFTA_SET_KEY_LEN:
-			keyLen = a.u32()
+			keyLen = a.U32()
 		case unix.NFTA_SET_DATA_TYPE:
-			dataType = a.u32()
+			dataType = a.U32()
 		case unix.NFTA_SET_DATA_LEN:
-			dataLen = a.u32()
+			dataLen = a.U32()
 		case unix.NFTA_SET_DESC:
-			at := attrs{val: find(a.val, unix.NFTA_SET_DESC_SIZE)}
-			size = at.u32()
+			at := nfnl.Attrs{Val: nfnl.Find(a.Val, unix.NFTA_SET_DESC_SIZE)}
+			size = at.U32()
 		case setExpr:
-			s.Counter = string(find(a.val, unix.NFTA_EXPR_NAME)) == "counter\x00"
+			s.Counter = string(nfnl.Find(a.Val, unix.NFTA_EXPR_NAME)) == "counter\x00"
 			other = other || !s.Counter
 		case unix.NFTA_SET_TIMEOUT, unix.NFTA_SET_GC_INTERVAL, unix.NFTA_SET_OBJ_TYPE, setExpressions:
 			other = true

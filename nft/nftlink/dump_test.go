@@ -14,6 +14,7 @@ import (
 
 	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/internal/nstest"
+	"github.com/snatctl/snatctl/nfnl"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
 )
@@ -43,11 +44,11 @@ func dumpAfter(t *testing.T, h *nstest.Host, table, script string) (d dumped) {
 			t.Fatal(err)
 		}
 	}
-	named := appendString(nil, unix.NFTA_TABLE_NAME, table)
+	named := nfnl.AppendString(nil, unix.NFTA_TABLE_NAME, table)
 	collect(&d.sets, unix.NFT_MSG_GETSET, named)
 	for _, s := range d.sets {
-		name := (&attrs{val: find(s, unix.NFTA_SET_NAME)}).str()
-		collect(&d.elements, unix.NFT_MSG_GETSETELEM, appendString(slices.Clone(named), unix.NFTA_SET_ELEM_LIST_SET, name))
+		name := (&nfnl.Attrs{Val: nfnl.Find(s, unix.NFTA_SET_NAME)}).Str()
+		collect(&d.elements, unix.NFT_MSG_GETSETELEM, nfnl.AppendString(slices.Clone(named), unix.NFTA_SET_ELEM_LIST_SET, name))
 	}
 	collect(&d.rules, unix.NFT_MSG_GETRULE, named)
 	return d
@@ -97,7 +98,7 @@ func TestUserdataIsNfts(t *testing.T) {
 					before += len(empty)
 				}
 			}
-			if theirs := find(b, unix.NFTA_SET_USERDATA); !slices.Equal(theirs, ours) {
+			if theirs := nfnl.Find(b, unix.NFTA_SET_USERDATA); !slices.Equal(theirs, ours) {
 				t.Errorf("%s: nft gives %s the userdata\n%x\nwe\n%x", path, s.Name, theirs, ours)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nfnl"
 	"github.com/snatctl/snatctl/nft"
 )
 
@@ -17,10 +18,10 @@ const setElemKeyEnd = 10
 // ranges over one field an element is two: its start, and a mark behind its end
 // (net/netfilter/nft_set_rbtree.c). Deleting needs the key alone.
 func appendElement(b []byte, s *nft.Set, e *nft.Element, add bool) []byte {
-	b, at := openNest(b, unix.NFTA_LIST_ELEM)
+	b, at := nfnl.OpenNest(b, unix.NFTA_LIST_ELEM)
 	if e.Key == "" {
-		b = appendU32(b, unix.NFTA_SET_ELEM_FLAGS, elemCatchall)
-		closeNest(b, at)
+		b = nfnl.AppendU32(b, unix.NFTA_SET_ELEM_FLAGS, elemCatchall)
+		nfnl.CloseNest(b, at)
 		return b
 	}
 	b = appendKey(b, unix.NFTA_SET_ELEM_KEY, e.Key)
@@ -30,26 +31,26 @@ func appendElement(b []byte, s *nft.Set, e *nft.Element, add bool) []byte {
 	if add {
 		b = appendData(b, s, e)
 		if e.Comment != "" {
-			b = appendAttr(b, unix.NFTA_SET_ELEM_USERDATA, commentUserdata(e.Comment))
+			b = nfnl.AppendAttr(b, unix.NFTA_SET_ELEM_USERDATA, commentUserdata(e.Comment))
 		}
 	}
-	closeNest(b, at)
+	nfnl.CloseNest(b, at)
 	if !s.Interval || len(s.Key) > 1 {
 		return b
 	}
 	if behind, ok := increment(e.KeyEnd); ok {
-		b, at = openNest(b, unix.NFTA_LIST_ELEM)
-		b = appendU32(b, unix.NFTA_SET_ELEM_FLAGS, unix.NFT_SET_ELEM_INTERVAL_END)
+		b, at = nfnl.OpenNest(b, unix.NFTA_LIST_ELEM)
+		b = nfnl.AppendU32(b, unix.NFTA_SET_ELEM_FLAGS, unix.NFT_SET_ELEM_INTERVAL_END)
 		b = appendKey(b, unix.NFTA_SET_ELEM_KEY, behind)
-		closeNest(b, at)
+		nfnl.CloseNest(b, at)
 	}
 	return b
 }
 
 func appendKey(b []byte, typ uint16, key string) []byte {
-	b, at := openNest(b, typ)
-	b = appendAttr(b, unix.NFTA_DATA_VALUE, key)
-	closeNest(b, at)
+	b, at := nfnl.OpenNest(b, typ)
+	b = nfnl.AppendAttr(b, unix.NFTA_DATA_VALUE, key)
+	nfnl.CloseNest(b, at)
 	return b
 }
 
@@ -58,14 +59,14 @@ func appendData(b []byte, s *nft.Set, e *nft.Element) []byte {
 	case nft.NoData:
 		return b
 	case nft.VerdictData:
-		b, data := openNest(b, unix.NFTA_SET_ELEM_DATA)
-		b, v := openNest(b, unix.NFTA_DATA_VERDICT)
-		b = appendU32(b, unix.NFTA_VERDICT_CODE, uint32(verdictKinds[e.Verdict.Kind]))
+		b, data := nfnl.OpenNest(b, unix.NFTA_SET_ELEM_DATA)
+		b, v := nfnl.OpenNest(b, unix.NFTA_DATA_VERDICT)
+		b = nfnl.AppendU32(b, unix.NFTA_VERDICT_CODE, uint32(verdictKinds[e.Verdict.Kind]))
 		if e.Verdict.Chain != "" {
-			b = appendString(b, unix.NFTA_VERDICT_CHAIN, e.Verdict.Chain)
+			b = nfnl.AppendString(b, unix.NFTA_VERDICT_CHAIN, e.Verdict.Chain)
 		}
-		closeNest(b, v)
-		closeNest(b, data)
+		nfnl.CloseNest(b, v)
+		nfnl.CloseNest(b, data)
 		return b
 	}
 	return appendKey(b, unix.NFTA_SET_ELEM_DATA, e.Data)
@@ -101,25 +102,25 @@ type anonSet struct {
 
 func (t *batch) addAnonymous(a anonSet, o origin) {
 	t.start(unix.NFT_MSG_NEWSET, unix.NLM_F_CREATE, o)
-	t.b = appendString(t.b, unix.NFTA_SET_NAME, anonName)
-	t.b = appendU32(t.b, unix.NFTA_SET_FLAGS, unix.NFT_SET_ANONYMOUS|unix.NFT_SET_CONSTANT)
-	t.b = appendU32(t.b, unix.NFTA_SET_KEY_TYPE, typeInetProto)
-	t.b = appendU32(t.b, unix.NFTA_SET_KEY_LEN, 1)
-	t.b = appendU32(t.b, unix.NFTA_SET_ID, a.id)
-	t.b = appendAttr(t.b, unix.NFTA_SET_USERDATA, tlv(tlv32(nil, udKeyByteorder, orderHost), udKeyTypeof, typeof(nft.Proto)))
+	t.b = nfnl.AppendString(t.b, unix.NFTA_SET_NAME, anonName)
+	t.b = nfnl.AppendU32(t.b, unix.NFTA_SET_FLAGS, unix.NFT_SET_ANONYMOUS|unix.NFT_SET_CONSTANT)
+	t.b = nfnl.AppendU32(t.b, unix.NFTA_SET_KEY_TYPE, typeInetProto)
+	t.b = nfnl.AppendU32(t.b, unix.NFTA_SET_KEY_LEN, 1)
+	t.b = nfnl.AppendU32(t.b, unix.NFTA_SET_ID, a.id)
+	t.b = nfnl.AppendAttr(t.b, unix.NFTA_SET_USERDATA, tlv(tlv32(nil, udKeyByteorder, orderHost), udKeyTypeof, typeof(nft.Proto)))
 	t.end()
 	t.start(unix.NFT_MSG_NEWSETELEM, unix.NLM_F_CREATE, o)
-	t.b = appendString(t.b, unix.NFTA_SET_ELEM_LIST_SET, anonName)
-	t.b = appendU32(t.b, unix.NFTA_SET_ELEM_LIST_SET_ID, a.id)
+	t.b = nfnl.AppendString(t.b, unix.NFTA_SET_ELEM_LIST_SET, anonName)
+	t.b = nfnl.AppendU32(t.b, unix.NFTA_SET_ELEM_LIST_SET_ID, a.id)
 	var list int
-	t.b, list = openNest(t.b, unix.NFTA_SET_ELEM_LIST_ELEMENTS)
+	t.b, list = nfnl.OpenNest(t.b, unix.NFTA_SET_ELEM_LIST_ELEMENTS)
 	for _, p := range a.protos {
 		var at int
-		t.b, at = openNest(t.b, unix.NFTA_LIST_ELEM)
+		t.b, at = nfnl.OpenNest(t.b, unix.NFTA_LIST_ELEM)
 		t.b = appendKey(t.b, unix.NFTA_SET_ELEM_KEY, string([]byte{byte(p)}))
-		closeNest(t.b, at)
+		nfnl.CloseNest(t.b, at)
 	}
-	closeNest(t.b, list)
+	nfnl.CloseNest(t.b, list)
 	t.end()
 }
 
@@ -144,36 +145,36 @@ func (d *elementDecoder) begin() { d.set.Elements, d.ends = nil, nil }
 
 // message takes one message of a dump of elements.
 func (d *elementDecoder) message(data []byte) error {
-	list := attrs{rest: find(data, unix.NFTA_SET_ELEM_LIST_ELEMENTS)}
-	for list.next() {
-		d.element(list.val)
+	list := nfnl.Attrs{Rest: nfnl.Find(data, unix.NFTA_SET_ELEM_LIST_ELEMENTS)}
+	for list.Next() {
+		d.element(list.Val)
 	}
-	return list.err
+	return list.Err
 }
 
 func (d *elementDecoder) element(b []byte) {
 	var e nft.Element
-	for a := (attrs{rest: b}); a.next(); {
-		switch a.typ {
+	for a := (nfnl.Attrs{Rest: b}); a.Next(); {
+		switch a.Type {
 		case unix.NFTA_SET_ELEM_KEY:
-			e.Key = string(find(a.val, unix.NFTA_DATA_VALUE))
+			e.Key = string(nfnl.Find(a.Val, unix.NFTA_DATA_VALUE))
 		case setElemKeyEnd:
-			e.KeyEnd = string(find(a.val, unix.NFTA_DATA_VALUE))
+			e.KeyEnd = string(nfnl.Find(a.Val, unix.NFTA_DATA_VALUE))
 		case unix.NFTA_SET_ELEM_FLAGS:
-			if a.u32()&unix.NFT_SET_ELEM_INTERVAL_END != 0 {
-				d.ends = append(d.ends, string(find(find(b, unix.NFTA_SET_ELEM_KEY), unix.NFTA_DATA_VALUE)))
+			if a.U32()&unix.NFT_SET_ELEM_INTERVAL_END != 0 {
+				d.ends = append(d.ends, string(nfnl.Find(nfnl.Find(b, unix.NFTA_SET_ELEM_KEY), unix.NFTA_DATA_VALUE)))
 				return
 			}
 		case unix.NFTA_SET_ELEM_DATA:
-			if v := find(a.val, unix.NFTA_DATA_VERDICT); v != nil {
+			if v := nfnl.Find(a.Val, unix.NFTA_DATA_VERDICT); v != nil {
 				e.Verdict = d.verdict(v)
 			} else {
-				e.Data = string(find(a.val, unix.NFTA_DATA_VALUE))
+				e.Data = string(nfnl.Find(a.Val, unix.NFTA_DATA_VALUE))
 			}
 		case unix.NFTA_SET_ELEM_USERDATA:
-			e.Comment = d.comment(a.val)
+			e.Comment = d.comment(a.Val)
 		case unix.NFTA_SET_ELEM_EXPR:
-			e.Packets = counted(a.val)
+			e.Packets = counted(a.Val)
 		}
 	}
 	d.set.Elements = append(d.set.Elements, e)
@@ -182,11 +183,11 @@ func (d *elementDecoder) element(b []byte) {
 // counted returns the packets that an element's counter has seen. nft_counter.c counts those
 // that hit the element, which are first packets of connections wherever only these come by.
 func counted(expr []byte) uint64 {
-	if string(find(expr, unix.NFTA_EXPR_NAME)) != "counter\x00" {
+	if string(nfnl.Find(expr, unix.NFTA_EXPR_NAME)) != "counter\x00" {
 		return 0
 	}
-	packets := attrs{val: find(find(expr, unix.NFTA_EXPR_DATA), unix.NFTA_COUNTER_PACKETS)}
-	return packets.u64()
+	packets := nfnl.Attrs{Val: nfnl.Find(nfnl.Find(expr, unix.NFTA_EXPR_DATA), unix.NFTA_COUNTER_PACKETS)}
+	return packets.U64()
 }
 
 func (d *elementDecoder) comment(ud []byte) string {
@@ -197,17 +198,17 @@ func (d *elementDecoder) comment(ud []byte) string {
 }
 
 func (d *elementDecoder) verdict(b []byte) (v nft.Verdict) {
-	for a := (attrs{rest: b}); a.next(); {
-		switch a.typ {
+	for a := (nfnl.Attrs{Rest: b}); a.Next(); {
+		switch a.Type {
 		case unix.NFTA_VERDICT_CODE:
 			v.Kind = 255 // one that snatctl never uses
 			for k, x := range verdictKinds {
-				if uint32(x) == a.u32() {
+				if uint32(x) == a.U32() {
 					v.Kind = k
 				}
 			}
 		case unix.NFTA_VERDICT_CHAIN:
-			v.Chain = d.intern(a.val[:max(0, len(a.val)-1)])
+			v.Chain = d.intern(a.Val[:max(0, len(a.Val)-1)])
 		}
 	}
 	return v

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/nfnl"
 )
 
 // errMoved says that a set's elements changed places while they were listed.
@@ -58,13 +60,13 @@ type repeats struct {
 func (r *repeats) message(b []byte) {
 	var h maphash.Hash
 	h.SetSeed(r.seed)
-	for list := (attrs{rest: find(b, unix.NFTA_SET_ELEM_LIST_ELEMENTS)}); list.next(); {
+	for list := (nfnl.Attrs{Rest: nfnl.Find(b, unix.NFTA_SET_ELEM_LIST_ELEMENTS)}); list.Next(); {
 		h.Reset()
-		for a := (attrs{rest: list.val}); a.next(); {
-			switch a.typ {
+		for a := (nfnl.Attrs{Rest: list.Val}); a.Next(); {
+			switch a.Type {
 			case unix.NFTA_SET_ELEM_KEY, setElemKeyEnd, unix.NFTA_SET_ELEM_FLAGS: // a range's end has the key of the next one's start
-				h.WriteByte(byte(a.typ))
-				h.Write(a.val)
+				h.WriteByte(byte(a.Type))
+				h.Write(a.Val)
 			}
 		}
 		sum := h.Sum64()

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/snatctl/snatctl/nfnl"
 	"github.com/snatctl/snatctl/nft"
 )
 
@@ -34,23 +35,23 @@ func (t *batch) flowtable(o *nft.Op) {
 		typ, flags = unix.NFT_MSG_DELFLOWTABLE, 0
 	}
 	t.start(typ, flags, origin{op: o})
-	t.b = appendString(t.b, flowtableName, o.Flowtable.Name)
+	t.b = nfnl.AppendString(t.b, flowtableName, o.Flowtable.Name)
 	if o.Mark == nft.Add || len(o.Flowtable.Devices) > 0 {
 		var hook, devices int
-		t.b, hook = openNest(t.b, flowtableHook)
-		t.b = appendU32(t.b, flowtableHookNum, ingress)
-		t.b = appendU32(t.b, flowtablePriority, 0)
+		t.b, hook = nfnl.OpenNest(t.b, flowtableHook)
+		t.b = nfnl.AppendU32(t.b, flowtableHookNum, ingress)
+		t.b = nfnl.AppendU32(t.b, flowtablePriority, 0)
 		if len(o.Flowtable.Devices) > 0 {
-			t.b, devices = openNest(t.b, flowtableDevs)
+			t.b, devices = nfnl.OpenNest(t.b, flowtableDevs)
 			for _, d := range o.Flowtable.Devices {
-				t.b = appendString(t.b, deviceName, d)
+				t.b = nfnl.AppendString(t.b, deviceName, d)
 			}
-			closeNest(t.b, devices)
+			nfnl.CloseNest(t.b, devices)
 		}
-		closeNest(t.b, hook)
+		nfnl.CloseNest(t.b, hook)
 	}
 	if o.Mark == nft.Add {
-		t.b = appendU32(t.b, flowtableFlags, flowtableCounter)
+		t.b = nfnl.AppendU32(t.b, flowtableFlags, flowtableCounter)
 	}
 	t.end()
 }
@@ -68,7 +69,7 @@ func flowtables(f *nft.Flowtable) string {
 // so, are noted as others.
 func (c *Conn) readFlowtables(ctx context.Context, r *nft.Ruleset, named []byte) error {
 	err := c.dump(ctx, unix.NFT_MSG_GETFLOWTABLE, named, func(b []byte) error {
-		if table := (&attrs{val: find(b, flowtableTable)}).str(); table != r.Table {
+		if table := (&nfnl.Attrs{Val: nfnl.Find(b, flowtableTable)}).Str(); table != r.Table {
 			return nil
 		}
 		f, ours := flowtableOf(b)
@@ -89,21 +90,21 @@ func (c *Conn) readFlowtables(ctx context.Context, r *nft.Ruleset, named []byte)
 func flowtableOf(b []byte) (f *nft.Flowtable, ours bool) {
 	f, ours = &nft.Flowtable{}, true
 	var flags uint32
-	for a := (attrs{rest: b}); a.next(); {
-		switch a.typ {
+	for a := (nfnl.Attrs{Rest: b}); a.Next(); {
+		switch a.Type {
 		case flowtableName:
-			f.Name = a.str()
+			f.Name = a.Str()
 		case flowtableFlags:
-			flags = a.u32()
+			flags = a.U32()
 		case flowtableHook:
-			for h := (attrs{rest: a.val}); h.next(); {
-				switch h.typ {
+			for h := (nfnl.Attrs{Rest: a.Val}); h.Next(); {
+				switch h.Type {
 				case flowtableHookNum, flowtablePriority:
-					ours = ours && h.u32() == 0
+					ours = ours && h.U32() == 0
 				case flowtableDevs:
-					for d := (attrs{rest: h.val}); d.next(); {
-						ours = ours && d.typ == deviceName
-						f.Devices = append(f.Devices, d.str())
+					for d := (nfnl.Attrs{Rest: h.Val}); d.Next(); {
+						ours = ours && d.Type == deviceName
+						f.Devices = append(f.Devices, d.Str())
 					}
 				}
 			}
@@ -128,9 +129,9 @@ func (s *Snapshot) withoutInterfaces() *Snapshot {
 	bare := *s
 	bare.flowtables = nil
 	for _, f := range s.flowtables {
-		hook, at := openNest(pick(f, flowtableName, flowtableFlags), flowtableHook)
-		hook = append(hook, pick(find(f, flowtableHook), flowtableHookNum, flowtablePriority)...)
-		closeNest(hook, at)
+		hook, at := nfnl.OpenNest(pick(f, flowtableName, flowtableFlags), flowtableHook)
+		hook = append(hook, pick(nfnl.Find(f, flowtableHook), flowtableHookNum, flowtablePriority)...)
+		nfnl.CloseNest(hook, at)
 		bare.flowtables = append(bare.flowtables, hook)
 	}
 	return &bare

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nfnl"
 	"github.com/snatctl/snatctl/nft"
 )
 
@@ -54,7 +55,7 @@ func appendExprs(b []byte, es []expr.Any, anonID func(n int) uint32) ([]byte, er
 		if err != nil {
 			return nil, fmt.Errorf("encode %T: %w", e, err)
 		}
-		b = appendAttr(b, unix.NLA_F_NESTED|unix.NFTA_LIST_ELEM, x)
+		b = nfnl.AppendAttr(b, unix.NLA_F_NESTED|unix.NFTA_LIST_ELEM, x)
 	}
 	return b, nil
 }
@@ -71,16 +72,16 @@ func anonForm(ps []inet.Proto) string {
 // what it fills in by itself. anon gives the contents of an anonymous set by its name.
 func form(list []byte, anon func(name string) string) string {
 	var b strings.Builder
-	for a := (attrs{rest: list}); a.next(); {
-		name := strings.TrimRight(string(find(a.val, unix.NFTA_EXPR_NAME)), "\x00")
+	for a := (nfnl.Attrs{Rest: list}); a.Next(); {
+		name := strings.TrimRight(string(nfnl.Find(a.Val, unix.NFTA_EXPR_NAME)), "\x00")
 		vals := map[uint16]string{}
-		for d := (attrs{rest: find(a.val, unix.NFTA_EXPR_DATA)}); d.next(); {
-			vals[d.typ] = value(d.val, depths[name][d.typ])
-			if name == "lookup" && d.typ == unix.NFTA_LOOKUP_SET {
-				vals[d.typ] = d.str()
+		for d := (nfnl.Attrs{Rest: nfnl.Find(a.Val, unix.NFTA_EXPR_DATA)}); d.Next(); {
+			vals[d.Type] = value(d.Val, depths[name][d.Type])
+			if name == "lookup" && d.Type == unix.NFTA_LOOKUP_SET {
+				vals[d.Type] = d.Str()
 			}
 			if name == "flow_offload" {
-				vals[d.typ] = d.str() // the library sends it without its NUL
+				vals[d.Type] = d.Str() // the library sends it without its NUL
 			}
 		}
 		if name == "byteorder" && vals[unix.NFTA_BYTEORDER_LEN] < vals[unix.NFTA_BYTEORDER_SIZE] {
@@ -114,12 +115,12 @@ func value(b []byte, depth int) string {
 		return fmt.Sprintf("%x", b)
 	}
 	var s strings.Builder
-	for a := (attrs{rest: b}); a.next(); {
+	for a := (nfnl.Attrs{Rest: b}); a.Next(); {
 		below := depth - 1
-		if a.typ != unix.NFTA_DATA_VERDICT {
+		if a.Type != unix.NFTA_DATA_VERDICT {
 			below = 0
 		}
-		fmt.Fprintf(&s, "(%d=%s)", a.typ, value(a.val, below))
+		fmt.Fprintf(&s, "(%d=%s)", a.Type, value(a.Val, below))
 	}
 	return s.String()
 }

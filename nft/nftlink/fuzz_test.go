@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/snatctl/snatctl/nfnl"
 	"github.com/snatctl/snatctl/nft"
 )
 
@@ -24,7 +25,7 @@ func FuzzElements(f *testing.F) {
 		for _, e := range s.Elements {
 			_ = s.ElementString(e)
 		}
-		if err != nil && err != errTruncated {
+		if err != nil && err != nfnl.ErrTruncated {
 			t.Errorf("the error is %v", err)
 		}
 		_ = anonymousForm(&s)
@@ -65,9 +66,9 @@ func FuzzElementRoundTrip(f *testing.F) {
 			}
 			e.Data = string(data)
 		}
-		b, at := openNest(nil, unix.NFTA_SET_ELEM_LIST_ELEMENTS)
+		b, at := nfnl.OpenNest(nil, unix.NFTA_SET_ELEM_LIST_ELEMENTS)
 		b = appendElement(b, &s, &e, true)
-		closeNest(b, at)
+		nfnl.CloseNest(b, at)
 		got := fuzzSets[int(kind)%len(fuzzSets)]
 		d := elementDecoder{set: &got, names: map[string]string{}}
 		if err := d.message(b); err != nil {
@@ -86,7 +87,7 @@ func FuzzDeclaration(f *testing.F) {
 		if s.Key == nil {
 			return
 		}
-		if got, _ := declaration(appendSet(appendString(nil, unix.NFTA_SET_NAME, s.Name), s, 1)); !slices.Equal(got.Key, s.Key) || got.Data != s.Data || got.Interval != s.Interval || got.Counter != s.Counter {
+		if got, _ := declaration(appendSet(nfnl.AppendString(nil, unix.NFTA_SET_NAME, s.Name), s, 1)); !slices.Equal(got.Key, s.Key) || got.Data != s.Data || got.Interval != s.Interval || got.Counter != s.Counter {
 			t.Errorf("%+v is read as %+v after writing it", s, got)
 		}
 	})
@@ -94,19 +95,19 @@ func FuzzDeclaration(f *testing.F) {
 
 func FuzzRule(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for a := (attrs{rest: data}); a.next(); {
-			switch a.typ {
+		for a := (nfnl.Attrs{Rest: data}); a.Next(); {
+			switch a.Type {
 			case unix.NFTA_RULE_EXPRESSIONS:
-				first := form(a.val, func(string) string { return "{6}" })
-				if again := form(a.val, func(string) string { return "{6}" }); again != first {
+				first := form(a.Val, func(string) string { return "{6}" })
+				if again := form(a.Val, func(string) string { return "{6}" }); again != first {
 					t.Errorf("the form is %s once and %s then", first, again)
 				}
 			case unix.NFTA_RULE_USERDATA:
-				_ = comment(a.val)
+				_ = comment(a.Val)
 			}
 		}
-		_ = messages(data, func(m message) bool {
-			_ = errno(m.data)
+		_ = messages(data, func(m nfnl.Message) bool {
+			_ = nfnl.Errno(m.Data)
 			return true
 		})
 		hookOf(data)
@@ -127,7 +128,7 @@ func FuzzExplain(f *testing.F) {
 	}
 	f.Add(uint32(4), uint16(unix.NLM_F_ACK_TLVS|unix.NLM_F_CAPPED), []byte{0xef, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 2, 0, 80, 0, 0, 0})
 	f.Fuzz(func(t *testing.T, seq uint32, flags uint16, data []byte) {
-		if e := errno(data); e != 0 && b.explain(message{typ: unix.NLMSG_ERROR, flags: flags, seq: seq, data: data}, e) == nil {
+		if e := nfnl.Errno(data); e != 0 && b.explain(nfnl.Message{Type: unix.NLMSG_ERROR, Flags: flags, Seq: seq, Data: data}, e) == nil {
 			t.Error("an error is explained as none")
 		}
 	})

@@ -1,11 +1,13 @@
 package nftlink
 
 import (
+	"encoding/binary"
 	"errors"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/snatctl/snatctl/nfnl"
 	"github.com/snatctl/snatctl/nft"
 )
 
@@ -67,15 +69,15 @@ func moduleOf(expression string) string {
 // points at, "" if there is none.
 func (t *batch) expressionAt(o origin, offset int) string {
 	msg := t.b[o.at:]
-	msg = msg[:nativeU32(msg)]
-	for top := (attrs{rest: msg[unix.NLMSG_HDRLEN+4:]}); top.next(); {
-		if top.typ != unix.NFTA_RULE_EXPRESSIONS {
+	msg = msg[:binary.NativeEndian.Uint32(msg)]
+	for top := (nfnl.Attrs{Rest: msg[unix.NLMSG_HDRLEN+4:]}); top.Next(); {
+		if top.Type != unix.NFTA_RULE_EXPRESSIONS {
 			continue
 		}
-		for list := (attrs{rest: top.val}); list.next(); {
-			end := len(msg) - len(top.rest) - len(list.rest)
-			if start := end - align(len(list.val)) - unix.NLA_HDRLEN; start <= offset && offset < end {
-				return strings.TrimRight(string(find(list.val, unix.NFTA_EXPR_NAME)), "\x00")
+		for list := (nfnl.Attrs{Rest: top.Val}); list.Next(); {
+			end := len(msg) - len(top.Rest) - len(list.Rest)
+			if start := end - nfnl.Align(len(list.Val)) - unix.NLA_HDRLEN; start <= offset && offset < end {
+				return strings.TrimRight(string(nfnl.Find(list.Val, unix.NFTA_EXPR_NAME)), "\x00")
 			}
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/nfnl"
 )
 
 // Attributes of expressions that x/sys/unix lacks (include/uapi/linux/netfilter/nf_tables.h).
@@ -22,38 +24,38 @@ func mend(rule []byte) []byte {
 		return rule
 	}
 	var out []byte
-	for a := (attrs{rest: rule}); a.next(); {
-		if a.typ != unix.NFTA_RULE_EXPRESSIONS {
-			out = appendAttr(out, a.typ, a.val)
+	for a := (nfnl.Attrs{Rest: rule}); a.Next(); {
+		if a.Type != unix.NFTA_RULE_EXPRESSIONS {
+			out = nfnl.AppendAttr(out, a.Type, a.Val)
 			continue
 		}
 		var list int
-		out, list = openNest(out, a.typ)
-		for e := (attrs{rest: a.val}); e.next(); {
-			out = appendMended(out, e.val)
+		out, list = nfnl.OpenNest(out, a.Type)
+		for e := (nfnl.Attrs{Rest: a.Val}); e.Next(); {
+			out = appendMended(out, e.Val)
 		}
-		closeNest(out, list)
+		nfnl.CloseNest(out, list)
 	}
 	return out
 }
 
 // appendMended appends one expression to a list.
 func appendMended(b, expression []byte) []byte {
-	name, data := nameOf(expression, unix.NFTA_EXPR_NAME), find(expression, unix.NFTA_EXPR_DATA)
+	name, data := nameOf(expression, unix.NFTA_EXPR_NAME), nfnl.Find(expression, unix.NFTA_EXPR_DATA)
 	refused := refusedAttrs(name, data)
 	if refused == nil {
-		return appendAttr(b, unix.NLA_F_NESTED|unix.NFTA_LIST_ELEM, expression)
+		return nfnl.AppendAttr(b, unix.NLA_F_NESTED|unix.NFTA_LIST_ELEM, expression)
 	}
-	b, at := openNest(b, unix.NFTA_LIST_ELEM)
-	b = appendString(b, unix.NFTA_EXPR_NAME, name)
-	b, nest := openNest(b, unix.NFTA_EXPR_DATA)
-	for a := (attrs{rest: data}); a.next(); {
-		if !refused(a.typ) {
-			b = appendAttr(b, a.typ, a.val)
+	b, at := nfnl.OpenNest(b, unix.NFTA_LIST_ELEM)
+	b = nfnl.AppendString(b, unix.NFTA_EXPR_NAME, name)
+	b, nest := nfnl.OpenNest(b, unix.NFTA_EXPR_DATA)
+	for a := (nfnl.Attrs{Rest: data}); a.Next(); {
+		if !refused(a.Type) {
+			b = nfnl.AppendAttr(b, a.Type, a.Val)
 		}
 	}
-	closeNest(b, nest)
-	closeNest(b, at)
+	nfnl.CloseNest(b, nest)
+	nfnl.CloseNest(b, at)
 	return b
 }
 
@@ -61,13 +63,13 @@ func appendMended(b, expression []byte) []byte {
 // nil: none (net/netfilter/nft_exthdr.c, nft_exthdr_tcp_set_init and nft_exthdr_tcp_strip_init;
 // net/netfilter/nft_osf.c, nft_osf_init).
 func refusedAttrs(name string, data []byte) func(uint16) bool {
-	flags := attrs{val: find(data, osfFlags)}
+	flags := nfnl.Attrs{Val: nfnl.Find(data, osfFlags)}
 	switch {
-	case name == "exthdr" && find(data, exthdrSreg) != nil: // sets an option's field
+	case name == "exthdr" && nfnl.Find(data, exthdrSreg) != nil: // sets an option's field
 		return func(typ uint16) bool { return typ == exthdrFlags }
-	case name == "exthdr" && find(data, unix.NFTA_EXTHDR_DREG) == nil: // removes an option
+	case name == "exthdr" && nfnl.Find(data, unix.NFTA_EXTHDR_DREG) == nil: // removes an option
 		return func(typ uint16) bool { return typ != exthdrType && typ != exthdrOp }
-	case name == "osf" && flags.u32() == 0:
+	case name == "osf" && flags.U32() == 0:
 		return func(typ uint16) bool { return typ == osfFlags }
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/snatctl/snatctl/nfnl"
 	"github.com/snatctl/snatctl/nft"
 )
 
@@ -49,9 +50,9 @@ func (c *Conn) Read(ctx context.Context, table string) (*nft.Ruleset, Generation
 func (c *Conn) Generation(ctx context.Context) (Generation, error) {
 	var gen uint32
 	err := c.request(ctx, unix.NFT_MSG_GETGEN, 0, nil, func(b []byte) error {
-		for a := (attrs{rest: b}); a.next(); {
-			if a.typ == unix.NFTA_GEN_ID {
-				gen = a.u32()
+		for a := (nfnl.Attrs{Rest: b}); a.Next(); {
+			if a.Type == unix.NFTA_GEN_ID {
+				gen = a.U32()
 			}
 		}
 		return nil
@@ -65,14 +66,14 @@ func (c *Conn) Generation(ctx context.Context) (Generation, error) {
 
 func (c *Conn) readTable(ctx context.Context, table string) (*nft.Ruleset, error) {
 	r := &nft.Ruleset{Table: table}
-	named := appendString(nil, unix.NFTA_TABLE_NAME, table) // attribute 1 in every request
+	named := nfnl.AppendString(nil, unix.NFTA_TABLE_NAME, table) // attribute 1 in every request
 	err := c.request(ctx, unix.NFT_MSG_GETTABLE, 0, named, func(b []byte) error {
-		for a := (attrs{rest: b}); a.next(); {
-			switch a.typ {
+		for a := (nfnl.Attrs{Rest: b}); a.Next(); {
+			switch a.Type {
 			case unix.NFTA_TABLE_FLAGS:
-				r.Dormant = a.u32()&1 != 0 // NFT_TABLE_F_DORMANT
+				r.Dormant = a.U32()&1 != 0 // NFT_TABLE_F_DORMANT
 			case tableUserdata:
-				r.Comment = comment(a.val)
+				r.Comment = comment(a.Val)
 			}
 		}
 		return nil
@@ -120,7 +121,7 @@ func (c *Conn) readSets(ctx context.Context, r *nft.Ruleset, named []byte) (map[
 			continue
 		}
 		d := elementDecoder{set: s, names: names}
-		request := appendString(append([]byte(nil), named...), unix.NFTA_SET_ELEM_LIST_SET, s.Name)
+		request := nfnl.AppendString(append([]byte(nil), named...), unix.NFTA_SET_ELEM_LIST_SET, s.Name)
 		if err := c.dumpElements(ctx, request, d.begin, d.message); err != nil {
 			return nil, fmt.Errorf("elements of %s: %w", s.Name, err)
 		}
@@ -157,23 +158,23 @@ func (c *Conn) readChains(ctx context.Context, r *nft.Ruleset, named []byte) err
 		chain := &nft.Chain{}
 		var hook nft.Hook
 		policy := uint32(nfAccept)
-		for a := (attrs{rest: b}); a.next(); {
-			switch a.typ {
+		for a := (nfnl.Attrs{Rest: b}); a.Next(); {
+			switch a.Type {
 			case unix.NFTA_CHAIN_TABLE:
-				if a.str() != r.Table {
+				if a.Str() != r.Table {
 					return nil // older kernels return the chains of all tables
 				}
 			case unix.NFTA_CHAIN_NAME:
-				chain.Name = a.str()
+				chain.Name = a.Str()
 			case unix.NFTA_CHAIN_HOOK:
-				hook.Point, hook.Priority = hookOf(a.val)
+				hook.Point, hook.Priority = hookOf(a.Val)
 				chain.Hook = &hook
 			case unix.NFTA_CHAIN_TYPE:
-				hook.Type = a.str()
+				hook.Type = a.Str()
 			case unix.NFTA_CHAIN_POLICY:
-				policy = a.u32()
+				policy = a.U32()
 			case chainFlags:
-				if a.u32()&chainBinding != 0 {
+				if a.U32()&chainBinding != 0 {
 					return nil // part of the rule that goes there, whose form differs from all of ours
 				}
 			}
@@ -191,16 +192,16 @@ func (c *Conn) readChains(ctx context.Context, r *nft.Ruleset, named []byte) err
 }
 
 func hookOf(b []byte) (point string, priority int32) {
-	for a := (attrs{rest: b}); a.next(); {
-		switch a.typ {
+	for a := (nfnl.Attrs{Rest: b}); a.Next(); {
+		switch a.Type {
 		case unix.NFTA_HOOK_HOOKNUM:
 			for name, n := range hookNumbers {
-				if n == a.u32() {
+				if n == a.U32() {
 					point = name
 				}
 			}
 		case unix.NFTA_HOOK_PRIORITY:
-			priority = int32(a.u32())
+			priority = int32(a.U32())
 		}
 	}
 	return point, priority
@@ -214,16 +215,16 @@ func (c *Conn) readRules(ctx context.Context, r *nft.Ruleset, named []byte, anon
 	err := c.dump(ctx, unix.NFT_MSG_GETRULE, named, func(b []byte) error {
 		var chain string
 		var rule nft.Rule
-		for a := (attrs{rest: b}); a.next(); {
-			switch a.typ {
+		for a := (nfnl.Attrs{Rest: b}); a.Next(); {
+			switch a.Type {
 			case unix.NFTA_RULE_CHAIN:
-				chain = a.str()
+				chain = a.Str()
 			case unix.NFTA_RULE_HANDLE:
-				rule.Handle = a.u64()
+				rule.Handle = a.U64()
 			case unix.NFTA_RULE_EXPRESSIONS:
-				rule.Form = form(a.val, func(name string) string { return anonymous[name] })
+				rule.Form = form(a.Val, func(name string) string { return anonymous[name] })
 			case unix.NFTA_RULE_USERDATA:
-				rule.Comment = comment(a.val)
+				rule.Comment = comment(a.Val)
 			}
 		}
 		if ch := chains[chain]; ch != nil {
@@ -240,8 +241,8 @@ func (c *Conn) readRules(ctx context.Context, r *nft.Ruleset, named []byte, anon
 // readObjects notes the table's named objects, which snatctl never makes.
 func (c *Conn) readObjects(ctx context.Context, r *nft.Ruleset, named []byte) error {
 	err := c.dump(ctx, unix.NFT_MSG_GETOBJ, named, func(b []byte) error {
-		if table := (&attrs{val: find(b, unix.NFTA_OBJ_TABLE)}).str(); table == r.Table {
-			r.Others = append(r.Others, "object "+(&attrs{val: find(b, unix.NFTA_OBJ_NAME)}).str())
+		if table := (&nfnl.Attrs{Val: nfnl.Find(b, unix.NFTA_OBJ_TABLE)}).Str(); table == r.Table {
+			r.Others = append(r.Others, "object "+(&nfnl.Attrs{Val: nfnl.Find(b, unix.NFTA_OBJ_NAME)}).Str())
 		}
 		return nil
 	})

@@ -2,11 +2,13 @@ package nftlink
 
 import (
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/snatctl/snatctl/nfnl"
 	"github.com/snatctl/snatctl/nft"
 )
 
@@ -41,7 +43,7 @@ const (
 )
 
 // explain turns an error answer into one that names the object at fault.
-func (t *batch) explain(m message, e unix.Errno) error {
+func (t *batch) explain(m nfnl.Message, e unix.Errno) error {
 	switch {
 	case e == unix.ERESTART:
 		return ErrStale
@@ -50,21 +52,21 @@ func (t *batch) explain(m message, e unix.Errno) error {
 	}
 	refused := &RefusedError{Object: "the transaction", Errno: e}
 	offset := 0
-	if len(m.data) > 4+unix.NLMSG_HDRLEN && m.flags&unix.NLM_F_ACK_TLVS != 0 {
-		rest := m.data[4+unix.NLMSG_HDRLEN:]
-		if m.flags&unix.NLM_F_CAPPED == 0 {
+	if len(m.Data) > 4+unix.NLMSG_HDRLEN && m.Flags&unix.NLM_F_ACK_TLVS != 0 {
+		rest := m.Data[4+unix.NLMSG_HDRLEN:]
+		if m.Flags&unix.NLM_F_CAPPED == 0 {
 			rest = nil
 		}
-		for a := (attrs{rest: rest}); a.next(); {
+		for a := (nfnl.Attrs{Rest: rest}); a.Next(); {
 			switch {
-			case a.typ == ackMsg:
-				refused.Msg = a.str()
-			case a.typ == ackOffs && len(a.val) >= 4:
-				offset = int(nativeU32(a.val))
+			case a.Type == ackMsg:
+				refused.Msg = a.Str()
+			case a.Type == ackOffs && len(a.Val) >= 4:
+				offset = int(binary.NativeEndian.Uint32(a.Val))
 			}
 		}
 	}
-	if i := int(m.seq - t.first); i > 0 && i < len(t.msgs) {
+	if i := int(m.Seq - t.first); i > 0 && i < len(t.msgs) {
 		refused.Op = t.part(t.msgs[i], offset)
 		refused.Object = cmp.Or(t.msgs[i].what, t.describe(refused.Op))
 		refused.Lacks = t.lacks(t.msgs[i], e, offset)
@@ -108,17 +110,17 @@ func (t *batch) describe(op nft.Op) string {
 // field take two entries each, the second flagged as an end.
 func (t *batch) elementAt(o origin, offset int) int {
 	msg := t.b[o.at:]
-	msg = msg[:nativeU32(msg)]
+	msg = msg[:binary.NativeEndian.Uint32(msg)]
 	n, at := -1, unix.NLMSG_HDRLEN+4
-	for top := (attrs{rest: msg[at:]}); top.next(); {
-		if top.typ != unix.NFTA_SET_ELEM_LIST_ELEMENTS {
+	for top := (nfnl.Attrs{Rest: msg[at:]}); top.Next(); {
+		if top.Type != unix.NFTA_SET_ELEM_LIST_ELEMENTS {
 			continue
 		}
-		for list := (attrs{rest: top.val}); list.next(); {
-			if len(list.val) > 6 && list.val[2] == byte(unix.NFTA_SET_ELEM_FLAGS) {
+		for list := (nfnl.Attrs{Rest: top.Val}); list.Next(); {
+			if len(list.Val) > 6 && list.Val[2] == byte(unix.NFTA_SET_ELEM_FLAGS) {
 				continue // an end
 			}
-			start := len(msg) - len(top.rest) - len(list.rest) - align(len(list.val)) - unix.NLA_HDRLEN
+			start := len(msg) - len(top.Rest) - len(list.Rest) - nfnl.Align(len(list.Val)) - unix.NLA_HDRLEN
 			if start > offset && n >= 0 {
 				return n
 			}

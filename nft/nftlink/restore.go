@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/nfnl"
 )
 
 // Restore brings a table back to what a snapshot holds, in one transaction and whatever became
@@ -66,7 +68,7 @@ func (s *Snapshot) contents(t *batch) {
 	}
 	for _, set := range s.sets {
 		t.setID++
-		attributes := appendU32(slices.Clip(set.attrs), unix.NFTA_SET_ID, t.setID)
+		attributes := nfnl.AppendU32(slices.Clip(set.attrs), unix.NFTA_SET_ID, t.setID)
 		t.message(unix.NFT_MSG_NEWSET, unix.NLM_F_CREATE, attributes, "map or set "+set.name)
 	}
 	for _, c := range s.chains {
@@ -89,8 +91,8 @@ func (s *Snapshot) contents(t *batch) {
 
 // nameOf returns the name that attributes hold.
 func nameOf(list []byte, typ uint16) string {
-	name := attrs{val: find(list, typ)}
-	return name.str()
+	name := nfnl.Attrs{Val: nfnl.Find(list, typ)}
+	return name.Str()
 }
 
 // message appends one message about the table; what is for the error, should there be one.
@@ -104,16 +106,16 @@ func (t *batch) message(typ, flags uint16, attributes []byte, what string) {
 func (t *batch) savedElements(s *savedSet) {
 	for i := 0; i < len(s.elements); {
 		t.start(unix.NFT_MSG_NEWSETELEM, unix.NLM_F_CREATE, origin{what: "elements of " + s.name})
-		t.b = appendString(t.b, unix.NFTA_SET_ELEM_LIST_SET, s.name)
+		t.b = nfnl.AppendString(t.b, unix.NFTA_SET_ELEM_LIST_SET, s.name)
 		var list int
-		t.b, list = openNest(t.b, unix.NFTA_SET_ELEM_LIST_ELEMENTS)
+		t.b, list = nfnl.OpenNest(t.b, unix.NFTA_SET_ELEM_LIST_ELEMENTS)
 		for ; i < len(s.elements) && len(t.b)-list < chunk; i++ {
 			var at int
-			t.b, at = openNest(t.b, unix.NFTA_LIST_ELEM)
+			t.b, at = nfnl.OpenNest(t.b, unix.NFTA_LIST_ELEM)
 			t.b = append(t.b, s.elements[i]...)
-			closeNest(t.b, at)
+			nfnl.CloseNest(t.b, at)
 		}
-		closeNest(t.b, list)
+		nfnl.CloseNest(t.b, list)
 		t.end()
 	}
 }

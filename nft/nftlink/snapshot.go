@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/nfnl"
 )
 
 // Snapshot is a table of family inet exactly as it stood, whoever made it: what the kernel
@@ -62,7 +64,7 @@ func (c *Conn) Snapshot(ctx context.Context, table string) (*Snapshot, Generatio
 }
 
 func (s *Snapshot) read(ctx context.Context, c *Conn) error {
-	named := appendString(nil, unix.NFTA_TABLE_NAME, s.table)
+	named := nfnl.AppendString(nil, unix.NFTA_TABLE_NAME, s.table)
 	err := c.request(ctx, unix.NFT_MSG_GETTABLE, 0, named, func(b []byte) error {
 		s.head = append([]byte{}, pick(b, unix.NFTA_TABLE_FLAGS, tableUserdata)...)
 		return nil
@@ -108,14 +110,14 @@ func (s *Snapshot) readRules(collect func(*[][]byte, uint16, ...uint16) error) e
 	}
 	binding := make(map[string]int)
 	for i, b := range s.chains {
-		flags := attrs{val: find(b, chainFlags)}
-		if flags.u32()&chainBinding != 0 {
-			binding[string(find(b, unix.NFTA_CHAIN_NAME))] = i + 1
+		flags := nfnl.Attrs{Val: nfnl.Find(b, chainFlags)}
+		if flags.U32()&chainBinding != 0 {
+			binding[string(nfnl.Find(b, unix.NFTA_CHAIN_NAME))] = i + 1
 		}
 	}
 	if len(binding) > 0 {
 		slices.SortStableFunc(s.rules, func(a, b []byte) int {
-			return binding[string(find(b, unix.NFTA_RULE_CHAIN))] - binding[string(find(a, unix.NFTA_RULE_CHAIN))]
+			return binding[string(nfnl.Find(b, unix.NFTA_RULE_CHAIN))] - binding[string(nfnl.Find(a, unix.NFTA_RULE_CHAIN))]
 		})
 	}
 	return err
@@ -126,8 +128,8 @@ func (s *Snapshot) readSets(ctx context.Context, c *Conn, named []byte) error {
 		if !s.owns(b) {
 			return nil
 		}
-		flags := attrs{val: find(b, unix.NFTA_SET_FLAGS)}
-		s.sets = append(s.sets, &savedSet{name: nameOf(b, unix.NFTA_SET_NAME), flags: flags.u32(), attrs: pick(b, unix.NFTA_SET_NAME, unix.NFTA_SET_FLAGS,
+		flags := nfnl.Attrs{Val: nfnl.Find(b, unix.NFTA_SET_FLAGS)}
+		s.sets = append(s.sets, &savedSet{name: nameOf(b, unix.NFTA_SET_NAME), flags: flags.U32(), attrs: pick(b, unix.NFTA_SET_NAME, unix.NFTA_SET_FLAGS,
 			unix.NFTA_SET_KEY_TYPE, unix.NFTA_SET_KEY_LEN, unix.NFTA_SET_DATA_TYPE, unix.NFTA_SET_DATA_LEN, unix.NFTA_SET_POLICY,
 			unix.NFTA_SET_DESC, unix.NFTA_SET_TIMEOUT, unix.NFTA_SET_GC_INTERVAL, unix.NFTA_SET_USERDATA, unix.NFTA_SET_OBJ_TYPE,
 			setExpr, setExpressions)})
@@ -137,7 +139,7 @@ func (s *Snapshot) readSets(ctx context.Context, c *Conn, named []byte) error {
 		return fmt.Errorf("sets: %w", err)
 	}
 	for _, set := range s.sets {
-		request := appendString(slices.Clone(named), unix.NFTA_SET_ELEM_LIST_SET, set.name)
+		request := nfnl.AppendString(slices.Clone(named), unix.NFTA_SET_ELEM_LIST_SET, set.name)
 		if err := c.dumpElements(ctx, request, func() { set.elements = nil }, set.take); err != nil {
 			return fmt.Errorf("elements of %s: %w", set.name, err)
 		}
@@ -148,13 +150,13 @@ func (s *Snapshot) readSets(ctx context.Context, c *Conn, named []byte) error {
 
 // take keeps the elements of one message.
 func (s *savedSet) take(b []byte) error {
-	list := attrs{rest: find(b, unix.NFTA_SET_ELEM_LIST_ELEMENTS)}
-	for list.next() {
-		s.elements = append(s.elements, pick(list.val, unix.NFTA_SET_ELEM_KEY, setElemKeyEnd, unix.NFTA_SET_ELEM_DATA, unix.NFTA_SET_ELEM_FLAGS,
+	list := nfnl.Attrs{Rest: nfnl.Find(b, unix.NFTA_SET_ELEM_LIST_ELEMENTS)}
+	for list.Next() {
+		s.elements = append(s.elements, pick(list.Val, unix.NFTA_SET_ELEM_KEY, setElemKeyEnd, unix.NFTA_SET_ELEM_DATA, unix.NFTA_SET_ELEM_FLAGS,
 			unix.NFTA_SET_ELEM_TIMEOUT, unix.NFTA_SET_ELEM_EXPIRATION, unix.NFTA_SET_ELEM_USERDATA, unix.NFTA_SET_ELEM_EXPR,
 			unix.NFTA_SET_ELEM_OBJREF, setElemExprs))
 	}
-	return list.err
+	return list.Err
 }
 
 // sort orders the marks of ranges as the kernel takes them (net/netfilter/nft_set_rbtree.c):
@@ -164,9 +166,9 @@ func (s *savedSet) sort() {
 		return
 	}
 	place := func(e []byte) string {
-		flags := attrs{val: find(e, unix.NFTA_SET_ELEM_FLAGS)}
-		key := string(find(find(e, unix.NFTA_SET_ELEM_KEY), unix.NFTA_DATA_VALUE))
-		if flags.u32()&unix.NFT_SET_ELEM_INTERVAL_END != 0 {
+		flags := nfnl.Attrs{Val: nfnl.Find(e, unix.NFTA_SET_ELEM_FLAGS)}
+		key := string(nfnl.Find(nfnl.Find(e, unix.NFTA_SET_ELEM_KEY), unix.NFTA_DATA_VALUE))
+		if flags.U32()&unix.NFT_SET_ELEM_INTERVAL_END != 0 {
 			return key + "\x00"
 		}
 		return key + "\x01"
@@ -177,14 +179,14 @@ func (s *savedSet) sort() {
 // pick copies those attributes of a list that have one of the types, as they are.
 func pick(list []byte, types ...uint16) []byte {
 	var out []byte
-	for a := (attrs{rest: list}); ; {
-		rest := a.rest
-		if !a.next() {
+	for a := (nfnl.Attrs{Rest: list}); ; {
+		rest := a.Rest
+		if !a.Next() {
 			return out
 		}
-		if slices.Contains(types, a.typ) {
-			out = append(out, rest[:unix.NLA_HDRLEN+len(a.val)]...)
-			out = append(out, make([]byte, align(len(out))-len(out))...)
+		if slices.Contains(types, a.Type) {
+			out = append(out, rest[:unix.NLA_HDRLEN+len(a.Val)]...)
+			out = append(out, make([]byte, nfnl.Align(len(out))-len(out))...)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/snatctl/snatctl/nfnl"
 	"github.com/snatctl/snatctl/nft"
 )
 
@@ -27,7 +28,7 @@ func (c *Conn) Try(ctx context.Context, r *nft.Ruleset) error {
 	t.begin(unix.NFNL_MSG_BATCH_BEGIN, 0, unix.NFNL_SUBSYS_NFTABLES, origin{})
 	t.end()
 	t.start(unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, origin{})
-	t.b = appendU32(t.b, unix.NFTA_TABLE_FLAGS, tableDormant)
+	t.b = nfnl.AppendU32(t.b, unix.NFTA_TABLE_FLAGS, tableDormant)
 	t.end()
 	interval := intervals(sample)
 	for i := range plan.Ops {

@@ -1,0 +1,72 @@
+package law
+
+import (
+	"fmt"
+	"strings"
+)
+
+// service draws a service; what it must not combine is taken out later (see Policy).
+func (g *maker) service() string {
+	var b strings.Builder
+	var list []string
+	for range 1 + g.IntN(2) {
+		list = append(list, fmt.Sprintf("%q", addr(vips, g.family(), 1+g.IntN(3))))
+	}
+	fmt.Fprintf(&b, ", vip: [%s]", strings.Join(distinct(list), ", "))
+	list = nil
+	for range 1 + g.IntN(3) {
+		list = append(list, g.ports())
+	}
+	list = distinct(list)
+	fmt.Fprintf(&b, ", ports: [%s]", strings.Join(list, ", "))
+	scheduler := g.pick("", "rr", "rr", "wrr", "wrr", "random", "sh", "dh", "lc", "wlc")
+	if g.often(4) {
+		scheduler = "mh" // long tables
+	}
+	if scheduler != "" {
+		b.WriteString(", scheduler: " + scheduler)
+	}
+	persistent := g.often(30)
+	if persistent {
+		b.WriteString(", persistence: " + g.pick("60s", "60s", "300s", "{timeout: 60s, mask4: 24, mask6: 64}", "{timeout: 5m, mask4: 31, mask6: 127}", "{timeout: 60s, mask4: 1}", "{timeout: 60s, mask6: 1}", "{timeout: 61s, mask4: 30}"))
+	}
+	if g.often(15) {
+		b.WriteString(", allow: " + g.ranges(10, clients, neighbours, outside))
+	}
+	if g.often(15) {
+		b.WriteString(", deny: " + g.ranges(5, clients, neighbours, outside))
+	}
+	if n := g.IntN(6); n > 0 {
+		fmt.Fprintf(&b, ", real_servers: [%s]", g.realServers(n, scheduler, persistent, strings.ContainsAny(strings.Join(list, ""), "-*")))
+	}
+	b.WriteString(g.pick("", "", ", on_empty: reject", ", on_empty: drop", ", on_empty: pass"))
+	if g.often(50) {
+		text, _ := g.source(false)
+		return b.String() + ", mode: fullnat, " + text
+	}
+	return b.String() + g.pick("", ", mode: nat")
+}
+
+// realServers draws real servers. With ranges of ports all of them have a port or none; so
+// it is best with persistence, too.
+func (g *maker) realServers(n int, scheduler string, persistent, ranges bool) string {
+	var list []string
+	ported, same := g.often(40), ranges || persistent && g.often(80)
+	port := g.pick("80", "8080", "81", "443")
+	for range n {
+		text := fmt.Sprintf("{address: %q", addr(servers, g.family(), g.IntN(4)+1))
+		if same && ported || !same && g.often(50) {
+			if !same || ranges && g.often(10) {
+				port = g.pick("80", "8080", "81", "443")
+			}
+			text += ", port: " + port
+		}
+		if weights := []string{"0", "1", "2", "3", "7"}; scheduler == "" || scheduler == "rr" {
+			text += g.pick("", "", "", ", weight: 0", ", weight: 1")
+		} else {
+			text += ", weight: " + g.pick(weights...)
+		}
+		list = append(list, text+"}")
+	}
+	return strings.Join(list, ", ")
+}

@@ -9,16 +9,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/snatctl/snatctl/gateway/history"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
 	"github.com/snatctl/snatctl/policy"
-	"github.com/snatctl/snatctl/state"
 )
 
 type applyOptions struct {
 	files    []string
-	entry    *state.Entry // of the history, in place of files
-	command  string       // as the history calls it
+	entry    *history.Entry // of the history, in place of files
+	command  string         // as the history calls it
 	stateDir string
 	confirm  time.Duration // how long to wait for that; 0: not at all
 	dryRun   bool
@@ -140,12 +140,12 @@ func apply(ctx context.Context, o applyOptions, line *lifeline) (err error) {
 	}
 	d, unmeasured := measure(c.was, want, c.plan)
 	if o.confirm == 0 || c.plan.Empty() {
-		o.record(want, srcs, d, state.Applied)
+		o.record(want, srcs, d, history.Applied)
 		return cmp.Or(o.finish(ctx, conn, p, want, c, d, &t), unmeasured)
 	}
 	trial := trial{lock: held, line: line, change: c, want: want, cleanup: o.cleans(p), began: began, limit: o.confirm}
 	going := trial.start(ctx)
-	trial.recorded <- o.record(want, srcs, d, state.Unconfirmed)
+	trial.recorded <- o.record(want, srcs, d, history.Unconfirmed)
 	finished := o.finish(going, conn, p, want, c, d, &t)
 	return cmp.Or(trial.wait(), finished, unmeasured)
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/snatctl/snatctl/state"
+	"github.com/snatctl/snatctl/gateway/history"
 )
 
 func bootCommand() *cobra.Command {
@@ -38,7 +38,7 @@ Exit status: as apply; 1 if there is no policy to apply, or none that works.`,
 			if len(files) > 0 {
 				tables[0], err = tableName(table, files)
 			} else if !c.Flags().Changed("table") {
-				tables, err = state.Open(o.stateDir).Tables()
+				tables, err = history.Open(o.stateDir).Tables()
 			}
 			if err != nil {
 				return exit{exitRefused, err}
@@ -58,11 +58,11 @@ func bootAll(ctx context.Context, o applyOptions, tables []string) error {
 	applied := 0
 	for _, table := range tables {
 		entries, err := listHistory(o.stateDir, table)
-		if err == nil && len(state.Good(entries)) == 0 {
+		if err == nil && len(history.Good(entries)) == 0 {
 			continue
 		}
 		if err == nil {
-			err = boot(ctx, o, state.Good(entries))
+			err = boot(ctx, o, history.Good(entries))
 		}
 		if err != nil && failed != nil {
 			fmt.Fprintf(os.Stderr, "snatctl: %v\n", failed)
@@ -79,7 +79,7 @@ func bootAll(ctx context.Context, o applyOptions, tables []string) error {
 }
 
 // boot applies the newest entry that works.
-func boot(ctx context.Context, o applyOptions, good []state.Entry) error {
+func boot(ctx context.Context, o applyOptions, good []history.Entry) error {
 	dir := o.stateDir
 	for i := range good {
 		o.entry = &good[i]

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/snatctl/snatctl/state"
+	"github.com/snatctl/snatctl/gateway/history"
 )
 
 func historyCommand() *cobra.Command {
@@ -51,8 +51,8 @@ Exit status: 0, 1 the history cannot be read, 2 usage.`,
 }
 
 // listHistory returns a table's entries, the newest first, and warns of damaged ones.
-func listHistory(dir, table string) ([]state.Entry, error) {
-	entries, damaged, err := state.Open(dir).List(table)
+func listHistory(dir, table string) ([]history.Entry, error) {
+	entries, damaged, err := history.Open(dir).List(table)
 	if err != nil {
 		return nil, exit{exitRefused, fmt.Errorf("read the history: %w", err)}
 	}
@@ -65,17 +65,17 @@ func listHistory(dir, table string) ([]state.Entry, error) {
 // numbered is an entry as history lists it.
 type numbered struct {
 	N *int `json:"n"` // for rollback; null where that takes none
-	state.Entry
+	history.Entry
 	Path string `json:"dir"`
 }
 
 // number counts the good entries from 0, the newest.
-func number(entries []state.Entry) []numbered {
+func number(entries []history.Entry) []numbered {
 	out := make([]numbered, 0, len(entries))
 	n := 0
 	for _, e := range entries {
 		l := numbered{Entry: e, Path: e.Dir()}
-		if e.State == state.Applied {
+		if e.State == history.Applied {
 			at := n
 			l.N = &at
 			n++
@@ -85,7 +85,7 @@ func number(entries []state.Entry) []numbered {
 	return out
 }
 
-func printHistory(w io.Writer, format, table string, entries []state.Entry) error {
+func printHistory(w io.Writer, format, table string, entries []history.Entry) error {
 	all := number(entries)
 	if format == "json" {
 		e := json.NewEncoder(w)

@@ -11,9 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/gateway/history"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
-	"github.com/snatctl/snatctl/state"
 )
 
 // defaultStateDir is where history lives unless a service manager gives another directory
@@ -40,7 +40,7 @@ func (o applyOptions) load(t *timings, status int) (*policy.Policy, *nft.Ruleset
 			return policy.LoadSources(o.files, os.Stdin)
 		}, t, status)
 	}
-	srcs, err := state.Open(o.stateDir).Sources(*o.entry)
+	srcs, err := history.Open(o.stateDir).Sources(*o.entry)
 	if err != nil {
 		return nil, nil, nil, exit{status, fmt.Errorf("read entry %d of the history: %w; nothing was changed", o.entry.ID, err)}
 	}
@@ -52,17 +52,17 @@ func (o applyOptions) load(t *timings, status int) (*policy.Policy, *nft.Ruleset
 
 // record keeps what was applied, and returns what marks it later. The policy is in force by
 // then: what fails is worth a warning.
-func (o applyOptions) record(want *nft.Ruleset, srcs []policy.Source, d difference, as state.State) (mark func(state.State)) {
+func (o applyOptions) record(want *nft.Ruleset, srcs []policy.Source, d difference, as history.State) (mark func(history.State)) {
 	if o.command == "" { // boot: what it applies is in the history
-		return func(state.State) {}
+		return func(history.State) {}
 	}
-	store := state.Open(o.stateDir)
-	e := state.Entry{Table: want.Table, Time: time.Now().UTC().Truncate(time.Second), User: operator(), Command: o.command, Summary: d.summary(), State: as}
+	store := history.Open(o.stateDir)
+	e := history.Entry{Table: want.Table, Time: time.Now().UTC().Truncate(time.Second), User: operator(), Command: o.command, Summary: d.summary(), State: as}
 	e, err := store.Add(e, absolute(srcs), want.WriteScript)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "warning: the policy is in force, but the history in %s is not complete: %v (rollback and boot may not know this policy; see --state-dir)\n", o.stateDir, err)
 	}
-	return func(s state.State) {
+	return func(s history.State) {
 		if e.ID == 0 {
 			return
 		}

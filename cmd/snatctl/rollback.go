@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/snatctl/snatctl/state"
+	"github.com/snatctl/snatctl/gateway/history"
 )
 
 func rollbackCommand() *cobra.Command {
@@ -62,12 +62,12 @@ Exit status: as apply, and 1 if the history has no such entry. With --dry-run as
 
 // goodEntry returns the n-th entry that was applied and not taken back, counted from the
 // newest, 0.
-func goodEntry(dir, table string, n int) (*state.Entry, error) {
+func goodEntry(dir, table string, n int) (*history.Entry, error) {
 	entries, err := listHistory(dir, table)
 	if err != nil {
 		return nil, err
 	}
-	good := state.Good(entries)
+	good := history.Good(entries)
 	if n >= len(good) {
 		return nil, fmt.Errorf("the history of table inet %s in %s has no entry %d: it has %s (see `snatctl history`); nothing was changed", table, dir, n, count(len(good), "good one"))
 	}

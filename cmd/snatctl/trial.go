@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/snatctl/snatctl/gateway/history"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
-	"github.com/snatctl/snatctl/state"
 )
 
 // trial is an apply that is taken back unless somebody confirms it in time. It waits beside
@@ -30,13 +30,13 @@ type trial struct {
 	confirms chan func(word string) // those who confirm, and how to answer them
 	decided  chan struct{}          // closed once it is too late to confirm
 	verdict  chan error
-	recorded chan func(state.State) // marks the entry in the history, once there is one
+	recorded chan func(history.State) // marks the entry in the history, once there is one
 }
 
 // start lets the time run. The context that it returns ends when the apply is taken back.
 func (t *trial) start(ctx context.Context) context.Context {
 	t.confirms, t.decided, t.verdict = make(chan func(string)), make(chan struct{}), make(chan error)
-	t.recorded = make(chan func(state.State), 1)
+	t.recorded = make(chan func(history.State), 1)
 	going, cancel := context.WithCancel(ctx)
 	go t.serve()
 	go t.watch(ctx, cancel)
@@ -76,13 +76,13 @@ func (t *trial) watch(ctx context.Context, cancel func()) {
 // keep writes down that the policy stays before it says so.
 func (t *trial) keep(answer func(word string)) {
 	close(t.decided)
-	t.mark(state.Applied)
+	t.mark(history.Applied)
 	answer(wordKept)
 	t.deliver(nil)
 }
 
 // mark says in the history what became of the trial. A disk that hangs holds up nothing else.
-func (t *trial) mark(as state.State) {
+func (t *trial) mark(as history.State) {
 	select {
 	case mark := <-t.recorded:
 		mark(as)
@@ -164,7 +164,7 @@ func (t *trial) revert(ctx context.Context, why string) error {
 		return exit{exitIncomplete, fmt.Errorf("%s, and table inet %s COULD NOT BE TAKEN BACK: the new policy is still in force: %w; see `snatctl history`, and go back by `snatctl rollback 0` or `snatctl flush`", why, t.want.Table, err)}
 	}
 	t.change.undo()
-	t.mark(state.Reverted)
+	t.mark(history.Reverted)
 	err = exit{exitReverted, fmt.Errorf("%s: taken back, table inet %s is as it was before", why, t.want.Table)}
 	if !t.cleanup {
 		return err

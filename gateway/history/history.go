@@ -1,4 +1,4 @@
-// Package state keeps what was applied, so that it can be looked at, gone back to, and applied
+// Package history keeps what was applied, so that it can be looked at, gone back to, and applied
 // again at boot: for every table a directory of numbered entries. An entry is a directory too,
 // complete from the moment at which it has its name:
 //
@@ -8,7 +8,7 @@
 //
 // What is read back is not trusted: links are not followed, and an entry that is damaged is
 // reported and left out.
-package state
+package history
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-package state_test
+package history_test
 
 import (
 	"compress/gzip"
@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/snatctl/snatctl/gateway/history"
 	"github.com/snatctl/snatctl/policy"
-	"github.com/snatctl/snatctl/state"
 )
 
 var noon = time.Date(2025, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -23,9 +23,9 @@ func text(s string) func(io.Writer) error {
 }
 
 // add keeps one more entry, which must succeed.
-func add(t *testing.T, s state.Store, st state.State, files ...policy.Source) state.Entry {
+func add(t *testing.T, s history.Store, st history.State, files ...policy.Source) history.Entry {
 	t.Helper()
-	e, err := s.Add(state.Entry{Table: "snatctl", Time: noon, User: "ops", Command: "apply", Summary: "rules +1 -0", State: st}, files, text("table\n"))
+	e, err := s.Add(history.Entry{Table: "snatctl", Time: noon, User: "ops", Command: "apply", Summary: "rules +1 -0", State: st}, files, text("table\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func add(t *testing.T, s state.Store, st state.State, files ...policy.Source) st
 }
 
 // list returns the entries; as many must be damaged.
-func list(t *testing.T, s state.Store, damaged int) []state.Entry {
+func list(t *testing.T, s history.Store, damaged int) []history.Entry {
 	t.Helper()
 	es, bad, err := s.List("snatctl")
 	if err != nil {
@@ -50,17 +50,17 @@ func one(s string) policy.Source { return policy.Source{Name: "a.yaml", Data: []
 // What is kept comes back: files in their order, whatever their names, and all that is known.
 func TestRoundTrip(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "deep", "state")
-	s := state.Open(dir)
+	s := history.Open(dir)
 	if es := list(t, s, 0); es != nil {
 		t.Errorf("nothing was kept, and there is %v", es)
 	}
 	files := []policy.Source{{Name: "z.yaml", Data: []byte("version: 1\n")}, {Name: "<stdin>", Data: []byte{}}, {Name: "../../a.yaml", Data: []byte("ä\x00")}}
-	first, second := add(t, s, state.Applied, files...), add(t, s, state.Unconfirmed, one("x"))
+	first, second := add(t, s, history.Applied, files...), add(t, s, history.Unconfirmed, one("x"))
 	es := list(t, s, 0)
 	if len(es) != 2 || es[0].ID != 2 || es[1].ID != 1 || es[0].Dir() != second.Dir() {
 		t.Fatalf("the entries are %+v", es)
 	}
-	if e := es[1]; !e.Time.Equal(noon) || e.User != "ops" || e.Summary != "rules +1 -0" || e.State != state.Applied || e.Dir() != first.Dir() {
+	if e := es[1]; !e.Time.Equal(noon) || e.User != "ops" || e.Summary != "rules +1 -0" || e.State != history.Applied || e.Dir() != first.Dir() {
 		t.Errorf("the first entry is %+v", e)
 	}
 	got, err := s.Sources(es[1])
@@ -92,7 +92,7 @@ func TestRoundTrip(t *testing.T) {
 // Nobody else may look: policies tell of customers.
 func TestModes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
-	add(t, state.Open(dir), state.Applied, one("x"))
+	add(t, history.Open(dir), history.Applied, one("x"))
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -112,13 +112,13 @@ func TestModes(t *testing.T) {
 }
 
 func TestMark(t *testing.T) {
-	s := state.Open(t.TempDir())
-	add(t, s, state.Applied, one("a"))
-	e := add(t, s, state.Unconfirmed, one("b"))
-	if good := state.Good(list(t, s, 0)); len(good) != 1 || good[0].ID != 1 {
+	s := history.Open(t.TempDir())
+	add(t, s, history.Applied, one("a"))
+	e := add(t, s, history.Unconfirmed, one("b"))
+	if good := history.Good(list(t, s, 0)); len(good) != 1 || good[0].ID != 1 {
 		t.Errorf("good is %v, want the first alone", good)
 	}
-	for _, st := range []state.State{state.Reverted, state.Applied} {
+	for _, st := range []history.State{history.Reverted, history.Applied} {
 		if err := s.Mark(e, st); err != nil {
 			t.Fatal(err)
 		}
@@ -126,7 +126,7 @@ func TestMark(t *testing.T) {
 			t.Errorf("marked %s it is %+v", st, es[0])
 		}
 	}
-	if good := state.Good(list(t, s, 0)); len(good) != 2 {
+	if good := history.Good(list(t, s, 0)); len(good) != 2 {
 		t.Errorf("good is %v, want both", good)
 	}
 }
@@ -134,15 +134,15 @@ func TestMark(t *testing.T) {
 // The newest 50 stay, and of the others the two newest good ones, which boot needs.
 func TestPrune(t *testing.T) {
 	dir := t.TempDir()
-	s := state.Open(dir)
+	s := history.Open(dir)
 	for range 3 {
-		add(t, s, state.Applied, one("good"))
+		add(t, s, history.Applied, one("good"))
 	}
-	for range state.Kept + 5 {
-		add(t, s, state.Reverted, one("bad"))
+	for range history.Kept + 5 {
+		add(t, s, history.Reverted, one("bad"))
 	}
 	es := list(t, s, 0)
-	if len(es) != state.Kept+2 || es[0].ID != state.Kept+8 || es[state.Kept].ID != 3 || es[state.Kept+1].ID != 2 {
+	if len(es) != history.Kept+2 || es[0].ID != history.Kept+8 || es[history.Kept].ID != 3 || es[history.Kept+1].ID != 2 {
 		t.Errorf("%d entries are left, the last %+v", len(es), es[len(es)-1])
 	}
 	left := filepath.Join(dir, "history", "snatctl", ".new-1")
@@ -152,7 +152,7 @@ func TestPrune(t *testing.T) {
 	if err := os.Chtimes(left, noon, noon.Add(-2*time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	add(t, s, state.Applied, one("good"))
+	add(t, s, history.Applied, one("good"))
 	if _, err := os.Stat(left); err == nil {
 		t.Error("what an earlier process left over is still there")
 	}
@@ -160,12 +160,12 @@ func TestPrune(t *testing.T) {
 
 // An entry that is damaged, in whatever way, is reported and hides none of the others.
 func TestDamaged(t *testing.T) {
-	entry := func(name string) func(state.Entry) string {
-		return func(e state.Entry) string { return filepath.Join(e.Dir(), name) }
+	entry := func(name string) func(history.Entry) string {
+		return func(e history.Entry) string { return filepath.Join(e.Dir(), name) }
 	}
 	for _, c := range []struct {
 		name   string
-		path   func(state.Entry) string
+		path   func(history.Entry) string
 		do     func(path string) error
 		listed bool // the sources alone are damaged
 	}{
@@ -191,10 +191,10 @@ func TestDamaged(t *testing.T) {
 		{"sources a link", entry("policy"), func(p string) error { return errors.Join(os.Rename(p, p+"2"), os.Symlink("policy2", p)) }, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := state.Open(t.TempDir())
-			add(t, s, state.Applied, one("a"))
-			e := add(t, s, state.Applied, one("b"))
-			add(t, s, state.Applied, one("c"))
+			s := history.Open(t.TempDir())
+			add(t, s, history.Applied, one("a"))
+			e := add(t, s, history.Applied, one("b"))
+			add(t, s, history.Applied, one("c"))
 			if err := c.do(c.path(e)); err != nil {
 				t.Fatal(err)
 			}
@@ -202,10 +202,10 @@ func TestDamaged(t *testing.T) {
 				if es := list(t, s, 1); len(es) != 2 || es[0].ID != 3 || es[1].ID != 1 {
 					t.Errorf("listed are %+v", es)
 				}
-			} else if _, err := s.Sources(list(t, s, 0)[1]); !errors.Is(err, state.ErrDamaged) {
+			} else if _, err := s.Sources(list(t, s, 0)[1]); !errors.Is(err, history.ErrDamaged) {
 				t.Errorf("the sources are read with %v", err)
 			}
-			if next := add(t, s, state.Applied, one("d")); next.ID != 4 {
+			if next := add(t, s, history.Applied, one("d")); next.ID != 4 {
 				t.Errorf("the next entry is %d", next.ID)
 			}
 		})
@@ -215,16 +215,16 @@ func TestDamaged(t *testing.T) {
 // A directory that others may write to is not used: boot would apply what they wrote.
 func TestUntrusted(t *testing.T) {
 	dir := t.TempDir()
-	s := state.Open(dir)
-	add(t, s, state.Applied, one("a"))
+	s := history.Open(dir)
+	add(t, s, history.Applied, one("a"))
 	for _, d := range []string{dir, filepath.Join(dir, "history")} {
 		if err := os.Chmod(d, 0o777); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := s.List("snatctl"); !errors.Is(err, state.ErrUntrusted) {
+		if _, _, err := s.List("snatctl"); !errors.Is(err, history.ErrUntrusted) {
 			t.Errorf("%s is read with %v", d, err)
 		}
-		if _, err := s.Add(state.Entry{Table: "snatctl", Time: noon, State: state.Applied}, []policy.Source{one("x")}, text("")); !errors.Is(err, state.ErrUntrusted) {
+		if _, err := s.Add(history.Entry{Table: "snatctl", Time: noon, State: history.Applied}, []policy.Source{one("x")}, text("")); !errors.Is(err, history.ErrUntrusted) {
 			t.Errorf("%s is written to with %v", d, err)
 		}
 		if err := os.Chmod(d, 0o700); err != nil {
@@ -235,7 +235,7 @@ func TestUntrusted(t *testing.T) {
 		if _, _, err := s.List(table); err == nil {
 			t.Errorf("%q is taken for a table", table)
 		}
-		if _, err := s.Add(state.Entry{Table: table, State: state.Applied}, nil, text("")); err == nil {
+		if _, err := s.Add(history.Entry{Table: table, State: history.Applied}, nil, text("")); err == nil {
 			t.Errorf("%q is taken for a table to add to", table)
 		}
 	}
@@ -244,9 +244,9 @@ func TestUntrusted(t *testing.T) {
 // What cannot be written leaves nothing behind.
 func TestFailedAdd(t *testing.T) {
 	dir := t.TempDir()
-	s := state.Open(dir)
+	s := history.Open(dir)
 	broken := errors.New("no space")
-	if _, err := s.Add(state.Entry{Table: "snatctl", Time: noon, State: state.Applied}, []policy.Source{one("x")}, func(io.Writer) error { return broken }); !errors.Is(err, broken) {
+	if _, err := s.Add(history.Entry{Table: "snatctl", Time: noon, State: history.Applied}, []policy.Source{one("x")}, func(io.Writer) error { return broken }); !errors.Is(err, broken) {
 		t.Errorf("Add fails with %v", err)
 	}
 	names, err := os.ReadDir(filepath.Join(dir, "history", "snatctl"))
@@ -256,7 +256,7 @@ func TestFailedAdd(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := state.Open(filepath.Join(dir, "file")).Add(state.Entry{Table: "snatctl", State: state.Applied}, nil, text("")); err == nil || !strings.Contains(err.Error(), "file") {
+	if _, err := history.Open(filepath.Join(dir, "file")).Add(history.Entry{Table: "snatctl", State: history.Applied}, nil, text("")); err == nil || !strings.Contains(err.Error(), "file") {
 		t.Errorf("a file in place of the directory: %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -162,46 +163,14 @@ func TestStatusNumbers(t *testing.T) {
 	keep(t, s.Guests, 2, "udp", "", "9.9.9.9:53")
 	s.check(t, packet{s.Lab, "udp 8.8.8.8:53", "silent"})
 
-	in := map[string]int{}
-	out := map[string]int{}
-	for _, server := range []string{"192.168.1.1:80", "192.168.1.2:8080", "192.168.1.3:5353", "[fd05::3]:5353"} {
-		in[server], out[server] = carried(t, s.Gateway, server)
-		if in[server] == 0 || out[server] == 0 {
-			t.Fatalf("conntrack says that %s has carried nothing", server)
-		}
+	// The last packets may be under way still: an acknowledgement that waits for company.
+	want, report := s.numbers(t), status(t, s.Gateway)
+	for deadline := time.Now().Add(nstest.Patience); report.lines() != want && time.Now().Before(deadline); {
+		want, report = s.numbers(t), status(t, s.Gateway)
 	}
-	laddr := "198.51.100.1"
-	flows, err := s.Gateway.Flows(t.Context())
-	must(t, err)
-	for _, f := range flows {
-		if f.Reply.Dst.Addr().String() == "198.51.100.3" {
-			laddr = "198.51.100.3" // the kernel chose it
-		}
-	}
-	busy := map[string]string{"198.51.100.1": "0 flows, 0 ports toward -", "198.51.100.3": "0 flows, 0 ports toward -"}
-	busy[laddr] = "8 flows, 5 ports toward 8.8.8.8:53/tcp"
-	want := fmt.Sprintf(`service dns [203.0.113.1 2001:db8::1] [tcp/53 udp/53] fullnat rr: 6 flows, 6 new
-  192.168.1.3 5353 *1: 4 flows, 4 new, %d in, %d out
-  fd05::3 5353 *1: 2 flows, 2 new, %d in, %d out
-service web [203.0.113.1] [tcp/80] nat wrr: 6 flows, 6 new
-  192.168.1.1 80 *2: 4 flows, 4 new, %d in, %d out
-  192.168.1.2 8080 *1: 2 flows, 2 new, %d in, %d out
-  192.168.1.3 80 *0: 0 flows, 0 new, 0 in, 0 out
-zone dark drop: 0 flows, 1 new
-zone guests snat: 2 flows, 2 new
-  198.51.100.2: 2 flows, 2 ports toward 9.9.9.9:53/udp
-zone office snat: 8 flows, 8 new
-  198.51.100.1: %s
-  198.51.100.3: %s
-conntrack: %d of %d, %d failed
-`, in["192.168.1.3:5353"], out["192.168.1.3:5353"], in["[fd05::3]:5353"], out["[fd05::3]:5353"],
-		in["192.168.1.1:80"], out["192.168.1.1:80"], in["192.168.1.2:8080"], out["192.168.1.2:8080"],
-		busy["198.51.100.1"], busy["198.51.100.3"], len(flows), conntrackMax(t, s.Gateway), conntrackStat(t, s.Gateway, "insert_failed"))
-	report := status(t, s.Gateway)
 	if diff := gocmp.Diff(want, report.lines()); diff != "" {
 		t.Errorf("the kernel and the test say (-), status (+):\n%s", diff)
 	}
-
 	text := output(t, s.Gateway, program(t), "status")
 	for _, line := range []string{
 		"service web: nat, wrr at 203.0.113.1 tcp/80; 6 flows, 6 new connections",
@@ -227,6 +196,46 @@ conntrack: %d of %d, %d failed
 	if r := run(t, s.Gateway, program(t), "status", "--zone", "offcie"); r.Code != 1 || !strings.Contains(r.Stderr, `no zone "offcie"`) {
 		t.Errorf("a zone that is not there: status %d, %s%s", r.Code, r.Stdout, r.Stderr)
 	}
+}
+
+// numbers is what status should say of statusPolicy after the calls of TestStatusNumbers, by conntrack.
+func (s *site) numbers(t *testing.T) string {
+	t.Helper()
+	in := map[string]int{}
+	out := map[string]int{}
+	for _, server := range []string{"192.168.1.1:80", "192.168.1.2:8080", "192.168.1.3:5353", "[fd05::3]:5353"} {
+		in[server], out[server] = carried(t, s.Gateway, server)
+		if in[server] == 0 || out[server] == 0 {
+			t.Fatalf("conntrack says that %s has carried nothing", server)
+		}
+	}
+	laddr := "198.51.100.1"
+	flows, err := s.Gateway.Flows(t.Context())
+	must(t, err)
+	for _, f := range flows {
+		if f.Reply.Dst.Addr().String() == "198.51.100.3" {
+			laddr = "198.51.100.3" // the kernel chose it
+		}
+	}
+	busy := map[string]string{"198.51.100.1": "0 flows, 0 ports toward -", "198.51.100.3": "0 flows, 0 ports toward -"}
+	busy[laddr] = "8 flows, 5 ports toward 8.8.8.8:53/tcp"
+	return fmt.Sprintf(`service dns [203.0.113.1 2001:db8::1] [tcp/53 udp/53] fullnat rr: 6 flows, 6 new
+  192.168.1.3 5353 *1: 4 flows, 4 new, %d in, %d out
+  fd05::3 5353 *1: 2 flows, 2 new, %d in, %d out
+service web [203.0.113.1] [tcp/80] nat wrr: 6 flows, 6 new
+  192.168.1.1 80 *2: 4 flows, 4 new, %d in, %d out
+  192.168.1.2 8080 *1: 2 flows, 2 new, %d in, %d out
+  192.168.1.3 80 *0: 0 flows, 0 new, 0 in, 0 out
+zone dark drop: 0 flows, 1 new
+zone guests snat: 2 flows, 2 new
+  198.51.100.2: 2 flows, 2 ports toward 9.9.9.9:53/udp
+zone office snat: 8 flows, 8 new
+  198.51.100.1: %s
+  198.51.100.3: %s
+conntrack: %d of %d, %d failed
+`, in["192.168.1.3:5353"], out["192.168.1.3:5353"], in["[fd05::3]:5353"], out["[fd05::3]:5353"],
+		in["192.168.1.1:80"], out["192.168.1.1:80"], in["192.168.1.2:8080"], out["192.168.1.2:8080"],
+		busy["198.51.100.1"], busy["198.51.100.3"], len(flows), conntrackMax(t, s.Gateway), conntrackStat(t, s.Gateway, "insert_failed"))
 }
 
 // What is no real server any more, and has flows, is shown as such.

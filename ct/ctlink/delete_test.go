@@ -19,6 +19,7 @@ import (
 func TestDelete(t *testing.T) {
 	g := newGateway(t)
 	g.mixed()
+	g.tracked(20)
 	var doomed []ctlink.Key
 	var stay []string
 	for _, f := range g.flows() {
@@ -47,6 +48,7 @@ func TestDelete(t *testing.T) {
 func TestDeleteMany(t *testing.T) {
 	g := newGateway(t)
 	g.flood(1024, 12000)
+	g.tracked(12000)
 	var doomed []ctlink.Key
 	for _, f := range g.flows() {
 		if p := f.Orig.Src.Port(); p < 1024+5000 {
@@ -75,6 +77,7 @@ func TestDeleteMany(t *testing.T) {
 func TestDeleteSparesNewFlow(t *testing.T) {
 	g := newGateway(t)
 	g.first(inet.UDP, "10.9.5.9:4001", "8.8.8.8:53")
+	g.tracked(1)
 	old := g.flows()[0]
 	if n, err := g.conn.Delete(t.Context(), []ctlink.Key{ctlink.KeyOf(&old)}); n != 1 || err != nil {
 		t.Fatalf("%d flows deleted (%v), want 1", n, err)
@@ -83,6 +86,7 @@ func TestDeleteSparesNewFlow(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.first(inet.UDP, "10.9.5.9:4001", "8.8.8.8:53")
+	g.tracked(1)
 	again := g.flows()[0]
 	if again.Orig != old.Orig || again.Reply == old.Reply {
 		t.Fatalf("the new flow is %s", line(&again))
@@ -109,6 +113,7 @@ func TestDeleteSparesNewFlow(t *testing.T) {
 func TestDeleteRefused(t *testing.T) {
 	g := newGateway(t)
 	g.mixed()
+	g.tracked(20)
 	flows := g.flows()
 	bad := ctlink.Key{Reply: ct.Tuple{Proto: inet.UDP}}
 	v6 := netip.MustParseAddrPort("[fd01::9]:1")

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -82,6 +83,24 @@ func (g *gateway) first(proto inet.Proto, from, to string) {
 	g.t.Helper()
 	if err := g.Send("lan0", nstest.Craft(int(proto), netip.MustParseAddrPort(from), netip.MustParseAddrPort(to))); err != nil {
 		g.t.Fatal(err)
+	}
+}
+
+// tracked waits until conntrack holds n flows: on a busy machine packets that were sent are under
+// way still.
+func (g *gateway) tracked(n int) (s ctlink.Stats) {
+	g.t.Helper()
+	for deadline := time.Now().Add(nstest.Patience); ; time.Sleep(time.Millisecond) {
+		s, err := g.conn.Stats(g.t.Context())
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		if int(s.Entries) == n {
+			return s
+		}
+		if time.Now().After(deadline) {
+			g.t.Fatalf("conntrack holds %d flows, want %d", s.Entries, n)
+		}
 	}
 }
 

@@ -54,10 +54,7 @@ func TestOverrun(t *testing.T) {
 	if lost == 0 || heard == 0 || heard+int(lost) != flows || source.Lost() != lost {
 		t.Errorf("%d events heard, %d lost (%d in all) of %d", heard, lost, source.Lost(), flows)
 	}
-	s, err := g.conn.Stats(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := g.tracked(flows + 1)
 	if n := len(g.flows()); n != flows+1 || int(s.Entries) != n {
 		t.Errorf("the list after the loss has %d flows, conntrack counts %d, want %d", n, s.Entries, flows+1)
 	}
@@ -68,6 +65,7 @@ func TestKinds(t *testing.T) {
 	g := newGateway(t)
 	source := listen(t, g.host, ctlink.ListenOptions{Kinds: []ct.EventKind{ct.Destroy}})
 	g.flood(1024, 10)
+	g.tracked(10)
 	if err := g.host.FlushFlows(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
@@ -44,7 +45,7 @@ func newReading(r *nft.Ruleset) *reading {
 	fronts := 0
 	for _, s := range rd.table.Sets {
 		rd.sets[s.Name] = s
-		if isKind(s.Name, mapServices) {
+		if isKind(s.Name, layout.Services) {
 			fronts += len(s.Elements)
 		}
 	}
@@ -53,9 +54,9 @@ func newReading(r *nft.Ruleset) *reading {
 }
 
 // each calls f for every element of the sets of some kinds.
-func (rd *reading) each(f func(*nft.Set, *nft.Element), bases ...string) {
+func (rd *reading) each(f func(*nft.Set, *nft.Element), kinds ...layout.Kind) {
 	for _, s := range rd.table.Sets {
-		if !slices.ContainsFunc(bases, func(base string) bool { return isKind(s.Name, base) }) || len(s.Key) == 0 {
+		if !slices.Contains(kinds, kindOfSet(s)) || len(s.Key) == 0 {
 			continue
 		}
 		key, data := s.KeyWidth(), s.Data.Width()
@@ -68,8 +69,8 @@ func (rd *reading) each(f func(*nft.Set, *nft.Element), bases ...string) {
 }
 
 // ranges returns the addresses that a set of each family holds.
-func (rd *reading) ranges(base, of string) []inet.Range {
-	return setRanges(func(name string) *nft.Set { return rd.sets[name] }, base, of)
+func (rd *reading) ranges(kind layout.Kind, of layout.Object) []inet.Range {
+	return setRanges(func(name string) *nft.Set { return rd.sets[name] }, kind, of)
 }
 
 // boundPool collects one pool of a zone or service from all elements that name it.
@@ -133,10 +134,10 @@ func (p *boundPool) bind(ports inet.PortRange) {
 func (rd *reading) listed(name string) listedPool {
 	l, ok := rd.pools[name]
 	if !ok {
-		if s := rd.sets[name]; s != nil && isKind(name, chainPool) {
+		if s := rd.sets[name]; s != nil && isKind(name, layout.Pool) {
 			l.laddrs = poolRanges(s)
 			for i := range s.Elements {
-				if text, ok := strings.CutPrefix(s.Elements[i].Comment, portsWord); ok {
+				if text, ok := strings.CutPrefix(s.Elements[i].Comment, layout.PoolPorts); ok {
 					l.ports, _ = inet.ParsePortRange(text)
 				}
 			}
@@ -147,10 +148,14 @@ func (rd *reading) listed(name string) listedPool {
 }
 
 // finish returns the pools of an object by name, with the laddrs that drain.
-func (rd *reading) finish(pools []*boundPool, inline string) []ct.Pool {
+func (rd *reading) finish(pools []*boundPool, inline layout.Object) []ct.Pool {
 	out := make([]ct.Pool, len(pools))
 	for i, p := range pools {
-		p.Laddrs = inet.Merge(append(p.Laddrs, rd.ranges(setDrained, cmp.Or(p.Name, inline))...))
+		of := inline
+		if p.Name != "" {
+			of = layout.Object{Of: layout.OfPool, Name: p.Name}
+		}
+		p.Laddrs = inet.Merge(append(p.Laddrs, rd.ranges(layout.Drained, of)...))
 		out[i] = p.Pool
 	}
 	slices.SortFunc(out, func(a, b ct.Pool) int { return strings.Compare(a.Name, b.Name) })
@@ -186,4 +191,10 @@ func slotAt(s *nft.Set, e *nft.Element) int {
 // compareFronts orders fronts by VIP, protocol and ports.
 func compareFronts(a, b ct.Front) int {
 	return cmp.Or(a.VIP.Compare(b.VIP), cmp.Compare(a.Ports.Proto, b.Ports.Proto), cmp.Compare(a.Ports.Ports.First, b.Ports.Ports.First), cmp.Compare(a.Ports.Ports.Last, b.Ports.Ports.Last))
+}
+
+// kindOfSet returns what a set is for; zero: nothing of ours.
+func kindOfSet(s *nft.Set) layout.Kind {
+	n, _ := layout.ParseSet(s.Name)
+	return n.Kind
 }

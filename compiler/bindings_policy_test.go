@@ -12,6 +12,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/policy"
@@ -151,7 +152,7 @@ func leftOf(p *policy.Policy, s *policy.Service, vip netip.Addr, pp inet.ProtoPo
 	left := []inet.PortRange{pp.Ports}
 	for i := range p.Services {
 		o := &p.Services[i]
-		if kindOf(s) != portRanges || kindOf(o) != portRanges || !slices.Contains(o.VIP, vip) {
+		if kindOf(s) != layout.PortRanges || kindOf(o) != layout.PortRanges || !slices.Contains(o.VIP, vip) {
 			continue
 		}
 		for _, other := range o.Ports {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
@@ -62,12 +63,12 @@ func (rd *reading) readServices() {
 		rd.fronts[e.Key+e.KeyEnd] = sv
 		sv.Fronts = append(sv.Fronts, f)
 		sv.leads(e.Verdict)
-	}, mapServices)
+	}, layout.Services)
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		if sv := rd.services[e.Comment]; sv != nil {
 			sv.leads(e.Verdict)
 		}
-	}, mapScheduled)
+	}, layout.Scheduled)
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		sv := rd.services[e.Comment]
 		if sv == nil {
@@ -78,28 +79,28 @@ func (rd *reading) readServices() {
 			sv.permitted += e.Packets
 			sv.leads(e.Verdict)
 		}
-	}, mapPermitted)
+	}, layout.Permitted)
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		if sv := rd.services[e.Comment]; sv != nil {
 			sv.persistent = true
 		}
-	}, mapRemember)
-	rd.each(rd.readServer, setServers)
-	rd.each(rd.readSlot, mapTurns, mapSlots, mapTable)
+	}, layout.Remember)
+	rd.each(rd.readServer, layout.Servers)
+	rd.each(rd.readSlot, layout.Turns, layout.Slots, layout.Table)
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		name, pool := splitOwner(e.Comment)
 		if sv := rd.services[name]; sv != nil {
 			sv.Mode = "fullnat"
 			poolNamed(&sv.pools, pool).enter(rd, s, e)
 		}
-	}, mapLaddrs, mapLaddrsIn)
+	}, layout.Laddrs, layout.LaddrsIn)
 }
 
 // leads notes where a service's connections go: to a scheduler, or nowhere.
 func (sv *boundService) leads(v nft.Verdict) {
 	switch {
-	case v.Chain == chainGuarded || isKind(v.Chain, mapSticky): // a stage before the scheduler
-	case v.Chain == chainRefused:
+	case v.Chain == layout.ChainGuarded.String() || strings.HasPrefix(v.Chain, layout.ChainSticky.String()): // a stage before the scheduler
+	case v.Chain == layout.ChainRefused.String():
 		sv.OnEmpty = "reject"
 	case v.Kind == nft.Accept:
 		sv.OnEmpty = "pass"
@@ -116,7 +117,7 @@ const mostSlots = 1 << 16
 // readSlot enters the real server that a slot stands for.
 func (rd *reading) readSlot(s *nft.Set, e *nft.Element) {
 	sv := rd.fronts[slotOwner(*e)]
-	if isKind(s.Name, mapTable) {
+	if isKind(s.Name, layout.Table) {
 		sv = rd.services[variantOf(s.Name)]
 	}
 	members := s.Data.Members()
@@ -171,7 +172,7 @@ func (sv *boundService) slot(n int, now boundSlot) {
 func (rd *reading) readServer(s *nft.Set, e *nft.Element) {
 	name, text := splitOwner(e.Comment)
 	sv, addr := rd.services[name], slices.IndexFunc(s.Key[1:], func(t nft.Type) bool { return t == nft.IPv4 || t == nft.IPv6 })
-	weight, port, ok := parseWeight(text)
+	w, ok := layout.ParseWeight(text)
 	if sv == nil || addr < 0 || !ok {
 		return
 	}
@@ -180,8 +181,8 @@ func (rd *reading) readServer(s *nft.Set, e *nft.Element) {
 		at += t.Width()
 	}
 	a, _ := netip.AddrFromSlice([]byte(e.Key[at : at+s.Key[addr+1].Width()]))
-	rs := sv.server(&sv.listed, a, port)
-	rs.Weight = weight
+	rs := sv.server(&sv.listed, a, w.Port)
+	rs.Weight = w.Weight
 	if sv.persistent {
 		rs.New += e.Packets
 	}
@@ -240,7 +241,7 @@ func (rd *reading) boundServices() []ct.Service {
 		}
 		sv.Uncounted = sv.Uncounted && !sv.persistent
 		slices.SortFunc(sv.Fronts, compareFronts)
-		sv.Pools = rd.finish(sv.pools, "service/"+sv.Name)
+		sv.Pools = rd.finish(sv.pools, layout.Object{Of: layout.OfService, Name: sv.Name})
 		out[i] = sv.Service
 	}
 	return out

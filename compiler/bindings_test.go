@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/internal/golden"
 	"github.com/snatctl/snatctl/internal/sample"
@@ -117,7 +118,7 @@ func TestBindingsOfForeignHands(t *testing.T) {
 // Beyond some number of slots these are not counted, and the bindings say so. Services with a
 // lane are, and so are those with persistence, whose real servers count for themselves.
 func TestUncounted(t *testing.T) {
-	for _, c := range []struct{ services, uncounted int }{{4000, 0}, {30000, 30000 - maxLanes - 1}} {
+	for _, c := range []struct{ services, uncounted int }{{4000, 0}, {30000, 30000 - layout.MaxLanes - 1}} {
 		p := mustParse(t, sample.Services(c.services, 4))
 		p.Services[c.services-1].Persistence = policy.Persistence{Timeout: time.Minute, Mask4: 32, Mask6: 128}
 		n := 0

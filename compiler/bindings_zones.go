@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
@@ -41,17 +42,17 @@ func (rd *reading) readZones() {
 			z.from = append(z.from, src)
 		}
 		z.does(rd, s, e, pool)
-	}, mapZones, mapOwn, mapBlocks, mapMapped, mapActions, mapRejects, mapDoes, mapRefuseDoes)
+	}, layout.Zones, layout.Own, layout.Blocks, layout.Mapped, layout.Actions, layout.Rejects, layout.Does, layout.RefuseDoes)
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		if z := rd.zones[e.Comment]; z != nil {
 			z.New += e.Packets
 		}
-	}, mapInbound)
+	}, layout.Inbound)
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		if z := rd.zones[e.Comment]; z != nil && z.Exclude == nil {
-			z.Exclude = rd.ranges(setExclude, strings.TrimPrefix(e.Verdict.Chain, chainExclude))
+			z.Exclude = rd.ranges(layout.Exclude, excludedBy(e.Verdict))
 		}
-	}, mapExcludes)
+	}, layout.Excludes)
 	for _, z := range rd.zones {
 		z.from = inet.Merge(z.from)
 	}
@@ -61,19 +62,19 @@ func (rd *reading) readZones() {
 // does notes what one element makes of a zone's connections.
 func (z *boundZone) does(rd *reading, s *nft.Set, e *nft.Element, pool string) {
 	switch {
-	case isKind(s.Name, mapMapped):
+	case isKind(s.Name, layout.Mapped):
 		z.Action = "map"
 		outside, _, ok := dataRange(s, e)
 		if src, found := sourceOf(e); ok && found && src.Family() == outside.Family() {
 			z.Maps = []ct.Map{{Inside: prefixAround(src.From, outside), Outside: outside}}
 		}
-	case s.Data == nft.VerdictData && !isKind(e.Verdict.Chain, chainPool):
+	case s.Data == nft.VerdictData && !leadsTo(e.Verdict.Chain, layout.ChainPool):
 		z.Action = actionBy(e.Verdict)
 	default:
 		z.Action = "snat"
 		p := poolNamed(&z.pools, pool)
 		p.enter(rd, s, e)
-		if _, ports, ok := dataRange(s, e); ok && isKind(s.Name, mapBlocks) {
+		if _, ports, ok := dataRange(s, e); ok && isKind(s.Name, layout.Blocks) {
 			p.Block = ports.Len()
 		}
 	}
@@ -96,9 +97,9 @@ func prefixAround(a netip.Addr, like inet.Range) inet.Range {
 // actionBy returns the action whose verdict it is.
 func actionBy(v nft.Verdict) string {
 	switch {
-	case v.Chain == chainMasquerade:
+	case v.Chain == layout.ChainMasquerade.String():
 		return "masquerade"
-	case v.Chain == chainRefused:
+	case v.Chain == layout.ChainRefused.String():
 		return "reject"
 	}
 	return v.String()
@@ -115,7 +116,7 @@ func sourceOf(e *nft.Element) (inet.Range, bool) {
 // readConditions reads what zones with conditions ask for, and which sources come to them.
 func (rd *reading) readConditions() {
 	var ordered []*boundZone
-	if s := rd.sets[setConditions]; s != nil {
+	if s := rd.sets[layout.Conditions.String()]; s != nil {
 		for i := range s.Elements {
 			if e := &s.Elements[i]; len(e.Key) == nft.Slot.Width() {
 				ordered = append(ordered, rd.conditions(slotAt(s, e), e.Comment))
@@ -130,7 +131,7 @@ func (rd *reading) readConditions() {
 				z.Sources = append(z.Sources, src)
 			}
 		}
-	}, mapConditional, mapElsewhere)
+	}, layout.Conditional, layout.Elsewhere)
 }
 
 // conditions reads the conditions of a zone: a comment says what no set holds.
@@ -138,16 +139,16 @@ func (rd *reading) conditions(order int, comment string) *boundZone {
 	name, words := splitOwner(comment)
 	z := rd.zone(name)
 	z.order = order + 1
-	z.To = rd.ranges(setTo, name)
-	z.Exclude = rd.ranges(setExclude, name)
-	if s := rd.sets[setPorts+name]; s != nil {
+	z.To = rd.ranges(layout.To, layout.Object{Of: layout.OfZone, Name: name})
+	z.Exclude = rd.ranges(layout.Exclude, layout.Object{Of: layout.OfZone, Name: name})
+	if s := rd.sets[layout.Ports.Own(0, name).String()]; s != nil {
 		z.Ports = portsIn(s)
 	}
 	for _, word := range strings.Fields(words) {
 		if p, err := inet.ParseProto(word); err == nil {
 			z.Ports = append(z.Ports, inet.ProtoPorts{Proto: p})
 		}
-		z.Interfaces = z.Interfaces || word == interfacesWord
+		z.Interfaces = z.Interfaces || word == layout.Interfaces
 	}
 	return z
 }
@@ -196,7 +197,7 @@ func (rd *reading) boundZones() []ct.Zone {
 			z.Sources = z.from
 		}
 		z.Sources = inet.Merge(z.Sources)
-		z.Pools = rd.finish(z.pools, "zone/"+z.Name)
+		z.Pools = rd.finish(z.pools, layout.Object{Of: layout.OfZone, Name: z.Name})
 		zones = append(zones, z)
 	}
 	slices.SortFunc(zones, func(a, b *boundZone) int {

@@ -3,6 +3,7 @@ package compiler
 import (
 	"net/netip"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 )
@@ -22,7 +23,7 @@ func BlockWith(r *nft.Ruleset, at netip.AddrPort) (Block, bool) {
 		return Block{}, false
 	}
 	for _, s := range r.Sets {
-		if !isKind(s.Name, mapBlocks) {
+		if !isKind(s.Name, layout.Blocks) {
 			continue
 		}
 		for i := range s.Elements {

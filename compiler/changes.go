@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 )
@@ -57,13 +58,13 @@ func Changes(live, want *nft.Ruleset, plan nft.Plan) []Change {
 	was, will := look(live, t), look(want, t)
 	c := changes{table: want.Table}
 	c.gateway(live, want, plan, t)
-	for _, name := range both(was.pools, will.pools, compareNatural) {
+	for _, name := range both(was.pools, will.pools, layout.CompareNatural) {
 		c.pool(name, was.pools[name], will.pools[name], rulesOf(plan, name))
 	}
-	for _, name := range both(was.zones, will.zones, compareNatural) {
+	for _, name := range both(was.zones, will.zones, layout.CompareNatural) {
 		c.zone(name, was.zones[name], will.zones[name])
 	}
-	for _, name := range both(was.services, will.services, compareNatural) {
+	for _, name := range both(was.services, will.services, layout.CompareNatural) {
 		told := len(c.list)
 		c.service(name, was.services[name], will.services[name])
 		if t.slots[name] && len(c.list) == told && plan.Whole == nft.Keep {
@@ -248,7 +249,7 @@ func active(servers map[serverKey]share) (n int) {
 }
 
 func (sv *serviceView) describe() string {
-	text := wordsText(slices.SortedFunc(maps.Keys(sv.ports), compareNatural)) + ", " + sv.does + drainText(sv.drained) + ", " + byFamily(sv.sched)
+	text := wordsText(slices.SortedFunc(maps.Keys(sv.ports), layout.CompareNatural)) + ", " + sv.does + drainText(sv.drained) + ", " + byFamily(sv.sched)
 	if sticky := byFamily(sv.sticky); sticky != "" {
 		text += ", " + sticky
 	}
@@ -309,7 +310,7 @@ func missing(a, b map[string]bool) []string {
 			out = append(out, k)
 		}
 	}
-	slices.SortFunc(out, compareNatural)
+	slices.SortFunc(out, layout.CompareNatural)
 	return out
 }
 

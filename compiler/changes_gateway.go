@@ -2,11 +2,10 @@ package compiler
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/nft"
-	"github.com/snatctl/snatctl/policy"
 )
 
 // gateway reports what concerns the table as a whole: uplinks, and rules that are not the
@@ -24,7 +23,7 @@ func (c *changes) gateway(live, want *nft.Ruleset, plan nft.Plan, t touched) {
 	}
 	var details []string
 	for _, op := range plan.Ops {
-		if op.Set == nil || op.Set.Name != setUplinks {
+		if op.Set == nil || op.Set.Name != layout.Uplinks.String() {
 			continue
 		}
 		for _, e := range op.Elements {
@@ -73,7 +72,7 @@ func ruleChanges(plan nft.Plan) []string {
 	}
 	var out []string
 	for _, op := range plan.Ops {
-		if op.Chain == nil || !slices.Contains(chainOrder, op.Chain.Name) || whole[part{op.Mark, op.Chain.Name}] {
+		if op.Chain == nil || !isFixed(op.Chain.Name) || whole[part{op.Mark, op.Chain.Name}] {
 			continue
 		}
 		for _, r := range op.Rules {
@@ -115,21 +114,13 @@ func ruleText(r nft.Rule) string {
 // strangers lists sets and chains in the kernel that no policy makes.
 func strangers(live, want *nft.Ruleset) []string {
 	var out []string
-	known := append([]string{setExclude + "4", setExclude + "6"}, setOrder...)
-	ours := func(name string) bool {
-		return slices.ContainsFunc(known, func(p string) bool { return strings.HasPrefix(name, p) })
-	}
 	for _, s := range live.Sets {
-		if want.Set(s.Name) == nil && !ours(s.Name) {
+		if _, ours := layout.ParseSet(s.Name); !ours && want.Set(s.Name) == nil {
 			out = append(out, "- set "+s.Name+", which snatctl did not make")
 		}
 	}
-	known = append(known, chainOrder...)
-	for _, scheduler := range []policy.Scheduler{policy.RoundRobin, policy.WeightedRoundRobin, policy.Random, policy.SourceHash, policy.DestinationHash, policy.Maglev} {
-		known = append(known, string(scheduler)+"4-", string(scheduler)+"6-")
-	}
 	for _, ch := range live.Chains {
-		if !ours(ch.Name) && want.Chain(ch.Name) == nil {
+		if _, ours := layout.ParseChain(ch.Name); !ours && want.Chain(ch.Name) == nil {
 			out = append(out, "- chain "+ch.Name+", which snatctl did not make")
 		}
 	}
@@ -139,4 +130,10 @@ func strangers(live, want *nft.Ruleset) []string {
 func tally(plan nft.Plan) string {
 	rules, elements := plan.Counts()
 	return fmt.Sprintf("%d rules and %d elements to add, %d and %d to delete", rules.Add, elements.Add, rules.Delete, elements.Delete)
+}
+
+// isFixed tells whether a chain is one of those that tables have under one name.
+func isFixed(chain string) bool {
+	n, _ := layout.ParseChain(chain)
+	return n.Kind.Fixed()
 }

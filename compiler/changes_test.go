@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/internal/golden"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
@@ -95,7 +96,7 @@ services:
 		{"rule deleted", func(r *nft.Ruleset) { r.Chain(chainForZones).Rules = nil },
 			"  ~ gateway snatctl: chain zones: + snat ip to ip saddr map @zones4 persistent\n"},
 		{"rule inserted before ours", func(r *nft.Ruleset) {
-			c := r.Chain(chainPostrouting)
+			c := r.Chain(layout.ChainPostrouting.String())
 			c.Rules = append([]nft.Rule{{Form: "[foreign]", Handle: 77}}, c.Rules...)
 		}, "  ~ gateway snatctl: chain postrouting: - the rule with handle 77, which the policy does not make (`nft -a list chain` shows it)\n"},
 		{"element deleted", func(r *nft.Ruleset) { s := r.Set("zones4"); s.Elements = s.Elements[1:] },
@@ -123,7 +124,9 @@ services:
 			"  ~ gateway snatctl: table is made anew: it holds object mine, which snatctl did not make\n"},
 		{"other layout", func(r *nft.Ruleset) { r.Comment = "made by snatctl, layout 0" },
 			"  ~ gateway snatctl: table is made anew: it was not made by this version of snatctl\n"},
-		{"chain's policy changed", func(r *nft.Ruleset) { r.Chain(chainOutput).Hook.Type += " with another policy than accept" },
+		{"chain's policy changed", func(r *nft.Ruleset) {
+			r.Chain(layout.ChainOutput.String()).Hook.Type += " with another policy than accept"
+		},
 			"  ~ gateway snatctl: table is made anew: chain output is hooked differently\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -137,7 +140,7 @@ services:
 }
 
 // chainForZones is the chain that the cases above spoil.
-const chainForZones = chainZones
+var chainForZones = layout.ChainZones.String()
 
 // A detail never breaks the line that it stands in, and names every real server of a policy.
 func TestNewTableListsEveryObject(t *testing.T) {

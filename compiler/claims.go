@@ -3,6 +3,7 @@ package compiler
 import (
 	"net/netip"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/policy"
 )
@@ -18,7 +19,7 @@ type endpoint struct {
 type claim struct {
 	ports   inet.PortRange
 	service *policy.Service
-	kind    portKind // of the whole service
+	kind    layout.PortKind // of the whole service
 }
 
 func (c claim) rank() int { return rankOf(c.ports) }
@@ -33,19 +34,7 @@ func rankOf(r inet.PortRange) int {
 	return 2
 }
 
-// portKind says which maps hold a service. One service stays in one kind, so that one
-// round-robin counter serves all of its ports.
-type portKind int
-
-const (
-	exactPorts portKind = iota // all ports are single ones
-	portRanges                 // ranges, or a mixture
-	allPorts                   // only `*`
-)
-
-func (k portKind) variant() string { return [...]string{"", "range", "any"}[k] }
-
-func kindOf(s *policy.Service) portKind {
+func kindOf(s *policy.Service) layout.PortKind {
 	exact, all := true, true
 	for _, p := range s.Ports {
 		exact = exact && p.Ports.Single()
@@ -53,11 +42,11 @@ func kindOf(s *policy.Service) portKind {
 	}
 	switch {
 	case exact:
-		return exactPorts
+		return layout.ExactPorts
 	case all:
-		return allPorts
+		return layout.AllPorts
 	}
-	return portRanges
+	return layout.PortRanges
 }
 
 // claimsOf gathers the claims at every endpoint where not all ports are exact ones: only
@@ -92,8 +81,8 @@ func claimsOf(services []policy.Service) map[endpoint][]claim {
 }
 
 // kindOfPorts returns the kind of map that one piece of ports needs.
-func kindOfPorts(r inet.PortRange) portKind {
-	return [...]portKind{exactPorts, portRanges, allPorts}[rankOf(r)]
+func kindOfPorts(r inet.PortRange) layout.PortKind {
+	return [...]layout.PortKind{layout.ExactPorts, layout.PortRanges, layout.AllPorts}[rankOf(r)]
 }
 
 // left returns what of a port range is left when the claims of higher precedence are taken

@@ -1,13 +1,16 @@
 // Package compiler turns a policy into the nftables table that carries it out. It is a pure
 // function: equal policies give equal tables, byte for byte.
 //
-// The shape of the table is described in layout.go: rules are constant, maps carry the policy.
+// The shape of the table is described in package layout: rules are constant, maps carry the policy.
 package compiler
 
 import (
+	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
@@ -19,11 +22,11 @@ import (
 func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 	b := &builder{
 		policy: p,
-		sets:   make(map[string]*nft.Set),
-		chains: make(map[string]*nft.Chain),
+		sets:   make(map[layout.Name]*nft.Set),
+		chains: make(map[layout.Name]*nft.Chain),
 		lanes:  assignLanes(p.Services),
 		claims: claimsOf(p.Services),
-		pools:  make(map[poolKey]string),
+		pools:  make(map[poolKey]layout.Name),
 		merged: make(map[poolKey][]inet.Range),
 		drains: make(map[poolKey]bool),
 		vips:   make(map[netip.Addr]bool),
@@ -35,7 +38,7 @@ func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 	}
 	b.zones()
 	b.rules()
-	if len(b.chains) > maxChains {
+	if len(b.chains) > layout.MaxChains {
 		b.tooManyChains()
 	}
 	if b.diags.Err() != nil {
@@ -48,14 +51,14 @@ func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 // builder collects sets and chains under their names.
 type builder struct {
 	policy      *policy.Policy
-	sets        map[string]*nft.Set
-	chains      map[string]*nft.Chain
+	sets        map[layout.Name]*nft.Set
+	chains      map[layout.Name]*nft.Chain
 	lanes       map[*policy.Service]int
 	countsSlots bool // every slot counts its new connections
 	parted      bool // slots of services without a lane are spread over several maps
 	stickySeed  uint32
 	claims      map[endpoint][]claim
-	pools       map[poolKey]string // chains of pools, by what they do
+	pools       map[poolKey]layout.Name // chains of pools, by what they do
 	merged      map[poolKey][]inet.Range
 	drains      map[poolKey]bool // pools whose drained laddrs are entered
 	vips        map[netip.Addr]bool
@@ -64,42 +67,43 @@ type builder struct {
 }
 
 // set returns the set of that name, making it on first use.
-func (b *builder) set(name string, data nft.Data, interval bool, key ...nft.Type) *nft.Set {
+func (b *builder) set(name layout.Name) *nft.Set {
 	s := b.sets[name]
 	if s == nil {
-		s = &nft.Set{Name: name, Key: key, Data: data, Interval: interval, Counter: counts(name), Elements: make([]nft.Element, 0, b.room(name))}
+		s = name.Declare()
+		s.Elements = make([]nft.Element, 0, b.room(name))
 		b.sets[name] = s
 	}
 	return s
 }
 
 // room guesses how many elements the big maps will hold.
-func (b *builder) room(name string) int {
+func (b *builder) room(name layout.Name) int {
 	switch name {
-	case named(mapServices, inet.V4), named(setVIPs, inet.V4):
+	case layout.Services.Of(inet.V4), layout.VIPs.Of(inet.V4):
 		return len(b.policy.Services)
-	case named(mapSlots, inet.V4):
+	case layout.Slots.Of(inet.V4):
 		return 4 * len(b.policy.Services)
-	case named(mapZones, inet.V4):
+	case layout.Zones.Of(inet.V4):
 		return len(b.policy.Zones)
 	}
 	return 0
 }
 
-func (b *builder) has(set string) bool { return b.sets[set] != nil }
+func (b *builder) has(set layout.Name) bool { return b.sets[set] != nil }
 
 // chain returns the chain of that name, making it on first use.
-func (b *builder) chain(name string) *nft.Chain {
+func (b *builder) chain(name layout.Name) *nft.Chain {
 	c := b.chains[name]
 	if c == nil {
-		c = &nft.Chain{Name: name}
+		c = &nft.Chain{Name: name.String()}
 		b.chains[name] = c
 	}
 	return c
 }
 
 // rule appends a rule to a chain.
-func (b *builder) rule(chain string, stmts ...nft.Stmt) {
+func (b *builder) rule(chain layout.Name, stmts ...nft.Stmt) {
 	c := b.chain(chain)
 	c.Rules = append(c.Rules, nft.Rule{Stmts: stmts})
 }
@@ -114,16 +118,25 @@ func (b *builder) fail(pos policy.Pos, code, object, msg, hint string) {
 	b.diags = append(b.diags, policy.Diagnostic{Pos: pos, Severity: policy.Error, Code: code, Object: object, Msg: msg, Hint: hint})
 }
 
-// ruleset returns what was built, in the order of layout.go.
+// ruleset returns what was built, in the order of package layout.
 func (b *builder) ruleset() *nft.Ruleset {
-	r := &nft.Ruleset{Table: b.policy.Gateway.Table, Comment: TableComment}
-	for _, s := range b.sets {
-		r.Sets = append(r.Sets, s)
+	r := &nft.Ruleset{Table: b.policy.Gateway.Table, Comment: layout.TableComment}
+	for _, name := range inOrder(b.sets, func(s *nft.Set) string { return s.Name }) {
+		r.Sets = append(r.Sets, b.sets[name])
 	}
-	for _, c := range b.chains {
-		r.Chains = append(r.Chains, c)
+	for _, name := range inOrder(b.chains, func(c *nft.Chain) string { return c.Name }) {
+		r.Chains = append(r.Chains, b.chains[name])
 	}
-	slices.SortFunc(r.Sets, func(a, c *nft.Set) int { return compareNames(setOrder, a.Name, c.Name) })
-	slices.SortFunc(r.Chains, func(a, c *nft.Chain) int { return compareNames(chainOrder, a.Name, c.Name) })
 	return r
 }
+
+// inOrder returns the names of sets or chains as the table lists them.
+func inOrder[T any](m map[layout.Name]T, text func(T) string) []layout.Name {
+	return slices.SortedFunc(maps.Keys(m), func(a, c layout.Name) int {
+		return cmp.Or(a.Kind.Compare(c.Kind), layout.CompareNatural(text(m[a]), text(m[c])))
+	})
+}
+
+func gotoChain(n layout.Name) nft.Verdict { return nft.GotoChain(n.String()) }
+
+func jumpChain(n layout.Name) nft.Verdict { return nft.JumpChain(n.String()) }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/internal/golden"
 	"github.com/snatctl/snatctl/internal/sample"
 	"github.com/snatctl/snatctl/nft"
@@ -206,17 +207,17 @@ func TestTooManyChains(t *testing.T) {
 
 // Services that take turns have lanes of their own while there are enough, whatever they are called.
 func TestLanesAreDistinct(t *testing.T) {
-	for _, n := range []int{2, maxLanes, maxLanes + 1, 3 * maxLanes} {
+	for _, n := range []int{2, layout.MaxLanes, layout.MaxLanes + 1, 3 * layout.MaxLanes} {
 		p := mustParse(t, sample.Services(n, 2))
 		seen := map[int]string{}
 		for s, lane := range assignLanes(p.Services) {
-			if other, ok := seen[lane]; ok || lane < 0 || lane >= maxLanes {
+			if other, ok := seen[lane]; ok || lane < 0 || lane >= layout.MaxLanes {
 				t.Errorf("services %s and %s have the lane %d", s.Name, other, lane)
 			}
 			seen[lane] = s.Name
 		}
-		if len(seen) != min(n, maxLanes) {
-			t.Errorf("of %d services %d have a lane, want %d", n, len(seen), min(n, maxLanes))
+		if len(seen) != min(n, layout.MaxLanes) {
+			t.Errorf("of %d services %d have a lane, want %d", n, len(seen), min(n, layout.MaxLanes))
 		}
 	}
 }

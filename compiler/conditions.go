@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
@@ -24,33 +25,17 @@ import (
 //
 // Zones that reject do so in the hook forward, where NAT is not allowed. If there are any,
 // the chains exist twice: `zone/` for postrouting, `refuse/` for forward.
-const (
-	mapConditional = "conditional" // sources : their conditional zones, of what leaves through an uplink
-	mapElsewhere   = "elsewhere"   // the same of what leaves elsewhere: zones with an oif of their own
-	chainElsewhere = "elsewhere"
-	chainZone      = "zone/"
-	chainWhen      = "when/"
-	mapDoes        = "does"        // sources : what becomes of them; of one zone, whose name ends the map's
-	mapRefuseDoes  = "refuse-does" // the same in the hook forward
-	setConditions  = "conditions"  // the zones with conditions in order; no packet asks for it
-	setTo          = "to"
-	setPorts       = "ports/"
-	setIIf         = "iif/"
-	setOIf         = "oif/"
-)
-
 // place is one of the two hooks where zones decide.
 type place struct {
-	name    string // of maps and chains
-	refuses bool   // this is the hook forward: reject or let pass
+	conditional, elsewhere, does layout.Kind // maps
+	zone, when                   layout.Kind // chains
+	refuses                      bool        // this is the hook forward: reject or let pass
 }
 
 var (
-	whereTranslated = place{"", false}
-	whereRefused    = place{"refuse-", true}
+	whereTranslated = place{layout.Conditional, layout.Elsewhere, layout.Does, layout.ChainZone, layout.ChainWhen, false}
+	whereRefused    = place{layout.RefuseConditional, layout.RefuseElsewhere, layout.RefuseDoes, layout.ChainRefuseZone, layout.ChainRefuseWhen, true}
 )
-
-func (p place) zone(z *policy.Zone) string { return p.name + chainZone + z.Name }
 
 // conditional enters the zones with conditions. owned is what plain zones own.
 func (b *builder) conditional(owned []inet.Owned, p place) {
@@ -75,14 +60,14 @@ func (b *builder) conditional(owned []inet.Owned, p place) {
 	if !p.refuses {
 		b.enterConditions()
 	}
-	b.arrange(inside, p, mapConditional)
-	b.arrange(outside, p, mapElsewhere)
+	b.arrange(inside, p, p.conditional)
+	b.arrange(outside, p, p.elsewhere)
 }
 
 // enterConditions enters the zones with conditions in order, with those conditions that only
 // rules hold, so that a table that was read back tells them.
 func (b *builder) enterConditions() {
-	s := b.set(setConditions, nft.NoData, false, nft.Slot)
+	s := b.set(layout.Conditions.Name())
 	for i := range b.policy.Zones {
 		z := &b.policy.Zones[i]
 		if !z.Conditional() {
@@ -90,7 +75,7 @@ func (b *builder) enterConditions() {
 		}
 		var words []string
 		if len(z.IIf) > 0 || len(z.OIf) > 0 {
-			words = append(words, interfacesWord)
+			words = append(words, layout.Interfaces)
 		}
 		for _, p := range z.Ports {
 			if word := p.String(); p.Ports.IsZero() && !slices.Contains(words, word) {
@@ -100,9 +85,6 @@ func (b *builder) enterConditions() {
 		s.Elements = append(s.Elements, nft.Element{Key: b.wire.Slot(len(s.Elements)).Take(), Comment: owner(z.Name, strings.Join(words, " "))})
 	}
 }
-
-// interfacesWord says in a comment that a zone asks for interfaces.
-const interfacesWord = "interfaces"
 
 // ownedBefore returns what plain zones before the i-th own.
 func ownedBefore(owned []inet.Owned, i int) []inet.Range {
@@ -115,33 +97,34 @@ func ownedBefore(owned []inet.Owned, i int) []inet.Range {
 	return out
 }
 
-func (b *builder) arrange(lists [][]inet.Range, p place, base string) {
+func (b *builder) arrange(lists [][]inet.Range, p place, kind layout.Kind) {
 	for _, s := range inet.Arrange(lists) {
 		f := s.Range.Family()
-		m := b.set(named(p.name+base, f), nft.VerdictData, true, nft.AddrType(f))
-		b.interval(m, s.Range, nft.Element{Verdict: nft.JumpChain(b.when(s.Owners, p)), Comment: b.policy.Zones[s.Owners[0]].Name})
+		m := b.set(kind.Of(f))
+		b.interval(m, s.Range, nft.Element{Verdict: jumpChain(b.when(s.Owners, p)), Comment: b.policy.Zones[s.Owners[0]].Name})
 	}
 }
 
 // when returns the chain that tries some zones in order.
-func (b *builder) when(owners []int, p place) string {
+func (b *builder) when(owners []int, p place) layout.Name {
 	names := make([]string, len(owners))
 	for n, i := range owners {
 		names[n] = b.policy.Zones[i].Name
 		b.conditionalZone(&b.policy.Zones[i], p)
 	}
+	first := layout.Object{Of: layout.OfZone, Name: names[0]}
 	if len(owners) == 1 {
-		return p.zone(&b.policy.Zones[owners[0]])
+		return layout.Name{Kind: p.zone, Object: first}
 	}
-	chain := p.name + chainWhen + strings.Join(names, "/")
-	if len(chain) > mostChainName {
+	chain := layout.Name{Kind: p.when, Object: first, Variant: layout.Variant{Then: strings.Join(names[1:], "/")}}
+	if text := chain.String(); len(text) > mostChainName {
 		h := fnv.New64a()
-		h.Write([]byte(chain))
-		chain = fmt.Sprintf("%s%s/%d-more-%x", p.name+chainWhen, names[0], len(names)-1, h.Sum64())
+		h.Write([]byte(text))
+		chain.Variant.Then = fmt.Sprintf("%d-more-%x", len(names)-1, h.Sum64())
 	}
 	if b.chains[chain] == nil {
 		for _, i := range owners {
-			b.rule(chain, nft.Give{Verdict: nft.JumpChain(p.zone(&b.policy.Zones[i]))})
+			b.rule(chain, nft.Give{Verdict: jumpChain(p.zone.Own(0, b.policy.Zones[i].Name))})
 		}
 	}
 	return chain
@@ -152,14 +135,15 @@ const mostChainName = 100
 
 // conditionalZone makes the chains of one zone with conditions.
 func (b *builder) conditionalZone(z *policy.Zone, p place) {
-	chain := p.zone(z)
+	chain := p.zone.Own(0, z.Name)
 	if b.chains[chain] != nil {
 		return
 	}
-	does := chain + "/does"
+	does := chain
+	does.Variant.Does = true
 	b.chain(chain)
 	for _, stmts := range b.conditions(z) {
-		b.rule(chain, append(stmts, nft.Give{Verdict: nft.GotoChain(does)})...)
+		b.rule(chain, append(stmts, nft.Give{Verdict: gotoChain(does)})...)
 	}
 	b.excludeRules(z, does)
 	switch {
@@ -186,26 +170,26 @@ func (b *builder) conditions(z *policy.Zone) [][]nft.Stmt {
 		}
 		rules = out
 	}
-	and(b.interfaces(setIIf+z.Name, z.IIf, func(n string) nft.Stmt { return nft.IIfIs{Name: n} }, func(s string) nft.Stmt { return nft.IIfIn{Set: s} }))
-	and(b.interfaces(setOIf+z.Name, z.OIf, func(n string) nft.Stmt { return nft.OIfIs{Name: n} }, func(s string) nft.Stmt { return nft.OIfIn{Set: s} }))
+	and(b.interfaces(layout.IIf.Own(0, z.Name), z.IIf, func(n string) nft.Stmt { return nft.IIfIs{Name: n} }, func(s string) nft.Stmt { return nft.IIfIn{Set: s} }))
+	and(b.interfaces(layout.OIf.Own(0, z.Name), z.OIf, func(n string) nft.Stmt { return nft.OIfIs{Name: n} }, func(s string) nft.Stmt { return nft.OIfIn{Set: s} }))
 	and(b.portConditions(z))
-	and(b.destinations(setTo, z.Name, z.To))
+	and(b.destinations(layout.To, z.Name, z.To))
 	return rules
 }
 
 // interfaces matches names by a set, and each pattern with `*` by a rule.
-func (b *builder) interfaces(set string, names []string, is, in func(string) nft.Stmt) []nft.Stmt {
+func (b *builder) interfaces(set layout.Name, names []string, is, in func(string) nft.Stmt) []nft.Stmt {
 	var out []nft.Stmt
 	for _, n := range names {
 		if strings.HasSuffix(n, "*") {
 			out = append(out, is(n))
 			continue
 		}
-		s := b.set(set, nft.NoData, false, nft.Ifname)
+		s := b.set(set)
 		s.Elements = appendOnce(s.Elements, nft.Element{Key: b.wire.Ifname(n).Take()})
 	}
 	if b.has(set) {
-		out = append([]nft.Stmt{in(set)}, out...)
+		out = append([]nft.Stmt{in(set.String())}, out...)
 	}
 	return out
 }
@@ -224,15 +208,15 @@ func (b *builder) portConditions(z *policy.Zone) []nft.Stmt {
 		}
 		byProto[p.Proto] = append(byProto[p.Proto], p.Ports)
 	}
-	name := setPorts + z.Name
+	name := layout.Ports.Own(0, z.Name)
 	for _, proto := range transports {
 		for _, r := range mergePorts(byProto[proto]) {
-			s := b.set(name, nft.NoData, true, nft.Proto, nft.Service)
+			s := b.set(name)
 			s.Elements = appendOnce(s.Elements, nft.Element{Key: b.wire.Proto(proto).Port(r.First).Take(), KeyEnd: b.wire.Proto(proto).Port(r.Last).Take()})
 		}
 	}
 	if b.has(name) {
-		out = append(out, nft.InSet{Key: []nft.Field{nft.F(nft.L4Proto), nft.F(nft.Dport)}, Set: name})
+		out = append(out, nft.InSet{Key: []nft.Field{nft.F(nft.L4Proto), nft.F(nft.Dport)}, Set: name.String()})
 	}
 	return out
 }
@@ -269,28 +253,28 @@ func mergePorts(rs []inet.PortRange) []inet.PortRange {
 }
 
 // destinations matches destination addresses by a set for each family.
-func (b *builder) destinations(base, zone string, ranges []inet.Range) []nft.Stmt {
+func (b *builder) destinations(kind layout.Kind, zone string, ranges []inet.Range) []nft.Stmt {
 	var out []nft.Stmt
 	for _, f := range inet.Families {
 		list := inet.Merge(inet.Of(f, ranges))
 		if len(list) == 0 {
 			continue
 		}
-		name := named(base, f, zone)
+		name := kind.Own(f, zone)
 		if !b.has(name) {
-			s := b.set(name, nft.NoData, true, nft.AddrType(f))
+			s := b.set(name)
 			for _, r := range list {
 				b.interval(s, r, nft.Element{})
 			}
 		}
-		out = append(out, nft.InSet{Key: []nft.Field{fieldsOf(f).daddr}, Set: name})
+		out = append(out, nft.InSet{Key: []nft.Field{fieldsOf(f).daddr}, Set: name.String()})
 	}
 	return out
 }
 
 // excludeRules lets what a zone excludes pass.
-func (b *builder) excludeRules(z *policy.Zone, chain string) {
-	for _, s := range b.destinations(setExclude, z.Name, z.Exclude) {
+func (b *builder) excludeRules(z *policy.Zone, chain layout.Name) {
+	for _, s := range b.destinations(layout.Exclude, z.Name, z.Exclude) {
 		b.rule(chain, s, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}})
 	}
 }
@@ -298,7 +282,7 @@ func (b *builder) excludeRules(z *policy.Zone, chain string) {
 // zoneDoes writes what a conditional zone does to a connection. Its verdicts stand in a map of
 // its own, whose elements count and bear its name; its translations in maps like those of
 // plain zones.
-func (b *builder) zoneDoes(z *policy.Zone, p place, chain string) {
+func (b *builder) zoneDoes(z *policy.Zone, p place, chain layout.Name) {
 	for _, r := range inet.Merge(z.From) {
 		if z.Action == policy.Snat && z.Laddrs != nil && len(b.ranges(z.Laddrs, r.Family())) == 0 {
 			continue // its `to` holds no destination of that family
@@ -312,12 +296,12 @@ func (b *builder) zoneDoes(z *policy.Zone, p place, chain string) {
 			pool = z.Laddrs.Name
 		}
 		f := r.Family()
-		m := b.set(named(p.name+mapDoes, f, z.Name), nft.VerdictData, true, nft.AddrType(f))
+		m := b.set(p.does.Own(f, z.Name))
 		b.interval(m, r, nft.Element{Verdict: v, Comment: owner(z.Name, pool)})
 	}
 	for _, f := range inet.Families {
-		if m := named(p.name+mapDoes, f, z.Name); b.has(m) {
-			b.rule(chain, nft.Vmap{Key: []nft.Field{fieldsOf(f).saddr}, Map: m})
+		if m := p.does.Own(f, z.Name); b.has(m) {
+			b.rule(chain, nft.Vmap{Key: []nft.Field{fieldsOf(f).saddr}, Map: m.String()})
 		}
 	}
 	b.translate(chain, z.Name)
@@ -327,11 +311,11 @@ func (b *builder) zoneDoes(z *policy.Zone, p place, chain string) {
 func (b *builder) verdictOf(z *policy.Zone) nft.Verdict {
 	switch z.Action {
 	case policy.Masquerade:
-		return nft.GotoChain(chainMasquerade)
+		return gotoChain(layout.ChainMasquerade.Name())
 	case policy.Drop:
 		return nft.Verdict{Kind: nft.Drop}
 	case policy.Reject:
-		return nft.GotoChain(chainRefused)
+		return gotoChain(layout.ChainRefused.Name())
 	}
 	return nft.Verdict{Kind: nft.Accept}
 }

@@ -1,35 +1,15 @@
 package compiler
 
 import (
-	"strings"
-
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/policy"
 )
-
-// counts tells whether the elements of a set count what hits them: the new connections of
-// services, of real servers, and of zones. Nothing else in the table counts.
-func counts(name string) bool {
-	if strings.HasSuffix(name, "/"+variantUncounted) && isKind(name, mapSlots) {
-		return false
-	}
-	for _, base := range []string{mapServices, mapPermitted, mapTurns, mapSlots, mapTable, setServers,
-		mapInbound, mapBlocks, mapMapped, mapZones, mapOwn, mapActions, mapRejects, mapDoes, mapRefuseDoes} {
-		if isKind(name, base) {
-			return true
-		}
-	}
-	return false
-}
 
 // A counter is memory of every processor, which takes the kernel 2 µs to make: counting all
 // slots of 30,000 services with 4 real servers each would nearly double the time of loading
 // them. So beyond mostCounted slots without a lane these count nothing, in maps of another
 // name, and how a service's connections spread over its real servers is not known.
-const (
-	mostCounted      = 1 << 15
-	variantUncounted = "uncounted"
-)
+const mostCounted = 1 << 15
 
 // fewEnoughToCount tells whether the slots of services without a lane count.
 func (b *builder) fewEnoughToCount() bool {

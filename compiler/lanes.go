@@ -4,6 +4,7 @@ import (
 	"hash/fnv"
 	"strconv"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/policy"
 )
@@ -14,21 +15,21 @@ import (
 //
 // The lane follows from the service's name, so that a service keeps it while others come
 // and go (up to collisions, which the order of the policy decides). Services beyond
-// maxLanes get none and are spread at random instead: even, but without turns.
+// layout.MaxLanes get none and are spread at random instead: even, but without turns.
 func assignLanes(services []policy.Service) map[*policy.Service]int {
 	lanes := make(map[*policy.Service]int)
-	taken := make([]bool, maxLanes)
+	taken := make([]bool, layout.MaxLanes)
 	for i := range services {
 		s := &services[i]
-		if len(lanes) == maxLanes {
+		if len(lanes) == layout.MaxLanes {
 			break
 		}
 		if !takesTurns(s) {
 			continue
 		}
-		lane := int(hashName(s.Name) % maxLanes)
+		lane := int(hashName(s.Name) % layout.MaxLanes)
 		for taken[lane] {
-			lane = (lane + 1) % maxLanes
+			lane = (lane + 1) % layout.MaxLanes
 		}
 		taken[lane] = true
 		lanes[s] = lane
@@ -69,7 +70,7 @@ func (b *builder) needsParts() bool {
 			classes[class{s.Scheduler, len(slotsOf(s, f))}] = true
 		}
 	}
-	return len(classes)*maxParts <= maxLanes
+	return len(classes)*maxParts <= layout.MaxLanes
 }
 
 // part returns the part that a service's slots go to; "" where there is one map for all.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/nft"
 )
 
@@ -20,7 +21,7 @@ func ObjectsOf(live, want *nft.Ruleset, part nft.Op) string {
 		kind  Kind
 		names map[string]bool
 	}{{KindZone, t.zones}, {KindService, t.services}, {KindPool, t.pools}} {
-		for _, name := range slices.SortedFunc(maps.Keys(of.names), compareNatural) {
+		for _, name := range slices.SortedFunc(maps.Keys(of.names), layout.CompareNatural) {
 			if of.names[name] {
 				names = append(names, string(of.kind)+" "+name)
 			}

@@ -5,12 +5,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 )
-
-// flowtable is the flowtable's name.
-const flowtable = "ft"
 
 // priorityOffload lies behind the chains that filter (NF_IP_PRI_FILTER 0 and
 // NF_IP_PRI_SECURITY 50 in include/uapi/linux/netfilter_ipv4.h), anyone's: a flow goes on the
@@ -23,22 +21,29 @@ const priorityOffload = 100
 func Offload(r *nft.Ruleset, devices []string) {
 	devices = slices.Clone(devices)
 	slices.Sort(devices)
-	r.Flowtable = &nft.Flowtable{Name: flowtable, Devices: devices}
-	r.Chains = append(r.Chains, &nft.Chain{
-		Name: chainOffload,
+	r.Flowtable = &nft.Flowtable{Name: layout.Flowtable, Devices: devices}
+	chain := &nft.Chain{
+		Name: layout.ChainOffload.String(),
 		Hook: &nft.Hook{Type: "filter", Point: "forward", Priority: priorityOffload},
 		Rules: []nft.Rule{{Stmts: []nft.Stmt{
-			nft.L4Is{Protos: []inet.Proto{inet.TCP, inet.UDP}}, nft.CtEstablished{}, nft.FlowAdd{Flowtable: flowtable},
+			nft.L4Is{Protos: []inet.Proto{inet.TCP, inet.UDP}}, nft.CtEstablished{}, nft.FlowAdd{Flowtable: layout.Flowtable},
 		}}},
+	}
+	at := slices.IndexFunc(r.Chains, func(c *nft.Chain) bool {
+		n, _ := layout.ParseChain(c.Name)
+		return n.Kind.Compare(layout.ChainOffload) > 0
 	})
-	slices.SortFunc(r.Chains, func(a, c *nft.Chain) int { return compareNames(chainOrder, a.Name, c.Name) })
+	if at < 0 {
+		at = len(r.Chains)
+	}
+	r.Chains = slices.Insert(r.Chains, at, chain)
 }
 
 // offloadChanges tells what a plan does to the flowtable. Where interfaces came or went it is
 // the host that has changed, not the policy.
 func offloadChanges(plan nft.Plan) (out []string) {
 	made := slices.ContainsFunc(plan.Ops, func(op nft.Op) bool {
-		return op.Chain != nil && op.Chain.Name == chainOffload && op.Rules == nil
+		return op.Chain != nil && op.Chain.Name == layout.ChainOffload.String() && op.Rules == nil
 	})
 	for _, op := range plan.Ops {
 		switch f := op.Flowtable; {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
@@ -12,27 +13,20 @@ import (
 // translation is how connections get a laddr of a pool: a range that stands as data in a
 // map, or a chain of the pool's own where it is not one range.
 type translation struct {
-	data   nft.Data
 	bytes  string // the range
 	ports  bool   // source ports are bound too
 	spread bool   // the destination has a say in the choice
 	sel    policy.Select
-	random bool // random source ports
-	chain  string
+	random bool        // random source ports
+	chain  layout.Name // zero: none
 }
 
-// variants returns what tells the map for this translation from others.
-func (t translation) variants() []string {
-	if t.chain != "" {
-		return nil
+// variant tells the map for this translation from others.
+func (t translation) variant() layout.Variant {
+	if t.chain != (layout.Name{}) {
+		return layout.Variant{}
 	}
-	pick := func(on bool, name string) string {
-		if on {
-			return name
-		}
-		return ""
-	}
-	return []string{pick(t.ports, "ports"), pick(t.spread, "spread"), pick(t.random, "random")}
+	return layout.Variant{Bound: t.ports, Spread: t.spread, Random: t.random}
 }
 
 // poolOf tells whose a pool written in line is.
@@ -52,15 +46,15 @@ func (of poolOf) describe(p *policy.Pool) string {
 	return "service " + of.service.Name
 }
 
-// suffix ends the names of the pool's chain and sets.
-func (of poolOf) suffix(p *policy.Pool) string {
+// object returns whose own the pool's chain and sets are.
+func (of poolOf) object(p *policy.Pool) layout.Object {
 	switch {
 	case p.Name != "":
-		return "/" + p.Name
+		return layout.Object{Of: layout.OfPool, Name: p.Name}
 	case of.zone != nil:
-		return "/zone/" + of.zone.Name
+		return layout.Object{Of: layout.OfZone, Name: of.zone.Name}
 	}
-	return "/service/" + of.service.Name
+	return layout.Object{Of: layout.OfService, Name: of.service.Name}
 }
 
 // poolKey names a pool's chain.
@@ -87,14 +81,13 @@ func (b *builder) translation(p *policy.Pool, f inet.Family, sel policy.Select, 
 		t.chain = b.poolChain(p, f, t, of)
 		return t
 	}
-	t.data = t.dataFor(f)
 	t.bytes = b.rangeBytes(ranges[0], p.Ports)
 	return t
 }
 
 // plain returns the translation for protocols without ports.
 func (t translation) plain(b *builder, p *policy.Pool, f inet.Family) translation {
-	t.ports, t.data = false, addrRange(f)
+	t.ports = false
 	t.bytes = b.rangeBytes(b.ranges(p, f)[0], inet.PortRange{})
 	return t
 }
@@ -113,7 +106,7 @@ func (b *builder) drain(p *policy.Pool, f inet.Family, of poolOf) {
 		}
 	}
 	for _, r := range inet.Merge(drained) {
-		b.interval(b.set(named(setDrained, f)+of.suffix(p), nft.NoData, true, nft.AddrType(f)), r, nft.Element{})
+		b.interval(b.set(layout.Name{Kind: layout.Drained, Family: f, Object: of.object(p)}), r, nft.Element{})
 	}
 }
 
@@ -136,45 +129,35 @@ func (b *builder) rangeBytes(r inet.Range, ports inet.PortRange) string {
 }
 
 // poolChain makes the chain that chooses among a pool's addresses by hash, and returns its name.
-func (b *builder) poolChain(p *policy.Pool, f inet.Family, t translation, of poolOf) string {
+func (b *builder) poolChain(p *policy.Pool, f inet.Family, t translation, of poolOf) layout.Name {
 	id := poolKey{p, f, t.sel}
-	if name := b.pools[id]; name != "" {
-		return name
+	if chain, ok := b.pools[id]; ok {
+		return chain
 	}
-	name := named(chainPool, f)
+	name := layout.Name{Kind: layout.Pool, Family: f, Object: of.object(p)}
 	if t.sel != policy.SelectSource {
-		name += "/" + selectNames[t.sel]
+		name.Variant.Select = string(t.sel)
 	}
-	name += of.suffix(p)
-	b.pools[id] = name
-	data := addrData(f)
-	m := b.set(name, data, false, nft.Slot)
+	chain := name
+	chain.Kind = layout.ChainPool
+	b.pools[id] = chain
+	m := b.set(name)
 	if !b.listAddresses(m, p, f, of.describe(p)) {
-		return name
+		return chain
 	}
 	if t.ports && len(m.Elements) > 0 {
-		m.Elements[0].Comment = portsWord + p.Ports.String()
+		m.Elements[0].Comment = layout.PoolPorts + p.Ports.String()
 	}
 	for _, g := range t.generators(f, len(m.Elements)) {
-		nat := nft.NAT{Source: true, Key: []nft.Field{g.field}, Map: name, Data: data, Random: t.random}
+		nat := nft.NAT{Source: true, Key: []nft.Field{g.field}, Map: m.Name, Data: m.Data, Random: t.random}
 		if g.transports {
 			nat.Ports = p.Ports
-			b.rule(name, nft.L4Is{Protos: transports}, nat)
+			b.rule(chain, nft.L4Is{Protos: transports}, nat)
 		} else {
-			b.rule(name, nat)
+			b.rule(chain, nat)
 		}
 	}
-	return name
-}
-
-// portsWord starts the comment of a pool's first slot where the pool binds ports. Rules bind
-// them, but a table that was read back is told by its elements.
-const portsWord = "ports "
-
-// selectNames are the names of selections in those of chains.
-var selectNames = map[policy.Select]string{
-	policy.SelectSourceDestination: "spread", policy.SelectFlow: "flow",
-	policy.SelectRoundRobin: "round-robin", policy.SelectRandom: "random",
+	return chain
 }
 
 // generator is what chooses a slot, for the transports alone or for every protocol.
@@ -297,5 +280,5 @@ func (b *builder) tooManyChains() {
 	case len(b.policy.Services) > 0:
 		pos = b.policy.Services[0].Pos
 	}
-	b.fail(pos, "K01", "", fmt.Sprintf("the policy needs %d nftables chains, %d of them for pools that are not one contiguous range; at most %d can be had", len(b.chains), len(b.pools), maxChains), hint)
+	b.fail(pos, "K01", "", fmt.Sprintf("the policy needs %d nftables chains, %d of them for pools that are not one contiguous range; at most %d can be had", len(b.chains), len(b.pools), layout.MaxChains), hint)
 }

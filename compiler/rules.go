@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
@@ -11,8 +12,8 @@ import (
 
 // hook makes a base chain. A hook that nothing needs has none: every new connection would
 // pass through it.
-func (b *builder) hook(name, typ string, priority int32) {
-	b.chain(name).Hook = &nft.Hook{Type: typ, Point: name, Priority: priority}
+func (b *builder) hook(chain layout.Name, typ string, priority int32) {
+	b.chain(chain).Hook = &nft.Hook{Type: typ, Point: chain.String(), Priority: priority}
 }
 
 // Priorities of the NAT chains (include/uapi/linux/netfilter_ipv4.h: NF_IP_PRI_NAT_DST and _SRC).
@@ -23,51 +24,51 @@ const (
 
 // rules writes the constant rules: one for each kind of map that the policy needs.
 func (b *builder) rules() {
-	sendsOn := b.holds(mapServices, mapInbound)
-	fullNAT := b.holds(mapLaddrs, mapLaddrsIn, mapRemember)
+	sendsOn := b.holds(layout.Services, layout.Inbound)
+	fullNAT := b.holds(layout.Laddrs, layout.LaddrsIn, layout.Remember)
 	if sendsOn {
-		b.hook(chainPrerouting, "nat", priorityDNAT)
-		b.hook(chainOutput, "nat", priorityDNAT)
-		toServices := nft.Give{Verdict: nft.JumpChain(chainServices)}
-		b.rule(chainPrerouting, toServices)
-		b.rule(chainOutput, toServices)
+		b.hook(layout.ChainPrerouting.Name(), "nat", priorityDNAT)
+		b.hook(layout.ChainOutput.Name(), "nat", priorityDNAT)
+		toServices := nft.Give{Verdict: jumpChain(layout.ChainServices.Name())}
+		b.rule(layout.ChainPrerouting.Name(), toServices)
+		b.rule(layout.ChainOutput.Name(), toServices)
 		b.dispatch()
 		b.inboundRules()
 		b.guardRules()
 	}
 	if fullNAT || b.zonesDecide() {
-		b.hook(chainPostrouting, "nat", prioritySNAT)
+		b.hook(layout.ChainPostrouting.Name(), "nat", prioritySNAT)
 	}
 	if fullNAT {
-		b.chain(chainFullNAT)
+		b.chain(layout.ChainFullNAT.Name())
 		b.rememberRules()
 		b.countServers()
 		b.fullNATRules()
 	}
 	switch passed := (nft.Verdict{Kind: nft.Accept}); {
 	case b.zonesDecide() && fullNAT:
-		b.sentOn(chainPostrouting, nil, nft.GotoChain(chainFullNAT))
+		b.sentOn(layout.ChainPostrouting.Name(), nil, gotoChain(layout.ChainFullNAT.Name()))
 	case b.zonesDecide():
-		b.sentOn(chainPostrouting, nil, passed)
+		b.sentOn(layout.ChainPostrouting.Name(), nil, passed)
 	case fullNAT:
-		b.rule(chainPostrouting, nft.CtStatus{Bit: nft.DNAT}, nft.Give{Verdict: nft.GotoChain(chainFullNAT)})
+		b.rule(layout.ChainPostrouting.Name(), nft.CtStatus{Bit: nft.DNAT}, nft.Give{Verdict: gotoChain(layout.ChainFullNAT.Name())})
 	}
 	if b.zonesDecide() {
-		b.rule(chainPostrouting, nft.FromSelf{}, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}})
-		b.chain(chainZones)
-		b.towardUplinks(chainPostrouting, nil, nft.GotoChain(chainZones))
-		if b.holds(mapElsewhere) {
-			b.rule(chainPostrouting, nft.Give{Verdict: nft.GotoChain(chainElsewhere)})
+		b.rule(layout.ChainPostrouting.Name(), nft.FromSelf{}, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}})
+		b.chain(layout.ChainZones.Name())
+		b.towardUplinks(layout.ChainPostrouting.Name(), nil, gotoChain(layout.ChainZones.Name()))
+		if b.holds(layout.Elsewhere) {
+			b.rule(layout.ChainPostrouting.Name(), nft.Give{Verdict: gotoChain(layout.ChainElsewhere.Name())})
 		}
 		b.zoneRules()
 		b.refuseRules()
 	}
-	if b.usesChain(chainMasquerade) {
-		b.rule(chainMasquerade, nft.Masq{})
+	if b.usesChain(layout.ChainMasquerade.Name()) {
+		b.rule(layout.ChainMasquerade.Name(), nft.Masq{})
 	}
-	if b.usesChain(chainRefused) {
-		b.rule(chainRefused, nft.L4Is{Protos: []inet.Proto{inet.TCP}}, nft.RejectTCPReset{})
-		b.rule(chainRefused, nft.RejectPortUnreachable{})
+	if b.usesChain(layout.ChainRefused.Name()) {
+		b.rule(layout.ChainRefused.Name(), nft.L4Is{Protos: []inet.Proto{inet.TCP}}, nft.RejectTCPReset{})
+		b.rule(layout.ChainRefused.Name(), nft.RejectPortUnreachable{})
 	}
 	b.track()
 }
@@ -85,7 +86,7 @@ func (b *builder) track() {
 			}
 		}
 	}
-	for _, name := range []string{chainPrerouting, chainPostrouting} {
+	for _, name := range []layout.Name{layout.ChainPrerouting.Name(), layout.ChainPostrouting.Name()} {
 		if c := b.chains[name]; c != nil {
 			c.Rules = slices.Insert(c.Rules, 0, trackingRule())
 			return
@@ -111,12 +112,10 @@ func (b *builder) zonesDecide() bool {
 }
 
 // holds tells whether there is a map of one of some kinds, of any family and variant.
-func (b *builder) holds(bases ...string) bool {
+func (b *builder) holds(kinds ...layout.Kind) bool {
 	for name := range b.sets {
-		for _, base := range bases {
-			if isKind(name, base) {
-				return true
-			}
+		if slices.Contains(kinds, name.Kind) {
+			return true
 		}
 	}
 	return false
@@ -124,11 +123,11 @@ func (b *builder) holds(bases ...string) bool {
 
 // sentOn gives a verdict to connections whose destination a service or a 1:1 map translated.
 // What other tables redirect is no business of services: zones decide about it.
-func (b *builder) sentOn(chain string, cond []nft.Stmt, v nft.Verdict) {
+func (b *builder) sentOn(chain layout.Name, cond []nft.Stmt, v nft.Verdict) {
 	for _, f := range inet.Families {
-		for _, variant := range []string{"", mapMapped} {
-			if set := named(setVIPs, f, variant); b.has(set) {
-				stmts := append(cond[:len(cond):len(cond)], nft.CtStatus{Bit: nft.DNAT}, nft.InSet{Key: []nft.Field{fieldsOf(f).ctDaddr}, Set: set})
+		for _, mapped := range []bool{false, true} {
+			if set := (layout.Name{Kind: layout.VIPs, Family: f, Variant: layout.Variant{Mapped: mapped}}); b.has(set) {
+				stmts := append(cond[:len(cond):len(cond)], nft.CtStatus{Bit: nft.DNAT}, nft.InSet{Key: []nft.Field{fieldsOf(f).ctDaddr}, Set: set.String()})
 				b.rule(chain, append(stmts, nft.Give{Verdict: v})...)
 			}
 		}
@@ -138,17 +137,17 @@ func (b *builder) sentOn(chain string, cond []nft.Stmt, v nft.Verdict) {
 // dispatch looks up where a new connection to a VIP goes. The order of the kinds is that of
 // precedence: an exact port wins over a range, a range over all ports.
 func (b *builder) dispatch() {
-	for _, kind := range []portKind{exactPorts, portRanges, allPorts} {
+	for _, kind := range layout.PortKinds {
 		for _, f := range inet.Families {
-			if m := named(mapServices, f, kind.variant()); b.has(m) {
-				b.rule(chainServices, nft.Vmap{Key: serviceKey(kind, fieldsOf(f).daddr, nft.F(nft.Dport)), Map: m})
+			if m := layout.Services.For(f, kind); b.has(m) {
+				b.rule(layout.ChainServices.Name(), nft.Vmap{Key: serviceKey(kind, fieldsOf(f).daddr, nft.F(nft.Dport)), Map: m.String()})
 			}
 		}
 	}
 }
 
 // towardUplinks sends what leaves through an uplink to a chain.
-func (b *builder) towardUplinks(chain string, cond []nft.Stmt, v nft.Verdict) {
+func (b *builder) towardUplinks(chain layout.Name, cond []nft.Stmt, v nft.Verdict) {
 	var names []string
 	matches := []nft.Stmt{}
 	for _, u := range b.policy.Gateway.Uplinks {
@@ -159,14 +158,14 @@ func (b *builder) towardUplinks(chain string, cond []nft.Stmt, v nft.Verdict) {
 		}
 	}
 	if len(names) > 0 {
-		set := b.sets[setUplinks]
+		set := b.sets[layout.Uplinks.Name()]
 		if set == nil {
-			set = b.set(setUplinks, nft.NoData, false, nft.Ifname)
+			set = b.set(layout.Uplinks.Name())
 			for _, n := range names {
 				set.Elements = append(set.Elements, nft.Element{Key: b.wire.Ifname(n).Take()})
 			}
 		}
-		matches = append([]nft.Stmt{nft.OIfIn{Set: setUplinks}}, matches...)
+		matches = append([]nft.Stmt{nft.OIfIn{Set: layout.Uplinks.Name().String()}}, matches...)
 	}
 	if len(matches) == 0 {
 		b.rule(chain, append(cond[:len(cond):len(cond)], nft.Give{Verdict: v})...)
@@ -193,10 +192,10 @@ func (t translation) nat(m *nft.Set, key []nft.Field) nft.NAT {
 
 // rememberRules enters clients of persistent services with their real server.
 func (b *builder) rememberRules() {
-	for _, kind := range []portKind{exactPorts, portRanges, allPorts} {
+	for _, kind := range layout.PortKinds {
 		for _, f := range inet.Families {
-			if m := named(mapRemember, f, kind.variant()); b.has(m) {
-				b.rule(chainFullNAT, nft.L4Is{Protos: transports}, nft.Vmap{Key: serviceKey(kind, fieldsOf(f).ctDaddr, nft.F(nft.CtDport)), Map: m})
+			if m := layout.Remember.For(f, kind); b.has(m) {
+				b.rule(layout.ChainFullNAT.Name(), nft.L4Is{Protos: transports}, nft.Vmap{Key: serviceKey(kind, fieldsOf(f).ctDaddr, nft.F(nft.CtDport)), Map: m.String()})
 			}
 		}
 	}
@@ -207,49 +206,51 @@ func (b *builder) rememberRules() {
 // and keep the client's address.
 func (b *builder) fullNATRules() {
 	match := nft.L4Is{Protos: transports}
-	for _, kind := range []portKind{exactPorts, portRanges, allPorts} {
+	for _, kind := range layout.PortKinds {
 		for _, f := range inet.Families {
 			key := serviceKey(kind, fieldsOf(f).ctDaddr, nft.F(nft.CtDport))
 			variantsOf(func(t translation) {
-				if m := b.sets[named(mapLaddrs, f, append([]string{kind.variant()}, t.variants()...)...)]; m != nil {
-					b.rule(chainFullNAT, match, t.nat(m, key))
+				n := layout.Name{Kind: layout.Laddrs, Family: f, Variant: t.variant()}
+				n.Variant.Ports = kind
+				if m := b.sets[n]; m != nil {
+					b.rule(layout.ChainFullNAT.Name(), match, t.nat(m, key))
 				}
 			})
-			if m := named(mapLaddrsIn, f, kind.variant()); b.has(m) {
-				b.rule(chainFullNAT, match, nft.Vmap{Key: key, Map: m})
+			if m := layout.LaddrsIn.For(f, kind); b.has(m) {
+				b.rule(layout.ChainFullNAT.Name(), match, nft.Vmap{Key: key, Map: m.String()})
 			}
 		}
 	}
 }
 
 func (b *builder) zoneRules() {
-	b.bySource(chainZones, mapConditional)
-	b.bySource(chainZones, mapExcludes)
-	b.translate(chainZones, "")
-	b.bySource(chainZones, mapActions)
+	b.bySource(layout.ChainZones.Name(), layout.Conditional)
+	b.bySource(layout.ChainZones.Name(), layout.Excludes)
+	b.translate(layout.ChainZones.Name(), "")
+	b.bySource(layout.ChainZones.Name(), layout.Actions)
 	if b.policy.Gateway.Unmatched == policy.Drop {
-		b.rule(chainZones, nft.Give{Verdict: nft.Verdict{Kind: nft.Drop}})
+		b.rule(layout.ChainZones.Name(), nft.Give{Verdict: nft.Verdict{Kind: nft.Drop}})
 	}
-	b.bySource(chainElsewhere, mapElsewhere)
+	b.bySource(layout.ChainElsewhere.Name(), layout.Elsewhere)
 }
 
 // translate translates by the maps of plain zones, or by those that a zone with conditions
 // owns.
-func (b *builder) translate(chain, own string) {
+func (b *builder) translate(chain layout.Name, own string) {
 	match := nft.L4Is{Protos: transports}
 	for _, f := range inet.Families {
 		key := []nft.Field{fieldsOf(f).saddr}
 		for _, random := range []bool{false, true} {
 			t := translation{random: random}
-			if m := b.sets[sourceMap(mapBlocks, f, own, t.variants()...)]; m != nil {
+			if m := b.sets[sourceMap(layout.Blocks, f, own, t.variant())]; m != nil {
 				b.rule(chain, match, t.nat(m, key))
 			}
 		}
-		if m := b.sets[sourceMap(mapMapped, f, own)]; m != nil {
+		if m := b.sets[sourceMap(layout.Mapped, f, own, layout.Variant{})]; m != nil {
 			b.rule(chain, nft.NAT{Source: true, Key: key, Map: m.Name, Data: m.Data, Prefix: true})
 		}
 		variantsOf(func(t translation) {
-			m := b.sets[sourceMap(mapZones, f, own, t.variants()...)]
+			m := b.sets[sourceMap(layout.Zones, f, own, t.variant())]
 			if m == nil {
 				return
 			}
@@ -265,8 +266,8 @@ func (b *builder) translate(chain, own string) {
 // inboundRules sends on what calls a mapped address.
 func (b *builder) inboundRules() {
 	for _, f := range inet.Families {
-		if m := b.sets[named(mapInbound, f)]; m != nil {
-			b.rule(chainServices, nft.NAT{Key: []nft.Field{fieldsOf(f).daddr}, Map: m.Name, Data: m.Data, Prefix: true})
+		if m := b.sets[layout.Inbound.Of(f)]; m != nil {
+			b.rule(layout.ChainServices.Name(), nft.NAT{Key: []nft.Field{fieldsOf(f).daddr}, Map: m.Name, Data: m.Data, Prefix: true})
 		}
 	}
 }
@@ -274,37 +275,38 @@ func (b *builder) inboundRules() {
 // refuseRules rejects in the hook forward, since the kernel cannot in postrouting. That hook
 // sees all packets, so the rules look for the first of a connection themselves.
 func (b *builder) refuseRules() {
-	elsewhere := b.holds(whereRefused.name + mapElsewhere)
-	if !elsewhere && !b.holds(mapRejects, whereRefused.name+mapConditional) {
+	elsewhere := b.holds(whereRefused.elsewhere)
+	if !elsewhere && !b.holds(layout.Rejects, whereRefused.conditional) {
 		return
 	}
-	b.hook(chainForward, "filter", 0)
+	b.hook(layout.ChainForward.Name(), "filter", 0)
 	first := []nft.Stmt{nft.CtNew{}, nft.CtStatus{Bit: nft.Confirmed, Not: true}}
-	b.sentOn(chainForward, first, nft.Verdict{Kind: nft.Accept})
+	b.sentOn(layout.ChainForward.Name(), first, nft.Verdict{Kind: nft.Accept})
 	if elsewhere {
-		b.towardUplinks(chainForward, first, nft.GotoChain(chainRefuse))
-		b.rule(chainForward, append(first, nft.Give{Verdict: nft.JumpChain(whereRefused.name + chainElsewhere)})...)
-		b.bySource(whereRefused.name+chainElsewhere, whereRefused.name+mapElsewhere)
+		b.towardUplinks(layout.ChainForward.Name(), first, gotoChain(layout.ChainRefuse.Name()))
+		b.rule(layout.ChainForward.Name(), append(first, nft.Give{Verdict: jumpChain(layout.ChainRefuseElsewhere.Name())})...)
+		b.bySource(layout.ChainRefuseElsewhere.Name(), whereRefused.elsewhere)
 	} else {
-		b.towardUplinks(chainForward, first, nft.JumpChain(chainRefuse))
+		b.towardUplinks(layout.ChainForward.Name(), first, jumpChain(layout.ChainRefuse.Name()))
 	}
-	b.chain(chainRefuse) // rules lead to it even where all that rejects leaves elsewhere
-	b.bySource(chainRefuse, whereRefused.name+mapConditional)
-	b.bySource(chainRefuse, mapExcludes)
-	b.bySource(chainRefuse, mapRejects)
+	b.chain(layout.ChainRefuse.Name()) // rules lead to it even where all that rejects leaves elsewhere
+	b.bySource(layout.ChainRefuse.Name(), whereRefused.conditional)
+	b.bySource(layout.ChainRefuse.Name(), layout.Excludes)
+	b.bySource(layout.ChainRefuse.Name(), layout.Rejects)
 }
 
 // bySource looks the source up in a verdict map of each family that has one.
-func (b *builder) bySource(chain, base string) {
+func (b *builder) bySource(chain layout.Name, kind layout.Kind) {
 	for _, f := range inet.Families {
-		if m := named(base, f); b.has(m) {
-			b.rule(chain, nft.Vmap{Key: []nft.Field{fieldsOf(f).saddr}, Map: m})
+		if m := kind.Of(f); b.has(m) {
+			b.rule(chain, nft.Vmap{Key: []nft.Field{fieldsOf(f).saddr}, Map: m.String()})
 		}
 	}
 }
 
 // usesChain tells whether an element or a rule leads to the chain.
-func (b *builder) usesChain(chain string) bool {
+func (b *builder) usesChain(name layout.Name) bool {
+	chain := name.String()
 	for _, c := range b.chains {
 		for _, r := range c.Rules {
 			if slices.Contains(r.Stmts, nft.Stmt(nft.Give{Verdict: nft.GotoChain(chain)})) {

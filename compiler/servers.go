@@ -2,11 +2,9 @@ package compiler
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
@@ -51,7 +49,7 @@ func (b *builder) list(s *policy.Service, sc schedule, e endpoint, ports inet.Po
 			if inet.FamilyOf(rs.Addr) != sc.family {
 				continue
 			}
-			keep := kind != exactPorts && rs.Port == 0
+			keep := kind != layout.ExactPorts && rs.Port == 0
 			key, end := b.serviceKeys(e, kind, piece)
 			if b.wire.Addr(rs.Addr); !keep {
 				b.wire.Port(cmp.Or(rs.Port, piece.First))
@@ -64,68 +62,39 @@ func (b *builder) list(s *policy.Service, sc schedule, e endpoint, ports inet.Po
 				continue // called at this port, it is the same as one with a port of its own
 			}
 			entered[key] = true
-			m := b.set(serversName(sc.family, kind, keep), nft.NoData, kind == portRanges, serverTypes(sc.family, kind, keep)...)
+			m := b.set(serversName(sc.family, kind, keep))
 			m.Elements = append(m.Elements, nft.Element{Key: key, KeyEnd: end, Comment: owner(s.Name, weightText(s, rs))})
 		}
 	}
 }
 
-func serversName(f inet.Family, kind portKind, keep bool) string {
-	if keep {
-		return named(setServers, f, kind.variant(), "keep")
-	}
-	return named(setServers, f, kind.variant())
-}
-
-func serverTypes(f inet.Family, kind portKind, keep bool) []nft.Type {
-	key := append(serviceTypes(f, kind), nft.AddrType(f))
-	if !keep {
-		key = append(key, nft.Service)
-	}
-	return key
+func serversName(f inet.Family, kind layout.PortKind, keep bool) layout.Name {
+	return layout.Name{Kind: layout.Servers, Family: f, Variant: layout.Variant{Ports: kind, Keep: keep}}
 }
 
 // weightText says in a comment what the key does not: the weight, and whether the port is the
 // real server's own or what the client called.
 func weightText(s *policy.Service, rs policy.RealServer) string {
-	if rs.Port == 0 || !slices.ContainsFunc(s.Ports, func(p inet.ProtoPorts) bool { return p.Ports != inet.PortRange{First: rs.Port, Last: rs.Port} }) {
-		return fmt.Sprintf("weight %d", rs.Weight)
+	w := layout.Weight{Weight: rs.Weight, Port: rs.Port}
+	if !slices.ContainsFunc(s.Ports, func(p inet.ProtoPorts) bool { return p.Ports != inet.PortRange{First: rs.Port, Last: rs.Port} }) {
+		w.Port = 0
 	}
-	return fmt.Sprintf("weight %d port %d", rs.Weight, rs.Port)
-}
-
-// parseWeight reads weightText; false for something else.
-func parseWeight(text string) (weight int, port uint16, ok bool) {
-	words := strings.Fields(text)
-	if len(words) < 2 || words[0] != "weight" {
-		return 0, 0, false
-	}
-	weight, err := strconv.Atoi(words[1])
-	if err != nil || weight < 0 {
-		return 0, 0, false
-	}
-	if len(words) == 4 && words[2] == "port" {
-		n, err := strconv.ParseUint(words[3], 10, 16)
-		return weight, uint16(n), err == nil
-	}
-	return weight, 0, len(words) == 2
+	return w.String()
 }
 
 // countServers looks up the real server that a connection of a persistent service went to,
 // just to count it.
 func (b *builder) countServers() {
 	for name, c := range b.chains {
-		for _, f := range inet.Families {
-			if isKind(name, mapRemember) && strings.HasPrefix(name, named(mapRemember, f)) {
-				c.Rules = append(b.serverRules(f), c.Rules...)
-			}
+		if name.Kind == layout.ChainRemember {
+			c.Rules = append(b.serverRules(name.Family), c.Rules...)
 		}
 	}
 }
 
 func (b *builder) serverRules(f inet.Family) []nft.Rule {
 	var rules []nft.Rule
-	for _, kind := range []portKind{exactPorts, portRanges, allPorts} {
+	for _, kind := range layout.PortKinds {
 		for _, keep := range []bool{false, true} {
 			set := serversName(f, kind, keep)
 			if !b.has(set) {
@@ -136,7 +105,7 @@ func (b *builder) serverRules(f inet.Family) []nft.Rule {
 			if !keep {
 				key = append(key, nft.F(nft.Dport))
 			}
-			rules = append(rules, nft.Rule{Stmts: []nft.Stmt{nft.L4Is{Protos: transports}, nft.InSet{Key: key, Set: set}}})
+			rules = append(rules, nft.Rule{Stmts: []nft.Stmt{nft.L4Is{Protos: transports}, nft.InSet{Key: key, Set: set.String()}}})
 		}
 	}
 	return rules

@@ -1,10 +1,11 @@
 package compiler
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
@@ -41,7 +42,7 @@ func (b *builder) enterVIPs(vips []netip.Addr, f inet.Family) {
 			continue
 		}
 		b.vips[vip] = true
-		m := b.set(named(setVIPs, f), nft.NoData, false, nft.AddrType(f))
+		m := b.set(layout.VIPs.Of(f))
 		m.Elements = append(m.Elements, nft.Element{Key: b.wire.Addr(vip).Take()})
 	}
 }
@@ -49,7 +50,7 @@ func (b *builder) enterVIPs(vips []netip.Addr, f inet.Family) {
 // schedule is how one family of a service chooses among its real servers.
 type schedule struct {
 	family  inet.Family
-	kind    portKind
+	kind    layout.PortKind
 	verdict nft.Verdict         // where the service's VIPs lead: the first stage
 	stages  []step              // what comes between that and the scheduler
 	slots   []policy.RealServer // what each slot stands for; none: no real server takes connections
@@ -59,58 +60,48 @@ type schedule struct {
 	listed  bool                // its real servers are listed with their weights
 }
 
-func (b *builder) schedule(s *policy.Service, f inet.Family, kind portKind) schedule {
+func (b *builder) schedule(s *policy.Service, f inet.Family, kind layout.PortKind) schedule {
 	sc := schedule{family: f, kind: kind, slots: slotsOf(s, f)}
 	sc.listed = needsList(s, f, sc.slots)
-	sc.vips = b.set(named(mapServices, f, kind.variant()), nft.VerdictData, kind == portRanges, serviceTypes(f, kind)...)
+	sc.vips = b.set(layout.Services.For(f, kind))
 	if len(sc.slots) == 0 {
 		sc.verdict = emptyVerdict(s.OnEmpty)
 		sc.guard(s)
 		return sc
 	}
-	sc.keep = kind != exactPorts && sc.slots[0].Port == 0
-	keep := ""
-	if sc.keep {
-		keep = "keep"
-	}
+	sc.keep = kind != layout.ExactPorts && sc.slots[0].Port == 0
 	n := len(sc.slots)
 	gen, scheduler := generator(s, f, n)
-	base, chain := mapSlots, named(scheduler, f)+fmt.Sprintf("-%d", n)
+	list, chain := layout.Slots.For(f, kind), layout.ChainSchedule.For(f, kind)
+	chain.Variant.Scheduler, chain.Variant.Slots = scheduler, n
 	switch lane, ok := b.lanes[s]; {
 	case n == 1:
-		chain = named("rr", f) + "-1"
+		chain.Variant.Scheduler = string(policy.RoundRobin)
 		gen = nft.Field{Kind: nft.NumgenInc, Mod: 1}
 	case ok:
-		base = mapTurns
-		chain += fmt.Sprintf("-%d", lane)
+		list.Kind = layout.Turns
+		chain.Variant.Lane = strconv.Itoa(lane)
 	case takesTurns(s):
-		chain += "-shared"
+		chain.Variant.Lane = layout.Shared
 		gen.Kind = nft.NumgenRandom
 	}
-	if kind == portRanges && n > fewSlots {
+	if kind == layout.PortRanges && n > fewSlots {
 		sc.ownTable(b, s, chain, gen)
 		sc.guard(s)
 		return sc
 	}
-	part := ""
-	if kind == exactPorts && base == mapSlots {
-		part = b.part(s)
+	if kind == layout.ExactPorts && list.Kind == layout.Slots {
+		list.Variant.Part = b.part(s)
 	}
-	uncounted := ""
-	if base == mapSlots && !b.countsSlots {
-		uncounted = variantUncounted
-	}
-	for _, v := range []string{kind.variant(), keep, part} {
-		if v != "" {
-			chain += "/" + v
-		}
-	}
-	verdict := nft.GotoChain(chain)
-	sc.slotMap = b.slotMap(named(base, f, kind.variant(), keep, part, uncounted), sc)
+	list.Variant.Uncounted = list.Kind == layout.Slots && !b.countsSlots
+	list.Variant.Keep = sc.keep
+	chain.Variant.Keep, chain.Variant.Part = sc.keep, list.Variant.Part
+	verdict := gotoChain(chain)
+	sc.slotMap = b.set(list)
 	if b.chains[chain] == nil {
 		key := append(serviceKey(kind, fieldsOf(f).daddr, nft.F(nft.Dport)), gen)
 		nat := nft.NAT{Key: key, Map: sc.slotMap.Name, Data: sc.slotMap.Data}
-		if kind == portRanges && !sc.keep {
+		if kind == layout.PortRanges && !sc.keep {
 			// nft does not see the port in a key of ranges, and wants the transport matched.
 			b.rule(chain, nft.L4Is{Protos: transports}, nat)
 		} else {
@@ -127,10 +118,10 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind portKind) sche
 const fewSlots = 32
 
 // ownTable gives the service a map of slots of its own, which needs neither VIP nor ports.
-func (sc *schedule) ownTable(b *builder, s *policy.Service, chain string, gen nft.Field) {
-	chain += "/table/" + s.Name
-	name := named(mapTable, sc.family, s.Name)
-	m := b.set(name, sc.slotData(), false, nft.Slot)
+func (sc *schedule) ownTable(b *builder, s *policy.Service, chain layout.Name, gen nft.Field) {
+	chain.Variant.Ports, chain.Object = layout.ExactPorts, layout.Object{Of: layout.OfService, Name: s.Name}
+	m := b.set(layout.Name{Kind: layout.Table, Family: sc.family, Object: chain.Object})
+	m.Data = layout.SlotData(sc.family, sc.keep)
 	for i, rs := range sc.slots {
 		if b.wire.Addr(rs.Addr); !sc.keep {
 			b.wire.Port(rs.Port)
@@ -138,19 +129,8 @@ func (sc *schedule) ownTable(b *builder, s *policy.Service, chain string, gen nf
 		data := b.wire.Take()
 		m.Elements = append(m.Elements, nft.Element{Key: b.wire.Slot(i).Take(), Data: data})
 	}
-	b.rule(chain, nft.L4Is{Protos: transports}, nft.NAT{Key: []nft.Field{gen}, Map: name, Data: m.Data})
-	sc.sticky(b, s, nft.GotoChain(chain))
-}
-
-// slotData returns what a map of slots holds.
-func (sc *schedule) slotData() nft.Data {
-	if sc.keep {
-		return addrData(sc.family)
-	}
-	if sc.family == inet.V4 {
-		return nft.Addr4Port
-	}
-	return nft.Addr6Port
+	b.rule(chain, nft.L4Is{Protos: transports}, nft.NAT{Key: []nft.Field{gen}, Map: m.Name, Data: m.Data})
+	sc.sticky(b, s, gotoChain(chain))
 }
 
 // slotsOf returns the schedule table of one family of a service.
@@ -199,36 +179,24 @@ func emptyVerdict(e policy.OnEmpty) nft.Verdict {
 	case policy.EmptyPass:
 		return nft.Verdict{Kind: nft.Accept}
 	}
-	return nft.GotoChain(chainRefused)
+	return gotoChain(layout.ChainRefused.Name())
 }
 
 // serviceKey returns the fields by which a service of some kind is looked up.
-func serviceKey(kind portKind, daddr, dport nft.Field) []nft.Field {
+func serviceKey(kind layout.PortKind, daddr, dport nft.Field) []nft.Field {
 	key := []nft.Field{daddr, nft.F(nft.L4Proto)}
-	if kind != allPorts {
+	if kind != layout.AllPorts {
 		key = append(key, dport)
 	}
 	return key
 }
 
-func serviceTypes(f inet.Family, kind portKind) []nft.Type {
-	key := []nft.Type{nft.AddrType(f), nft.Proto}
-	if kind != allPorts {
-		key = append(key, nft.Service)
-	}
-	return key
-}
-
-func (b *builder) slotMap(name string, sc schedule) *nft.Set {
-	return b.set(name, sc.slotData(), sc.kind == portRanges, append(serviceTypes(sc.family, sc.kind), nft.Slot)...)
-}
-
 // port enters one VIP, protocol and port of a service.
 func (b *builder) port(s *policy.Service, sc schedule, e endpoint, ports inet.PortRange) {
 	pieces := []inet.PortRange{ports}
-	if sc.kind == portRanges {
+	if sc.kind == layout.PortRanges {
 		// Ranges in one map must not overlap; the dispatch order settles the rest.
-		pieces = b.left(e, ports, func(c claim) bool { return c.kind == portRanges })
+		pieces = b.left(e, ports, func(c claim) bool { return c.kind == layout.PortRanges })
 	}
 	for _, piece := range pieces {
 		key, end := b.serviceKeys(e, sc.kind, piece)
@@ -254,12 +222,12 @@ func (b *builder) port(s *policy.Service, sc schedule, e endpoint, ports inet.Po
 }
 
 // serviceKeys returns the key of a service's element, and its end in maps of ranges.
-func (b *builder) serviceKeys(e endpoint, kind portKind, ports inet.PortRange) (key, end string) {
+func (b *builder) serviceKeys(e endpoint, kind layout.PortKind, ports inet.PortRange) (key, end string) {
 	w := b.wire.Addr(e.vip).Proto(e.proto)
 	switch kind {
-	case allPorts:
+	case layout.AllPorts:
 		return w.Take(), ""
-	case exactPorts:
+	case layout.ExactPorts:
 		return w.Port(ports.First).Take(), ""
 	}
 	return w.Port(ports.First).Take(), b.wire.Addr(e.vip).Proto(e.proto).Port(ports.Last).Take()
@@ -269,11 +237,11 @@ func (b *builder) slot(sc schedule, e endpoint, ports inet.PortRange, slot int, 
 	var el nft.Element
 	w := b.wire.Addr(e.vip).Proto(e.proto)
 	switch sc.kind {
-	case allPorts:
+	case layout.AllPorts:
 		el.Key = w.Slot(slot).Take()
-	case exactPorts:
+	case layout.ExactPorts:
 		el.Key = w.Port(ports.First).Slot(slot).Take()
-	case portRanges:
+	case layout.PortRanges:
 		el.Key = w.Port(ports.First).SlotBig(slot).Take()
 		el.KeyEnd = b.wire.Addr(e.vip).Proto(e.proto).Port(ports.Last).SlotBig(slot).Take()
 	}
@@ -295,15 +263,16 @@ func (b *builder) fullNAT(s *policy.Service, f inet.Family, e endpoint, ports in
 	for _, piece := range b.left(e, ports, func(claim) bool { return true }) {
 		kind := kindOfPorts(piece)
 		t := b.translation(s.Laddrs, f, s.Select, poolOf{service: s})
-		name, data := mapLaddrs, t.data
-		if t.chain != "" {
-			name, data = mapLaddrsIn, nft.VerdictData
+		name := layout.Name{Kind: layout.Laddrs, Family: f, Variant: t.variant()}
+		if t.chain != (layout.Name{}) {
+			name.Kind = layout.LaddrsIn
 		}
-		m := b.set(named(name, f, append([]string{kind.variant()}, t.variants()...)...), data, kind == portRanges, serviceTypes(f, kind)...)
+		name.Variant.Ports = kind
+		m := b.set(name)
 		key, end := b.serviceKeys(e, kind, piece)
 		el := nft.Element{Key: key, KeyEnd: end, Comment: owner(s.Name, s.Laddrs.Name)}
-		if t.chain != "" {
-			el.Verdict = nft.GotoChain(t.chain)
+		if t.chain != (layout.Name{}) {
+			el.Verdict = gotoChain(t.chain)
 		} else {
 			el.Data = t.bytes
 		}

@@ -1,12 +1,12 @@
 package compiler
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
@@ -27,23 +27,18 @@ type guardStage struct {
 	next    nft.Verdict
 }
 
-const (
-	chainGuarded = "guarded"
-	mapPermitted = "permitted" // source . VIP . protocol . port : on, or drop
-)
-
 // guard puts the check of the source before all other stages.
 func (sc *schedule) guard(s *policy.Service) {
 	if len(s.Allow) == 0 && len(s.Deny) == 0 {
 		return
 	}
 	sc.stages = append(sc.stages, guardStage{s, sc.verdict})
-	sc.verdict = nft.GotoChain(chainGuarded)
+	sc.verdict = gotoChain(layout.ChainGuarded.Name())
 }
 
 func (g guardStage) enter(b *builder, sc schedule, e endpoint, ports inet.PortRange) {
 	f := sc.family
-	m := b.set(named(mapPermitted, f, sc.kind.variant()), nft.VerdictData, true, append([]nft.Type{nft.AddrType(f)}, serviceTypes(f, sc.kind)...)...)
+	m := b.set(layout.Permitted.For(f, sc.kind))
 	everyone := []inet.Range{inet.Everything(f)}
 	allowed := everyone
 	if len(g.service.Allow) > 0 {
@@ -64,11 +59,11 @@ func (g guardStage) enter(b *builder, sc schedule, e endpoint, ports inet.PortRa
 
 // guardRules looks up whether a source may use the service that it called.
 func (b *builder) guardRules() {
-	for _, kind := range []portKind{exactPorts, portRanges, allPorts} {
+	for _, kind := range layout.PortKinds {
 		for _, f := range inet.Families {
-			if m := named(mapPermitted, f, kind.variant()); b.has(m) {
+			if m := layout.Permitted.For(f, kind); b.has(m) {
 				key := append([]nft.Field{fieldsOf(f).saddr}, serviceKey(kind, fieldsOf(f).daddr, nft.F(nft.Dport))...)
-				b.rule(chainGuarded, nft.Vmap{Key: key, Map: m})
+				b.rule(layout.ChainGuarded.Name(), nft.Vmap{Key: key, Map: m.String()})
 			}
 		}
 	}
@@ -80,53 +75,31 @@ type stickyStage struct {
 	next    nft.Verdict
 }
 
-const (
-	mapSticky    = "sticky"    // client . VIP . protocol . port : real server; entered by the packet path
-	mapScheduled = "scheduled" // VIP . protocol . port : the scheduler, for clients without a real server
-	mapRemember  = "remember"  // VIP . protocol . port : the chain that enters the client
-)
-
 // stickyMap describes the map that holds the clients of some services.
 type stickyMap struct {
 	family inet.Family
-	kind   portKind
+	kind   layout.PortKind
 	keep   bool   // clients' ports are kept, so that real servers stand without one
 	seed   uint32 // of the hash of an IPv6 VIP
 	port   uint16 // of IPv6 real servers, which stand without one; 0: they keep what the client called
 }
 
-// mapKind folds the kinds: a key with a port serves exact ones and ranges alike.
-func (m stickyMap) variants() []string {
-	var v []string
-	if m.kind == allPorts {
-		v = append(v, m.kind.variant())
-		if m.keep && m.family == inet.V4 {
-			v = append(v, "keep")
-		}
+// variant folds the kinds: a key with a port serves exact ones and ranges alike.
+func (m stickyMap) variant() layout.Variant {
+	if m.kind != layout.AllPorts {
+		return layout.Variant{}
 	}
-	return v
+	return layout.Variant{Ports: m.kind, Keep: m.keep && m.family == inet.V4}
 }
 
-// nft 1.0.6 cannot enter an IPv6 address with a port as data, so there is a map for each port.
-func (m stickyMap) portVariant() string {
-	if m.port == 0 {
-		return ""
+// name names the map. nft 1.0.6 cannot enter an IPv6 address with a port as data, so there is
+// a map for each port.
+func (m stickyMap) name() layout.Name {
+	n := layout.Name{Kind: layout.Sticky, Family: m.family, Variant: m.variant()}
+	if m.port != 0 {
+		n.Variant.Servers = strconv.Itoa(int(m.port))
 	}
-	return fmt.Sprintf("port-%d", m.port)
-}
-
-func (m stickyMap) name() string {
-	return named(mapSticky, m.family, append(m.variants(), m.portVariant())...)
-}
-
-func (m stickyMap) data() nft.Data {
-	switch {
-	case m.family == inet.V6:
-		return nft.Addr6
-	case m.kind == allPorts && m.keep:
-		return nft.Addr4
-	}
-	return nft.Addr4Port
+	return n
 }
 
 // Seeds of the hashes that stand for IPv6 addresses in the keys of sticky maps: nft 1.0.6
@@ -147,7 +120,7 @@ func (m stickyMap) key(bits int, daddr, dport nft.Field) []nft.Field {
 	var key []nft.Field
 	if m.family == inet.V4 {
 		key = []nft.Field{client, daddr, nft.F(nft.L4Proto)}
-		if m.kind != allPorts {
+		if m.kind != layout.AllPorts {
 			key = append(key, dport)
 		}
 		return key
@@ -156,26 +129,10 @@ func (m stickyMap) key(bits int, daddr, dport nft.Field) []nft.Field {
 		return nft.Field{Kind: nft.JHash, Of: []nft.Field{f}, Mod: hashSpan, Seed: seed}
 	}
 	key = []nft.Field{hash(client, stickyClientSeed), hash(daddr, m.seed)}
-	if m.kind != allPorts {
+	if m.kind != layout.AllPorts {
 		key = append(key, dport)
 	}
 	return append(key, nft.F(nft.L4Proto))
-}
-
-func (m stickyMap) types() []nft.Type {
-	var key []nft.Type
-	if m.family == inet.V4 {
-		key = []nft.Type{nft.IPv4, nft.IPv4, nft.Proto}
-		if m.kind != allPorts {
-			key = append(key, nft.Service)
-		}
-		return key
-	}
-	key = []nft.Type{nft.Slot, nft.Slot}
-	if m.kind != allPorts {
-		key = append(key, nft.Service)
-	}
-	return append(key, nft.Proto)
 }
 
 func maskOf(s *policy.Service, f inet.Family) int {
@@ -194,29 +151,23 @@ func (sc *schedule) sticky(b *builder, s *policy.Service, scheduler nft.Verdict)
 	f := sc.family
 	maps := b.stickyMaps(sc)
 	bits := maskOf(s, f)
-	chain := fmt.Sprintf("%s/%d", named(mapSticky, f, sc.kind.variant(), maps[0].keepVariant(), portsVariant(maps)), bits)
-	next := named(mapScheduled, f, sc.kind.variant())
-	b.set(next, nft.VerdictData, sc.kind == portRanges, serviceTypes(f, sc.kind)...)
+	chain := layout.Name{Kind: layout.ChainSticky, Family: f, Variant: layout.Variant{
+		Ports: sc.kind, Keep: maps[0].variant().Keep, Servers: portsVariant(maps), Bits: bits}}
+	next := layout.Scheduled.For(f, sc.kind)
+	b.set(next)
 	if b.chains[chain] == nil {
 		for _, m := range maps {
-			nat := nft.NAT{Key: m.key(bits, fieldsOf(f).daddr, nft.F(nft.Dport)), Map: m.name(), Data: m.data()}
+			nat := nft.NAT{Key: m.key(bits, fieldsOf(f).daddr, nft.F(nft.Dport)), Map: b.set(m.name()).Name, Data: b.set(m.name()).Data}
 			if m.port != 0 {
 				nat.Ports = inet.PortRange{First: m.port, Last: m.port}
 			}
 			// NAT to a port, and hashes of ports, need to know that there are ports.
 			b.rule(chain, nft.L4Is{Protos: transports}, nat)
 		}
-		b.rule(chain, nft.Vmap{Key: serviceKey(sc.kind, fieldsOf(f).daddr, nft.F(nft.Dport)), Map: next})
+		b.rule(chain, nft.Vmap{Key: serviceKey(sc.kind, fieldsOf(f).daddr, nft.F(nft.Dport)), Map: next.String()})
 	}
 	sc.stages = append(sc.stages, stickyStage{s, scheduler})
-	sc.verdict = nft.GotoChain(chain)
-}
-
-func (m stickyMap) keepVariant() string {
-	if m.keep && m.kind == allPorts && m.family == inet.V4 {
-		return "keep"
-	}
-	return ""
+	sc.verdict = gotoChain(chain)
 }
 
 // stickyMaps returns the maps that hold a service's clients, making them on first use: one,
@@ -235,7 +186,7 @@ func (b *builder) stickyMaps(sc *schedule) []stickyMap {
 	maps := make([]stickyMap, len(ports))
 	for i, port := range ports {
 		maps[i] = stickyMap{sc.family, sc.kind, sc.keep, b.stickySeed, port}
-		b.set(maps[i].name(), maps[i].data(), false, maps[i].types()...).Dynamic = true
+		b.set(maps[i].name())
 	}
 	return maps
 }
@@ -254,11 +205,11 @@ func portsVariant(maps []stickyMap) string {
 	if len(words) < len(maps) {
 		words = append(words, "own")
 	}
-	return "port-" + strings.Join(words, "-")
+	return strings.Join(words, "-")
 }
 
 func (st stickyStage) enter(b *builder, sc schedule, e endpoint, ports inet.PortRange) {
-	m := b.sets[named(mapScheduled, sc.family, sc.kind.variant())]
+	m := b.sets[layout.Scheduled.For(sc.family, sc.kind)]
 	key, end := b.serviceKeys(e, sc.kind, ports)
 	m.Elements = append(m.Elements, nft.Element{Key: key, KeyEnd: end, Verdict: st.next, Comment: st.service.Name})
 }
@@ -269,7 +220,8 @@ func (b *builder) remember(s *policy.Service, sc schedule, e endpoint, ports ine
 	f := sc.family
 	maps := b.stickyMaps(&sc)
 	bits := maskOf(s, f)
-	chain := fmt.Sprintf("%s/%ds/%d", named(mapRemember, f, append(maps[0].variants(), portsVariant(maps))...), int(s.Persistence.Timeout/time.Second), bits)
+	chain := layout.Name{Kind: layout.ChainRemember, Family: f, Variant: maps[0].variant()}
+	chain.Variant.Servers, chain.Variant.Seconds, chain.Variant.Bits = portsVariant(maps), int(s.Persistence.Timeout/time.Second), bits
 	if b.chains[chain] == nil {
 		for _, m := range maps {
 			b.rule(chain, m.rememberRule(bits, s.Persistence.Timeout)...)
@@ -277,9 +229,9 @@ func (b *builder) remember(s *policy.Service, sc schedule, e endpoint, ports ine
 	}
 	for _, piece := range b.left(e, ports, func(claim) bool { return true }) {
 		kind := kindOfPorts(piece)
-		m := b.set(named(mapRemember, f, kind.variant()), nft.VerdictData, kind == portRanges, serviceTypes(f, kind)...)
+		m := b.set(layout.Remember.For(f, kind))
 		key, end := b.serviceKeys(e, kind, piece)
-		m.Elements = append(m.Elements, nft.Element{Key: key, KeyEnd: end, Verdict: nft.JumpChain(chain), Comment: s.Name})
+		m.Elements = append(m.Elements, nft.Element{Key: key, KeyEnd: end, Verdict: jumpChain(chain), Comment: s.Name})
 	}
 }
 
@@ -288,10 +240,10 @@ func (b *builder) remember(s *policy.Service, sc schedule, e endpoint, ports ine
 func (m stickyMap) rememberRule(bits int, timeout time.Duration) []nft.Stmt {
 	fs := fieldsOf(m.family)
 	data := []nft.Field{fs.daddr}
-	if len(m.data().Members()) > 1 {
+	if len(m.name().Declare().Data.Members()) > 1 {
 		data = append(data, nft.F(nft.Dport))
 	}
-	update := nft.Update{Map: m.name(), Key: m.key(bits, fs.ctDaddr, nft.F(nft.CtDport)), Data: data, Timeout: timeout}
+	update := nft.Update{Map: m.name().String(), Key: m.key(bits, fs.ctDaddr, nft.F(nft.CtDport)), Data: data, Timeout: timeout}
 	if m.port == 0 {
 		return []nft.Stmt{nft.L4Is{Protos: transports}, update}
 	}

@@ -5,8 +5,8 @@ import (
 	"math/bits"
 	"net/netip"
 	"strconv"
-	"strings"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
@@ -19,7 +19,7 @@ func StaleClients(p *policy.Policy, live []*nft.Set) map[*nft.Set][]nft.Element 
 	idx := indexSticky(p)
 	stale := make(map[*nft.Set][]nft.Element)
 	for _, s := range live {
-		if !isKind(s.Name, mapSticky) {
+		if n, ok := layout.ParseSet(s.Name); !ok || n.Kind != layout.Sticky {
 			continue
 		}
 		for _, e := range s.Elements {
@@ -95,12 +95,12 @@ func (idx stickyIndex) allows(s *nft.Set, e nft.Element) bool {
 
 // portOf returns the port of the real servers that a sticky map holds, 0 where they have none.
 func portOf(name string) uint16 {
-	_, port, ok := strings.Cut(name, "/port-")
-	n, err := strconv.ParseUint(port, 10, 16)
-	if !ok || err != nil {
+	set, _ := layout.ParseSet(name)
+	port, err := strconv.ParseUint(set.Variant.Servers, 10, 16)
+	if err != nil {
 		return 0
 	}
-	return uint16(n)
+	return uint16(port)
 }
 
 // called reads what the client called out of a key. Of services on all ports the key holds

@@ -3,8 +3,8 @@ package compiler
 import (
 	"cmp"
 	"fmt"
-	"strings"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/nft"
 )
 
@@ -26,31 +26,20 @@ func touchedBy(live, want *nft.Ruleset, plan nft.Plan) touched {
 			continue
 		}
 		name := op.Set.Name
-		if isKind(name, mapTable) {
+		if isKind(name, layout.Table) {
 			t.services[variantOf(name)] = true
 			t.slots[variantOf(name)] = true
 		}
-		for _, base := range []string{setPorts, setIIf, setOIf} {
-			if zone, ok := strings.CutPrefix(name, base); ok {
-				t.zones[zone] = true
-			}
-		}
-		for _, base := range []string{setTo, setExclude} {
-			if isKind(name, base) {
-				t.zones[variantOf(name)] = true
-			}
-		}
-		if isKind(name, setDrained) {
-			if _, pool, _ := strings.Cut(name, "/"); strings.Contains(pool, "/") {
-				t.inline(name)
-			} else {
-				t.pools[pool] = true
-			}
+		switch n, _ := layout.ParseSet(name); n.Kind {
+		case layout.Ports, layout.IIf, layout.OIf, layout.To, layout.Exclude:
+			t.zones[n.Object.Name] = true
+		case layout.Drained:
+			t.ownPool(n.Object)
 		}
 		if pool, ok := poolNameOf(name); ok {
 			t.pools[pool] = pool != ""
-			if pool == "" {
-				t.inline(name)
+			if n, _ := layout.ParseSet(name); pool == "" {
+				t.ownPool(n.Object)
 			}
 		}
 		if isSlots(name) && was == nil {
@@ -61,7 +50,7 @@ func touchedBy(live, want *nft.Ruleset, plan nft.Plan) touched {
 			switch {
 			case isSlots(name):
 				owner, pool = cmp.Or(will.of(e), was.of(e)), ""
-			case isKind(name, setServers), name == setConditions:
+			case isKind(name, layout.Servers), name == layout.Conditions.String():
 				pool = "" // a weight, or conditions, stand there
 			}
 			t.stray(op, e, owner)
@@ -69,12 +58,12 @@ func touchedBy(live, want *nft.Ruleset, plan nft.Plan) touched {
 			case isSlots(name):
 				t.services[owner] = true
 				t.slots[owner] = true
-			case isKind(name, mapServices), isKind(name, setServers), isKind(name, mapLaddrs), isKind(name, mapLaddrsIn),
-				isKind(name, mapScheduled), isKind(name, mapPermitted), isKind(name, mapRemember):
+			case isKind(name, layout.Services), isKind(name, layout.Servers), isKind(name, layout.Laddrs), isKind(name, layout.LaddrsIn),
+				isKind(name, layout.Scheduled), isKind(name, layout.Permitted), isKind(name, layout.Remember):
 				t.services[owner] = true
-			case isBySource(name), isKind(name, mapExcludes), isKind(name, mapInbound), isKind(name, mapConditional), isKind(name, mapElsewhere), name == setConditions:
+			case isBySource(name), isKind(name, layout.Excludes), isKind(name, layout.Inbound), isKind(name, layout.Conditional), isKind(name, layout.Elsewhere), name == layout.Conditions.String():
 				t.zones[owner] = true
-			case strings.HasPrefix(name, setExclude):
+			case isKind(name, layout.Exclude):
 				t.excluding(live, name)
 				t.excluding(want, name)
 			}
@@ -91,9 +80,8 @@ func touchedBy(live, want *nft.Ruleset, plan nft.Plan) touched {
 
 // conditionalChain returns the zone with conditions that a chain belongs to.
 func conditionalChain(name string) (zone string, ok bool) {
-	name = strings.TrimPrefix(name, whereRefused.name)
-	zone, ok = strings.CutPrefix(name, chainZone)
-	return strings.TrimSuffix(zone, "/does"), ok
+	n, _ := layout.ParseChain(name)
+	return n.Object.Name, n.Kind == layout.ChainZone || n.Kind == layout.ChainRefuseZone
 }
 
 // stray notes an element that belongs to no object: somebody added it by hand. What no zone
@@ -101,21 +89,23 @@ func conditionalChain(name string) (zone string, ok bool) {
 func (t *touched) stray(op nft.Op, e nft.Element, owner string) {
 	name := op.Set.Name
 	switch {
-	case owner != "" || op.Set.Data == nft.NoData || isKind(name, chainPool) || isKind(name, mapTable):
-	case isKind(name, mapRejects) && e.Verdict.Chain == chainRefused:
+	case owner != "" || op.Set.Data == nft.NoData || isKind(name, layout.Pool) || isKind(name, layout.Table):
+	case isKind(name, layout.Rejects) && e.Verdict.Chain == layout.ChainRefused.String():
 		t.unmatched = true
 	case op.Mark == nft.Delete:
 		t.strays = append(t.strays, fmt.Sprintf("- element %s of %s, which is not the policy's", op.Set.ElementString(e), name))
 	}
 }
 
-// inline notes the zone or service whose own pool a map holds.
-func (t touched) inline(mapName string) {
-	parts := strings.Split(mapName, "/")
-	if n := len(parts); n >= 3 && parts[n-2] == "zone" {
-		t.zones[parts[n-1]] = true
-	} else if n >= 3 {
-		t.services[parts[n-1]] = true
+// ownPool notes the object that a pool belongs to, or the pool if it has a name.
+func (t touched) ownPool(of layout.Object) {
+	switch of.Of {
+	case layout.OfZone:
+		t.zones[of.Name] = true
+	case layout.OfService:
+		t.services[of.Name] = true
+	case layout.OfPool:
+		t.pools[of.Name] = true
 	}
 }
 
@@ -124,9 +114,9 @@ func (t touched) excluding(r *nft.Ruleset, set string) {
 	if r == nil {
 		return
 	}
-	chain := chainExclude + variantOf(set)
+	chain := layout.ChainExclude.Own(0, variantOf(set)).String()
 	for _, s := range r.Sets {
-		if !isKind(s.Name, mapExcludes) {
+		if !isKind(s.Name, layout.Excludes) {
 			continue
 		}
 		for _, e := range s.Elements {

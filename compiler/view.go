@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
-	"github.com/snatctl/snatctl/policy"
 )
 
 // view is a table read back as policy objects: what a policy says, as far as the table
@@ -31,13 +31,22 @@ type touched struct {
 	slots                  map[string]bool // services whose slots change
 }
 
-// isKind tells whether a name is that of a map of a kind, in some family and variant.
-func isKind(name, base string) bool {
-	rest, ok := strings.CutPrefix(name, base)
-	return ok && (strings.HasPrefix(rest, "4") || strings.HasPrefix(rest, "6"))
+// isKind tells whether a set or map is of a kind, in some family and variant.
+func isKind(name string, kind layout.Kind) bool {
+	n, ok := layout.ParseSet(name)
+	return ok && n.Kind == kind
 }
 
-func isSlots(name string) bool { return isKind(name, mapTurns) || isKind(name, mapSlots) }
+// leadsTo tells whether a chain is of a kind.
+func leadsTo(chain string, kind layout.Kind) bool {
+	n, ok := layout.ParseChain(chain)
+	return ok && n.Kind == kind
+}
+
+func isSlots(name string) bool {
+	n, _ := layout.ParseSet(name)
+	return n.Kind.HoldsSlots()
+}
 
 // variantOf returns what stands behind the family in a map's name: "ports/random".
 func variantOf(name string) string {
@@ -48,28 +57,14 @@ func variantOf(name string) string {
 // poolNameOf returns the pool that a map or chain of a pool belongs to: its name, or "" for
 // one written in line.
 func poolNameOf(name string) (pool string, ok bool) {
-	if !isKind(name, chainPool) {
+	n, _ := layout.ParseSet(name)
+	if n.Kind != layout.Pool {
 		return "", false
 	}
-	parts := strings.Split(name, "/")[1:]
-	if _, ok := selectOf(parts); ok {
-		parts = parts[1:]
-	}
-	if len(parts) != 1 {
+	if n.Object.Of != layout.OfPool {
 		return "", true
 	}
-	return parts[0], true
-}
-
-// selectOf returns the selection that a pool's chain is named after, of its name's parts
-// behind the family.
-func selectOf(parts []string) (policy.Select, bool) {
-	for sel, name := range selectNames {
-		if len(parts) > 1 && parts[0] == name {
-			return sel, true
-		}
-	}
-	return policy.SelectSource, false
+	return n.Object.Name, true
 }
 
 // look reads the touched objects out of a table.
@@ -80,19 +75,19 @@ func look(r *nft.Ruleset, t touched) view {
 	}
 	for _, s := range r.Sets {
 		switch {
-		case isKind(s.Name, mapServices):
+		case isKind(s.Name, layout.Services):
 			v.readServices(s, t)
-		case isKind(s.Name, mapScheduled):
+		case isKind(s.Name, layout.Scheduled):
 			v.readScheduled(s, t)
-		case isKind(s.Name, mapPermitted):
+		case isKind(s.Name, layout.Permitted):
 			v.readPermitted(s, t)
-		case isKind(s.Name, mapRemember):
+		case isKind(s.Name, layout.Remember):
 			v.readRemember(s, t)
-		case isKind(s.Name, mapLaddrs), isKind(s.Name, mapLaddrsIn):
+		case isKind(s.Name, layout.Laddrs), isKind(s.Name, layout.LaddrsIn):
 			v.readLaddrs(r, s, t)
 		case isBySource(s.Name):
 			v.readZones(r, s, t)
-		case isKind(s.Name, mapExcludes):
+		case isKind(s.Name, layout.Excludes):
 			v.readExcludes(r, s, t)
 		}
 	}
@@ -107,13 +102,13 @@ func look(r *nft.Ruleset, t touched) view {
 		}
 	}
 	for name, z := range v.zones {
-		z.drained = setRanges(r.Set, setDrained, "zone/"+name)
+		z.drained = setRanges(r.Set, layout.Drained, layout.Object{Of: layout.OfZone, Name: name})
 	}
 	for name, sv := range v.services {
-		sv.drained = setRanges(r.Set, setDrained, "service/"+name)
+		sv.drained = setRanges(r.Set, layout.Drained, layout.Object{Of: layout.OfService, Name: name})
 	}
 	for name, p := range v.pools {
-		p.drained = setRanges(r.Set, setDrained, name)
+		p.drained = setRanges(r.Set, layout.Drained, layout.Object{Of: layout.OfPool, Name: name})
 	}
 	return v
 }

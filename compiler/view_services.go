@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 )
@@ -53,7 +54,7 @@ func ownersOf(r *nft.Ruleset) owners {
 		return o
 	}
 	for _, s := range r.Sets {
-		if !isKind(s.Name, mapServices) {
+		if !isKind(s.Name, layout.Services) {
 			continue
 		}
 		for _, e := range s.Elements {
@@ -104,7 +105,7 @@ func (v view) readServices(s *nft.Set, t touched) {
 		}
 		sv := v.service(e.Comment)
 		sv.ports[portText(s, e)] = true
-		if name := e.Verdict.Chain; name != chainGuarded && !isKind(name, mapSticky) {
+		if name := e.Verdict.Chain; name != layout.ChainGuarded.String() && !strings.HasPrefix(name, layout.ChainSticky.String()) {
 			sv.sched[familyOfMap(s)] = schedulerOf(e.Verdict)
 		}
 	}
@@ -127,7 +128,7 @@ func (v view) readPermitted(s *nft.Set, t touched) {
 			continue
 		}
 		sv := v.service(e.Comment)
-		if !isKind(e.Verdict.Chain, mapSticky) {
+		if !leadsTo(e.Verdict.Chain, layout.ChainSticky) {
 			sv.sched[familyOfMap(s)] = schedulerOf(e.Verdict)
 		}
 		if r, ok := keyRange(nft.Element{Key: e.Key[:w], KeyEnd: e.KeyEnd[:w]}); ok {
@@ -153,7 +154,7 @@ func schedulerOf(v nft.Verdict) string {
 		return "no real servers: pass"
 	case v.Kind == nft.Drop:
 		return "no real servers: drop"
-	case v.Chain == chainRefused:
+	case v.Chain == layout.ChainRefused.String():
 		return "no real servers: reject"
 	}
 	name, _, _ := strings.Cut(v.Chain, "-")
@@ -198,10 +199,9 @@ func (sv *serviceView) shares() map[serverKey]share {
 }
 
 func (v view) readLaddrs(r *nft.Ruleset, s *nft.Set, t touched) {
-	variant := variantOf(s.Name)
-	for _, kind := range []portKind{portRanges, allPorts} {
-		variant = strings.TrimPrefix(strings.TrimPrefix(variant, kind.variant()), "/")
-	}
+	n, _ := layout.ParseSet(s.Name)
+	n.Variant.Ports = layout.ExactPorts
+	variant := variantOf(n.String())
 	for _, e := range s.Elements {
 		name, pool := splitOwner(e.Comment)
 		if !t.services[name] && !t.pools[pool] {

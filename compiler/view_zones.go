@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 )
@@ -30,14 +31,9 @@ func withoutShadows(does string) string {
 	return strings.Join(slices.DeleteFunc(slices.Clone(parts), shadow), "; ")
 }
 
-// isBySource tells whether a map says what becomes of a zone's sources.
 func isBySource(name string) bool {
-	for _, base := range []string{mapZones, mapOwn, mapBlocks, mapMapped, mapActions, mapRejects, mapDoes, mapRefuseDoes} {
-		if isKind(name, base) {
-			return true
-		}
-	}
-	return false
+	n, _ := layout.ParseSet(name)
+	return n.Kind.BySource()
 }
 
 func (v view) zone(name string) *zoneView {
@@ -55,22 +51,22 @@ func (v view) readZones(r *nft.Ruleset, s *nft.Set, t touched) {
 		}
 		does := e.Verdict.String()
 		switch {
-		case isKind(s.Name, mapMapped):
+		case isKind(s.Name, layout.Mapped):
 			does = "map " + s.DataString(e)
-		case isKind(s.Name, mapBlocks):
+		case isKind(s.Name, layout.Blocks):
 			_, ports, _ := dataRange(s, &e)
 			does = v.translation(r, s, e, pool, "") + fmt.Sprintf(" in blocks of %d", ports.Len())
 		case s.Data != nft.VerdictData:
 			variant := variantOf(s.Name)
-			if isKind(s.Name, mapOwn) {
+			if isKind(s.Name, layout.Own) {
 				variant = strings.TrimSuffix(strings.TrimSuffix(variant, name), "/")
 			}
 			does = v.translation(r, s, e, pool, variant)
-		case e.Verdict.Chain == chainMasquerade:
+		case e.Verdict.Chain == layout.ChainMasquerade.String():
 			does = "masquerade"
-		case e.Verdict.Chain == chainRefused:
+		case e.Verdict.Chain == layout.ChainRefused.String():
 			does = "reject"
-		case isKind(e.Verdict.Chain, chainPool):
+		case leadsTo(e.Verdict.Chain, layout.ChainPool):
 			does = v.translation(r, s, e, pool, "")
 		}
 		if !t.zones[name] {
@@ -96,8 +92,8 @@ func (v view) translation(r *nft.Ruleset, s *nft.Set, e nft.Element, pool, varia
 	if c := e.Verdict.Chain; c != "" {
 		ranges = poolRanges(r.Set(c))
 		how = ""
-		if sel, ok := selectOf(strings.Split(variantOf(c), "/")); ok {
-			how = "select " + string(sel)
+		if n, _ := layout.ParseChain(c); n.Variant.Select != "" {
+			how = "select " + n.Variant.Select
 		}
 	} else if addrs, ports, ok := dataRange(s, &e); ok {
 		ranges = []inet.Range{addrs}
@@ -125,17 +121,17 @@ func (v view) translation(r *nft.Ruleset, s *nft.Set, e nft.Element, pool, varia
 // readConditional reads the zones that have chains of their own.
 func (v view) readConditional(r *nft.Ruleset, t touched) {
 	for name := range t.zones {
-		if r.Chain(chainZone+name) == nil {
+		if r.Chain(layout.ChainZone.Own(0, name).String()) == nil {
 			continue
 		}
 		z := v.zone(name)
 		z.when = conditionsText(r, name)
-		z.exclude = rangesText(setRanges(r.Set, setExclude, name))
+		z.exclude = rangesText(setRanges(r.Set, layout.Exclude, layout.Object{Of: layout.OfZone, Name: name}))
 		if z.exclude == "none" {
 			z.exclude = ""
 		}
 		for _, s := range r.Sets {
-			if !isKind(s.Name, mapConditional) && !isKind(s.Name, mapElsewhere) {
+			if !isKind(s.Name, layout.Conditional) && !isKind(s.Name, layout.Elsewhere) {
 				continue
 			}
 			for _, e := range s.Elements {
@@ -150,11 +146,14 @@ func (v view) readConditional(r *nft.Ruleset, t touched) {
 // conditionsText prints what the sets of a zone with conditions hold.
 func conditionsText(r *nft.Ruleset, zone string) string {
 	var parts []string
-	if to := setRanges(r.Set, setTo, zone); len(to) > 0 {
+	if to := setRanges(r.Set, layout.To, layout.Object{Of: layout.OfZone, Name: zone}); len(to) > 0 {
 		parts = append(parts, "to "+rangesText(to))
 	}
-	for _, c := range []struct{ word, set string }{{"ports", setPorts}, {"entering", setIIf}, {"leaving", setOIf}} {
-		s := r.Set(c.set + zone)
+	for _, c := range []struct {
+		word string
+		set  layout.Kind
+	}{{"ports", layout.Ports}, {"entering", layout.IIf}, {"leaving", layout.OIf}} {
+		s := r.Set(c.set.Own(0, zone).String())
 		if s == nil {
 			continue
 		}
@@ -169,10 +168,10 @@ func conditionsText(r *nft.Ruleset, zone string) string {
 }
 
 // setRanges returns what a zone's set of addresses holds.
-func setRanges(find func(name string) *nft.Set, base, zone string) []inet.Range {
+func setRanges(find func(name string) *nft.Set, kind layout.Kind, of layout.Object) []inet.Range {
 	var out []inet.Range
 	for _, f := range inet.Families {
-		if s := find(named(base, f, zone)); s != nil {
+		if s := find(layout.Name{Kind: kind, Family: f, Object: of}.String()); s != nil {
 			for _, e := range s.Elements {
 				if x, ok := keyRange(e); ok {
 					out = append(out, x)
@@ -207,7 +206,13 @@ func (v view) readExcludes(r *nft.Ruleset, s *nft.Set, t touched) {
 		if !t.zones[e.Comment] {
 			continue
 		}
-		list := setRanges(r.Set, setExclude, strings.TrimPrefix(e.Verdict.Chain, chainExclude))
+		list := setRanges(r.Set, layout.Exclude, excludedBy(e.Verdict))
 		v.zone(e.Comment).exclude = rangesText(list)
 	}
+}
+
+// excludedBy returns the zone whose list of excluded destinations a verdict leads to.
+func excludedBy(v nft.Verdict) layout.Object {
+	n, _ := layout.ParseChain(v.Chain)
+	return n.Object
 }

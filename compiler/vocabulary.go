@@ -1,6 +1,7 @@
 package compiler
 
 import (
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
@@ -12,62 +13,54 @@ import (
 func Vocabulary() *nft.Ruleset {
 	p := &policy.Policy{Gateway: policy.DefaultGateway()}
 	p.Gateway.Unmatched = policy.Drop
-	b := &builder{policy: p, countsSlots: true, sets: make(map[string]*nft.Set), chains: make(map[string]*nft.Chain)}
+	b := &builder{policy: p, countsSlots: true, sets: make(map[layout.Name]*nft.Set), chains: make(map[layout.Name]*nft.Chain)}
 	for _, f := range inet.Families {
-		addr := nft.AddrType(f)
-		b.set(named(setVIPs, f), nft.NoData, false, addr)
-		b.set(named(setVIPs, f, mapMapped), nft.NoData, true, addr)
-		for _, kind := range []portKind{exactPorts, portRanges, allPorts} {
-			key := serviceTypes(f, kind)
-			b.set(named(mapServices, f, kind.variant()), nft.VerdictData, kind == portRanges, key...)
-			for _, m := range []string{mapLaddrsIn, mapRemember} {
-				b.set(named(m, f, kind.variant()), nft.VerdictData, kind == portRanges, key...)
+		b.set(layout.VIPs.Of(f))
+		b.set(layout.Name{Kind: layout.VIPs, Family: f, Variant: layout.Variant{Mapped: true}})
+		for _, kind := range layout.PortKinds {
+			b.set(layout.Services.For(f, kind))
+			for _, m := range []layout.Kind{layout.LaddrsIn, layout.Remember} {
+				b.set(m.For(f, kind))
 			}
-			b.set(named(mapPermitted, f, kind.variant()), nft.VerdictData, true, append([]nft.Type{addr}, key...)...)
+			b.set(layout.Permitted.For(f, kind))
 			variantsOf(func(t translation) {
-				b.set(named(mapLaddrs, f, append([]string{kind.variant()}, t.variants()...)...), t.dataFor(f), kind == portRanges, key...)
+				n := layout.Name{Kind: layout.Laddrs, Family: f, Variant: t.variant()}
+				n.Variant.Ports = kind
+				b.set(n)
 			})
 		}
 		variantsOf(func(t translation) {
-			b.set(named(mapZones, f, t.variants()...), t.dataFor(f), true, addr)
+			b.set(layout.Name{Kind: layout.Zones, Family: f, Variant: t.variant()})
 		})
-		for _, random := range []string{"", "random"} {
-			b.set(named(mapBlocks, f, random), nft.AddrRange4Port, false, addr)
+		for _, random := range []bool{false, true} {
+			b.set(layout.Name{Kind: layout.Blocks, Family: f, Variant: layout.Variant{Random: random}})
 		}
-		for _, m := range []string{mapMapped, mapInbound} {
-			b.set(named(m, f), addrRange(f), true, addr)
+		for _, m := range []layout.Kind{layout.Mapped, layout.Inbound} {
+			b.set(m.Of(f))
 		}
-		for _, m := range []string{mapExcludes, mapActions, mapConditional, whereRefused.name + mapConditional} {
-			b.set(named(m, f), nft.VerdictData, true, addr)
+		for _, m := range []layout.Kind{layout.Excludes, layout.Actions, layout.Conditional, whereRefused.conditional} {
+			b.set(m.Of(f))
 		}
-		rejects := b.set(named(mapRejects, f), nft.VerdictData, true, addr)
-		rejects.Elements = []nft.Element{{Verdict: nft.GotoChain(chainRefused)}, {Verdict: nft.GotoChain(chainMasquerade)}}
+		rejects := b.set(layout.Rejects.Of(f))
+		rejects.Elements = []nft.Element{{Verdict: gotoChain(layout.ChainRefused.Name())}, {Verdict: gotoChain(layout.ChainMasquerade.Name())}}
 	}
 	b.rules() // toward any interface
 	p.Gateway.Uplinks = []string{"named"}
 	b.rules() // toward uplinks by name
 	for _, f := range inet.Families {
-		for _, m := range []string{mapElsewhere, whereRefused.name + mapElsewhere} {
-			b.set(named(m, f), nft.VerdictData, true, nft.AddrType(f))
+		for _, m := range []layout.Kind{layout.Elsewhere, whereRefused.elsewhere} {
+			b.set(m.Of(f))
 		}
 	}
 	b.rules() // and elsewhere
 	// Without laddrs of services, and without zones.
-	b.sentOn(chainPostrouting, nil, nft.Verdict{Kind: nft.Accept})
-	b.rule(chainPostrouting, nft.CtStatus{Bit: nft.DNAT}, nft.Give{Verdict: nft.GotoChain(chainFullNAT)})
-	for _, v := range []nft.Verdict{{Kind: nft.Accept}, {Kind: nft.Drop}, nft.GotoChain(chainRefused)} {
-		b.rule(chainZone, nft.Give{Verdict: v}) // what zones with conditions do
+	b.sentOn(layout.ChainPostrouting.Name(), nil, nft.Verdict{Kind: nft.Accept})
+	b.rule(layout.ChainPostrouting.Name(), nft.CtStatus{Bit: nft.DNAT}, nft.Give{Verdict: gotoChain(layout.ChainFullNAT.Name())})
+	for _, v := range []nft.Verdict{{Kind: nft.Accept}, {Kind: nft.Drop}, gotoChain(layout.ChainRefused.Name())} {
+		b.rule(layout.ChainZone.Name(), nft.Give{Verdict: v}) // what zones with conditions do
 	}
-	b.chain(chainPrerouting).Rules = append(b.chain(chainPrerouting).Rules, trackingRule())
+	b.chain(layout.ChainPrerouting.Name()).Rules = append(b.chain(layout.ChainPrerouting.Name()).Rules, trackingRule())
 	r := b.ruleset()
 	Offload(r, nil)
 	return r
-}
-
-// dataFor returns what a map of this translation holds.
-func (t translation) dataFor(f inet.Family) nft.Data {
-	if t.ports && f == inet.V4 {
-		return nft.AddrRange4Port
-	}
-	return addrRange(f)
 }

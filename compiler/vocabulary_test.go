@@ -7,14 +7,15 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
 	"github.com/snatctl/snatctl/policy"
 )
 
 // fixedChains are those that every table has, or may have, under the same name.
-var fixedChains = []string{chainPrerouting, chainOutput, chainServices, chainForward, chainRefuse, chainRefused,
-	chainOffload, chainPostrouting, chainFullNAT, chainZones, chainMasquerade}
+var fixedChains = []string{layout.ChainPrerouting.String(), layout.ChainOutput.String(), layout.ChainServices.String(), layout.ChainForward.String(), layout.ChainRefuse.String(), layout.ChainRefused.String(),
+	layout.ChainOffload.String(), layout.ChainPostrouting.String(), layout.ChainFullNAT.String(), layout.ChainZones.String(), layout.ChainMasquerade.String()}
 
 // Every rule that a policy brings into the fixed chains is known to the vocabulary, so that a
 // diff can spell it when it goes. Interfaces by prefix are the one exception: they have no end.

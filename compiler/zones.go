@@ -3,6 +3,7 @@ package compiler
 import (
 	"fmt"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
@@ -31,7 +32,7 @@ func (b *builder) zones() {
 		// what no zone matches is entered like a last zone.
 		owned = inet.Flatten(append(lists, []inet.Range{inet.Everything(inet.V4), inet.Everything(inet.V6)}))
 	}
-	excludes := make(map[string]string)
+	excludes := make(map[string]layout.Name)
 	for _, piece := range owned {
 		if piece.Owner == len(zones) {
 			b.reject(piece.Range, "")
@@ -59,34 +60,27 @@ func (b *builder) zone(z *policy.Zone, r inet.Range) {
 
 func (b *builder) action(z *policy.Zone, r inet.Range, v nft.Verdict, pool string) {
 	f := r.Family()
-	m := b.set(named(mapActions, f), nft.VerdictData, true, nft.AddrType(f))
+	m := b.set(layout.Actions.Of(f))
 	b.interval(m, r, nft.Element{Verdict: v, Comment: owner(z.Name, pool)})
 }
 
 func (b *builder) reject(r inet.Range, zone string) {
 	f := r.Family()
-	m := b.set(named(mapRejects, f), nft.VerdictData, true, nft.AddrType(f))
-	b.interval(m, r, nft.Element{Verdict: nft.GotoChain(chainRefused), Comment: zone})
+	m := b.set(layout.Rejects.Of(f))
+	b.interval(m, r, nft.Element{Verdict: gotoChain(layout.ChainRefused.Name()), Comment: zone})
 }
-
-// Maps of translations by source, beside mapZones.
-const (
-	mapBlocks  = "blocks"  // source : its laddr and block of ports
-	mapMapped  = "mapped"  // sources : the prefix that they are mapped to, 1:1
-	mapInbound = "inbound" // mapped destinations : the prefix behind them
-	mapOwn     = "own"     // as mapZones, of one zone with conditions, whose name ends the map's
-)
 
 // sourceMap names a map of translations: shared by all plain zones, or own to a zone with
 // conditions.
-func sourceMap(base string, f inet.Family, own string, variants ...string) string {
-	switch {
-	case own != "" && base == mapZones:
-		base = mapOwn
-	case own != "" && base == mapBlocks:
-		own = chainZone + own // a zone may be called like a variant: random
+func sourceMap(kind layout.Kind, f inet.Family, own string, v layout.Variant) layout.Name {
+	n := layout.Name{Kind: kind, Family: f, Variant: v}
+	if own != "" {
+		n.Object = layout.Object{Of: layout.OfZone, Name: own}
+		if kind == layout.Zones {
+			n.Kind = layout.Own
+		}
 	}
-	return named(base, f, append(variants, own)...)
+	return n
 }
 
 // snat enters how a range of a zone's sources is translated, and returns where it goes
@@ -95,7 +89,7 @@ func sourceMap(base string, f inet.Family, own string, variants ...string) strin
 func (b *builder) snat(z *policy.Zone, r inet.Range, own string) nft.Verdict {
 	f := r.Family()
 	if z.Map != (inet.Range{}) {
-		m := b.set(sourceMap(mapMapped, f, own), addrRange(f), true, nft.AddrType(f))
+		m := b.set(sourceMap(layout.Mapped, f, own, layout.Variant{}))
 		b.interval(m, r, nft.Element{Data: b.rangeBytes(z.Map, inet.PortRange{}), Comment: z.Name})
 		return nft.Verdict{}
 	}
@@ -104,8 +98,8 @@ func (b *builder) snat(z *policy.Zone, r inet.Range, own string) nft.Verdict {
 		return nft.Verdict{}
 	}
 	t := b.translation(z.Laddrs, f, z.Select, poolOf{zone: z})
-	if t.chain != "" {
-		return nft.GotoChain(t.chain)
+	if t.chain != (layout.Name{}) {
+		return gotoChain(t.chain)
 	}
 	b.zoneRange(z, r, t, own)
 	if t.ports {
@@ -115,7 +109,7 @@ func (b *builder) snat(z *policy.Zone, r inet.Range, own string) nft.Verdict {
 }
 
 func (b *builder) zoneRange(z *policy.Zone, r inet.Range, t translation, own string) {
-	m := b.set(sourceMap(mapZones, r.Family(), own, t.variants()...), t.data, true, nft.AddrType(r.Family()))
+	m := b.set(sourceMap(layout.Zones, r.Family(), own, t.variant()))
 	b.interval(m, r, nft.Element{Data: t.bytes, Comment: owner(z.Name, z.Laddrs.Name)})
 }
 
@@ -127,14 +121,14 @@ func (b *builder) blocks(z *policy.Zone, r inet.Range, own string) {
 			"give IPv6 sources a zone and a pool of their own, without `block`")
 		return
 	}
-	m := b.set(sourceMap(mapBlocks, inet.V4, own, translation{random: z.Laddrs.Random}.variants()...), nft.AddrRange4Port, false, nft.IPv4)
+	m := b.set(sourceMap(layout.Blocks, inet.V4, own, layout.Variant{Random: z.Laddrs.Random}))
 	comment := owner(z.Name, z.Laddrs.Name)
 	number := policy.Blocks(z.Laddrs, b.policy.Zones, inet.V4)
 	run := inet.Owned{}
 	flush := func() {
 		if run.Range.Family() != 0 {
 			laddr := number.Laddr(run.Owner)
-			b.zoneRange(z, run.Range, translation{data: nft.AddrRange4, random: z.Laddrs.Random, bytes: b.rangeBytes(inet.AddrRange(laddr), inet.PortRange{})}, own)
+			b.zoneRange(z, run.Range, translation{random: z.Laddrs.Random, bytes: b.rangeBytes(inet.AddrRange(laddr), inet.PortRange{})}, own)
 		}
 	}
 	for a := r.From; ; a = a.Next() {
@@ -170,27 +164,27 @@ func (b *builder) inbound() {
 	}
 	for _, o := range inet.Flatten(lists) {
 		f := o.Range.Family()
-		b.interval(b.set(named(setVIPs, f, mapMapped), nft.NoData, true, nft.AddrType(f)), o.Range, nft.Element{})
-		m := b.set(named(mapInbound, f), addrRange(f), true, nft.AddrType(f))
+		b.interval(b.set(layout.Name{Kind: layout.VIPs, Family: f, Variant: layout.Variant{Mapped: true}}), o.Range, nft.Element{})
+		m := b.set(layout.Inbound.Of(f))
 		b.interval(m, o.Range, nft.Element{Data: b.rangeBytes(inet.Merge(zones[o.Owner].From)[0], inet.PortRange{}), Comment: zones[o.Owner].Name})
 	}
 }
 
 // exclude sends a zone's sources through the list of destinations that stay untranslated.
 // Zones with equal lists share it.
-func (b *builder) exclude(z *policy.Zone, r inet.Range, known map[string]string) {
+func (b *builder) exclude(z *policy.Zone, r inet.Range, known map[string]layout.Name) {
 	f := r.Family()
 	if len(inet.Of(f, z.Exclude)) == 0 {
 		return
 	}
 	list := inet.Merge(z.Exclude)
 	id := fmt.Sprint(list)
-	chain := known[id]
-	if chain == "" {
-		chain = chainExclude + z.Name
+	chain, ok := known[id]
+	if !ok {
+		chain = layout.ChainExclude.Own(0, z.Name)
 		known[id] = chain
 		b.excludeRules(z, chain)
 	}
-	m := b.set(named(mapExcludes, f), nft.VerdictData, true, nft.AddrType(f))
-	b.interval(m, r, nft.Element{Verdict: nft.JumpChain(chain), Comment: z.Name})
+	m := b.set(layout.Excludes.Of(f))
+	b.interval(m, r, nft.Element{Verdict: jumpChain(chain), Comment: z.Name})
 }

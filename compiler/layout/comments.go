@@ -1,0 +1,67 @@
+package layout
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Owner is what the comment of an element says: the zone or service that it belongs to, and
+// behind a colon the named pool that its laddrs come from, or what no key holds. Slots have
+// no comment, since there are too many.
+type Owner struct {
+	Name string
+	More string // a pool's name, a Weight, or words about conditions
+}
+
+// String returns the comment.
+func (o Owner) String() string {
+	if o.More == "" {
+		return o.Name
+	}
+	return o.Name + ": " + o.More
+}
+
+// ParseOwner takes a comment apart.
+func ParseOwner(comment string) Owner {
+	name, more, _ := strings.Cut(comment, ": ")
+	return Owner{name, more}
+}
+
+// Weight is what the comment of a listed real server says that its key does not.
+type Weight struct {
+	Weight int
+	Port   uint16 // the real server's own; 0: what the client called
+}
+
+// String returns it as comments have it: "weight 3 port 8080".
+func (w Weight) String() string {
+	if w.Port == 0 {
+		return fmt.Sprintf("weight %d", w.Weight)
+	}
+	return fmt.Sprintf("weight %d port %d", w.Weight, w.Port)
+}
+
+// ParseWeight reads what String writes; false for something else.
+func ParseWeight(text string) (Weight, bool) {
+	words := strings.Fields(text)
+	if len(words) < 2 || words[0] != "weight" {
+		return Weight{}, false
+	}
+	weight, err := strconv.Atoi(words[1])
+	if err != nil || weight < 0 {
+		return Weight{}, false
+	}
+	if len(words) == 4 && words[2] == "port" {
+		port, err := strconv.ParseUint(words[3], 10, 16)
+		return Weight{weight, uint16(port)}, err == nil
+	}
+	return Weight{Weight: weight}, len(words) == 2
+}
+
+// PoolPorts starts the comment of a pool's first slot where the pool binds ports. Rules bind
+// them, but a table that was read back is told by its elements.
+const PoolPorts = "ports "
+
+// Interfaces says in the comment of a zone with conditions that it asks for interfaces.
+const Interfaces = "interfaces"

@@ -1,0 +1,119 @@
+package layout
+
+import (
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nft"
+)
+
+// Declare returns the set or map of that name without elements: its name says all about it.
+// One thing it does not: the data of a Table whose real servers keep the client's port are
+// addresses alone (SlotData).
+func (n Name) Declare() *nft.Set {
+	s := &nft.Set{Name: n.String(), Counter: n.Counts()}
+	addr, ports := nft.AddrType(n.Family), n.Variant.Ports
+	switch n.Kind {
+	case Uplinks, IIf, OIf:
+		s.Key = []nft.Type{nft.Ifname}
+	case VIPs:
+		s.Key, s.Interval = []nft.Type{addr}, n.Variant.Mapped
+	case Services, Scheduled, Remember, LaddrsIn:
+		s.Key, s.Interval, s.Data = ServiceKey(n.Family, ports), ports == PortRanges, nft.VerdictData
+	case Permitted:
+		s.Key, s.Interval, s.Data = append([]nft.Type{addr}, ServiceKey(n.Family, ports)...), true, nft.VerdictData
+	case Sticky:
+		s.Key, s.Data, s.Dynamic = n.stickyKey(), n.stickyData(), true
+	case Turns, Slots:
+		s.Key, s.Interval, s.Data = append(ServiceKey(n.Family, ports), nft.Slot), ports == PortRanges, SlotData(n.Family, n.Variant.Keep)
+	case Table:
+		s.Key, s.Data = []nft.Type{nft.Slot}, SlotData(n.Family, false)
+	case Servers:
+		s.Key, s.Interval = append(ServiceKey(n.Family, ports), addr), ports == PortRanges
+		if !n.Variant.Keep {
+			s.Key = append(s.Key, nft.Service)
+		}
+	case Laddrs:
+		s.Key, s.Interval, s.Data = ServiceKey(n.Family, ports), ports == PortRanges, n.rangeData()
+	case Inbound, Mapped, Zones, Own:
+		s.Key, s.Interval, s.Data = []nft.Type{addr}, true, n.rangeData()
+	case Blocks:
+		s.Key, s.Data = []nft.Type{addr}, nft.AddrRange4Port
+	case Conditional, Elsewhere, Excludes, Actions, Rejects, Does, RefuseConditional, RefuseElsewhere, RefuseDoes:
+		s.Key, s.Interval, s.Data = []nft.Type{addr}, true, nft.VerdictData
+	case Conditions:
+		s.Key = []nft.Type{nft.Slot}
+	case To, Exclude, Drained:
+		s.Key, s.Interval = []nft.Type{addr}, true
+	case Ports:
+		s.Key, s.Interval = []nft.Type{nft.Proto, nft.Service}, true
+	case Pool:
+		s.Key, s.Data = []nft.Type{nft.Slot}, SlotData(n.Family, true)
+	}
+	return s
+}
+
+// Counts tells whether the set's elements count what hits them: the new connections of
+// services, of real servers, and of zones. Nothing else in the table counts.
+func (n Name) Counts() bool {
+	switch n.Kind {
+	case Services, Permitted, Turns, Table, Servers, Inbound:
+		return true
+	case Slots:
+		return !n.Variant.Uncounted
+	}
+	return n.Kind.BySource()
+}
+
+// ServiceKey is what services are found by: VIP, protocol, and the port unless they take all.
+func ServiceKey(f inet.Family, ports PortKind) []nft.Type {
+	key := append(make([]nft.Type, 0, 5), nft.AddrType(f), nft.Proto)
+	if ports != AllPorts {
+		key = append(key, nft.Service)
+	}
+	return key
+}
+
+// SlotData is what maps of slots hold: an address, and a port unless the client's is kept.
+func SlotData(f inet.Family, keep bool) nft.Data {
+	switch {
+	case f == inet.V4 && keep:
+		return nft.Addr4
+	case f == inet.V4:
+		return nft.Addr4Port
+	case keep:
+		return nft.Addr6
+	}
+	return nft.Addr6Port
+}
+
+// rangeData is what maps of translations hold: a range of addresses, and of ports if bound.
+func (n Name) rangeData() nft.Data {
+	switch {
+	case n.Family == inet.V6:
+		return nft.AddrRange6
+	case n.Variant.Bound:
+		return nft.AddrRange4Port
+	}
+	return nft.AddrRange4
+}
+
+// stickyKey is client, VIP, protocol and port. For IPv6 hashes stand for the addresses: nft
+// 1.0.6 garbles keys of more than 16 bytes.
+func (n Name) stickyKey() []nft.Type {
+	ported := n.Variant.Ports != AllPorts
+	if n.Family == inet.V4 {
+		key := []nft.Type{nft.IPv4, nft.IPv4, nft.Proto}
+		if ported {
+			key = append(key, nft.Service)
+		}
+		return key
+	}
+	key := []nft.Type{nft.Slot, nft.Slot}
+	if ported {
+		key = append(key, nft.Service)
+	}
+	return append(key, nft.Proto)
+}
+
+func (n Name) stickyData() nft.Data {
+	return SlotData(n.Family, n.Family == inet.V6 || n.Variant.Keep && n.Variant.Ports == AllPorts)
+}

@@ -1,0 +1,82 @@
+package layout
+
+// forms holds how names of each kind are written.
+var forms = [...]form{
+	Uplinks:           {word: "uplinks"},
+	VIPs:              {word: "vips", family: true, words: []word{wordMapped}},
+	Services:          {word: "services", family: true, words: []word{wordPorts}},
+	Permitted:         {word: "permitted", family: true, words: []word{wordPorts}},
+	Sticky:            {word: "sticky", family: true, words: []word{wordPorts, wordKeep, wordServers}},
+	Scheduled:         {word: "scheduled", family: true, words: []word{wordPorts}},
+	Remember:          {word: "remember", family: true, words: []word{wordPorts}},
+	Turns:             {word: "turns", family: true, words: []word{wordPorts, wordKeep, wordPart, wordUncounted}},
+	Slots:             {word: "slots", family: true, words: []word{wordPorts, wordKeep, wordPart, wordUncounted}},
+	Table:             {word: "table", family: true, object: objectService},
+	Servers:           {word: "servers", family: true, words: []word{wordPorts, wordKeep}},
+	LaddrsIn:          {word: "laddrs-in", family: true, words: []word{wordPorts}},
+	Laddrs:            {word: "laddrs", family: true, words: append([]word{wordPorts}, translation...)},
+	Inbound:           {word: "inbound", family: true},
+	Conditional:       {word: "conditional", family: true},
+	Elsewhere:         {word: "elsewhere", family: true},
+	Excludes:          {word: "excludes", family: true},
+	Blocks:            {word: "blocks", family: true, words: []word{wordRandom}, object: objectLongZone},
+	Mapped:            {word: "mapped", family: true, object: objectMaybe},
+	Zones:             {word: "zones", family: true, words: translation},
+	Own:               {word: "own", family: true, words: translation, object: objectZone},
+	Actions:           {word: "actions", family: true},
+	Rejects:           {word: "rejects", family: true},
+	Does:              {word: "does", family: true, object: objectZone},
+	RefuseConditional: {word: "refuse-conditional", family: true},
+	RefuseElsewhere:   {word: "refuse-elsewhere", family: true},
+	RefuseDoes:        {word: "refuse-does", family: true, object: objectZone},
+	Conditions:        {word: "conditions"},
+	To:                {word: "to", family: true, object: objectZone},
+	Ports:             {word: "ports", object: objectZone},
+	IIf:               {word: "iif", object: objectZone},
+	OIf:               {word: "oif", object: objectZone},
+	Exclude:           {word: "exclude", family: true, object: objectZone},
+	Pool:              {word: "pool", family: true, words: []word{wordSelect}, object: objectPool},
+	Drained:           {word: "drained", family: true, object: objectPool},
+
+	ChainPrerouting:      {word: "prerouting"},
+	ChainOutput:          {word: "output"},
+	ChainServices:        {word: "services"},
+	ChainGuarded:         {word: "guarded"},
+	ChainForward:         {word: "forward"},
+	ChainRefused:         {word: "refused"},
+	ChainRefuse:          {word: "refuse"},
+	ChainRefuseElsewhere: {word: "refuse-elsewhere"},
+	ChainRefuseWhen:      {word: "refuse-when", words: []word{wordThen}, object: objectZone, leads: true},
+	ChainRefuseZone:      {word: "refuse-zone", words: []word{wordDoes}, object: objectZone, leads: true},
+	ChainOffload:         {word: "offloading"},
+	ChainPostrouting:     {word: "postrouting"},
+	ChainFullNAT:         {word: "fullnat"},
+	ChainZones:           {word: "zones"},
+	ChainElsewhere:       {word: "elsewhere"},
+	ChainWhen:            {word: "when", words: []word{wordThen}, object: objectZone, leads: true},
+	ChainZone:            {word: "zone", words: []word{wordDoes}, object: objectZone, leads: true},
+	ChainMasquerade:      {word: "masquerading"},
+	ChainExclude:         {word: "exclude", object: objectZone},
+	ChainPool:            {word: "pool", family: true, words: []word{wordSelect}, object: objectPool},
+	ChainSchedule:        {family: true, words: []word{wordPorts, wordKeep, wordPart}, object: objectTable},
+	ChainSticky:          {word: "sticky", family: true, words: []word{wordPorts, wordKeep, wordServers, wordBits}},
+	ChainRemember:        {word: "remember", family: true, words: []word{wordPorts, wordKeep, wordServers, wordSeconds, wordBits}},
+}
+
+var setWords, chainWords = kindsByWord(false), kindsByWord(true)
+
+func kindsByWord(chains bool) map[string]Kind {
+	m := make(map[string]Kind)
+	for k := Uplinks; int(k) < len(forms); k++ {
+		if k.IsChain() == chains && forms[k].word != "" {
+			m[forms[k].word] = k
+		}
+	}
+	return m
+}
+
+// Fixed tells whether tables that have the chain have it under one name.
+func (k Kind) Fixed() bool {
+	f := &forms[k]
+	return k.IsChain() && !f.family && f.words == nil && f.object == objectNone
+}

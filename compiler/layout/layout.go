@@ -1,0 +1,116 @@
+// Package layout is the schema of snatctl's table: what its sets, maps and chains are called,
+// what their keys and data are, which of them count, in what order they are listed, and what
+// the comments of elements say. The compiler writes by it and package readback reads by it.
+//
+// A packet of a new connection meets the chains in this order:
+//
+//	prerouting ─┬→ services → rr4-2-17, random4-5, …   DNAT to a real server
+//	output ─────┘           → refused                  a service without real servers
+//	forward → refuse → refused                         zones that reject (only where there are some)
+//	offloading                                         established flows (only with gateway.offload)
+//	postrouting ─┬→ fullnat → pool4/…                  SNAT of what FULLNAT services sent on
+//	             └→ zones → exclude/…, pool4/…, masquerading
+//
+// All but forward and offloading are NAT chains: the kernel shows them the first packet of a connection only.
+package layout
+
+// TableComment marks a table as snatctl's, of this layout. A table with another comment is
+// made anew rather than changed.
+const TableComment = "made by snatctl, layout 1: change the policy, not this table"
+
+// MaxLanes is how many services get a round-robin counter of their own. Each takes a chain
+// a family, and "never over 4,000 chains" keeps loading and listing quick.
+const MaxLanes = 1024
+
+// MaxChains bounds all chains together.
+const MaxChains = 4000
+
+// Flowtable is the name of the table's flowtable.
+const Flowtable = "ft"
+
+// Kind is what a set, map or chain is for. The zero value is none.
+type Kind uint8
+
+// The sets and maps, in the order in which the table lists them. A colon parts key and data.
+const (
+	Uplinks           Kind = iota + 1 // interface names
+	VIPs                              // VIPs of services; with Mapped, addresses that are mapped 1:1
+	Services                          // VIP . protocol . port : where the service's connections go first
+	Permitted                         // source . VIP . protocol . port : on, or drop
+	Sticky                            // client . VIP . protocol . port : real server; entered by the packet path
+	Scheduled                         // VIP . protocol . port : the scheduler, for clients without a real server
+	Remember                          // VIP . protocol . port : the chain that enters the client
+	Turns                             // VIP . protocol . port . slot : real server; of services with a lane of their own
+	Slots                             // the same; of all other services
+	Table                             // slot : real server; of one service
+	Servers                           // VIP . protocol . port . real server . its port: weights that slots don't tell
+	LaddrsIn                          // VIP . protocol . port : the chain of a FULLNAT service's pool
+	Laddrs                            // VIP . protocol . port : laddrs of a FULLNAT service, where they are one range
+	Inbound                           // mapped destinations : the prefix behind them
+	Conditional                       // sources : their conditional zones, of what leaves through an uplink
+	Elsewhere                         // the same of what leaves elsewhere: zones with an oif of their own
+	Excludes                          // sources : the list of destinations that stay untranslated
+	Blocks                            // source : its laddr and block of ports
+	Mapped                            // sources : the prefix that they are mapped to, 1:1
+	Zones                             // sources : laddrs, where they are one range
+	Own                               // as Zones, of one zone with conditions
+	Actions                           // sources : what else becomes of them
+	Rejects                           // sources : zones that reject
+	Does                              // sources : what one zone with conditions does
+	RefuseConditional                 // as Conditional, in the hook forward
+	RefuseElsewhere                   // as Elsewhere, in the hook forward
+	RefuseDoes                        // as Does, in the hook forward
+	Conditions                        // the zones with conditions in order; no packet asks for it
+	To                                // destinations that a zone asks for
+	Ports                             // protocols and ports that a zone asks for
+	IIf                               // interfaces that a zone asks for
+	OIf                               // the same, on the way out
+	Exclude                           // destinations that a zone leaves untranslated
+	Pool                              // slot : laddr; of a pool that is not one range
+	Drained                           // laddrs of a pool that take no new connections; no packet asks for it
+)
+
+// The chains, in the order in which the table lists them.
+const (
+	ChainPrerouting Kind = iota + Drained + 1
+	ChainOutput
+	ChainServices
+	ChainGuarded // checks the sources of services with allow or deny
+	ChainForward
+	ChainRefused // resets and rejects
+	ChainRefuse  // what zones in the hook forward do; those in between are listed with it
+	ChainRefuseElsewhere
+	ChainRefuseWhen
+	ChainRefuseZone
+	ChainOffload // puts established flows on the flowtable
+	ChainPostrouting
+	ChainFullNAT
+	ChainZones
+	ChainElsewhere
+	ChainWhen // tries some zones with conditions in order
+	ChainZone // a zone's conditions; with Does, what it does
+	ChainMasquerade
+	ChainExclude  // lets pass what a zone excludes, and others with the same list
+	ChainPool     // chooses among the laddrs of a pool
+	ChainSchedule // chooses a slot of a service
+	ChainSticky   // looks for the real server that a client has
+	ChainRemember // enters a client with its real server
+)
+
+// IsChain tells whether the kind is one of chains.
+func (k Kind) IsChain() bool { return k >= ChainPrerouting }
+
+// String returns the word that names of the kind begin with.
+func (k Kind) String() string { return forms[k].word }
+
+// BySource tells whether the map says what becomes of a zone's sources.
+func (k Kind) BySource() bool {
+	switch k {
+	case Zones, Own, Blocks, Mapped, Actions, Rejects, Does, RefuseDoes:
+		return true
+	}
+	return false
+}
+
+// HoldsSlots tells whether the map holds the slots of many services.
+func (k Kind) HoldsSlots() bool { return k == Turns || k == Slots }

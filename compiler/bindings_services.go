@@ -86,7 +86,8 @@ func (rd *reading) readServices() {
 		}
 	}, layout.Remember)
 	rd.each(rd.readServer, layout.Servers)
-	rd.each(rd.readSlot, layout.Turns, layout.Slots, layout.Table)
+	rd.each(func(s *nft.Set, e *nft.Element) { rd.readSlot(rd.fronts[slotOwner(*e)], s, e) }, layout.Turns, layout.Slots)
+	rd.each(func(s *nft.Set, e *nft.Element) { rd.readSlot(rd.services[variantOf(s.Name)], s, e) }, layout.Table)
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		name, pool := splitOwner(e.Comment)
 		if sv := rd.services[name]; sv != nil {
@@ -115,11 +116,7 @@ func (sv *boundService) leads(v nft.Verdict) {
 const mostSlots = 1 << 16
 
 // readSlot enters the real server that a slot stands for.
-func (rd *reading) readSlot(s *nft.Set, e *nft.Element) {
-	sv := rd.fronts[slotOwner(*e)]
-	if isKind(s.Name, layout.Table) {
-		sv = rd.services[variantOf(s.Name)]
-	}
+func (rd *reading) readSlot(sv *boundService, s *nft.Set, e *nft.Element) {
 	members := s.Data.Members()
 	if sv == nil || !s.HasSlot() || s.Data.IsInterval() || len(members) == 0 {
 		return

@@ -87,9 +87,9 @@ func kindOfPorts(r inet.PortRange) layout.PortKind {
 
 // left returns what of a port range is left when the claims of higher precedence are taken
 // away, as far as relevant says that they count.
-func (b *builder) left(e endpoint, r inet.PortRange, relevant func(claim) bool) []inet.PortRange {
+func (a *Arrangement) left(e endpoint, r inet.PortRange, relevant func(claim) bool) []inet.PortRange {
 	out := []inet.PortRange{r}
-	for _, c := range b.claims[e] {
+	for _, c := range a.claims[e] {
 		if c.rank() >= rankOf(r) || !relevant(c) {
 			continue
 		}

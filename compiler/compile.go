@@ -20,23 +20,16 @@ import (
 // which Offload adds. Errors are what the table cannot express:
 // each names the place in the policy and the way out.
 func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
-	b := &builder{
-		policy: p,
-		sets:   make(map[layout.Name]*nft.Set),
-		chains: make(map[layout.Name]*nft.Chain),
-		lanes:  assignLanes(p.Services),
-		claims: claimsOf(p.Services),
-		pools:  make(map[poolKey]layout.Name),
-		merged: make(map[poolKey][]inet.Range),
-		drains: make(map[poolKey]bool),
-		vips:   make(map[netip.Addr]bool),
-	}
-	b.parted, b.countsSlots = b.needsParts(), b.fewEnoughToCount()
-	b.stickySeed = stickySeed(p.Services)
+	b := newBuilder(Arrange(p))
 	for i := range p.Services {
 		b.service(&p.Services[i])
 	}
 	b.zones()
+	return b.finish()
+}
+
+// finish writes what depends on all that was entered, and returns the table.
+func (b *builder) finish() (*nft.Ruleset, policy.Diagnostics) {
 	b.rules()
 	if len(b.chains) > layout.MaxChains {
 		b.tooManyChains()
@@ -50,20 +43,27 @@ func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 
 // builder collects sets and chains under their names.
 type builder struct {
-	policy      *policy.Policy
-	sets        map[layout.Name]*nft.Set
-	chains      map[layout.Name]*nft.Chain
-	lanes       map[*policy.Service]int
-	countsSlots bool // every slot counts its new connections
-	parted      bool // slots of services without a lane are spread over several maps
-	stickySeed  uint32
-	claims      map[endpoint][]claim
-	pools       map[poolKey]layout.Name // chains of pools, by what they do
-	merged      map[poolKey][]inet.Range
-	drains      map[poolKey]bool // pools whose drained laddrs are entered
-	vips        map[netip.Addr]bool
-	wire        nft.Wire
-	diags       policy.Diagnostics
+	*Arrangement
+	sets   map[layout.Name]*nft.Set
+	chains map[layout.Name]*nft.Chain
+	pools  map[poolKey]layout.Name // chains of pools, by what they do
+	merged map[poolKey][]inet.Range
+	drains map[poolKey]bool // pools whose drained laddrs are entered
+	vips   map[netip.Addr]bool
+	wire   nft.Wire
+	diags  policy.Diagnostics
+}
+
+func newBuilder(a *Arrangement) *builder {
+	return &builder{
+		Arrangement: a,
+		sets:        make(map[layout.Name]*nft.Set),
+		chains:      make(map[layout.Name]*nft.Chain),
+		pools:       make(map[poolKey]layout.Name),
+		merged:      make(map[poolKey][]inet.Range),
+		drains:      make(map[poolKey]bool),
+		vips:        make(map[netip.Addr]bool),
+	}
 }
 
 // set returns the set of that name, making it on first use.

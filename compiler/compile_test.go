@@ -212,9 +212,9 @@ func TestLanesAreDistinct(t *testing.T) {
 		seen := map[int]string{}
 		for s, lane := range assignLanes(p.Services) {
 			if other, ok := seen[lane]; ok || lane < 0 || lane >= layout.MaxLanes {
-				t.Errorf("services %s and %s have the lane %d", s.Name, other, lane)
+				t.Errorf("services %s and %s have the lane %d", s, other, lane)
 			}
-			seen[lane] = s.Name
+			seen[lane] = s
 		}
 		if len(seen) != min(n, layout.MaxLanes) {
 			t.Errorf("of %d services %d have a lane, want %d", n, len(seen), min(n, layout.MaxLanes))

@@ -12,11 +12,11 @@ import (
 const mostCounted = 1 << 15
 
 // fewEnoughToCount tells whether the slots of services without a lane count.
-func (b *builder) fewEnoughToCount() bool {
+func (a *Arrangement) fewEnoughToCount() bool {
 	n := 0
-	for i := range b.policy.Services {
-		s := &b.policy.Services[i]
-		if _, ok := b.lanes[s]; ok {
+	for i := range a.policy.Services {
+		s := &a.policy.Services[i]
+		if _, ok := a.Lanes[s.Name]; ok {
 			continue
 		}
 		for _, f := range inet.Families {

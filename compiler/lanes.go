@@ -16,8 +16,8 @@ import (
 // The lane follows from the service's name, so that a service keeps it while others come
 // and go (up to collisions, which the order of the policy decides). Services beyond
 // layout.MaxLanes get none and are spread at random instead: even, but without turns.
-func assignLanes(services []policy.Service) map[*policy.Service]int {
-	lanes := make(map[*policy.Service]int)
+func assignLanes(services []policy.Service) map[string]int {
+	lanes := make(map[string]int)
 	taken := make([]bool, layout.MaxLanes)
 	for i := range services {
 		s := &services[i]
@@ -32,7 +32,7 @@ func assignLanes(services []policy.Service) map[*policy.Service]int {
 			lane = (lane + 1) % layout.MaxLanes
 		}
 		taken[lane] = true
-		lanes[s] = lane
+		lanes[s.Name] = lane
 	}
 	return lanes
 }
@@ -47,16 +47,16 @@ const (
 
 // needsParts tells whether the services without a lane have many slots. Each part takes a
 // chain for every scheduler and number of slots, so where those are many there are no parts.
-func (b *builder) needsParts() bool {
+func (a *Arrangement) needsParts() bool {
 	type class struct {
 		scheduler policy.Scheduler
 		slots     int
 	}
 	var without []*policy.Service
 	n := 0
-	for i := range b.policy.Services {
-		s := &b.policy.Services[i]
-		if _, ok := b.lanes[s]; !ok {
+	for i := range a.policy.Services {
+		s := &a.policy.Services[i]
+		if _, ok := a.Lanes[s.Name]; !ok {
 			without = append(without, s)
 			n += len(s.RealServers) * len(s.VIP) * len(s.Ports)
 		}
@@ -74,8 +74,8 @@ func (b *builder) needsParts() bool {
 }
 
 // part returns the part that a service's slots go to; "" where there is one map for all.
-func (b *builder) part(s *policy.Service) string {
-	if !b.parted {
+func (a *Arrangement) part(s *policy.Service) string {
+	if !a.Parted {
 		return ""
 	}
 	return strconv.Itoa(int(hashName(s.Name) % maxParts))

@@ -74,7 +74,7 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind layout.PortKin
 	gen, scheduler := generator(s, f, n)
 	list, chain := layout.Slots.For(f, kind), layout.ChainSchedule.For(f, kind)
 	chain.Variant.Scheduler, chain.Variant.Slots = scheduler, n
-	switch lane, ok := b.lanes[s]; {
+	switch lane, ok := b.Lanes[s.Name]; {
 	case n == 1:
 		chain.Variant.Scheduler = string(policy.RoundRobin)
 		gen = nft.Field{Kind: nft.NumgenInc, Mod: 1}
@@ -93,7 +93,7 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind layout.PortKin
 	if kind == layout.ExactPorts && list.Kind == layout.Slots {
 		list.Variant.Part = b.part(s)
 	}
-	list.Variant.Uncounted = list.Kind == layout.Slots && !b.countsSlots
+	list.Variant.Uncounted = list.Kind == layout.Slots && !b.CountsSlots
 	list.Variant.Keep = sc.keep
 	chain.Variant.Keep, chain.Variant.Part = sc.keep, list.Variant.Part
 	verdict := gotoChain(chain)

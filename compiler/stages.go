@@ -185,7 +185,7 @@ func (b *builder) stickyMaps(sc *schedule) []stickyMap {
 	}
 	maps := make([]stickyMap, len(ports))
 	for i, port := range ports {
-		maps[i] = stickyMap{sc.family, sc.kind, sc.keep, b.stickySeed, port}
+		maps[i] = stickyMap{sc.family, sc.kind, sc.keep, b.StickySeed, port}
 		b.set(maps[i].name())
 	}
 	return maps

@@ -13,7 +13,7 @@ import (
 func Vocabulary() *nft.Ruleset {
 	p := &policy.Policy{Gateway: policy.DefaultGateway()}
 	p.Gateway.Unmatched = policy.Drop
-	b := &builder{policy: p, countsSlots: true, sets: make(map[layout.Name]*nft.Set), chains: make(map[layout.Name]*nft.Chain)}
+	b := newBuilder(&Arrangement{policy: p, CountsSlots: true})
 	for _, f := range inet.Families {
 		b.set(layout.VIPs.Of(f))
 		b.set(layout.Name{Kind: layout.VIPs, Family: f, Variant: layout.Variant{Mapped: true}})

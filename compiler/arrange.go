@@ -1,0 +1,66 @@
+package compiler
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/snatctl/snatctl/compiler/layout"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// Arrangement is what the table of one object depends on beside the object itself. Where two
+// policies are arranged alike, a service that is the same in both stands in both tables alike.
+type Arrangement struct {
+	Lanes       map[string]int // of services with a round-robin counter of their own, by name
+	Parted      bool           // slots of services without a lane are spread over several maps
+	CountsSlots bool           // every slot counts its new connections
+	StickySeed  uint32         // of the hashes that stand for IPv6 VIPs of persistent services
+
+	policy *policy.Policy
+	claims map[endpoint][]claim // where ports of services overlap
+}
+
+// Arrange decides for a valid policy what depends on all of its objects.
+func Arrange(p *policy.Policy) *Arrangement {
+	a := &Arrangement{policy: p, Lanes: assignLanes(p.Services), claims: claimsOf(p.Services), StickySeed: stickySeed(p.Services)}
+	a.Parted, a.CountsSlots = a.needsParts(), a.fewEnoughToCount()
+	return a
+}
+
+// String prints the arrangement, a fact a line.
+func (a *Arrangement) String() string {
+	var b strings.Builder
+	for _, name := range slices.SortedFunc(maps.Keys(a.Lanes), layout.CompareNatural) {
+		fmt.Fprintf(&b, "lane %d: %s\n", a.Lanes[name], name)
+	}
+	fmt.Fprintf(&b, "parted: %v\ncounts slots: %v\nsticky seed: %#x\n", a.Parted, a.CountsSlots, a.StickySeed)
+	return b.String()
+}
+
+// Service returns what one service of the policy puts into the table.
+func (a *Arrangement) Service(s *policy.Service) (Fragment, policy.Diagnostics) {
+	b := newBuilder(a)
+	b.service(s)
+	return Fragment{b.sets, b.chains}, b.diags
+}
+
+// Zones returns what all zones put into the table. There is no fragment of one zone: in first
+// match order each leaves its sources to the next.
+func (a *Arrangement) Zones() (Fragment, policy.Diagnostics) {
+	b := newBuilder(a)
+	b.zones()
+	return Fragment{b.sets, b.chains}, b.diags
+}
+
+// Sum returns the table that fragments make together, in the order of the policy, zones last:
+// that of Compile, if they are all of a policy's.
+func (a *Arrangement) Sum(fragments ...Fragment) (*nft.Ruleset, policy.Diagnostics) {
+	b := newBuilder(a)
+	for _, f := range fragments {
+		b.add(f)
+	}
+	return b.finish()
+}

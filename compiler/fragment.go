@@ -1,0 +1,56 @@
+package compiler
+
+import (
+	"slices"
+
+	"github.com/snatctl/snatctl/compiler/layout"
+	"github.com/snatctl/snatctl/nft"
+)
+
+// Fragment is a part of a table: what one service, or all zones, put into it. Some of it others
+// may put there too: chains of a scheduler, named pools, VIPs.
+type Fragment struct {
+	sets   map[layout.Name]*nft.Set
+	chains map[layout.Name]*nft.Chain
+}
+
+// Ruleset returns the fragment as a ruleset, in the table's order, to be printed or compared.
+func (f Fragment) Ruleset() *nft.Ruleset {
+	r := &nft.Ruleset{}
+	for _, name := range inOrder(f.sets, func(s *nft.Set) string { return s.Name }) {
+		r.Sets = append(r.Sets, f.sets[name])
+	}
+	for _, name := range inOrder(f.chains, func(c *nft.Chain) string { return c.Name }) {
+		r.Chains = append(r.Chains, f.chains[name])
+	}
+	return r
+}
+
+// add enters a fragment. What is shared stands once.
+func (b *builder) add(f Fragment) {
+	for name, s := range f.sets {
+		was := b.sets[name]
+		switch {
+		case was == nil:
+			own := *s
+			own.Elements = slices.Clone(s.Elements)
+			b.sets[name] = &own
+		case name.Kind == layout.Pool, name.Kind == layout.Drained: // a named pool's, and so equal
+		case name.Kind == layout.VIPs:
+			for _, e := range s.Elements {
+				if !slices.Contains(was.Elements, e) {
+					was.Elements = append(was.Elements, e)
+				}
+			}
+		default:
+			was.Elements = append(was.Elements, s.Elements...)
+		}
+	}
+	for name, c := range f.chains {
+		if b.chains[name] == nil {
+			own := *c
+			own.Rules = slices.Clone(c.Rules)
+			b.chains[name] = &own
+		}
+	}
+}

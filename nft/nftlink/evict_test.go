@@ -1,0 +1,93 @@
+package nftlink_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/internal/sample"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/nft/nftlink"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// BenchmarkDrain takes one real server of 30,000 services x 4 out, by what an agent does: a
+// change of data alone, and the table made anew. Only the commits are measured.
+func BenchmarkDrain(b *testing.B) {
+	p, ds := policy.Parse([]policy.Source{{Name: "policy.yaml", Data: sample.Services(30000, 4)}})
+	if p == nil {
+		b.Fatal(ds)
+	}
+	g := newGateway(b)
+	g.bring(b, compiled(b, p))
+	next := 0
+	for _, reshape := range []bool{false, true} {
+		b.Run(map[bool]string{false: "evict", true: "reshape"}[reshape], func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				next += 7
+				s := &p.Services[next%len(p.Services)]
+				was, _ := compiler.Arrange(p).Service(s)
+				evicted, ok := was.Evict(s, s.RealServers[1:2])
+				if !ok {
+					b.Fatal("no real server is left")
+				}
+				data, _ := was.PlanTo(evicted, p.Gateway.Table)
+				s.RealServers = slices.Clone(s.RealServers)
+				s.RealServers[1].Weight = 0
+				want := compiled(b, p)
+				if !reshape {
+					b.StartTimer()
+				}
+				g.send(b, data, want)
+				b.StopTimer()
+				live, _, err := g.conn.Read(b.Context(), want.Table)
+				if err != nil {
+					b.Fatal(err)
+				}
+				plan := nft.Diff(live, want)
+				if reshape {
+					b.StartTimer()
+				}
+				g.send(b, plan, want)
+				b.StartTimer()
+			}
+		})
+	}
+}
+
+func compiled(t testing.TB, p *policy.Policy) *nft.Ruleset {
+	t.Helper()
+	r, ds := compiler.Compile(p)
+	if r == nil {
+		t.Fatal(ds)
+	}
+	if err := nftlink.SetForms(r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// bring makes the table that is wanted.
+func (g *gateway) bring(t testing.TB, want *nft.Ruleset) {
+	t.Helper()
+	live, gen, err := g.conn.Read(t.Context(), want.Table)
+	if err == nil {
+		err = g.conn.Apply(t.Context(), nft.Diff(live, want), want, gen)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// send carries out a plan on the table as it stands.
+func (g *gateway) send(t testing.TB, p nft.Plan, want *nft.Ruleset) {
+	t.Helper()
+	gen, err := g.conn.Generation(t.Context())
+	if err == nil {
+		err = g.conn.Apply(t.Context(), p, want, gen)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -22,7 +22,22 @@ type boundService struct {
 	permitted  uint64        // connections from sources that may use it
 	guarded    bool          // there are others
 	persistent bool
+	families   [2]boundFamily // IPv4, IPv6
+	allowed    []inet.Range   // sources that may use it, as elements hold them
 	pools      []*boundPool
+}
+
+// boundFamily is how one family of a service goes on.
+type boundFamily struct {
+	leads    nft.Verdict // to the scheduler, or nowhere, behind all stages
+	remember nft.Verdict // to the chain that enters clients; none: the service keeps none
+}
+
+func (sv *boundService) family(f inet.Family) *boundFamily {
+	if f == inet.V6 {
+		return &sv.families[1]
+	}
+	return &sv.families[0]
 }
 
 // boundServer is a real server with the slots that stand for it.
@@ -42,7 +57,7 @@ type boundSlot struct {
 
 func (rd *reading) service(name string) *boundService {
 	s := rd.services[name]
-	if s == nil && (rd.only == nil || rd.only[name]) {
+	if s == nil && name != "" && (rd.only == nil || rd.only[name]) {
 		s = &boundService{Service: ct.Service{Name: name, Mode: "nat"}}
 		rd.services[name] = s
 	}
@@ -62,27 +77,32 @@ func (rd *reading) readServices() {
 		sv.New += e.Packets
 		rd.fronts[e.Key+e.KeyEnd] = sv
 		sv.Fronts = append(sv.Fronts, f)
-		sv.leads(e.Verdict)
+		sv.leads(s, e.Verdict)
 	}, layout.Services)
 	rd.each(func(s *nft.Set, e *nft.Element) {
-		if sv := rd.services[e.Comment]; sv != nil {
-			sv.leads(e.Verdict)
+		if sv := rd.service(e.Comment); sv != nil {
+			sv.leads(s, e.Verdict)
 		}
 	}, layout.Scheduled)
 	rd.each(func(s *nft.Set, e *nft.Element) {
-		sv := rd.services[e.Comment]
+		sv := rd.service(e.Comment)
 		if sv == nil {
 			return
 		}
 		sv.guarded = true
 		if e.Verdict.Kind != nft.Drop {
 			sv.permitted += e.Packets
-			sv.leads(e.Verdict)
+			w := s.Key[0].Width()
+			if r, ok := keyRange(nft.Element{Key: e.Key[:w], KeyEnd: e.KeyEnd[:min(w, len(e.KeyEnd))]}); ok {
+				sv.allowed = append(sv.allowed, r)
+			}
+			sv.leads(s, e.Verdict)
 		}
 	}, layout.Permitted)
 	rd.each(func(s *nft.Set, e *nft.Element) {
-		if sv := rd.services[e.Comment]; sv != nil {
+		if sv := rd.service(e.Comment); sv != nil {
 			sv.persistent = true
+			sv.family(familyOfMap(s)).remember = e.Verdict
 		}
 	}, layout.Remember)
 	rd.each(rd.readServer, layout.Servers)
@@ -98,9 +118,12 @@ func (rd *reading) readServices() {
 }
 
 // leads notes where a service's connections go: to a scheduler, or nowhere.
-func (sv *boundService) leads(v nft.Verdict) {
+func (sv *boundService) leads(s *nft.Set, v nft.Verdict) {
+	if v.Chain == layout.ChainGuarded.String() || strings.HasPrefix(v.Chain, layout.ChainSticky.String()) {
+		return // a stage before the scheduler
+	}
+	sv.family(familyOfMap(s)).leads = v
 	switch {
-	case v.Chain == layout.ChainGuarded.String() || strings.HasPrefix(v.Chain, layout.ChainSticky.String()): // a stage before the scheduler
 	case v.Chain == layout.ChainRefused.String():
 		sv.OnEmpty = "reject"
 	case v.Kind == nft.Accept:
@@ -222,6 +245,7 @@ func (sv *boundService) servers() []boundServer {
 
 func (rd *reading) boundServices() []ct.Service {
 	ordered := slices.Collect(maps.Values(rd.services))
+	ordered = slices.DeleteFunc(ordered, func(sv *boundService) bool { return len(sv.Fronts) == 0 }) // nobody can call it
 	slices.SortFunc(ordered, func(a, b *boundService) int { return strings.Compare(a.Name, b.Name) })
 	out := make([]ct.Service, len(ordered))
 	for i, sv := range ordered {

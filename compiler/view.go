@@ -73,16 +73,9 @@ func look(r *nft.Ruleset, t touched) view {
 	if r == nil {
 		return v
 	}
+	v.readServices(r, t)
 	for _, s := range r.Sets {
 		switch {
-		case isKind(s.Name, layout.Services):
-			v.readServices(s, t)
-		case isKind(s.Name, layout.Scheduled):
-			v.readScheduled(s, t)
-		case isKind(s.Name, layout.Permitted):
-			v.readPermitted(s, t)
-		case isKind(s.Name, layout.Remember):
-			v.readRemember(s, t)
 		case isKind(s.Name, layout.Laddrs), isKind(s.Name, layout.LaddrsIn):
 			v.readLaddrs(r, s, t)
 		case isBySource(s.Name):
@@ -91,7 +84,6 @@ func look(r *nft.Ruleset, t touched) view {
 			v.readExcludes(r, s, t)
 		}
 	}
-	v.readServers(r, t)
 	v.readConditional(r, t)
 	for _, z := range v.zones {
 		z.does = withoutShadows(z.does)

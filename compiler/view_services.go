@@ -89,64 +89,6 @@ func (v view) service(name string) *serviceView {
 	return v.services[name]
 }
 
-// portText prints VIP, protocol and ports of a service's key.
-func portText(s *nft.Set, e nft.Element) string {
-	f, ok := frontOf(s, &e)
-	if !ok {
-		return s.KeyString(e)
-	}
-	return f.VIP.String() + " " + f.Ports.String()
-}
-
-func (v view) readServices(s *nft.Set, t touched) {
-	for _, e := range s.Elements {
-		if !t.services[e.Comment] {
-			continue
-		}
-		sv := v.service(e.Comment)
-		sv.ports[portText(s, e)] = true
-		if name := e.Verdict.Chain; name != layout.ChainGuarded.String() && !strings.HasPrefix(name, layout.ChainSticky.String()) {
-			sv.sched[familyOfMap(s)] = schedulerOf(e.Verdict)
-		}
-	}
-}
-
-// readScheduled reads the schedulers behind the look for a client's real server.
-func (v view) readScheduled(s *nft.Set, t touched) {
-	for _, e := range s.Elements {
-		if t.services[e.Comment] {
-			v.service(e.Comment).sched[familyOfMap(s)] = schedulerOf(e.Verdict)
-		}
-	}
-}
-
-// readPermitted reads who may use a service.
-func (v view) readPermitted(s *nft.Set, t touched) {
-	w := s.Key[0].Width()
-	for _, e := range s.Elements {
-		if !t.services[e.Comment] || e.Verdict.Kind == nft.Drop || len(e.Key) < w || len(e.KeyEnd) < w {
-			continue
-		}
-		sv := v.service(e.Comment)
-		if !leadsTo(e.Verdict.Chain, layout.ChainSticky) {
-			sv.sched[familyOfMap(s)] = schedulerOf(e.Verdict)
-		}
-		if r, ok := keyRange(nft.Element{Key: e.Key[:w], KeyEnd: e.KeyEnd[:w]}); ok {
-			sv.allowed = inet.Merge(append(sv.allowed, r))
-		}
-	}
-}
-
-// readRemember reads how long clients stay with their real server, from the name of the
-// chain that enters them: remember4/300s/24.
-func (v view) readRemember(s *nft.Set, t touched) {
-	for _, e := range s.Elements {
-		if parts := strings.Split(e.Verdict.Chain, "/"); t.services[e.Comment] && len(parts) >= 3 {
-			v.service(e.Comment).sticky[familyOfMap(s)] = "persistence " + parts[len(parts)-2] + " by /" + parts[len(parts)-1]
-		}
-	}
-}
-
 // schedulerOf tells the scheduler, or what an empty service does, from where its VIPs lead.
 func schedulerOf(v nft.Verdict) string {
 	switch {
@@ -161,14 +103,28 @@ func schedulerOf(v nft.Verdict) string {
 	return strings.TrimRight(name, "46")
 }
 
-// readServers reads the real servers of the touched services, as bindings are read.
-func (v view) readServers(r *nft.Ruleset, t touched) {
+// readServices reads the touched services, as bindings are read.
+func (v view) readServices(r *nft.Ruleset, t touched) {
 	rd := newReading(r)
 	rd.only = t.services
 	rd.readServices()
 	for name, sv := range rd.services {
+		seen := v.service(name)
+		seen.allowed = inet.Merge(sv.allowed)
+		for _, f := range sv.Fronts {
+			seen.ports[f.VIP.String()+" "+f.Ports.String()] = true
+		}
+		for _, f := range inet.Families {
+			on := sv.family(f)
+			if on.leads != (nft.Verdict{}) {
+				seen.sched[f] = schedulerOf(on.leads)
+			}
+			if chain, ok := layout.ParseChain(on.remember.Chain); ok {
+				seen.sticky[f] = fmt.Sprintf("persistence %ds by /%d", chain.Variant.Seconds, chain.Variant.Bits)
+			}
+		}
 		for _, rs := range sv.servers() {
-			v.service(name).servers[serverKey{rs.Addr, rs.Port}] = serverView{rs.slots, rs.Weight}
+			seen.servers[serverKey{rs.Addr, rs.Port}] = serverView{rs.slots, rs.Weight}
 		}
 	}
 }

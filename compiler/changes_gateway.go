@@ -26,8 +26,8 @@ func (c *changes) gateway(live, want *nft.Ruleset, plan nft.Plan, t touched) {
 		if op.Set == nil || op.Set.Name != layout.Uplinks.String() {
 			continue
 		}
-		for _, e := range op.Elements {
-			details = append(details, fmt.Sprintf("%c uplink %s", op.Mark, strings.Trim(op.Set.KeyString(e), `"`)))
+		for mark, e := range op.Marked() {
+			details = append(details, fmt.Sprintf("%c uplink %s", mark, strings.Trim(op.Set.KeyString(*e), `"`)))
 		}
 	}
 	details = append(details, offloadChanges(plan)...)

@@ -21,7 +21,7 @@ func TestChanges(t *testing.T) {
 		live := stage(t, input[0])
 		for _, f := range input[1:] {
 			want := stage(t, f)
-			list := Changes(live, want, nft.Diff(live, want))
+			list := Changes(live, want, diff(live, want))
 			if len(list) == 0 {
 				t.Errorf("%s: a difference that no object accounts for", f.Name)
 			}
@@ -60,7 +60,7 @@ func changesText(list []Change) string {
 
 func unchanged(t *testing.T, live, want *nft.Ruleset) {
 	t.Helper()
-	if list := Changes(live, want, nft.Diff(live, want)); len(list) > 0 {
+	if list := Changes(live, want, diff(live, want)); len(list) > 0 {
 		t.Errorf("from a policy to itself there are changes:\n%s", changesText(list))
 	}
 }
@@ -132,7 +132,7 @@ services:
 		t.Run(c.name, func(t *testing.T) {
 			live, want := compile(), compile()
 			c.spoil(live)
-			if got := changesText(Changes(live, want, nft.Diff(live, want))); got != c.want {
+			if got := changesText(Changes(live, want, diff(live, want))); got != c.want {
 				t.Errorf("changes are\n%s\nwant\n%s", got, c.want)
 			}
 		})
@@ -155,7 +155,7 @@ services:
 `)}})
 	want := withForms(t, mustCompile(t, p))
 	var names []string
-	for _, c := range Changes(nil, want, nft.Diff(nil, want)) {
+	for _, c := range Changes(nil, want, diff(nil, want)) {
 		if c.Action != AddObject {
 			t.Errorf("a new table has the change %+v", c)
 		}

@@ -15,7 +15,7 @@ func ObjectsOf(live, want *nft.Ruleset, part nft.Op) string {
 	if part.Set == nil && part.Chain == nil {
 		return ""
 	}
-	t := touchedBy(live, want, nft.Plan{Table: want.Table, Ops: []nft.Op{part}})
+	t := touchedBy(live, want, nft.Plan{Ops: []nft.Op{part}})
 	var names []string
 	for _, of := range []struct {
 		kind  Kind

@@ -45,15 +45,15 @@ func touchedBy(live, want *nft.Ruleset, plan nft.Plan) touched {
 		if isSlots(name) && was == nil {
 			was, will = ownersOf(live), ownersOf(want)
 		}
-		for _, e := range op.Elements {
+		for mark, e := range op.Marked() {
 			owner, pool := splitOwner(e.Comment)
 			switch {
 			case isSlots(name):
-				owner, pool = cmp.Or(will.of(e), was.of(e)), ""
+				owner, pool = cmp.Or(will.of(*e), was.of(*e)), ""
 			case isKind(name, layout.Servers), name == layout.Conditions.String():
 				pool = "" // a weight, or conditions, stand there
 			}
-			t.stray(op, e, owner)
+			t.stray(mark, op.Set, *e, owner)
 			switch {
 			case isSlots(name):
 				t.services[owner] = true
@@ -86,14 +86,14 @@ func conditionalChain(name string) (zone string, ok bool) {
 
 // stray notes an element that belongs to no object: somebody added it by hand. What no zone
 // matches is entered without an owner too.
-func (t *touched) stray(op nft.Op, e nft.Element, owner string) {
-	name := op.Set.Name
+func (t *touched) stray(mark nft.Mark, s *nft.Set, e nft.Element, owner string) {
+	name := s.Name
 	switch {
-	case owner != "" || op.Set.Data == nft.NoData || isKind(name, layout.Pool) || isKind(name, layout.Table):
+	case owner != "" || s.Data == nft.NoData || isKind(name, layout.Pool) || isKind(name, layout.Table):
 	case isKind(name, layout.Rejects) && e.Verdict.Chain == layout.ChainRefused.String():
 		t.unmatched = true
-	case op.Mark == nft.Delete:
-		t.strays = append(t.strays, fmt.Sprintf("- element %s of %s, which is not the policy's", op.Set.ElementString(e), name))
+	case mark == nft.Delete:
+		t.strays = append(t.strays, fmt.Sprintf("- element %s of %s, which is not the policy's", s.ElementString(e), name))
 	}
 }
 

@@ -62,8 +62,8 @@ func TestRecognize(t *testing.T) {
 			}
 			read.Chains = append(read.Chains, bare)
 		}
-		read.Recognize(vocabulary)
-		read.Recognize(r)
+		read.Recognize(formed(vocabulary))
+		read.Recognize(formed(r))
 		for i, c := range read.Chains {
 			for n, rule := range c.Rules {
 				if want := r.Chains[i].Rules[n].String(); rule.String() != want {
@@ -76,11 +76,20 @@ func TestRecognize(t *testing.T) {
 
 func withForms(t *testing.T, r *nft.Ruleset) *nft.Ruleset {
 	t.Helper()
-	if err := nftlink.SetForms(r); err != nil {
-		t.Fatal(err)
-	}
+	formed(r)
 	return r
 }
+
+// formed gives a ruleset its forms, and diff compares with it.
+func formed(r *nft.Ruleset) nft.Formed {
+	f, err := nftlink.Forms(r)
+	if err != nil {
+		panic(err)
+	}
+	return f
+}
+
+func diff(live, want *nft.Ruleset) nft.Plan { return nft.Diff(live, formed(want)) }
 
 // compiledCases returns the rulesets of the golden cases that compile, by file name.
 func compiledCases(t *testing.T) map[string]*nft.Ruleset {

@@ -141,10 +141,11 @@ func (k *kernel) apply(ctx context.Context, want *nftables.Ruleset) error {
 		}
 		live, gen = nil, 0
 	}
-	if err := nftlink.SetForms(want); err != nil {
+	formed, err := nftlink.Forms(want)
+	if err != nil {
 		return err
 	}
-	return k.conn.Apply(ctx, nftables.Diff(live, want), want, gen)
+	return k.conn.Apply(ctx, nftables.Diff(live, formed), gen)
 }
 
 // shoot sends packets, and then one that the gateway itself answers: when the answer is

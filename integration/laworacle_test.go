@@ -48,14 +48,15 @@ func TestLawOracle(t *testing.T) {
 		}
 		live, gen, err := conn.Read(ctx, want.Table)
 		must(t, err)
-		must(t, nftlink.SetForms(want))
-		if err := conn.Apply(ctx, nftables.Diff(live, want), want, gen); err != nil {
+		formed, err := nftlink.Forms(want)
+		must(t, err)
+		if err := conn.Apply(ctx, nftables.Diff(live, formed), gen); err != nil {
 			fail("apply: %v", err)
 			continue
 		}
 		live, _, err = conn.Read(ctx, want.Table)
 		must(t, err)
-		if plan := nftables.Diff(live, want); !plan.Empty() {
+		if plan := nftables.Diff(live, formed); !plan.Empty() {
 			fail("a difference is left: %+v", plan)
 			continue
 		}

@@ -7,23 +7,24 @@ import (
 )
 
 // Diff returns what turns the live ruleset into the wanted one. A nil live ruleset means
-// that the table does not exist; a nil want means that it shall not.
+// that the table does not exist.
 //
-// Rules are compared by their Form, so both sides must have them (nftlink.Read and
-// nftlink.SetForms see to it). Elements that are equal stay untouched, and so do a
-// chain's rules up to the first that differs. A set or a base chain whose declaration
-// differs cannot be changed in place: then the whole table is made anew.
-func Diff(live, want *Ruleset) Plan {
+// Rules are compared by their Form: a live rule without one differs from all that are wanted.
+// Elements that are equal stay untouched, and so do a chain's rules up to the first that
+// differs. A set or a base chain whose declaration differs cannot be changed in place: then
+// the whole table is made anew.
+func Diff(live *Ruleset, formed Formed) Plan {
+	want := formed.Ruleset()
 	switch {
 	case live == nil:
-		return whole(Create, "", want)
+		return whole(Create, "", formed)
 	case live.Others != nil:
-		return whole(Replace, fmt.Sprintf("it holds %s, which snatctl did not make", live.Others[0]), want)
+		return whole(Replace, fmt.Sprintf("it holds %s, which snatctl did not make", live.Others[0]), formed)
 	}
 	if why := irreconcilable(live, want); why != "" {
-		return whole(Replace, why, want)
+		return whole(Replace, why, formed)
 	}
-	p := Plan{Table: want.Table, Comment: want.Comment}
+	p := Plan{Want: formed}
 	if live.Dormant {
 		p.Whole = Wake
 	}
@@ -67,8 +68,8 @@ func sameHook(a, b *Hook) bool {
 }
 
 // whole returns the plan that makes the table from nothing.
-func whole(w Whole, reason string, want *Ruleset) Plan {
-	p := Plan{Table: want.Table, Comment: want.Comment, Whole: w, Reason: reason}
+func whole(w Whole, reason string, formed Formed) Plan {
+	p, want := Plan{Want: formed, Whole: w, Reason: reason}, formed.Ruleset()
 	var d differ
 	empty := &Ruleset{}
 	d.sets(empty, want)
@@ -82,6 +83,7 @@ func whole(w Whole, reason string, want *Ruleset) Plan {
 type differ struct {
 	delElems, delRules, delSets, delChains []Op
 	addSets, addChains, addElems, addRules []Op
+	change                                 []Op
 	delFlowtable, addFlowtable             []Op
 }
 
@@ -89,7 +91,7 @@ type differ struct {
 // it refers to when deleting, and comes after it when adding. Rules come before elements:
 // binding a rule to a map walks all that the map holds (nf_tables_bind_set).
 func (d *differ) ordered() []Op {
-	return slices.Concat(d.delElems, d.delRules, d.delSets, d.delChains, d.delFlowtable, d.addSets, d.addFlowtable, d.addChains, d.addRules, d.addElems)
+	return slices.Concat(d.delElems, d.delRules, d.delSets, d.delChains, d.delFlowtable, d.addSets, d.addFlowtable, d.addChains, d.addRules, d.change, d.addElems)
 }
 
 func (d *differ) sets(live, want *Ruleset) {
@@ -107,13 +109,7 @@ func (d *differ) sets(live, want *Ruleset) {
 		if w.Dynamic {
 			continue
 		}
-		del, add := diffElements(l.Elements, w.Elements)
-		if len(del) > 0 {
-			d.delElems = append(d.delElems, Op{Mark: Delete, Set: w, Elements: del})
-		}
-		if len(add) > 0 {
-			d.addElems = append(d.addElems, Op{Mark: Add, Set: w, Elements: add})
-		}
+		d.elements(w, l.Elements)
 	}
 	for _, l := range live.Sets {
 		if old[l.Name] != nil {
@@ -125,29 +121,41 @@ func (d *differ) sets(live, want *Ruleset) {
 	}
 }
 
-// diffElements returns what must be deleted and what added. An element whose data or
-// comment differs is both: the kernel cannot change an element in place.
-func diffElements(live, want []Element) (del, add []Element) {
+// elements compares the elements of a set that stays.
+func (d *differ) elements(s *Set, live []Element) {
+	del, add, change := Op{Mark: Delete, Set: s}, Op{Mark: Add, Set: s}, Op{Mark: Change, Set: s}
 	old := make(map[string]int32, len(live)) // ranges in one set never start at the same key
 	for i := range live {
 		old[live[i].Key] = int32(i)
 	}
 	kept := make([]bool, len(live))
-	for i := range want {
-		w := &want[i]
-		if i, ok := old[w.Key]; ok && live[i].same(w) {
-			kept[i] = true
+	for i := range s.Elements {
+		w := &s.Elements[i]
+		l, ok := old[w.Key]
+		if !ok || live[l].KeyEnd != w.KeyEnd {
+			add.Elements = append(add.Elements, *w)
 			continue
 		}
-		add = append(add, *w)
+		kept[l] = true
+		if !live[l].same(w) {
+			change.Was, change.Elements = append(change.Was, live[l]), append(change.Elements, *w)
+		}
 	}
 	for i, e := range live {
 		if !kept[i] {
-			del = append(del, e)
+			del.Elements = append(del.Elements, e)
 		}
 	}
-	slices.SortFunc(del, func(a, b Element) int { return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.KeyEnd, b.KeyEnd)) })
-	return del, add
+	slices.SortFunc(del.Elements, func(a, b Element) int { return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.KeyEnd, b.KeyEnd)) })
+	d.delElems, d.addElems, d.change = appendFilled(d.delElems, del), appendFilled(d.addElems, add), appendFilled(d.change, change)
+}
+
+// appendFilled appends an operation if it has elements.
+func appendFilled(ops []Op, o Op) []Op {
+	if len(o.Elements) == 0 {
+		return ops
+	}
+	return append(ops, o)
 }
 
 func (d *differ) chains(live, want *Ruleset) {

@@ -17,21 +17,38 @@ type kernel struct {
 func (k *kernel) apply(p nft.Plan) error {
 	switch {
 	case p.Whole == nft.Create && k.table != nil:
-		return fmt.Errorf("table %s exists", p.Table)
+		return fmt.Errorf("table %s exists", p.Table())
 	case p.Whole == nft.Create, p.Whole == nft.Replace && k.table != nil:
-		k.table = &nft.Ruleset{Table: p.Table, Comment: p.Comment}
+		k.table = &nft.Ruleset{Table: p.Table(), Comment: p.Want.Ruleset().Comment}
 	case p.Whole == nft.Wake && k.table != nil:
 		k.table.Dormant = false
 	}
 	if k.table == nil && len(p.Ops) > 0 {
-		return fmt.Errorf("there is no table %s", p.Table)
+		return fmt.Errorf("there is no table %s", p.Table())
 	}
-	for _, op := range p.Ops {
+	for _, op := range changesApart(p.Ops) {
 		if err := k.op(op); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// changesApart makes of each change what the kernel is told: a deletion ahead of all other
+// operations, and an addition where the change stands.
+func changesApart(ops []nft.Op) (out []nft.Op) {
+	for _, op := range ops {
+		if op.Mark == nft.Change {
+			out = append(out, nft.Op{Mark: nft.Delete, Set: op.Set, Elements: op.Was})
+		}
+	}
+	for _, op := range ops {
+		if op.Mark == nft.Change {
+			op.Mark, op.Was = nft.Add, nil
+		}
+		out = append(out, op)
+	}
+	return out
 }
 
 func (k *kernel) op(op nft.Op) error {

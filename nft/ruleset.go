@@ -39,7 +39,8 @@ type Element struct {
 	Data    string // for data maps; of a range: first and last, one behind the other
 	Verdict Verdict
 	Comment string // leads back to the policy: see package compiler
-	Packets uint64 // what the element has counted; only ever read from a kernel, never compared or written
+	Packets uint64 // what the element has counted; only ever read from a kernel, never compared
+	Bytes   uint64 // of those packets
 }
 
 // same tells whether two elements are equal but for what they have counted.
@@ -64,7 +65,7 @@ type Hook struct {
 // Rule is one rule: its statements from left to right.
 //
 // A rule that was read from the kernel has a Form and a Handle but no Stmts. Two rules are
-// the same if their forms are equal.
+// the same if their forms are equal; Forms gives one to the rules of a compiled ruleset.
 type Rule struct {
 	Stmts   []Stmt
 	Comment string
@@ -100,9 +101,9 @@ func (r *Ruleset) Chain(name string) *Chain {
 
 // Recognize gives rules that were read from the kernel the statements of rules with the same
 // form in a vocabulary, so that they print as nft writes them.
-func (r *Ruleset) Recognize(vocabulary *Ruleset) {
+func (r *Ruleset) Recognize(vocabulary Formed) {
 	known := make(map[string][]Stmt)
-	for _, c := range vocabulary.Chains {
+	for _, c := range vocabulary.Ruleset().Chains {
 		for _, rule := range c.Rules {
 			known[rule.Form] = rule.Stmts
 		}

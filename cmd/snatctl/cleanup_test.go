@@ -159,7 +159,7 @@ would end 9 flows in all
 		changes []compiler.Change
 		want    map[string]string
 	}{
-		{compiler.Changes(was, will, nft.Diff(was, will)),
+		{compiler.Changes(was, will, nft.Diff(was, formed(t, will))),
 			map[string]string{"web/192.168.1.1": "; ends 4 flows", "web/192.168.1.2": "; ends 1 flow", "dns": "; ends 4 flows", "dns/192.168.1.9": ""}},
 		{[]compiler.Change{{Kind: compiler.KindService, Name: "web"}, {Kind: compiler.KindRealServer, Name: "web/192.168.1.2"}},
 			map[string]string{"web": "; ends 4 flows", "web/192.168.1.2": "; ends 1 flow"}},

@@ -38,7 +38,7 @@ func commit(ctx context.Context, conn *nftlink.Conn, want *nft.Ruleset, keep boo
 		if err == nil {
 			t.bar.stage("committing")
 			start := time.Now()
-			err = blame(live, want, conn.Apply(ctx, plan, want, gen))
+			err = blame(live, want, conn.Apply(ctx, plan, gen))
 			t.Commit += since(start)
 		}
 		if err == nil {
@@ -83,8 +83,9 @@ func compare(ctx context.Context, conn *nftlink.Conn, want *nft.Ruleset, t *timi
 	t.bar.stage("comparing")
 	start = time.Now()
 	defer func() { t.Diff += since(start) }()
-	if err := nftlink.SetForms(want); err != nil {
+	formed, err := nftlink.Forms(want)
+	if err != nil {
 		return nil, 0, nft.Plan{}, err
 	}
-	return live, gen, nft.Diff(live, want), nil
+	return live, gen, nft.Diff(live, formed), nil
 }

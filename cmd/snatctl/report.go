@@ -28,7 +28,7 @@ const mostChanges = 200
 func measure(live, want *nft.Ruleset, plan nft.Plan) (d difference, err error) {
 	d.Rules, d.Elements = plan.Counts()
 	if live != nil && !plan.Empty() {
-		if err := recognize(live, want); err != nil {
+		if err := recognize(live, plan.Want); err != nil {
 			return d, err
 		}
 	}
@@ -83,9 +83,9 @@ func report(w io.Writer, format, table string, d difference, plan nft.Plan, stal
 
 // recognize spells the rules that were read from the kernel, as far as snatctl could have
 // made them.
-func recognize(live, want *nft.Ruleset) error {
-	vocabulary := compiler.Vocabulary()
-	if err := nftlink.SetForms(vocabulary); err != nil {
+func recognize(live *nft.Ruleset, want nft.Formed) error {
+	vocabulary, err := nftlink.Forms(compiler.Vocabulary())
+	if err != nil {
 		return err
 	}
 	live.Recognize(vocabulary)

@@ -78,16 +78,16 @@ func (b *bench) script(ctx context.Context, h *nstest.Host, file string) (string
 }
 
 // compiled returns the ruleset of a policy, ready to be compared.
-func compiled(text []byte) (*nft.Ruleset, error) {
+func compiled(text []byte) (none nft.Formed, err error) {
 	p, ds := policy.Parse([]policy.Source{{Name: "policy.yaml", Data: text}})
 	if p == nil {
-		return nil, ds.Err()
+		return none, ds.Err()
 	}
 	r, ds := compiler.Compile(p)
 	if r == nil {
-		return nil, ds.Err()
+		return none, ds.Err()
 	}
-	return r, nftlink.SetForms(r)
+	return nftlink.Forms(r)
 }
 
 // clear deletes the table of a host and waits for its end.

@@ -104,7 +104,7 @@ func (b *bench) changeAt(ctx context.Context, services int) (c changes, err erro
 }
 
 // thereAndBack measures a change by both contenders, and undoes it.
-func (b *bench) thereAndBack(ctx context.Context, ours, theirs *nstest.Host, base string, was *nft.Ruleset, text []byte, apply, by *loads) error {
+func (b *bench) thereAndBack(ctx context.Context, ours, theirs *nstest.Host, base string, was nft.Formed, text []byte, apply, by *loads) error {
 	becomes, err := compiled(text)
 	if err != nil {
 		return err
@@ -113,11 +113,11 @@ func (b *bench) thereAndBack(ctx context.Context, ours, theirs *nstest.Host, bas
 	if err != nil {
 		return err
 	}
-	there, err := b.write("there.nft", changeScript(nft.Diff(was, becomes)))
+	there, err := b.write("there.nft", changeScript(nft.Diff(was.Ruleset(), becomes)))
 	if err != nil {
 		return err
 	}
-	back, err := b.write("back.nft", changeScript(nft.Diff(becomes, was)))
+	back, err := b.write("back.nft", changeScript(nft.Diff(becomes.Ruleset(), was)))
 	if err != nil {
 		return err
 	}
@@ -143,13 +143,13 @@ func changeScript(p nft.Plan) []byte {
 	for _, op := range p.Ops {
 		switch {
 		case op.Set != nil && op.Elements != nil:
-			for _, e := range op.Elements {
-				fmt.Fprintf(&s, "%s element inet %s %s { %s }\n", verbs[op.Mark], p.Table, op.Set.Name, op.Set.ElementString(e))
+			for mark, e := range op.Marked() {
+				fmt.Fprintf(&s, "%s element inet %s %s { %s }\n", verbs[mark], p.Table(), op.Set.Name, op.Set.ElementString(*e))
 			}
 		case op.Chain != nil && op.Rules == nil:
-			fmt.Fprintf(&s, "%s chain inet %s %s\n", verbs[op.Mark], p.Table, op.Chain.Name)
+			fmt.Fprintf(&s, "%s chain inet %s %s\n", verbs[op.Mark], p.Table(), op.Chain.Name)
 		case op.Chain != nil && op.Mark == nft.Delete:
-			fmt.Fprintf(&s, "flush chain inet %s %s\n", p.Table, op.Chain.Name)
+			fmt.Fprintf(&s, "flush chain inet %s %s\n", p.Table(), op.Chain.Name)
 		}
 	}
 	return []byte(s.String())

@@ -21,10 +21,11 @@ func (b *bench) counts(ctx context.Context) error {
 	} {
 		var chains, rules [2]int
 		for i, n := range c.sizes {
-			r, err := compiled(c.make(n))
+			want, err := compiled(c.make(n))
 			if err != nil {
 				return err
 			}
+			r := want.Ruleset()
 			chains[i] = len(r.Chains)
 			rules[i], _ = r.Count()
 		}

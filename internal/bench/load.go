@@ -111,18 +111,16 @@ func (l *loads) take(ctx context.Context, h *nstest.Host, argv ...string) error 
 type floor struct {
 	conn *nftlink.Conn
 	plan nft.Plan
-	want *nft.Ruleset
 	sent *nftlink.Transaction
 }
 
 func newFloor(h *nstest.Host, text []byte) (*floor, error) {
-	f := &floor{}
-	var err error
-	if f.want, err = compiled(text); err != nil {
+	want, err := compiled(text)
+	if err != nil {
 		return nil, err
 	}
-	f.plan = nft.Diff(nil, f.want)
-	if f.sent, err = nftlink.Encode(f.plan, f.want); err != nil {
+	f := &floor{plan: nft.Diff(nil, want)}
+	if f.sent, err = nftlink.Encode(f.plan); err != nil {
 		return nil, err
 	}
 	debug.FreeOSMemory()
@@ -132,7 +130,7 @@ func newFloor(h *nstest.Host, text []byte) (*floor, error) {
 	})
 }
 
-func (f *floor) apply(ctx context.Context) error { return f.conn.Apply(ctx, f.plan, f.want, 0) }
+func (f *floor) apply(ctx context.Context) error { return f.conn.Apply(ctx, f.plan, 0) }
 
 func (f *floor) replay(ctx context.Context) error { return f.conn.Replay(ctx, f.sent) }
 

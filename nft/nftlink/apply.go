@@ -16,20 +16,25 @@ import (
 var ErrStale = errors.New("the ruleset changed since it was read")
 
 // Apply carries out a plan in one transaction, if the generation is still the one at which
-// the plan was made (0: whatever it is). The plan brings the table to want. After an error
-// nothing has changed, with two exceptions: after ErrStale reading again tells, and after
-// ErrUnknown only somebody who looks can tell.
-func (c *Conn) Apply(ctx context.Context, p nft.Plan, want *nft.Ruleset, gen Generation) error {
+// the plan was made (0: whatever it is). After an error nothing has changed, with two
+// exceptions: after ErrStale reading again tells, and after ErrUnknown only somebody who looks
+// can tell.
+//
+// Elements that change keep what they have counted up to now, just before the transaction.
+// What they count between this and the commit is lost, since packets move no generation: that
+// is some first packets of connections in about a millisecond.
+func (c *Conn) Apply(ctx context.Context, p nft.Plan, gen Generation) error {
 	if p.Empty() {
 		return nil
 	}
-	t, err := encode(p, intervals(want), c.seq+1, uint32(gen))
+	p = c.recount(ctx, p)
+	t, err := encode(p, c.seq+1, uint32(gen))
 	if err != nil {
 		return err
 	}
 	err = c.commit(ctx, t)
 	if errors.Is(err, errUnanswered) {
-		return c.settle(ctx, want.Table, gen, func(live *nft.Ruleset) bool { return nft.Diff(live, want).Empty() })
+		return c.settle(ctx, p.Table(), gen, func(live *nft.Ruleset) bool { return nft.Diff(live, p.Want).Empty() })
 	}
 	return err
 }
@@ -91,7 +96,7 @@ func (c *Conn) forget(ctx context.Context, table string, entries map[*nft.Set][]
 	t.begin(unix.NFNL_MSG_BATCH_BEGIN, 0, unix.NFNL_SUBSYS_NFTABLES, origin{})
 	t.end()
 	for s, es := range entries {
-		t.elementMessages(&nft.Op{Mark: nft.Delete, Set: s, Elements: es}, typ, 0)
+		t.elementMessages(&nft.Op{Mark: nft.Delete, Set: s, Elements: es}, es, typ, 0)
 	}
 	t.acknowledge()
 	return c.commit(ctx, t)

@@ -39,11 +39,11 @@ const elementBytes, ruleBytes = 96, 512
 
 // encode returns the transaction that carries out a plan if the ruleset's generation is
 // still gen; 0 does not look at it.
-func encode(p nft.Plan, interval func(set string) bool, firstSeq, gen uint32) (*batch, error) {
+func encode(p nft.Plan, firstSeq, gen uint32) (*batch, error) {
 	rules, elements := p.Counts()
 	t := &batch{
 		b:   make([]byte, 0, 4096+(elements.Add+elements.Delete)*elementBytes+rules.Add*ruleBytes),
-		seq: firstSeq - 1, first: firstSeq, table: p.Table,
+		seq: firstSeq - 1, first: firstSeq, table: p.Table(),
 	}
 	t.begin(unix.NFNL_MSG_BATCH_BEGIN, 0, unix.NFNL_SUBSYS_NFTABLES, origin{})
 	if gen != 0 {
@@ -51,13 +51,28 @@ func encode(p nft.Plan, interval func(set string) bool, firstSeq, gen uint32) (*
 	}
 	t.end()
 	t.wholeTable(p)
-	for i := range p.Ops {
-		if err := t.op(&p.Ops[i], interval); err != nil {
-			return nil, err
-		}
+	if err := t.ops(p); err != nil {
+		return nil, err
 	}
 	t.acknowledge()
 	return t, nil
+}
+
+// ops adds all that a plan does below the table. The elements that change go away first, since
+// what they refer to may be deleted; they come back where the plan has them.
+func (t *batch) ops(p nft.Plan) error {
+	for i := range p.Ops {
+		if o := &p.Ops[i]; o.Mark == nft.Change {
+			t.elementMessages(o, o.Was, unix.NFT_MSG_DELSETELEM, 0)
+		}
+	}
+	ranges := p.Want.Ruleset().Ranges()
+	for i := range p.Ops {
+		if err := t.op(&p.Ops[i], ranges); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // acknowledge ends the transaction, asking for one acknowledgement for all of it: that of the
@@ -106,8 +121,8 @@ func (t *batch) wholeTable(p nft.Plan) {
 	}
 	t.start(unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE, origin{})
 	t.b = nfnl.AppendU32(t.b, unix.NFTA_TABLE_FLAGS, 0)
-	if p.Comment != "" && p.Whole != nft.Wake {
-		t.b = nfnl.AppendAttr(t.b, tableUserdata, commentUserdata(p.Comment))
+	if comment := p.Want.Ruleset().Comment; comment != "" && p.Whole != nft.Wake {
+		t.b = nfnl.AppendAttr(t.b, tableUserdata, commentUserdata(comment))
 	}
 	t.end()
 }
@@ -205,17 +220,20 @@ func (t *batch) elements(o *nft.Op) {
 	if o.Mark == nft.Delete {
 		typ, flags = unix.NFT_MSG_DELSETELEM, 0
 	}
-	t.elementMessages(o, typ, flags)
+	t.elementMessages(o, o.Elements, typ, flags)
 }
 
-func (t *batch) elementMessages(o *nft.Op, typ, flags uint16) {
-	for i := 0; i < len(o.Elements); {
+// elementMessages tells of elements of an operation: those that it adds or deletes, or those
+// that were there before a change.
+func (t *batch) elementMessages(o *nft.Op, es []nft.Element, typ, flags uint16) {
+	add := typ == unix.NFT_MSG_NEWSETELEM
+	for i := 0; i < len(es); {
 		t.start(typ, flags, origin{op: o, index: i})
 		t.b = nfnl.AppendString(t.b, unix.NFTA_SET_ELEM_LIST_SET, o.Set.Name)
 		var list int
 		t.b, list = nfnl.OpenNest(t.b, unix.NFTA_SET_ELEM_LIST_ELEMENTS)
-		for ; i < len(o.Elements) && len(t.b)-list < chunk; i++ {
-			t.b = appendElement(t.b, o.Set, &o.Elements[i], o.Mark == nft.Add)
+		for ; i < len(es) && len(t.b)-list < chunk; i++ {
+			t.b = appendElement(t.b, o.Set, &es[i], add)
 		}
 		nfnl.CloseNest(t.b, list)
 		t.end()

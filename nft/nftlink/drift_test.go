@@ -73,7 +73,7 @@ func TestDrift(t *testing.T) {
 			clean := blocks(g.list("snatctl"))
 			g.nft(c.script)
 			live, _ := g.read("snatctl")
-			plan := nft.Diff(live, want)
+			plan := diff(live, want)
 			if plan.Empty() {
 				t.Fatalf("Diff sees no difference after %s:\n%s", c.script, g.output("list", "ruleset"))
 			}

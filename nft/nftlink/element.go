@@ -14,6 +14,17 @@ import (
 // setElemKeyEnd is NFTA_SET_ELEM_KEY_END (Linux 5.6).
 const setElemKeyEnd = 10
 
+// appendStart appends an element by its key alone, or where its range starts.
+func appendStart(b []byte, s *nft.Set, e *nft.Element) []byte {
+	b, at := nfnl.OpenNest(b, unix.NFTA_LIST_ELEM)
+	b = appendKey(b, unix.NFTA_SET_ELEM_KEY, e.Key)
+	if s.Interval && len(s.Key) > 1 {
+		b = appendKey(b, setElemKeyEnd, e.KeyEnd)
+	}
+	nfnl.CloseNest(b, at)
+	return b
+}
+
 // appendElement appends an element as it goes into NFTA_SET_ELEM_LIST_ELEMENTS. In sets of
 // ranges over one field an element is two: its start, and a mark behind its end
 // (net/netfilter/nft_set_rbtree.c). Deleting needs the key alone.
@@ -32,6 +43,9 @@ func appendElement(b []byte, s *nft.Set, e *nft.Element, add bool) []byte {
 		b = appendData(b, s, e)
 		if e.Comment != "" {
 			b = nfnl.AppendAttr(b, unix.NFTA_SET_ELEM_USERDATA, commentUserdata(e.Comment))
+		}
+		if s.Counter && e.Packets > 0 {
+			b = appendCounted(b, e)
 		}
 	}
 	nfnl.CloseNest(b, at)
@@ -174,20 +188,34 @@ func (d *elementDecoder) element(b []byte) {
 		case unix.NFTA_SET_ELEM_USERDATA:
 			e.Comment = d.comment(a.Val)
 		case unix.NFTA_SET_ELEM_EXPR:
-			e.Packets = counted(a.Val)
+			e.Packets, e.Bytes = counted(a.Val)
 		}
 	}
 	d.set.Elements = append(d.set.Elements, e)
 }
 
-// counted returns the packets that an element's counter has seen. nft_counter.c counts those
-// that hit the element, which are first packets of connections wherever only these come by.
-func counted(expr []byte) uint64 {
+// counted returns what an element's counter has seen. nft_counter.c counts packets that hit the
+// element, which are first packets of connections wherever only these come by.
+func counted(expr []byte) (packets, bytes uint64) {
 	if string(nfnl.Find(expr, unix.NFTA_EXPR_NAME)) != "counter\x00" {
-		return 0
+		return 0, 0
 	}
-	packets := nfnl.Attrs{Val: nfnl.Find(nfnl.Find(expr, unix.NFTA_EXPR_DATA), unix.NFTA_COUNTER_PACKETS)}
-	return packets.U64()
+	data := nfnl.Find(expr, unix.NFTA_EXPR_DATA)
+	p, b := nfnl.Attrs{Val: nfnl.Find(data, unix.NFTA_COUNTER_PACKETS)}, nfnl.Attrs{Val: nfnl.Find(data, unix.NFTA_COUNTER_BYTES)}
+	return p.U64(), b.U64()
+}
+
+// appendCounted appends an element's counter with what it begins from (nft_counter.c,
+// nft_counter_do_init). It takes the place of the one that the set gives to each element.
+func appendCounted(b []byte, e *nft.Element) []byte {
+	b, at := nfnl.OpenNest(b, unix.NFTA_SET_ELEM_EXPR)
+	b = nfnl.AppendString(b, unix.NFTA_EXPR_NAME, "counter")
+	b, data := nfnl.OpenNest(b, unix.NFTA_EXPR_DATA)
+	b = nfnl.AppendU64(b, unix.NFTA_COUNTER_BYTES, e.Bytes)
+	b = nfnl.AppendU64(b, unix.NFTA_COUNTER_PACKETS, e.Packets)
+	nfnl.CloseNest(b, data)
+	nfnl.CloseNest(b, at)
+	return b
 }
 
 func (d *elementDecoder) comment(ud []byte) string {

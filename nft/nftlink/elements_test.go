@@ -20,7 +20,7 @@ func TestReadWhileResizing(t *testing.T) {
 		}
 		g.apply(want)
 		live, _ := g.read("snatctl")
-		if plan := nft.Diff(live, want); !plan.Empty() {
+		if plan := diff(live, want); !plan.Empty() {
 			t.Fatalf("round %d: what is read differs from what was applied, %d elements of %d", round, len(live.Set("vips4").Elements), elements)
 		}
 		want.Sets[0].Elements = want.Sets[0].Elements[:10]

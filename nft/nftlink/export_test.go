@@ -26,8 +26,8 @@ func (c *Conn) Narrow() error {
 
 // Recommit carries out a plan after replacing some bytes of it: with names that no kernel
 // knows, it is what a kernel is asked that lacks the named part.
-func (c *Conn) Recommit(ctx context.Context, p nft.Plan, want *nft.Ruleset, old, other string) error {
-	t, err := encode(p, intervals(want), c.seq+1, 0)
+func (c *Conn) Recommit(ctx context.Context, p nft.Plan, old, other string) error {
+	t, err := encode(p, c.seq+1, 0)
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func TestAnswerLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := mustCompile(t, string(sample.Services(500, 2)))
-	if err := g.conn.Recommit(t.Context(), nft.Diff(nil, want), want, "", ""); err == nil || !strings.Contains(err.Error(), lost) {
+	if err := g.conn.Recommit(t.Context(), diff(nil, want), "", ""); err == nil || !strings.Contains(err.Error(), lost) {
 		t.Fatalf("no answer is lost in this test: %v", err)
 	}
 	g.holds(want)
@@ -80,7 +80,7 @@ func TestRefusalLost(t *testing.T) {
 			if !c.stale {
 				_, gen = second.read("snatctl")
 			}
-			err := g.conn.Apply(t.Context(), nft.Diff(nil, want), want, gen)
+			err := g.conn.Apply(t.Context(), diff(nil, want), gen)
 			if err == nil || !strings.Contains(err.Error(), lost) || errors.Is(err, nftlink.ErrStale) != c.stale || errors.Is(err, nftlink.ErrUnknown) {
 				t.Errorf("Apply says %v", err)
 			}
@@ -99,12 +99,12 @@ func TestRefusalsOverrun(t *testing.T) {
 	if err := g.conn.Narrow(); err != nil {
 		t.Fatal(err)
 	}
-	plan := nft.Plan{Table: "snatctl"}
+	plan := nft.Plan{Want: formed(&nft.Ruleset{Table: "snatctl"})}
 	for i := range 3000 {
 		plan.Ops = append(plan.Ops, nft.Op{Mark: nft.Delete, Chain: &nft.Chain{Name: fmt.Sprint("nowhere-", i)}})
 	}
 	g.refused("chain nowhere-0", unix.ENOENT, func() error {
-		return g.conn.Apply(t.Context(), plan, mustCompile(t, small), 0)
+		return g.conn.Apply(t.Context(), plan, 0)
 	})
 }
 
@@ -126,8 +126,8 @@ func TestFullSet(t *testing.T) {
 	}
 	g.steady(func() {
 		g.refused(fmt.Sprintf("element %s of services4", s.ElementString(accept[50])), unix.ENFILE, func() error {
-			plan := nft.Plan{Table: "snatctl", Ops: []nft.Op{{Mark: nft.Add, Set: s, Elements: accept}}}
-			return g.conn.Apply(t.Context(), plan, want, 0)
+			plan := nft.Plan{Want: formed(&nft.Ruleset{Table: "snatctl"}), Ops: []nft.Op{{Mark: nft.Add, Set: s, Elements: accept}}}
+			return g.conn.Apply(t.Context(), plan, 0)
 		})
 	})
 	if plan := g.apply(want); plan.Whole != nft.Replace || !strings.Contains(plan.Reason, "services4 is declared differently") {
@@ -149,7 +149,7 @@ func TestKernelLacks(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			g := newGateway(t)
-			err := g.stays(func() error { return g.conn.Recommit(t.Context(), nft.Diff(nil, want), want, c.old, c.other) })
+			err := g.stays(func() error { return g.conn.Recommit(t.Context(), diff(nil, want), c.old, c.other) })
 			var refused *nftlink.RefusedError
 			if !errors.As(err, &refused) || refused.Errno != unix.ENOENT || refused.Lacks != c.lacks || !strings.HasPrefix(refused.Object, c.object) {
 				t.Errorf("the error is %v", err)

@@ -18,9 +18,7 @@ func offloading(t *testing.T, devices ...string) *nft.Ruleset {
 	t.Helper()
 	r := mustCompile(t, "version: 1\n")
 	compiler.Offload(r, devices)
-	if err := nftlink.SetForms(r); err != nil {
-		t.Fatal(err)
-	}
+	formed(r)
 	return r
 }
 
@@ -124,7 +122,7 @@ func TestFlowtableOfOthers(t *testing.T) {
 func TestFlowtableRefused(t *testing.T) {
 	g := withFlowtables(t)
 	want := offloading(t, "a0", "gone0")
-	err := g.conn.Apply(t.Context(), nft.Diff(nil, want), want, 0)
+	err := g.conn.Apply(t.Context(), diff(nil, want), 0)
 	if err == nil {
 		g.holds(want)
 		return
@@ -152,7 +150,7 @@ func TestNoFlowtables(t *testing.T) {
 	if !errors.As(err, &refused) || refused.Object != "flowtable ft" || !strings.HasPrefix(refused.Lacks, "flowtables (modules nf_flow_table_inet") {
 		t.Errorf("Try says %v", err)
 	}
-	err = g.stays(func() error { return g.conn.Apply(t.Context(), nft.Diff(nil, want), want, 0) })
+	err = g.stays(func() error { return g.conn.Apply(t.Context(), diff(nil, want), 0) })
 	if !errors.As(err, &refused) || !slices.Equal(refused.Op.Flowtable.Devices, []string{"lo"}) {
 		t.Errorf("Apply says %v", err)
 	}

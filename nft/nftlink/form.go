@@ -13,33 +13,18 @@ import (
 	"github.com/snatctl/snatctl/nft"
 )
 
-// SetForms fills in the Form of every rule of a compiled ruleset, so that it can be compared
+// Forms fills in the Form of every rule of a compiled ruleset, so that it can be compared
 // with one that was read from the kernel.
-func SetForms(r *nft.Ruleset) error {
-	interval := intervals(r)
-	for _, c := range r.Chains {
-		for i := range c.Rules {
-			es, anon := lower(c.Rules[i], interval)
-			b, err := appendExprs(nil, es, func(int) uint32 { return 0 })
-			if err != nil {
-				return fmt.Errorf("chain %s, rule %q: %w", c.Name, c.Rules[i], err)
-			}
-			n := 0
-			c.Rules[i].Form = form(b, func(string) string { n++; return anonForm(anon[n-1]) })
-		}
-	}
-	return nil
-}
+func Forms(r *nft.Ruleset) (nft.Formed, error) { return nft.Forms(r, formOf) }
 
-// intervals returns a function that tells whether a named set holds ranges.
-func intervals(r *nft.Ruleset) func(string) bool {
-	m := make(map[string]bool)
-	for _, s := range r.Sets {
-		if s.Interval {
-			m[s.Name] = true
-		}
+func formOf(r nft.Rule, ranges func(set string) bool) (string, error) {
+	es, anon := lower(r, ranges)
+	b, err := appendExprs(nil, es, func(int) uint32 { return 0 })
+	if err != nil {
+		return "", err
 	}
-	return func(name string) bool { return m[name] }
+	n := 0
+	return form(b, func(string) string { n++; return anonForm(anon[n-1]) }), nil
 }
 
 // appendExprs appends a list of expressions; anonID gives the transaction's number for the

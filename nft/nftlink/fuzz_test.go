@@ -32,8 +32,9 @@ func FuzzElements(f *testing.F) {
 		if s.Key == nil || n == 0 {
 			return
 		}
-		live, want := &nft.Ruleset{Table: "t", Sets: []*nft.Set{&s}}, &nft.Ruleset{Table: "t"}
-		if _, err := encode(nft.Diff(live, want), intervals(live), 1, 0); err != nil {
+		live := &nft.Ruleset{Table: "t", Sets: []*nft.Set{&s}}
+		want, _ := Forms(&nft.Ruleset{Table: "t"})
+		if _, err := encode(nft.Diff(live, want), 1, 0); err != nil {
 			t.Errorf("what was read cannot be deleted: %v", err)
 		}
 	})
@@ -117,12 +118,13 @@ func FuzzRule(f *testing.F) {
 // An error answer of any bytes is explained without a panic.
 func FuzzExplain(f *testing.F) {
 	es := []nft.Element{{Key: "\x0a\x00\x00\x00", KeyEnd: "\x0a\x00\x00\xff"}, {Key: "\x0b\x00\x00\x00", KeyEnd: "\xff\xff\xff\xff"}}
-	plan := nft.Plan{Table: "t", Whole: nft.Create, Ops: []nft.Op{
+	want, _ := Forms(&nft.Ruleset{Table: "t"})
+	plan := nft.Plan{Want: want, Whole: nft.Create, Ops: []nft.Op{
 		{Mark: nft.Add, Set: &nft.Set{Name: "s", Key: []nft.Type{nft.IPv4}, Interval: true, Elements: es}},
 		{Mark: nft.Add, Set: &nft.Set{Name: "s", Key: []nft.Type{nft.IPv4}, Interval: true}, Elements: es},
 		{Mark: nft.Add, Chain: &nft.Chain{Name: "c"}},
 	}}
-	b, err := encode(plan, func(string) bool { return false }, 1, 0)
+	b, err := encode(plan, 1, 0)
 	if err != nil {
 		f.Fatal(err)
 	}

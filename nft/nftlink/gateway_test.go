@@ -81,8 +81,8 @@ func (g *gateway) read(table string) (*nft.Ruleset, nftlink.Generation) {
 func (g *gateway) apply(want *nft.Ruleset) nft.Plan {
 	g.t.Helper()
 	live, gen := g.read(want.Table)
-	plan := nft.Diff(live, want)
-	if err := g.conn.Apply(g.t.Context(), plan, want, gen); err != nil {
+	plan := diff(live, want)
+	if err := g.conn.Apply(g.t.Context(), plan, gen); err != nil {
 		g.t.Fatalf("%v, applying\n%s", err, formatted(plan))
 	}
 	return plan
@@ -95,7 +95,7 @@ func (g *gateway) holds(want *nft.Ruleset) {
 	if live == nil {
 		g.t.Fatalf("there is no table %s", want.Table)
 	}
-	if plan := nft.Diff(live, want); !plan.Empty() {
+	if plan := diff(live, want); !plan.Empty() {
 		g.t.Errorf("what is read differs from what was wanted:\n%s", formatted(plan))
 	}
 	if diff := gocmp.Diff(asRead(want), asRead(live)); diff != "" {
@@ -155,9 +155,7 @@ func compile(t testing.TB, text []byte) *nft.Ruleset {
 	if r == nil {
 		return nil
 	}
-	if err := nftlink.SetForms(r); err != nil {
-		t.Fatal(err)
-	}
+	formed(r)
 	return r
 }
 
@@ -234,3 +232,14 @@ func glob(t testing.TB, pattern string) []string {
 	}
 	return paths
 }
+
+// formed gives a ruleset its forms, and diff compares with it.
+func formed(r *nft.Ruleset) nft.Formed {
+	f, err := nftlink.Forms(r)
+	if err != nil {
+		panic(err)
+	}
+	return f
+}
+
+func diff(live, want *nft.Ruleset) nft.Plan { return nft.Diff(live, formed(want)) }

@@ -135,7 +135,7 @@ func (c *Conn) readSets(ctx context.Context, r *nft.Ruleset, named []byte) (map[
 	return anonymous, nil
 }
 
-// anonymousForm lists an anonymous set as SetForms does: protocol numbers in order.
+// anonymousForm lists an anonymous set as Forms does: protocol numbers in order.
 func anonymousForm(s *nft.Set) string {
 	var has [256]bool
 	for _, e := range s.Elements {

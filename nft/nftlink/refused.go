@@ -84,6 +84,9 @@ func (t *batch) part(o origin, offset int) nft.Op {
 	case op.Elements != nil:
 		i := min(o.index+t.elementAt(o, offset), len(op.Elements)-1)
 		op.Elements = op.Elements[i : i+1]
+		if op.Was != nil {
+			op.Was = op.Was[i : i+1]
+		}
 	case op.Rules != nil:
 		op.Rules = op.Rules[o.index : o.index+1]
 	}

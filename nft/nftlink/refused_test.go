@@ -72,7 +72,7 @@ func TestStaleGeneration(t *testing.T) {
 	for _, from := range []string{"nothing", "a table"} {
 		live, gen := g.read(want.Table)
 		g.nft("add table ip another; delete table ip another") // anyone's change makes a new generation
-		err := g.stays(func() error { return g.conn.Apply(t.Context(), nft.Diff(live, want), want, gen) })
+		err := g.stays(func() error { return g.conn.Apply(t.Context(), diff(live, want), gen) })
 		if !errors.Is(err, nftlink.ErrStale) {
 			t.Errorf("from %s, Apply at an old generation says %v, want ErrStale", from, err)
 		}
@@ -81,7 +81,7 @@ func TestStaleGeneration(t *testing.T) {
 	g.apply(want) // at the generation of today
 	g.holds(want)
 	live, _ := g.read(want.Table)
-	if err := g.conn.Apply(t.Context(), nft.Diff(live, mustCompile(t, "version: 1\n")), want, 0); err != nil {
+	if err := g.conn.Apply(t.Context(), diff(live, mustCompile(t, "version: 1\n")), 0); err != nil {
 		t.Errorf("Apply at any generation says %v", err)
 	}
 	g.holds(mustCompile(t, "version: 1\n"))
@@ -93,7 +93,7 @@ func TestCancelled(t *testing.T) {
 	want := mustCompile(t, small)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := g.stays(func() error { return g.conn.Apply(ctx, nft.Diff(nil, want), want, 0) })
+	err := g.stays(func() error { return g.conn.Apply(ctx, diff(nil, want), 0) })
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled Apply says %v", err)
 	}
@@ -145,7 +145,7 @@ func TestRefusedElement(t *testing.T) {
 					c.spoil(s.Elements, i)
 					live, gen := g.read("snatctl")
 					g.refused(fmt.Sprintf("element %s of %s", s.ElementString(s.Elements[i]), s.Name), c.errno, func() error {
-						return g.conn.Apply(t.Context(), nft.Diff(live, want), want, gen)
+						return g.conn.Apply(t.Context(), diff(live, want), gen)
 					})
 				}
 			})
@@ -162,8 +162,8 @@ func TestRefusedClash(t *testing.T) {
 	held.Sets, held.Chains = append(held.Sets, services.Sets...), append(held.Chains, services.Chains[len(services.Chains)-1])
 	g.apply(held)
 	add := func(s *nft.Set, es []nft.Element) func() error {
-		plan := nft.Plan{Table: "snatctl", Ops: []nft.Op{{Mark: nft.Add, Set: s, Elements: es}}}
-		return func() error { return g.conn.Apply(t.Context(), plan, held, 0) }
+		plan := nft.Plan{Want: formed(&nft.Ruleset{Table: "snatctl"}), Ops: []nft.Op{{Mark: nft.Add, Set: s, Elements: es}}}
+		return func() error { return g.conn.Apply(t.Context(), plan, 0) }
 	}
 	zones, slots := held.Set("zones4"), held.Set("slots4")
 	g.steady(func() {
@@ -191,9 +191,9 @@ func TestRefusedDelete(t *testing.T) {
 		for _, i := range places(3000) {
 			es := slices.Clone(slots.Elements)
 			es[i].Key = "\x09" + es[i].Key[1:]
-			plan := nft.Plan{Table: "snatctl", Ops: []nft.Op{{Mark: nft.Delete, Set: slots, Elements: es}}}
+			plan := nft.Plan{Want: formed(&nft.Ruleset{Table: "snatctl"}), Ops: []nft.Op{{Mark: nft.Delete, Set: slots, Elements: es}}}
 			g.refused(fmt.Sprintf("element %s of slots4", slots.ElementString(es[i])), unix.ENOENT, func() error {
-				return g.conn.Apply(t.Context(), plan, held, 0)
+				return g.conn.Apply(t.Context(), plan, 0)
 			})
 		}
 	})
@@ -235,15 +235,15 @@ func TestRefusedObjects(t *testing.T) {
 			g := g.on(t)
 			g.steady(func() {
 				g.refused(c.object, c.errno, func() error {
-					return g.conn.Apply(t.Context(), nft.Plan{Table: "snatctl", Ops: []nft.Op{c.op}}, held, 0)
+					return g.conn.Apply(t.Context(), nft.Plan{Want: formed(held), Ops: []nft.Op{c.op}}, 0)
 				})
 			})
 		})
 	}
 	t.Run("table that is not there", func(t *testing.T) {
 		err := g.on(t).stays(func() error {
-			plan := nft.Plan{Table: "nowhere", Ops: []nft.Op{{Mark: nft.Add, Chain: &nft.Chain{Name: "c"}}}}
-			return g.conn.Apply(t.Context(), plan, held, 0)
+			plan := nft.Plan{Want: formed(&nft.Ruleset{Table: "nowhere"}), Ops: []nft.Op{{Mark: nft.Add, Chain: &nft.Chain{Name: "c"}}}}
+			return g.conn.Apply(t.Context(), plan, 0)
 		})
 		if !errors.Is(err, unix.ENOENT) {
 			t.Errorf("the error is %v", err)

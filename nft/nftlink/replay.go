@@ -11,8 +11,8 @@ import (
 type Transaction struct{ batch *batch }
 
 // Encode returns the transaction that carries out a plan, whatever the generation.
-func Encode(p nft.Plan, want *nft.Ruleset) (*Transaction, error) {
-	b, err := encode(p, intervals(want), 1, 0)
+func Encode(p nft.Plan) (*Transaction, error) {
+	b, err := encode(p, 1, 0)
 	return &Transaction{b}, err
 }
 

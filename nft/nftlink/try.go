@@ -23,18 +23,18 @@ const tableDormant = 1
 // tell of an expression that must not stand at a hook; nor does `nft -c`.
 func (c *Conn) Try(ctx context.Context, r *nft.Ruleset) error {
 	sample := sampleOf(r)
-	plan := nft.Diff(nil, sample)
+	want, err := Forms(sample)
+	if err != nil {
+		return err
+	}
 	t := &batch{seq: c.seq, first: c.seq + 1, table: sample.Table}
 	t.begin(unix.NFNL_MSG_BATCH_BEGIN, 0, unix.NFNL_SUBSYS_NFTABLES, origin{})
 	t.end()
 	t.start(unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, origin{})
 	t.b = nfnl.AppendU32(t.b, unix.NFTA_TABLE_FLAGS, tableDormant)
 	t.end()
-	interval := intervals(sample)
-	for i := range plan.Ops {
-		if err := t.op(&plan.Ops[i], interval); err != nil {
-			return err
-		}
+	if err := t.ops(nft.Diff(nil, want)); err != nil {
+		return err
 	}
 	t.ask()
 	return c.exchange(ctx, t, t.seq)

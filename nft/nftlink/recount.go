@@ -1,0 +1,58 @@
+package nftlink
+
+import (
+	"context"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/nfnl"
+	"github.com/snatctl/snatctl/nft"
+)
+
+// asked is how many elements one request asks for.
+const asked = 128
+
+// recount gives the elements that a plan changes what they have counted until now. The plan
+// was made from a listing, and what came since counts too. Where the kernel does not answer,
+// the listing's counts must do: whatever is wrong, the transaction shows it.
+func (c *Conn) recount(ctx context.Context, p nft.Plan) nft.Plan {
+	p.Ops = slices.Clone(p.Ops)
+	for i := range p.Ops {
+		o := &p.Ops[i]
+		if o.Mark != nft.Change || !o.Set.Counter {
+			continue
+		}
+		now := make(map[string]nft.Element, len(o.Was))
+		for some := range slices.Chunk(o.Was, asked) {
+			live := *o.Set
+			live.Elements = nil
+			d := elementDecoder{set: &live, names: make(map[string]string)}
+			_ = c.request(ctx, unix.NFT_MSG_GETSETELEM, unix.NLM_F_ACK, elementRequest(p.Table(), o.Set, some), d.message)
+			for _, e := range live.Elements {
+				now[e.Key] = e
+			}
+		}
+		o.Elements = slices.Clone(o.Elements)
+		for n := range o.Elements {
+			e, counted := &o.Elements[n], o.Was[n]
+			if live, ok := now[e.Key]; ok {
+				counted = live
+			}
+			e.Packets, e.Bytes = counted.Packets, counted.Bytes
+		}
+	}
+	return p
+}
+
+// elementRequest asks for single elements (nf_tables_api.c, nf_tables_getsetelem).
+func elementRequest(table string, s *nft.Set, es []nft.Element) []byte {
+	b := nfnl.AppendString(nil, unix.NFTA_SET_ELEM_LIST_TABLE, table)
+	b = nfnl.AppendString(b, unix.NFTA_SET_ELEM_LIST_SET, s.Name)
+	b, list := nfnl.OpenNest(b, unix.NFTA_SET_ELEM_LIST_ELEMENTS)
+	for i := range es {
+		b = appendStart(b, s, &es[i])
+	}
+	nfnl.CloseNest(b, list)
+	return b
+}

@@ -117,5 +117,6 @@ func (f Fragment) PlanTo(to Fragment, table string) (nft.Plan, bool) {
 		live.Sets, want.Sets = append(live.Sets, f.sets[name]), append(want.Sets, to.sets[name])
 	}
 	live.Comment, want.Comment = layout.TableComment, layout.TableComment
-	return nft.Diff(live, want), true
+	formed, err := nft.Forms(want, func(nft.Rule, func(string) bool) (string, error) { return "", nil })
+	return nft.Diff(live, formed), err == nil // there are no rules
 }

@@ -121,7 +121,8 @@ func (d *differ) sets(live, want *Ruleset) {
 	}
 }
 
-// elements compares the elements of a set that stays.
+// elements compares the elements of a set that stays. What a slot has counted belongs to the
+// real server or laddr that stands in it: with another one it begins anew.
 func (d *differ) elements(s *Set, live []Element) {
 	del, add, change := Op{Mark: Delete, Set: s}, Op{Mark: Add, Set: s}, Op{Mark: Change, Set: s}
 	old := make(map[string]int32, len(live)) // ranges in one set never start at the same key
@@ -132,7 +133,7 @@ func (d *differ) elements(s *Set, live []Element) {
 	for i := range s.Elements {
 		w := &s.Elements[i]
 		l, ok := old[w.Key]
-		if !ok || live[l].KeyEnd != w.KeyEnd {
+		if !ok || live[l].KeyEnd != w.KeyEnd || s.HasSlot() && live[l].Data != w.Data {
 			add.Elements = append(add.Elements, *w)
 			continue
 		}

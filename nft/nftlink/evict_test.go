@@ -7,7 +7,6 @@ import (
 	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/internal/sample"
 	"github.com/snatctl/snatctl/nft"
-	"github.com/snatctl/snatctl/nft/nftlink"
 	"github.com/snatctl/snatctl/policy"
 )
 
@@ -39,17 +38,17 @@ func BenchmarkDrain(b *testing.B) {
 				if !reshape {
 					b.StartTimer()
 				}
-				g.send(b, data, want)
+				g.send(b, data)
 				b.StopTimer()
 				live, _, err := g.conn.Read(b.Context(), want.Table)
 				if err != nil {
 					b.Fatal(err)
 				}
-				plan := nft.Diff(live, want)
+				plan := diff(live, want)
 				if reshape {
 					b.StartTimer()
 				}
-				g.send(b, plan, want)
+				g.send(b, plan)
 				b.StartTimer()
 			}
 		})
@@ -62,9 +61,7 @@ func compiled(t testing.TB, p *policy.Policy) *nft.Ruleset {
 	if r == nil {
 		t.Fatal(ds)
 	}
-	if err := nftlink.SetForms(r); err != nil {
-		t.Fatal(err)
-	}
+	formed(r)
 	return r
 }
 
@@ -73,7 +70,7 @@ func (g *gateway) bring(t testing.TB, want *nft.Ruleset) {
 	t.Helper()
 	live, gen, err := g.conn.Read(t.Context(), want.Table)
 	if err == nil {
-		err = g.conn.Apply(t.Context(), nft.Diff(live, want), want, gen)
+		err = g.conn.Apply(t.Context(), diff(live, want), gen)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -81,11 +78,11 @@ func (g *gateway) bring(t testing.TB, want *nft.Ruleset) {
 }
 
 // send carries out a plan on the table as it stands.
-func (g *gateway) send(t testing.TB, p nft.Plan, want *nft.Ruleset) {
+func (g *gateway) send(t testing.TB, p nft.Plan) {
 	t.Helper()
 	gen, err := g.conn.Generation(t.Context())
 	if err == nil {
-		err = g.conn.Apply(t.Context(), p, want, gen)
+		err = g.conn.Apply(t.Context(), p, gen)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -17,7 +17,7 @@ var pure = map[string][]string{
 	"ct":            {"cmp", "encoding/binary", "errors", "fmt", "iter", "maps", "math/bits", "net/netip", "slices", "strconv", "strings", "time", "unicode/utf8"},
 	"inet":          {"cmp", "container/heap", "errors", "fmt", "math/big", "net/netip", "slices", "strconv", "strings"},
 	"nfnl":          {"encoding/binary", "errors", "golang.org/x/sys/unix"},
-	"nft":           {"bufio", "cmp", "encoding/binary", "encoding/hex", "fmt", "io", "net/netip", "slices", "strconv", "strings", "time"},
+	"nft":           {"bufio", "cmp", "encoding/binary", "encoding/hex", "errors", "fmt", "io", "iter", "net/netip", "slices", "strconv", "strings", "time"},
 	"compiler":      {"cmp", "encoding/binary", "fmt", "hash/fnv", "maps", "math/bits", "net/netip", "slices", "strconv", "strings", "time"},
 	"policy/format": {"bytes", "fmt", "regexp", "slices", "sort", "strings", "unicode", "unicode/utf8", "gopkg.in/yaml.v3"},
 	"policy/lint":   {"cmp", "fmt", "math", "net/netip", "slices", "sort", "strconv", "strings", "time"},

@@ -121,7 +121,7 @@ func apply(ctx context.Context, o applyOptions, line *lifeline) (err error) {
 	if err != nil {
 		return err
 	}
-	defer held.release()
+	defer held.Release()
 	conn, err := nftlink.Open()
 	if err != nil {
 		return exit{exitRefused, err}

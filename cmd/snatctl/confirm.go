@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/gateway"
 )
 
 func confirmCommand() *cobra.Command {
@@ -109,7 +111,7 @@ var errDenied = errors.New("not permitted: only the superuser, or who runs the a
 
 // callHolder connects to who holds a lock; ECONNREFUSED if nobody does.
 func callHolder(table string) (*call, error) {
-	c, err := net.DialUnix("unix", nil, lockAddr(table))
+	c, err := gateway.Call(table)
 	if err != nil {
 		return nil, err
 	}

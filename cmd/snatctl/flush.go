@@ -36,7 +36,7 @@ Exit status: 0 removed, or there was none; 1 failed and nothing was changed.`,
 			if err != nil {
 				return err
 			}
-			defer held.release()
+			defer held.Release()
 			conn, err := nftlink.Open()
 			if err != nil {
 				return exit{exitRefused, err}

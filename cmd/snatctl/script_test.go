@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/internal/golden"
 	"github.com/snatctl/snatctl/internal/nstest"
 )
@@ -85,7 +85,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 // HOLDER to the process that holds it: hold TABLE. ! hold gives it back.
 func hold(ts *testscript.TestScript, release bool, args []string) {
 	if release {
-		ts.Check(ts.Value(lockKey{}).(*heldLock).listener.Close())
+		ts.Value(lockKey{}).(*heldLock).Release()
 		return
 	}
 	if len(args) != 1 {
@@ -93,14 +93,14 @@ func hold(ts *testscript.TestScript, release bool, args []string) {
 	}
 	held := ts.Value(lockKey{}).(*heldLock)
 	ts.Check(ts.Value(hostKey{}).(*nstest.Host).Do(func() (err error) {
-		held.listener, err = net.Listen("unix", "@snatctl/"+args[0])
+		held.Lock, err = gateway.TakeLock(args[0])
 		return err
 	}))
-	ts.Defer(func() { held.listener.Close() })
+	ts.Defer(held.Release)
 	ts.Setenv("HOLDER", strconv.Itoa(os.Getpid()))
 }
 
 type lockKey struct{}
 
 // heldLock is the lock that a script holds.
-type heldLock struct{ listener net.Listener }
+type heldLock struct{ *gateway.Lock }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/gateway/history"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
@@ -19,7 +20,7 @@ import (
 // trial is an apply that is taken back unless somebody confirms it in time. It waits beside
 // the apply, which may hang where it prints: on a terminal that nobody reads any more.
 type trial struct {
-	lock    tableLock
+	lock    *gateway.Lock
 	line    *lifeline
 	change  change
 	want    *nft.Ruleset

@@ -3,6 +3,7 @@ package compiler
 import (
 	"testing"
 
+	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/internal/sample"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
@@ -58,7 +59,7 @@ func BenchmarkDiffUnchanged30kServices(b *testing.B) {
 func BenchmarkBindings(b *testing.B) {
 	r := mustCompile(b, mustParse(b, sample.Services(30000, 4)))
 	for b.Loop() {
-		if len(Bindings(r).Services) != 30000 {
+		if len(readback.Bindings(r).Services) != 30000 {
 			b.Fatal("services are missing")
 		}
 	}

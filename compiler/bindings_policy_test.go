@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/snatctl/snatctl/compiler/layout"
+	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/policy"
@@ -42,7 +43,7 @@ func TestBindingsSayWhatThePolicySays(t *testing.T) {
 			if r == nil {
 				continue
 			}
-			if diff := gocmp.Diff(saying(p), Bindings(r), cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+			if diff := gocmp.Diff(saying(p), readback.Bindings(r), cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
 				t.Errorf("%s, policy %d: the policy says (-), its table (+):\n%s", file, i, diff)
 			}
 		}
@@ -129,7 +130,7 @@ func serviceSays(p *policy.Policy, s *policy.Service) ct.Service {
 			}
 		}
 	}
-	slices.SortFunc(out.Fronts, compareFronts)
+	slices.SortFunc(out.Fronts, readback.CompareFronts)
 	for _, rs := range s.RealServers {
 		if slices.Contains(families, inet.FamilyOf(rs.Addr)) {
 			called := !slices.ContainsFunc(s.Ports, func(p inet.ProtoPorts) bool { return !p.Ports.Single() || p.Ports.First != rs.Port })

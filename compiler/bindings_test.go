@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/snatctl/snatctl/compiler/layout"
+	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/internal/golden"
 	"github.com/snatctl/snatctl/internal/sample"
@@ -20,13 +21,13 @@ import (
 // one policy.
 func TestBindings(t *testing.T) {
 	golden.Run(t, "testdata/bindings/*.txtar", func(t *testing.T, input []golden.File) []golden.File {
-		return []golden.File{{Name: "want", Data: bindingsText(Bindings(mustCompile(t, parse(t, input))))}}
+		return []golden.File{{Name: "want", Data: bindingsText(readback.Bindings(mustCompile(t, parse(t, input))))}}
 	})
 }
 
 func TestBindingsOfNoTable(t *testing.T) {
 	for _, r := range []*nft.Ruleset{nil, {}} {
-		if b := Bindings(r); len(b.Services) > 0 || len(b.Zones) > 0 {
+		if b := readback.Bindings(r); len(b.Services) > 0 || len(b.Zones) > 0 {
 			t.Errorf("a table that holds nothing binds %+v", b)
 		}
 	}
@@ -108,7 +109,7 @@ func TestBindingsOfForeignHands(t *testing.T) {
 					}
 				}
 			}
-			if text := bindingsText(Bindings(table)); !bytes.Equal(text, bindingsText(Bindings(table))) {
+			if text := bindingsText(readback.Bindings(table)); !bytes.Equal(text, bindingsText(readback.Bindings(table))) {
 				t.Errorf("%s: read twice, a table says different things", name)
 			}
 		}
@@ -122,7 +123,7 @@ func TestUncounted(t *testing.T) {
 		p := mustParse(t, sample.Services(c.services, 4))
 		p.Services[c.services-1].Persistence = policy.Persistence{Timeout: time.Minute, Mask4: 32, Mask6: 128}
 		n := 0
-		for _, s := range Bindings(mustCompile(t, p)).Services {
+		for _, s := range readback.Bindings(mustCompile(t, p)).Services {
 			if s.Uncounted {
 				n++
 			}

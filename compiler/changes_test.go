@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/snatctl/snatctl/compiler/layout"
+	"github.com/snatctl/snatctl/compiler/tell"
 	"github.com/snatctl/snatctl/internal/golden"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
@@ -21,7 +22,7 @@ func TestChanges(t *testing.T) {
 		live := stage(t, input[0])
 		for _, f := range input[1:] {
 			want := stage(t, f)
-			list := Changes(live, want, diff(live, want))
+			list := tell.Changes(live, want, diff(live, want))
 			if len(list) == 0 {
 				t.Errorf("%s: a difference that no object accounts for", f.Name)
 			}
@@ -50,7 +51,7 @@ func stage(t *testing.T, f golden.File) *nft.Ruleset {
 	return withForms(t, r)
 }
 
-func changesText(list []Change) string {
+func changesText(list []tell.Change) string {
 	var b strings.Builder
 	for _, c := range list {
 		fmt.Fprintf(&b, "  %s %s %s: %s\n", c.Action.Mark(), c.Kind, c.Name, c.Detail)
@@ -60,7 +61,7 @@ func changesText(list []Change) string {
 
 func unchanged(t *testing.T, live, want *nft.Ruleset) {
 	t.Helper()
-	if list := Changes(live, want, diff(live, want)); len(list) > 0 {
+	if list := tell.Changes(live, want, diff(live, want)); len(list) > 0 {
 		t.Errorf("from a policy to itself there are changes:\n%s", changesText(list))
 	}
 }
@@ -132,7 +133,7 @@ services:
 		t.Run(c.name, func(t *testing.T) {
 			live, want := compile(), compile()
 			c.spoil(live)
-			if got := changesText(Changes(live, want, diff(live, want))); got != c.want {
+			if got := changesText(tell.Changes(live, want, diff(live, want))); got != c.want {
 				t.Errorf("changes are\n%s\nwant\n%s", got, c.want)
 			}
 		})
@@ -155,8 +156,8 @@ services:
 `)}})
 	want := withForms(t, mustCompile(t, p))
 	var names []string
-	for _, c := range Changes(nil, want, diff(nil, want)) {
-		if c.Action != AddObject {
+	for _, c := range tell.Changes(nil, want, diff(nil, want)) {
+		if c.Action != tell.AddObject {
 			t.Errorf("a new table has the change %+v", c)
 		}
 		names = append(names, string(c.Kind)+" "+c.Name)

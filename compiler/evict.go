@@ -1,6 +1,7 @@
 package compiler
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"slices"
 
@@ -31,7 +32,7 @@ func (f Fragment) Evict(s *policy.Service, gone []policy.RealServer) (Fragment, 
 		evicted.Elements = slices.Clone(set.Elements)
 		for rest := evicted.Elements; len(rest) > 0; {
 			n := 1 // the slots of one VIP, protocol and ports stand together
-			for n < len(rest) && slotOwner(rest[n]) == slotOwner(rest[0]) {
+			for n < len(rest) && layout.SlotFront(&rest[n]) == layout.SlotFront(&rest[0]) {
 				n++
 			}
 			if !evictSlots(name, rest[:n], s, gone) {
@@ -84,10 +85,10 @@ func slotServer(name layout.Name, e *nft.Element) slotTarget {
 	addr, _ := netip.AddrFromSlice([]byte(e.Data[:width]))
 	t := slotTarget{addr: addr}
 	if len(e.Data) > width {
-		t.port = portAt(e.Data, width)
+		t.port = binary.BigEndian.Uint16([]byte(e.Data[width:]))
 	}
 	if name.Kind != layout.Table && name.Variant.Ports == layout.ExactPorts {
-		t.called = portAt(e.Key, width+nft.Proto.Width())
+		t.called = binary.BigEndian.Uint16([]byte(e.Key[width+nft.Proto.Width():]))
 	}
 	return t
 }

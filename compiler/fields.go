@@ -22,9 +22,3 @@ var transports = []inet.Proto{inet.TCP, inet.UDP, inet.SCTP}
 // owner is the comment of an element that leads back to a zone or service, and to the named
 // pool that its laddrs come from.
 func owner(name, more string) string { return layout.Owner{Name: name, More: more}.String() }
-
-// splitOwner takes owner apart.
-func splitOwner(comment string) (name, more string) {
-	o := layout.ParseOwner(comment)
-	return o.Name, o.More
-}

@@ -1,9 +1,7 @@
 package compiler
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/inet"
@@ -37,26 +35,4 @@ func Offload(r *nft.Ruleset, devices []string) {
 		at = len(r.Chains)
 	}
 	r.Chains = slices.Insert(r.Chains, at, chain)
-}
-
-// offloadChanges tells what a plan does to the flowtable. Where interfaces came or went it is
-// the host that has changed, not the policy.
-func offloadChanges(plan nft.Plan) (out []string) {
-	made := slices.ContainsFunc(plan.Ops, func(op nft.Op) bool {
-		return op.Chain != nil && op.Chain.Name == layout.ChainOffload.String() && op.Rules == nil
-	})
-	for _, op := range plan.Ops {
-		switch f := op.Flowtable; {
-		case f == nil:
-		case op.Mark == nft.Delete && len(f.Devices) == 0:
-			out = append(out, "established flows no longer take a short way (flowtable "+f.Name+")")
-		case made && op.Mark == nft.Add:
-			out = append(out, fmt.Sprintf("established flows take a short way between %s (flowtable %s)", strings.Join(f.Devices, ", "), f.Name))
-		default:
-			for _, d := range f.Devices {
-				out = append(out, fmt.Sprintf("%c interface %s of flowtable %s", op.Mark, d, f.Name))
-			}
-		}
-	}
-	return out
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // Bindings is a policy as far as flows can tell it: what translates whom to what. It is read
-// from a compiled table (compiler.Bindings), the live one or one about to be applied, and is
+// from a compiled table (readback.Bindings), the live one or one about to be applied, and is
 // the only thing that attribution and staleness look at.
 type Bindings struct {
 	Services []Service // by name

@@ -8,6 +8,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/internal/nstest"
 	"github.com/snatctl/snatctl/nft/nftlink"
@@ -130,7 +131,7 @@ func (s *site) tally(t *testing.T) tally {
 		}
 		defer c.Close()
 		live, _, err := c.Read(context.Background(), "snatctl")
-		b = compiler.Bindings(live)
+		b = readback.Bindings(live)
 		return err
 	}))
 	got := tally{}

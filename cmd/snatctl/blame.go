@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/compiler/tell"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
 )
@@ -16,7 +16,7 @@ func blame(live, want *nft.Ruleset, err error) error {
 	if !errors.As(err, &refused) {
 		return err
 	}
-	if objects := compiler.ObjectsOf(live, want, refused.Op); objects != "" {
+	if objects := tell.ObjectsOf(live, want, refused.Op); objects != "" {
 		return fmt.Errorf("%s: %w", objects, err)
 	}
 	return err

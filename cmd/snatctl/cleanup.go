@@ -7,7 +7,7 @@ import (
 	"iter"
 	"time"
 
-	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/ct/ctlink"
 	"github.com/snatctl/snatctl/nft"
@@ -56,7 +56,7 @@ func findStale(ctx context.Context, table flowTable, was, will *nft.Ruleset) (st
 	if err != nil {
 		return nil, err
 	}
-	before, after := ct.NewIndex(compiler.Bindings(was), local), ct.NewIndex(compiler.Bindings(will), local)
+	before, after := ct.NewIndex(readback.Bindings(was), local), ct.NewIndex(readback.Bindings(will), local)
 	var s staleFlows
 	places := make(map[staleKey]int)
 	for f, err := range table.Flows(ctx) {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/compiler/tell"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/ct/ctlink"
 	"github.com/snatctl/snatctl/inet"
@@ -156,14 +157,14 @@ would end 9 flows in all
 		t.Errorf("prints\n%swant\n%s", &out, want)
 	}
 	for _, c := range []struct {
-		changes []compiler.Change
+		changes []tell.Change
 		want    map[string]string
 	}{
-		{compiler.Changes(was, will, nft.Diff(was, formed(t, will))),
+		{tell.Changes(was, will, nft.Diff(was, formed(t, will))),
 			map[string]string{"web/192.168.1.1": "; ends 4 flows", "web/192.168.1.2": "; ends 1 flow", "dns": "; ends 4 flows", "dns/192.168.1.9": ""}},
-		{[]compiler.Change{{Kind: compiler.KindService, Name: "web"}, {Kind: compiler.KindRealServer, Name: "web/192.168.1.2"}},
+		{[]tell.Change{{Kind: tell.KindService, Name: "web"}, {Kind: tell.KindRealServer, Name: "web/192.168.1.2"}},
 			map[string]string{"web": "; ends 4 flows", "web/192.168.1.2": "; ends 1 flow"}},
-		{[]compiler.Change{{Kind: compiler.KindService, Name: "webs"}, {Kind: compiler.KindRealServer, Name: "web/192.168.1.9"}, {Kind: compiler.KindZone, Name: "dns"}},
+		{[]tell.Change{{Kind: tell.KindService, Name: "webs"}, {Kind: tell.KindRealServer, Name: "web/192.168.1.9"}, {Kind: tell.KindZone, Name: "dns"}},
 			map[string]string{"webs": "", "web/192.168.1.9": "; ends 5 flows", "dns": ""}},
 	} {
 		s.tell(c.changes, false)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/ct/ctlink"
 	"github.com/snatctl/snatctl/nft/nftlink"
@@ -75,7 +75,7 @@ func (l *live) read(ctx context.Context) error {
 		return err
 	}
 	l.there, l.generation = r != nil, generation
-	l.bindings = compiler.Bindings(r)
+	l.bindings = readback.Bindings(r)
 	if err := l.readAddrs(); err != nil {
 		return err
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/inet"
 )
@@ -67,7 +67,7 @@ func (l *live) subscriber(ctx context.Context, o lookupOptions) (subscription, e
 	if err != nil {
 		return subscription{}, err
 	}
-	b, _ := compiler.BlockWith(r, o.at)
+	b, _ := readback.BlockWith(r, o.at)
 	return subscription(b), nil
 }
 

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/compiler/tell"
 	"github.com/snatctl/snatctl/gateway/history"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
@@ -106,7 +106,7 @@ func (d difference) summary() string {
 	}
 	services := make(map[string]bool)
 	for _, c := range d.Changes {
-		services[c.Name] = services[c.Name] || c.Kind == compiler.KindService
+		services[c.Name] = services[c.Name] || c.Kind == tell.KindService
 	}
 	var objects []string
 	more, told := 0, make(map[string]bool) // an object may have changed in several ways
@@ -114,7 +114,7 @@ func (d difference) summary() string {
 		service, _, _ := strings.Cut(c.Name, "/")
 		object := fmt.Sprintf("%s %s %s", c.Action.Mark(), strings.ReplaceAll(string(c.Kind), "_", " "), c.Name)
 		switch {
-		case told[object] || c.Kind == compiler.KindRealServer && services[service]:
+		case told[object] || c.Kind == tell.KindRealServer && services[service]:
 			// its service says enough
 		case len(objects) == named:
 			more++

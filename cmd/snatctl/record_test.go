@@ -3,13 +3,13 @@ package main
 import (
 	"testing"
 
-	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/compiler/tell"
 	"github.com/snatctl/snatctl/nft"
 )
 
 func TestSummary(t *testing.T) {
-	add := func(kind compiler.Kind, name string) compiler.Change {
-		return compiler.Change{Action: compiler.AddObject, Kind: kind, Name: name}
+	add := func(kind tell.Kind, name string) tell.Change {
+		return tell.Change{Action: tell.AddObject, Kind: kind, Name: name}
 	}
 	for _, c := range []struct {
 		of   difference
@@ -17,11 +17,11 @@ func TestSummary(t *testing.T) {
 	}{
 		{difference{}, "no difference"},
 		{difference{Rules: nft.Tally{Add: 2}, Elements: nft.Tally{Delete: 1}}, "rules +2 -0, elements +0 -1"},
-		{difference{Changes: []compiler.Change{add(compiler.KindZone, "a"), {Action: compiler.RemoveObject, Kind: compiler.KindPool, Name: "b"}}}, "+ zone a, - pool b"},
-		{difference{Changes: []compiler.Change{add(compiler.KindGateway, "g"), add(compiler.KindGateway, "g"), add(compiler.KindZone, "g")}}, "+ gateway g, + zone g"},
-		{difference{Changes: []compiler.Change{add(compiler.KindService, "web"), add(compiler.KindRealServer, "web/192.168.1.1:80")}}, "+ service web"},
-		{difference{Changes: []compiler.Change{add(compiler.KindRealServer, "web/192.168.1.1:80")}}, "+ real server web/192.168.1.1:80"},
-		{difference{Changes: []compiler.Change{add(compiler.KindZone, "a"), add(compiler.KindZone, "b"), add(compiler.KindZone, "c"), add(compiler.KindZone, "d"), add(compiler.KindZone, "e")}},
+		{difference{Changes: []tell.Change{add(tell.KindZone, "a"), {Action: tell.RemoveObject, Kind: tell.KindPool, Name: "b"}}}, "+ zone a, - pool b"},
+		{difference{Changes: []tell.Change{add(tell.KindGateway, "g"), add(tell.KindGateway, "g"), add(tell.KindZone, "g")}}, "+ gateway g, + zone g"},
+		{difference{Changes: []tell.Change{add(tell.KindService, "web"), add(tell.KindRealServer, "web/192.168.1.1:80")}}, "+ service web"},
+		{difference{Changes: []tell.Change{add(tell.KindRealServer, "web/192.168.1.1:80")}}, "+ real server web/192.168.1.1:80"},
+		{difference{Changes: []tell.Change{add(tell.KindZone, "a"), add(tell.KindZone, "b"), add(tell.KindZone, "c"), add(tell.KindZone, "d"), add(tell.KindZone, "e")}},
 			"+ zone a, + zone b, + zone c and 2 more"},
 	} {
 		if got := c.of.summary(); got != c.want {

@@ -9,16 +9,17 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/compiler/tell"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
 )
 
 // difference is what diff and apply report.
 type difference struct {
-	Changes    []compiler.Change `json:"changes"`
-	Elements   nft.Tally         `json:"elements"`
-	Rules      nft.Tally         `json:"rules"`
-	FlowsEnded int               `json:"flows_ended"`
+	Changes    []tell.Change `json:"changes"`
+	Elements   nft.Tally     `json:"elements"`
+	Rules      nft.Tally     `json:"rules"`
+	FlowsEnded int           `json:"flows_ended"`
 }
 
 // mostChanges bounds what the text form lists; --format json lists all.
@@ -32,7 +33,7 @@ func measure(live, want *nft.Ruleset, plan nft.Plan) (d difference, err error) {
 			return d, err
 		}
 	}
-	d.Changes = compiler.Changes(live, want, plan)
+	d.Changes = tell.Changes(live, want, plan)
 	return d, nil
 }
 
@@ -42,7 +43,7 @@ func report(w io.Writer, format, table string, d difference, plan nft.Plan, stal
 	if format == "json" {
 		stale.tell(d.Changes, done)
 		if d.Changes == nil {
-			d.Changes = []compiler.Change{}
+			d.Changes = []tell.Change{}
 		}
 		e := json.NewEncoder(w)
 		e.SetEscapeHTML(false)
@@ -63,10 +64,10 @@ func report(w io.Writer, format, table string, d difference, plan nft.Plan, stal
 			break
 		}
 		indent := ""
-		if c.Kind == compiler.KindRealServer {
+		if c.Kind == tell.KindRealServer {
 			indent = "  "
 		}
-		kind := map[compiler.Kind]string{compiler.KindRealServer: "real server"}[c.Kind]
+		kind := map[tell.Kind]string{tell.KindRealServer: "real server"}[c.Kind]
 		if kind == "" {
 			kind = string(c.Kind)
 		}
@@ -101,12 +102,12 @@ func colourful(w io.Writer) bool {
 }
 
 // painter returns a function that colours by action, where there are colours.
-func painter(w io.Writer) func(compiler.Action, string) string {
-	colours := map[compiler.Action]string{compiler.AddObject: "32", compiler.RemoveObject: "31", compiler.ChangeObject: "33"}
+func painter(w io.Writer) func(tell.Action, string) string {
+	colours := map[tell.Action]string{tell.AddObject: "32", tell.RemoveObject: "31", tell.ChangeObject: "33"}
 	if !colourful(w) {
-		return func(_ compiler.Action, s string) string { return s }
+		return func(_ tell.Action, s string) string { return s }
 	}
-	return func(a compiler.Action, s string) string { return "\x1b[" + colours[a] + "m" + s + "\x1b[0m" }
+	return func(a tell.Action, s string) string { return "\x1b[" + colours[a] + "m" + s + "\x1b[0m" }
 }
 
 func isTerminal(f *os.File) bool {

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/compiler/tell"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/ct/ctlink"
 )
@@ -70,7 +70,7 @@ func (s staleFlows) count(done bool) (n int) {
 }
 
 // tell appends to the changes that objects undergo how many flows that ends.
-func (s staleFlows) tell(changes []compiler.Change, done bool) {
+func (s staleFlows) tell(changes []tell.Change, done bool) {
 	at := make(map[string]int, len(changes))
 	for i, c := range changes {
 		at[string(c.Kind)+" "+c.Name] = i
@@ -90,21 +90,21 @@ func (s staleFlows) tell(changes []compiler.Change, done bool) {
 
 // change finds the change that ends the flows: the real server's, if it is about one, else
 // the zone's or service's own, else that of the first of the service's real servers.
-func (o *staleObject) change(at map[string]int, changes []compiler.Change) (int, bool) {
+func (o *staleObject) change(at map[string]int, changes []tell.Change) (int, bool) {
 	if o.server.IsValid() {
 		for _, key := range o.keys {
 			for _, name := range []string{key.Reply.Src.String(), o.server.String()} {
-				if i, ok := at[string(compiler.KindRealServer)+" "+o.name+"/"+name]; ok {
+				if i, ok := at[string(tell.KindRealServer)+" "+o.name+"/"+name]; ok {
 					return i, true
 				}
 			}
 		}
 	}
-	if i, ok := at[o.kind+" "+o.name]; ok || o.kind != string(compiler.KindService) {
+	if i, ok := at[o.kind+" "+o.name]; ok || o.kind != string(tell.KindService) {
 		return i, ok
 	}
-	i := slices.IndexFunc(changes, func(c compiler.Change) bool {
-		return c.Kind == compiler.KindRealServer && strings.HasPrefix(c.Name, o.name+"/")
+	i := slices.IndexFunc(changes, func(c tell.Change) bool {
+		return c.Kind == tell.KindRealServer && strings.HasPrefix(c.Name, o.name+"/")
 	})
 	return i, i >= 0
 }

@@ -22,10 +22,10 @@ func (o Owner) String() string {
 	return o.Name + ": " + o.More
 }
 
-// ParseOwner takes a comment apart.
-func ParseOwner(comment string) Owner {
-	name, more, _ := strings.Cut(comment, ": ")
-	return Owner{name, more}
+// SplitOwner takes a comment apart.
+func SplitOwner(comment string) (name, more string) {
+	name, more, _ = strings.Cut(comment, ": ")
+	return name, more
 }
 
 // Weight is what the comment of a listed real server says that its key does not.

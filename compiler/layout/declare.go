@@ -117,3 +117,17 @@ func (n Name) stickyKey() []nft.Type {
 func (n Name) stickyData() nft.Data {
 	return SlotData(n.Family, n.Family == inet.V6 || n.Variant.Keep && n.Variant.Ports == AllPorts)
 }
+
+// SlotFront returns the key of the service that an element of a map of slots belongs to: the key
+// less the slot, of ranges at both ends.
+func SlotFront(e *nft.Element) string {
+	w := nft.Slot.Width()
+	if len(e.Key) < w {
+		return ""
+	}
+	key := e.Key[:len(e.Key)-w]
+	if len(e.KeyEnd) >= w {
+		key += e.KeyEnd[:len(e.KeyEnd)-w]
+	}
+	return key
+}

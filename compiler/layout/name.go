@@ -193,7 +193,28 @@ func (n Name) finish(text string, words []string) (Name, bool) {
 			words = words[1:]
 		}
 	}
-	return n, len(words) == 0 && n.String() == text
+	if len(words) > 0 || n.String() != text {
+		return Name{}, false
+	}
+	return n, true
+}
+
+// KindOfSet returns what a set or map of that name is for; zero: nothing of ours.
+func KindOfSet(text string) Kind {
+	n, _ := ParseSet(text)
+	return n.Kind
+}
+
+// KindOfChain returns what a chain of that name is for; zero: nothing of ours.
+func KindOfChain(text string) Kind {
+	n, _ := ParseChain(text)
+	return n.Kind
+}
+
+// VariantOf returns what stands behind the family in a name: "ports/random".
+func VariantOf(text string) string {
+	_, v, _ := strings.Cut(text, "/")
+	return v
 }
 
 func familyAt(head string) inet.Family {

@@ -1,4 +1,4 @@
-package compiler
+package tell
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/snatctl/snatctl/compiler/layout"
+	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 )
@@ -31,29 +32,6 @@ type touched struct {
 	slots                  map[string]bool // services whose slots change
 }
 
-// isKind tells whether a set or map is of a kind, in some family and variant.
-func isKind(name string, kind layout.Kind) bool {
-	n, ok := layout.ParseSet(name)
-	return ok && n.Kind == kind
-}
-
-// leadsTo tells whether a chain is of a kind.
-func leadsTo(chain string, kind layout.Kind) bool {
-	n, ok := layout.ParseChain(chain)
-	return ok && n.Kind == kind
-}
-
-func isSlots(name string) bool {
-	n, _ := layout.ParseSet(name)
-	return n.Kind.HoldsSlots()
-}
-
-// variantOf returns what stands behind the family in a map's name: "ports/random".
-func variantOf(name string) string {
-	_, v, _ := strings.Cut(name, "/")
-	return v
-}
-
 // poolNameOf returns the pool that a map or chain of a pool belongs to: its name, or "" for
 // one written in line.
 func poolNameOf(name string) (pool string, ok bool) {
@@ -76,11 +54,11 @@ func look(r *nft.Ruleset, t touched) view {
 	v.readServices(r, t)
 	for _, s := range r.Sets {
 		switch {
-		case isKind(s.Name, layout.Laddrs), isKind(s.Name, layout.LaddrsIn):
+		case layout.KindOfSet(s.Name) == layout.Laddrs, layout.KindOfSet(s.Name) == layout.LaddrsIn:
 			v.readLaddrs(r, s, t)
-		case isBySource(s.Name):
+		case layout.KindOfSet(s.Name).BySource():
 			v.readZones(r, s, t)
-		case isKind(s.Name, layout.Excludes):
+		case layout.KindOfSet(s.Name) == layout.Excludes:
 			v.readExcludes(r, s, t)
 		}
 	}
@@ -90,26 +68,19 @@ func look(r *nft.Ruleset, t touched) view {
 	}
 	for _, s := range r.Sets {
 		if pool, ok := poolNameOf(s.Name); ok && v.pools[pool] != nil {
-			v.pools[pool].ranges = inet.Merge(append(v.pools[pool].ranges, poolRanges(s)...))
+			v.pools[pool].ranges = inet.Merge(append(v.pools[pool].ranges, readback.PoolRanges(s)...))
 		}
 	}
 	for name, z := range v.zones {
-		z.drained = setRanges(r.Set, layout.Drained, layout.Object{Of: layout.OfZone, Name: name})
+		z.drained = readback.SetRanges(r.Set, layout.Drained, layout.Object{Of: layout.OfZone, Name: name})
 	}
 	for name, sv := range v.services {
-		sv.drained = setRanges(r.Set, layout.Drained, layout.Object{Of: layout.OfService, Name: name})
+		sv.drained = readback.SetRanges(r.Set, layout.Drained, layout.Object{Of: layout.OfService, Name: name})
 	}
 	for name, p := range v.pools {
-		p.drained = setRanges(r.Set, layout.Drained, layout.Object{Of: layout.OfPool, Name: name})
+		p.drained = readback.SetRanges(r.Set, layout.Drained, layout.Object{Of: layout.OfPool, Name: name})
 	}
 	return v
-}
-
-func familyOfMap(s *nft.Set) inet.Family {
-	if len(s.Key) > 0 && s.Key[0] == nft.IPv6 {
-		return inet.V6
-	}
-	return inet.V4
 }
 
 // rangesText prints ranges sorted, separated by commas, the tail of long lists counted.

@@ -1,7 +1,8 @@
-package compiler
+package tell
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/snatctl/snatctl/compiler/layout"
@@ -72,7 +73,7 @@ func ruleChanges(plan nft.Plan) []string {
 	}
 	var out []string
 	for _, op := range plan.Ops {
-		if op.Chain == nil || !isFixed(op.Chain.Name) || whole[part{op.Mark, op.Chain.Name}] {
+		if op.Chain == nil || !layout.KindOfChain(op.Chain.Name).Fixed() || whole[part{op.Mark, op.Chain.Name}] {
 			continue
 		}
 		for _, r := range op.Rules {
@@ -132,8 +133,24 @@ func tally(plan nft.Plan) string {
 	return fmt.Sprintf("%d rules and %d elements to add, %d and %d to delete", rules.Add, elements.Add, rules.Delete, elements.Delete)
 }
 
-// isFixed tells whether a chain is one of those that tables have under one name.
-func isFixed(chain string) bool {
-	n, _ := layout.ParseChain(chain)
-	return n.Kind.Fixed()
+// offloadChanges tells what a plan does to the flowtable. Where interfaces came or went it is
+// the host that has changed, not the policy.
+func offloadChanges(plan nft.Plan) (out []string) {
+	made := slices.ContainsFunc(plan.Ops, func(op nft.Op) bool {
+		return op.Chain != nil && op.Chain.Name == layout.ChainOffload.String() && op.Rules == nil
+	})
+	for _, op := range plan.Ops {
+		switch f := op.Flowtable; {
+		case f == nil:
+		case op.Mark == nft.Delete && len(f.Devices) == 0:
+			out = append(out, "established flows no longer take a short way (flowtable "+f.Name+")")
+		case made && op.Mark == nft.Add:
+			out = append(out, fmt.Sprintf("established flows take a short way between %s (flowtable %s)", strings.Join(f.Devices, ", "), f.Name))
+		default:
+			for _, d := range f.Devices {
+				out = append(out, fmt.Sprintf("%c interface %s of flowtable %s", op.Mark, d, f.Name))
+			}
+		}
+	}
+	return out
 }

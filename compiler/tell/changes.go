@@ -1,4 +1,6 @@
-package compiler
+// Package tell says in the policy's words what a plan for our table means: which objects come, go
+// and change, and how.
+package tell
 
 import (
 	"cmp"

@@ -1,4 +1,4 @@
-package compiler
+package tell
 
 import (
 	"cmp"
@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/snatctl/snatctl/compiler/layout"
+	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 )
@@ -54,7 +55,7 @@ func ownersOf(r *nft.Ruleset) owners {
 		return o
 	}
 	for _, s := range r.Sets {
-		if !isKind(s.Name, layout.Services) {
+		if layout.KindOfSet(s.Name) != layout.Services {
 			continue
 		}
 		for _, e := range s.Elements {
@@ -67,19 +68,7 @@ func ownersOf(r *nft.Ruleset) owners {
 // of returns the service that a slot belongs to: the key less the slot, for ranges at
 // both ends.
 func (o owners) of(e nft.Element) string {
-	return o[slotOwner(e)]
-}
-
-func slotOwner(e nft.Element) string {
-	w := nft.Slot.Width()
-	if len(e.Key) < w {
-		return ""
-	}
-	key := e.Key[:len(e.Key)-w]
-	if len(e.KeyEnd) >= w {
-		key += e.KeyEnd[:len(e.KeyEnd)-w]
-	}
-	return key
+	return o[layout.SlotFront(&e)]
 }
 
 func (v view) service(name string) *serviceView {
@@ -89,42 +78,25 @@ func (v view) service(name string) *serviceView {
 	return v.services[name]
 }
 
-// schedulerOf tells the scheduler, or what an empty service does, from where its VIPs lead.
-func schedulerOf(v nft.Verdict) string {
-	switch {
-	case v.Kind == nft.Accept:
-		return "no real servers: pass"
-	case v.Kind == nft.Drop:
-		return "no real servers: drop"
-	case v.Chain == layout.ChainRefused.String():
-		return "no real servers: reject"
-	}
-	name, _, _ := strings.Cut(v.Chain, "-")
-	return strings.TrimRight(name, "46")
-}
-
 // readServices reads the touched services, as bindings are read.
 func (v view) readServices(r *nft.Ruleset, t touched) {
-	rd := newReading(r)
-	rd.only = t.services
-	rd.readServices()
-	for name, sv := range rd.services {
+	for name, sv := range readback.Services(r, t.services) {
 		seen := v.service(name)
-		seen.allowed = inet.Merge(sv.allowed)
+		seen.allowed = inet.Merge(sv.Allowed)
 		for _, f := range sv.Fronts {
 			seen.ports[f.VIP.String()+" "+f.Ports.String()] = true
 		}
 		for _, f := range inet.Families {
-			on := sv.family(f)
-			if on.leads != (nft.Verdict{}) {
-				seen.sched[f] = schedulerOf(on.leads)
+			on := sv.Family(f)
+			if on.Leads != (nft.Verdict{}) {
+				seen.sched[f] = readback.SchedulerOf(on.Leads)
 			}
-			if chain, ok := layout.ParseChain(on.remember.Chain); ok {
+			if chain, ok := layout.ParseChain(on.Remember.Chain); ok {
 				seen.sticky[f] = fmt.Sprintf("persistence %ds by /%d", chain.Variant.Seconds, chain.Variant.Bits)
 			}
 		}
-		for _, rs := range sv.servers() {
-			seen.servers[serverKey{rs.Addr, rs.Port}] = serverView{rs.slots, rs.Weight}
+		for _, rs := range sv.RealServers() {
+			seen.servers[serverKey{rs.Addr, rs.Port}] = serverView{rs.Slots, rs.Weight}
 		}
 	}
 }
@@ -157,9 +129,9 @@ func (sv *serviceView) shares() map[serverKey]share {
 func (v view) readLaddrs(r *nft.Ruleset, s *nft.Set, t touched) {
 	n, _ := layout.ParseSet(s.Name)
 	n.Variant.Ports = layout.ExactPorts
-	variant := variantOf(n.String())
+	variant := layout.VariantOf(n.String())
 	for _, e := range s.Elements {
-		name, pool := splitOwner(e.Comment)
+		name, pool := layout.SplitOwner(e.Comment)
 		if !t.services[name] && !t.pools[pool] {
 			continue
 		}

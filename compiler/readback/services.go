@@ -1,4 +1,4 @@
-package compiler
+package readback
 
 import (
 	"cmp"
@@ -13,52 +13,52 @@ import (
 	"github.com/snatctl/snatctl/nft"
 )
 
-// boundService collects a service from all maps that it stands in.
-type boundService struct {
+// Service collects a service from all maps that it stands in.
+type Service struct {
 	ct.Service
-	slots      []boundSlot   // of IPv4, then of IPv6
-	six        int           // where those of IPv6 begin
-	listed     []boundServer // those that are listed with their weights
-	permitted  uint64        // connections from sources that may use it
-	guarded    bool          // there are others
+	slots      []schedSlot // of IPv4, then of IPv6
+	six        int         // where those of IPv6 begin
+	listed     []Server    // those that are listed with their weights
+	permitted  uint64      // connections from sources that may use it
+	guarded    bool        // there are others
 	persistent bool
-	families   [2]boundFamily // IPv4, IPv6
-	allowed    []inet.Range   // sources that may use it, as elements hold them
-	pools      []*boundPool
+	families   [2]Family    // IPv4, IPv6
+	Allowed    []inet.Range // sources that may use it, as elements hold them
+	pools      []*pool
 }
 
-// boundFamily is how one family of a service goes on.
-type boundFamily struct {
-	leads    nft.Verdict // to the scheduler, or nowhere, behind all stages
-	remember nft.Verdict // to the chain that enters clients; none: the service keeps none
+// Family is how one family of a service goes on.
+type Family struct {
+	Leads    nft.Verdict // to the scheduler, or nowhere, behind all stages
+	Remember nft.Verdict // to the chain that enters clients; none: the service keeps none
 }
 
-func (sv *boundService) family(f inet.Family) *boundFamily {
+func (sv *Service) Family(f inet.Family) *Family {
 	if f == inet.V6 {
 		return &sv.families[1]
 	}
 	return &sv.families[0]
 }
 
-// boundServer is a real server with the slots that stand for it.
-type boundServer struct {
+// Server is a real server with the slots that stand for it.
+type Server struct {
 	ct.Server
-	slots int
+	Slots int // how many stand for it
 }
 
-// boundSlot is one slot of a schedule. It stands for the same real server at every port of
+// schedSlot is one slot of a schedule. It stands for the same real server at every port of
 // its service.
-type boundSlot struct {
+type schedSlot struct {
 	addr netip.Addr // zero: no element holds it
 	port uint16
 	own  bool // so far, the port is that which the client called
 	hits uint64
 }
 
-func (rd *reading) service(name string) *boundService {
+func (rd *reading) service(name string) *Service {
 	s := rd.services[name]
 	if s == nil && name != "" && (rd.only == nil || rd.only[name]) {
-		s = &boundService{Service: ct.Service{Name: name, Mode: "nat"}}
+		s = &Service{Service: ct.Service{Name: name, Mode: "nat"}}
 		rd.services[name] = s
 	}
 	return s
@@ -93,8 +93,8 @@ func (rd *reading) readServices() {
 		if e.Verdict.Kind != nft.Drop {
 			sv.permitted += e.Packets
 			w := s.Key[0].Width()
-			if r, ok := keyRange(nft.Element{Key: e.Key[:w], KeyEnd: e.KeyEnd[:min(w, len(e.KeyEnd))]}); ok {
-				sv.allowed = append(sv.allowed, r)
+			if r, ok := KeyRange(nft.Element{Key: e.Key[:w], KeyEnd: e.KeyEnd[:min(w, len(e.KeyEnd))]}); ok {
+				sv.Allowed = append(sv.Allowed, r)
 			}
 			sv.leads(s, e.Verdict)
 		}
@@ -102,14 +102,14 @@ func (rd *reading) readServices() {
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		if sv := rd.service(e.Comment); sv != nil {
 			sv.persistent = true
-			sv.family(familyOfMap(s)).remember = e.Verdict
+			sv.Family(FamilyOf(s)).Remember = e.Verdict
 		}
 	}, layout.Remember)
 	rd.each(rd.readServer, layout.Servers)
-	rd.each(func(s *nft.Set, e *nft.Element) { rd.readSlot(rd.fronts[slotOwner(*e)], s, e) }, layout.Turns, layout.Slots)
-	rd.each(func(s *nft.Set, e *nft.Element) { rd.readSlot(rd.services[variantOf(s.Name)], s, e) }, layout.Table)
+	rd.each(func(s *nft.Set, e *nft.Element) { rd.readSlot(rd.fronts[layout.SlotFront(e)], s, e) }, layout.Turns, layout.Slots)
+	rd.each(func(s *nft.Set, e *nft.Element) { rd.readSlot(rd.services[layout.VariantOf(s.Name)], s, e) }, layout.Table)
 	rd.each(func(s *nft.Set, e *nft.Element) {
-		name, pool := splitOwner(e.Comment)
+		name, pool := layout.SplitOwner(e.Comment)
 		if sv := rd.services[name]; sv != nil {
 			sv.Mode = "fullnat"
 			poolNamed(&sv.pools, pool).enter(rd, s, e)
@@ -118,11 +118,11 @@ func (rd *reading) readServices() {
 }
 
 // leads notes where a service's connections go: to a scheduler, or nowhere.
-func (sv *boundService) leads(s *nft.Set, v nft.Verdict) {
+func (sv *Service) leads(s *nft.Set, v nft.Verdict) {
 	if v.Chain == layout.ChainGuarded.String() || strings.HasPrefix(v.Chain, layout.ChainSticky.String()) {
 		return // a stage before the scheduler
 	}
-	sv.family(familyOfMap(s)).leads = v
+	sv.Family(FamilyOf(s)).Leads = v
 	switch {
 	case v.Chain == layout.ChainRefused.String():
 		sv.OnEmpty = "reject"
@@ -131,7 +131,7 @@ func (sv *boundService) leads(s *nft.Set, v nft.Verdict) {
 	case v.Kind == nft.Drop:
 		sv.OnEmpty = "drop"
 	case sv.Scheduler == "" || sv.Scheduler == "rr": // a family with one real server takes turns
-		sv.Scheduler = schedulerOf(v)
+		sv.Scheduler = SchedulerOf(v)
 	}
 }
 
@@ -139,7 +139,7 @@ func (sv *boundService) leads(s *nft.Set, v nft.Verdict) {
 const mostSlots = 1 << 16
 
 // readSlot enters the real server that a slot stands for.
-func (rd *reading) readSlot(sv *boundService, s *nft.Set, e *nft.Element) {
+func (rd *reading) readSlot(sv *Service, s *nft.Set, e *nft.Element) {
 	members := s.Data.Members()
 	if sv == nil || !s.HasSlot() || s.Data.IsInterval() || len(members) == 0 {
 		return
@@ -151,7 +151,7 @@ func (rd *reading) readSlot(sv *boundService, s *nft.Set, e *nft.Element) {
 		return
 	}
 	sv.Uncounted = sv.Uncounted || !s.Counter
-	now := boundSlot{addr: addr, own: true, hits: e.Packets}
+	now := schedSlot{addr: addr, own: true, hits: e.Packets}
 	if len(members) > 1 {
 		now.port = portAt(e.Data, w)
 		now.own = !s.Interval && len(s.Key) > 3 && portAt(e.Key, s.Key[0].Width()+nft.Proto.Width()) == now.port
@@ -159,16 +159,16 @@ func (rd *reading) readSlot(sv *boundService, s *nft.Set, e *nft.Element) {
 	sv.slot(slot, now)
 }
 
-func (sv *boundService) slot(n int, now boundSlot) {
+func (sv *Service) slot(n int, now schedSlot) {
 	from, to := 0, sv.six
 	if now.addr.Is6() {
 		from, to = sv.six, len(sv.slots)
 	}
 	if sv.slots == nil {
-		sv.slots = make([]boundSlot, 0, max(4, n+1))
+		sv.slots = make([]schedSlot, 0, max(4, n+1))
 	}
 	if more := n - (to - from) + 1; more > 0 {
-		sv.slots = slices.Insert(sv.slots, to, make([]boundSlot, more)...)
+		sv.slots = slices.Insert(sv.slots, to, make([]schedSlot, more)...)
 		if from == 0 && now.addr.Is4() {
 			sv.six += more
 		}
@@ -178,7 +178,7 @@ func (sv *boundService) slot(n int, now boundSlot) {
 	case !was.addr.IsValid():
 		*was = now
 	case was.addr != now.addr: // somebody changed one of the service's ports by hand
-		sv.listed = append(sv.listed, boundServer{ct.Server{Addr: now.addr, Port: now.port, Weight: 1, New: now.hits}, 1})
+		sv.listed = append(sv.listed, Server{ct.Server{Addr: now.addr, Port: now.port, Weight: 1, New: now.hits}, 1})
 	default:
 		now.hits += was.hits
 		if now.own && !was.own {
@@ -190,7 +190,7 @@ func (sv *boundService) slot(n int, now boundSlot) {
 
 // readServer enters a real server that is listed with its weight.
 func (rd *reading) readServer(s *nft.Set, e *nft.Element) {
-	name, text := splitOwner(e.Comment)
+	name, text := layout.SplitOwner(e.Comment)
 	sv, addr := rd.services[name], slices.IndexFunc(s.Key[1:], func(t nft.Type) bool { return t == nft.IPv4 || t == nft.IPv6 })
 	w, ok := layout.ParseWeight(text)
 	if sv == nil || addr < 0 || !ok {
@@ -209,20 +209,20 @@ func (rd *reading) readServer(s *nft.Set, e *nft.Element) {
 }
 
 // server returns one of some real servers, making it on first use.
-func (sv *boundService) server(of *[]boundServer, addr netip.Addr, port uint16) *boundServer {
-	i := slices.IndexFunc(*of, func(o boundServer) bool { return o.Addr == addr && o.Port == port })
+func (sv *Service) server(of *[]Server, addr netip.Addr, port uint16) *Server {
+	i := slices.IndexFunc(*of, func(o Server) bool { return o.Addr == addr && o.Port == port })
 	if i < 0 {
 		i = len(*of)
-		*of = append(*of, boundServer{Server: ct.Server{Addr: addr, Port: port}})
+		*of = append(*of, Server{Server: ct.Server{Addr: addr, Port: port}})
 	}
 	return &(*of)[i]
 }
 
-// servers returns the service's real servers in order. Where one is not listed, its weight is
+// RealServers returns the service's real servers in order. Where one is not listed, its weight is
 // the number of its slots.
-func (sv *boundService) servers() []boundServer {
+func (sv *Service) RealServers() []Server {
 	listed := len(sv.listed)
-	out := append(make([]boundServer, 0, listed+min(len(sv.slots), 8)), sv.listed...)
+	out := append(make([]Server, 0, listed+min(len(sv.slots), 8)), sv.listed...)
 	for _, sl := range sv.slots {
 		if !sl.addr.IsValid() {
 			continue
@@ -231,25 +231,25 @@ func (sv *boundService) servers() []boundServer {
 			sl.port = 0
 		}
 		rs := sv.server(&out, sl.addr, sl.port)
-		rs.slots++
+		rs.Slots++
 		if !sv.persistent {
 			rs.New += sl.hits
 		}
 	}
 	for i := listed; i < len(out); i++ {
-		out[i].Weight = out[i].slots
+		out[i].Weight = out[i].Slots
 	}
-	slices.SortFunc(out, func(a, b boundServer) int { return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Port, b.Port)) })
+	slices.SortFunc(out, func(a, b Server) int { return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Port, b.Port)) })
 	return out
 }
 
 func (rd *reading) boundServices() []ct.Service {
 	ordered := slices.Collect(maps.Values(rd.services))
-	ordered = slices.DeleteFunc(ordered, func(sv *boundService) bool { return len(sv.Fronts) == 0 }) // nobody can call it
-	slices.SortFunc(ordered, func(a, b *boundService) int { return strings.Compare(a.Name, b.Name) })
+	ordered = slices.DeleteFunc(ordered, func(sv *Service) bool { return len(sv.Fronts) == 0 }) // nobody can call it
+	slices.SortFunc(ordered, func(a, b *Service) int { return strings.Compare(a.Name, b.Name) })
 	out := make([]ct.Service, len(ordered))
 	for i, sv := range ordered {
-		servers := sv.servers()
+		servers := sv.RealServers()
 		sv.Servers = make([]ct.Server, len(servers))
 		for n := range servers {
 			sv.Servers[n] = servers[n].Server
@@ -261,7 +261,7 @@ func (rd *reading) boundServices() []ct.Service {
 			sv.New = sv.permitted
 		}
 		sv.Uncounted = sv.Uncounted && !sv.persistent
-		slices.SortFunc(sv.Fronts, compareFronts)
+		slices.SortFunc(sv.Fronts, CompareFronts)
 		sv.Pools = rd.finish(sv.pools, layout.Object{Of: layout.OfService, Name: sv.Name})
 		out[i] = sv.Service
 	}

@@ -1,12 +1,12 @@
-package compiler
+package tell
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/snatctl/snatctl/compiler/layout"
+	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 )
@@ -31,11 +31,6 @@ func withoutShadows(does string) string {
 	return strings.Join(slices.DeleteFunc(slices.Clone(parts), shadow), "; ")
 }
 
-func isBySource(name string) bool {
-	n, _ := layout.ParseSet(name)
-	return n.Kind.BySource()
-}
-
 func (v view) zone(name string) *zoneView {
 	if v.zones[name] == nil {
 		v.zones[name] = &zoneView{}
@@ -44,21 +39,22 @@ func (v view) zone(name string) *zoneView {
 }
 
 func (v view) readZones(r *nft.Ruleset, s *nft.Set, t touched) {
+	kind := layout.KindOfSet(s.Name)
 	for _, e := range s.Elements {
-		name, pool := splitOwner(e.Comment)
+		name, pool := layout.SplitOwner(e.Comment)
 		if name == "" || !t.zones[name] && !t.pools[pool] {
 			continue
 		}
 		does := e.Verdict.String()
 		switch {
-		case isKind(s.Name, layout.Mapped):
+		case kind == layout.Mapped:
 			does = "map " + s.DataString(e)
-		case isKind(s.Name, layout.Blocks):
-			_, ports, _ := dataRange(s, &e)
+		case kind == layout.Blocks:
+			_, ports, _ := readback.DataRange(s, &e)
 			does = v.translation(r, s, e, pool, "") + fmt.Sprintf(" in blocks of %d", ports.Len())
 		case s.Data != nft.VerdictData:
-			variant := variantOf(s.Name)
-			if isKind(s.Name, layout.Own) {
+			variant := layout.VariantOf(s.Name)
+			if kind == layout.Own {
 				variant = strings.TrimSuffix(strings.TrimSuffix(variant, name), "/")
 			}
 			does = v.translation(r, s, e, pool, variant)
@@ -66,14 +62,14 @@ func (v view) readZones(r *nft.Ruleset, s *nft.Set, t touched) {
 			does = "masquerade"
 		case e.Verdict.Chain == layout.ChainRefused.String():
 			does = "reject"
-		case leadsTo(e.Verdict.Chain, layout.ChainPool):
+		case strings.HasPrefix(e.Verdict.Chain, layout.ChainPool.String()):
 			does = v.translation(r, s, e, pool, "")
 		}
 		if !t.zones[name] {
 			continue
 		}
 		z := v.zone(name)
-		if src, ok := keyRange(e); ok {
+		if src, ok := readback.KeyRange(e); ok {
 			z.sources = append(z.sources, src)
 		}
 		switch {
@@ -90,12 +86,12 @@ func (v view) translation(r *nft.Ruleset, s *nft.Set, e nft.Element, pool, varia
 	var ranges []inet.Range
 	how := variant
 	if c := e.Verdict.Chain; c != "" {
-		ranges = poolRanges(r.Set(c))
+		ranges = readback.PoolRanges(r.Set(c))
 		how = ""
 		if n, _ := layout.ParseChain(c); n.Variant.Select != "" {
 			how = "select " + n.Variant.Select
 		}
-	} else if addrs, ports, ok := dataRange(s, &e); ok {
+	} else if addrs, ports, ok := readback.DataRange(s, &e); ok {
 		ranges = []inet.Range{addrs}
 		if !ports.IsZero() {
 			how = strings.Replace(how, "ports", "ports "+ports.String(), 1)
@@ -126,16 +122,16 @@ func (v view) readConditional(r *nft.Ruleset, t touched) {
 		}
 		z := v.zone(name)
 		z.when = conditionsText(r, name)
-		z.exclude = rangesText(setRanges(r.Set, layout.Exclude, layout.Object{Of: layout.OfZone, Name: name}))
+		z.exclude = rangesText(readback.SetRanges(r.Set, layout.Exclude, layout.Object{Of: layout.OfZone, Name: name}))
 		if z.exclude == "none" {
 			z.exclude = ""
 		}
 		for _, s := range r.Sets {
-			if !isKind(s.Name, layout.Conditional) && !isKind(s.Name, layout.Elsewhere) {
+			if layout.KindOfSet(s.Name) != layout.Conditional && layout.KindOfSet(s.Name) != layout.Elsewhere {
 				continue
 			}
 			for _, e := range s.Elements {
-				if src, ok := keyRange(e); ok && slices.Contains(strings.Split(e.Verdict.Chain, "/")[1:], name) {
+				if src, ok := readback.KeyRange(e); ok && slices.Contains(strings.Split(e.Verdict.Chain, "/")[1:], name) {
 					z.sources = inet.Merge(append(z.sources, src))
 				}
 			}
@@ -146,7 +142,7 @@ func (v view) readConditional(r *nft.Ruleset, t touched) {
 // conditionsText prints what the sets of a zone with conditions hold.
 func conditionsText(r *nft.Ruleset, zone string) string {
 	var parts []string
-	if to := setRanges(r.Set, layout.To, layout.Object{Of: layout.OfZone, Name: zone}); len(to) > 0 {
+	if to := readback.SetRanges(r.Set, layout.To, layout.Object{Of: layout.OfZone, Name: zone}); len(to) > 0 {
 		parts = append(parts, "to "+rangesText(to))
 	}
 	for _, c := range []struct {
@@ -167,52 +163,12 @@ func conditionsText(r *nft.Ruleset, zone string) string {
 	return strings.Join(parts, ", ")
 }
 
-// setRanges returns what a zone's set of addresses holds.
-func setRanges(find func(name string) *nft.Set, kind layout.Kind, of layout.Object) []inet.Range {
-	var out []inet.Range
-	for _, f := range inet.Families {
-		if s := find(layout.Name{Kind: kind, Family: f, Object: of}.String()); s != nil {
-			for _, e := range s.Elements {
-				if x, ok := keyRange(e); ok {
-					out = append(out, x)
-				}
-			}
-		}
-	}
-	return inet.Merge(out)
-}
-
-func poolRanges(s *nft.Set) []inet.Range {
-	if s == nil {
-		return nil
-	}
-	var out []inet.Range
-	for _, e := range s.Elements {
-		if a, ok := netip.AddrFromSlice([]byte(e.Data)); ok {
-			out = append(out, inet.AddrRange(a))
-		}
-	}
-	return inet.Merge(out)
-}
-
-func keyRange(e nft.Element) (inet.Range, bool) {
-	from, ok := netip.AddrFromSlice([]byte(e.Key))
-	to, ok2 := netip.AddrFromSlice([]byte(e.KeyEnd))
-	return inet.Range{From: from, To: to}, ok && ok2
-}
-
 func (v view) readExcludes(r *nft.Ruleset, s *nft.Set, t touched) {
 	for _, e := range s.Elements {
 		if !t.zones[e.Comment] {
 			continue
 		}
-		list := setRanges(r.Set, layout.Exclude, excludedBy(e.Verdict))
+		list := readback.SetRanges(r.Set, layout.Exclude, readback.ExcludedBy(e.Verdict))
 		v.zone(e.Comment).exclude = rangesText(list)
 	}
-}
-
-// excludedBy returns the zone whose list of excluded destinations a verdict leads to.
-func excludedBy(v nft.Verdict) layout.Object {
-	n, _ := layout.ParseChain(v.Chain)
-	return n.Object
 }

@@ -1,9 +1,10 @@
-package compiler
+// Package readback reads our table, live or compiled, back into the objects that it was made
+// of: what a diff tells and what flows are held against come from here.
+package readback
 
 import (
 	"cmp"
 	"encoding/binary"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -26,37 +27,46 @@ func Bindings(r *nft.Ruleset) ct.Bindings {
 	return ct.Bindings{Services: rd.boundServices(), Zones: rd.boundZones()}
 }
 
+// Services reads services out of a table: those of some names, or all if there are none.
+func Services(r *nft.Ruleset, only map[string]bool) map[string]*Service {
+	rd := newReading(r)
+	rd.only = only
+	rd.readServices()
+	return rd.services
+}
+
 // reading is a table on its way to bindings.
 type reading struct {
 	table    *nft.Ruleset
 	only     map[string]bool // services to read; nil: all
 	sets     map[string]*nft.Set
-	services map[string]*boundService
-	fronts   map[string]*boundService // by the key of their elements
-	zones    map[string]*boundZone
+	kinds    map[*nft.Set]layout.Kind
+	services map[string]*Service
+	fronts   map[string]*Service // by the key of their elements
+	zones    map[string]*zone
 	pools    map[string]listedPool // by the names of their maps
 }
 
 func newReading(r *nft.Ruleset) *reading {
-	rd := &reading{table: r, sets: make(map[string]*nft.Set), zones: make(map[string]*boundZone), pools: make(map[string]listedPool)}
+	rd := &reading{table: r, sets: make(map[string]*nft.Set), kinds: make(map[*nft.Set]layout.Kind), zones: make(map[string]*zone), pools: make(map[string]listedPool)}
 	if r == nil {
 		rd.table = &nft.Ruleset{}
 	}
 	fronts := 0
 	for _, s := range rd.table.Sets {
-		rd.sets[s.Name] = s
-		if isKind(s.Name, layout.Services) {
+		rd.sets[s.Name], rd.kinds[s] = s, layout.KindOfSet(s.Name)
+		if rd.kinds[s] == layout.Services {
 			fronts += len(s.Elements)
 		}
 	}
-	rd.services, rd.fronts = make(map[string]*boundService, fronts), make(map[string]*boundService, fronts)
+	rd.services, rd.fronts = make(map[string]*Service, fronts), make(map[string]*Service, fronts)
 	return rd
 }
 
 // each calls f for every element of the sets of some kinds.
 func (rd *reading) each(f func(*nft.Set, *nft.Element), kinds ...layout.Kind) {
 	for _, s := range rd.table.Sets {
-		if !slices.Contains(kinds, kindOfSet(s)) || len(s.Key) == 0 {
+		if !slices.Contains(kinds, rd.kinds[s]) || len(s.Key) == 0 {
 			continue
 		}
 		key, data := s.KeyWidth(), s.Data.Width()
@@ -70,11 +80,11 @@ func (rd *reading) each(f func(*nft.Set, *nft.Element), kinds ...layout.Kind) {
 
 // ranges returns the addresses that a set of each family holds.
 func (rd *reading) ranges(kind layout.Kind, of layout.Object) []inet.Range {
-	return setRanges(func(name string) *nft.Set { return rd.sets[name] }, kind, of)
+	return SetRanges(func(name string) *nft.Set { return rd.sets[name] }, kind, of)
 }
 
-// boundPool collects one pool of a zone or service from all elements that name it.
-type boundPool struct {
+// pool collects one pool of a zone or service from all elements that name it.
+type pool struct {
 	ct.Pool
 	lists []string // names of the maps that its laddrs stand in, those that were read
 }
@@ -86,20 +96,20 @@ type listedPool struct {
 }
 
 // poolNamed returns one of some pools, making it on first use.
-func poolNamed(pools *[]*boundPool, name string) *boundPool {
+func poolNamed(pools *[]*pool, name string) *pool {
 	for _, p := range *pools {
 		if p.Name == name {
 			return p
 		}
 	}
-	p := &boundPool{Pool: ct.Pool{Name: name}}
+	p := &pool{Pool: ct.Pool{Name: name}}
 	*pools = append(*pools, p)
 	return p
 }
 
 // enter adds what one element translates to: a range that is its data, or the addresses that
 // a chain chooses from.
-func (p *boundPool) enter(rd *reading, s *nft.Set, e *nft.Element) {
+func (p *pool) enter(rd *reading, s *nft.Set, e *nft.Element) {
 	if s.Data == nft.VerdictData {
 		if list := e.Verdict.Chain; !slices.Contains(p.lists, list) {
 			p.lists = append(p.lists, list)
@@ -109,7 +119,7 @@ func (p *boundPool) enter(rd *reading, s *nft.Set, e *nft.Element) {
 		}
 		return
 	}
-	addrs, ports, ok := dataRange(s, e)
+	addrs, ports, ok := DataRange(s, e)
 	if !ok {
 		return
 	}
@@ -120,7 +130,7 @@ func (p *boundPool) enter(rd *reading, s *nft.Set, e *nft.Element) {
 }
 
 // bind widens the ports that the pool uses.
-func (p *boundPool) bind(ports inet.PortRange) {
+func (p *pool) bind(ports inet.PortRange) {
 	switch {
 	case ports.IsZero():
 	case p.Ports.IsZero():
@@ -130,12 +140,17 @@ func (p *boundPool) bind(ports inet.PortRange) {
 	}
 }
 
+// chooses tells whether a verdict leads to the chain of a pool.
+func (rd *reading) chooses(v nft.Verdict) bool {
+	return strings.HasPrefix(v.Chain, layout.ChainPool.String()) && layout.KindOfChain(v.Chain) == layout.ChainPool
+}
+
 // listed reads the map of a pool's chain, which is called like it.
 func (rd *reading) listed(name string) listedPool {
 	l, ok := rd.pools[name]
 	if !ok {
-		if s := rd.sets[name]; s != nil && isKind(name, layout.Pool) {
-			l.laddrs = poolRanges(s)
+		if s := rd.sets[name]; s != nil && layout.KindOfSet(name) == layout.Pool {
+			l.laddrs = PoolRanges(s)
 			for i := range s.Elements {
 				if text, ok := strings.CutPrefix(s.Elements[i].Comment, layout.PoolPorts); ok {
 					l.ports, _ = inet.ParsePortRange(text)
@@ -148,7 +163,7 @@ func (rd *reading) listed(name string) listedPool {
 }
 
 // finish returns the pools of an object by name, with the laddrs that drain.
-func (rd *reading) finish(pools []*boundPool, inline layout.Object) []ct.Pool {
+func (rd *reading) finish(pools []*pool, inline layout.Object) []ct.Pool {
 	out := make([]ct.Pool, len(pools))
 	for i, p := range pools {
 		of := inline
@@ -160,20 +175,6 @@ func (rd *reading) finish(pools []*boundPool, inline layout.Object) []ct.Pool {
 	}
 	slices.SortFunc(out, func(a, b ct.Pool) int { return strings.Compare(a.Name, b.Name) })
 	return out
-}
-
-// dataRange reads the addresses and ports of an element whose data is a range.
-func dataRange(s *nft.Set, e *nft.Element) (addrs inet.Range, ports inet.PortRange, ok bool) {
-	if !s.Data.IsInterval() || len(e.Data) != s.Data.Width() {
-		return addrs, ports, false
-	}
-	half, w := len(e.Data)/2, s.Data.Members()[0].Width()
-	addrs.From, _ = netip.AddrFromSlice([]byte(e.Data[:w]))
-	addrs.To, _ = netip.AddrFromSlice([]byte(e.Data[half : half+w]))
-	if half > w {
-		ports = inet.PortRange{First: portAt(e.Data, w), Last: portAt(e.Data, half+w)}
-	}
-	return addrs, ports, !addrs.To.Less(addrs.From)
 }
 
 // portAt reads a port in wire form.
@@ -188,13 +189,7 @@ func slotAt(s *nft.Set, e *nft.Element) int {
 	return int(binary.NativeEndian.Uint32(b))
 }
 
-// compareFronts orders fronts by VIP, protocol and ports.
-func compareFronts(a, b ct.Front) int {
+// CompareFronts orders fronts by VIP, protocol and ports.
+func CompareFronts(a, b ct.Front) int {
 	return cmp.Or(a.VIP.Compare(b.VIP), cmp.Compare(a.Ports.Proto, b.Ports.Proto), cmp.Compare(a.Ports.Ports.First, b.Ports.Ports.First), cmp.Compare(a.Ports.Ports.Last, b.Ports.Ports.Last))
-}
-
-// kindOfSet returns what a set is for; zero: nothing of ours.
-func kindOfSet(s *nft.Set) layout.Kind {
-	n, _ := layout.ParseSet(s.Name)
-	return n.Kind
 }

@@ -1,4 +1,4 @@
-package compiler
+package readback
 
 import (
 	"net/netip"
@@ -23,17 +23,17 @@ func BlockWith(r *nft.Ruleset, at netip.AddrPort) (Block, bool) {
 		return Block{}, false
 	}
 	for _, s := range r.Sets {
-		if !isKind(s.Name, layout.Blocks) {
+		if layout.KindOfSet(s.Name) != layout.Blocks {
 			continue
 		}
 		for i := range s.Elements {
 			e := &s.Elements[i]
-			laddr, ports, ok := dataRange(s, e)
+			laddr, ports, ok := DataRange(s, e)
 			if !ok || laddr.From != at.Addr() || !ports.Contains(at.Port()) {
 				continue
 			}
 			if source, ok := netip.AddrFromSlice([]byte(e.Key)); ok {
-				zone, _ := splitOwner(e.Comment)
+				zone, _ := layout.SplitOwner(e.Comment)
 				return Block{source, zone, laddr.From, ports}, true
 			}
 		}

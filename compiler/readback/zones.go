@@ -1,4 +1,4 @@
-package compiler
+package readback
 
 import (
 	"cmp"
@@ -13,18 +13,18 @@ import (
 	"github.com/snatctl/snatctl/nft"
 )
 
-// boundZone collects a zone from all maps that it stands in.
-type boundZone struct {
+// zone collects a zone from all maps that it stands in.
+type zone struct {
 	ct.Zone
 	from  []inet.Range // as far as the maps that say what it does hold it
 	order int          // among the zones with conditions, from 1 on; 0: it has none
-	pools []*boundPool
+	pools []*pool
 }
 
-func (rd *reading) zone(name string) *boundZone {
+func (rd *reading) zone(name string) *zone {
 	z := rd.zones[name]
 	if z == nil {
-		z = &boundZone{Zone: ct.Zone{Name: name}}
+		z = &zone{Zone: ct.Zone{Name: name}}
 		rd.zones[name] = z
 	}
 	return z
@@ -32,7 +32,7 @@ func (rd *reading) zone(name string) *boundZone {
 
 func (rd *reading) readZones() {
 	rd.each(func(s *nft.Set, e *nft.Element) {
-		name, pool := splitOwner(e.Comment)
+		name, pool := layout.SplitOwner(e.Comment)
 		if name == "" {
 			return // no zone matches these sources
 		}
@@ -50,7 +50,7 @@ func (rd *reading) readZones() {
 	}, layout.Inbound)
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		if z := rd.zones[e.Comment]; z != nil && z.Exclude == nil {
-			z.Exclude = rd.ranges(layout.Exclude, excludedBy(e.Verdict))
+			z.Exclude = rd.ranges(layout.Exclude, ExcludedBy(e.Verdict))
 		}
 	}, layout.Excludes)
 	for _, z := range rd.zones {
@@ -60,21 +60,21 @@ func (rd *reading) readZones() {
 }
 
 // does notes what one element makes of a zone's connections.
-func (z *boundZone) does(rd *reading, s *nft.Set, e *nft.Element, pool string) {
+func (z *zone) does(rd *reading, s *nft.Set, e *nft.Element, pool string) {
 	switch {
-	case isKind(s.Name, layout.Mapped):
+	case rd.kinds[s] == layout.Mapped:
 		z.Action = "map"
-		outside, _, ok := dataRange(s, e)
+		outside, _, ok := DataRange(s, e)
 		if src, found := sourceOf(e); ok && found && src.Family() == outside.Family() {
 			z.Maps = []ct.Map{{Inside: prefixAround(src.From, outside), Outside: outside}}
 		}
-	case s.Data == nft.VerdictData && !leadsTo(e.Verdict.Chain, layout.ChainPool):
+	case s.Data == nft.VerdictData && !rd.chooses(e.Verdict):
 		z.Action = actionBy(e.Verdict)
 	default:
 		z.Action = "snat"
 		p := poolNamed(&z.pools, pool)
 		p.enter(rd, s, e)
-		if _, ports, ok := dataRange(s, e); ok && isKind(s.Name, layout.Blocks) {
+		if _, ports, ok := DataRange(s, e); ok && rd.kinds[s] == layout.Blocks {
 			p.Block = ports.Len()
 		}
 	}
@@ -108,14 +108,14 @@ func actionBy(v nft.Verdict) string {
 // sourceOf returns the sources of an element that is found by source: a range or one address.
 func sourceOf(e *nft.Element) (inet.Range, bool) {
 	if e.KeyEnd == "" {
-		return keyRange(nft.Element{Key: e.Key, KeyEnd: e.Key})
+		return KeyRange(nft.Element{Key: e.Key, KeyEnd: e.Key})
 	}
-	return keyRange(*e)
+	return KeyRange(*e)
 }
 
 // readConditions reads what zones with conditions ask for, and which sources come to them.
 func (rd *reading) readConditions() {
-	var ordered []*boundZone
+	var ordered []*zone
 	if s := rd.sets[layout.Conditions.String()]; s != nil {
 		for i := range s.Elements {
 			if e := &s.Elements[i]; len(e.Key) == nft.Slot.Width() {
@@ -123,7 +123,7 @@ func (rd *reading) readConditions() {
 			}
 		}
 	}
-	slices.SortFunc(ordered, func(a, b *boundZone) int { return cmp.Compare(a.order, b.order) })
+	slices.SortFunc(ordered, func(a, b *zone) int { return cmp.Compare(a.order, b.order) })
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		src, ok := sourceOf(e)
 		for _, z := range triedIn(ordered, e.Verdict.Chain, src) {
@@ -135,8 +135,8 @@ func (rd *reading) readConditions() {
 }
 
 // conditions reads the conditions of a zone: a comment says what no set holds.
-func (rd *reading) conditions(order int, comment string) *boundZone {
-	name, words := splitOwner(comment)
+func (rd *reading) conditions(order int, comment string) *zone {
+	name, words := layout.SplitOwner(comment)
 	z := rd.zone(name)
 	z.order = order + 1
 	z.To = rd.ranges(layout.To, layout.Object{Of: layout.OfZone, Name: name})
@@ -156,7 +156,7 @@ func (rd *reading) conditions(order int, comment string) *boundZone {
 // triedIn returns the zones that a chain tries: it bears their names, or the first's and how
 // many more there are. These are the next that have the sources, since where zones stand
 // behind a plain one with the same sources, none of them is tried.
-func triedIn(ordered []*boundZone, chain string, src inet.Range) []*boundZone {
+func triedIn(ordered []*zone, chain string, src inet.Range) []*zone {
 	names := strings.Split(chain, "/")[1:]
 	most := len(names)
 	if len(names) == 2 {
@@ -165,7 +165,7 @@ func triedIn(ordered []*boundZone, chain string, src inet.Range) []*boundZone {
 			most, names = more+1, nil
 		}
 	}
-	var out []*boundZone
+	var out []*zone
 	for _, z := range ordered {
 		tried := slices.Contains(names, z.Name)
 		if names == nil {
@@ -191,7 +191,7 @@ func portsIn(s *nft.Set) []inet.ProtoPorts {
 }
 
 func (rd *reading) boundZones() []ct.Zone {
-	zones := make([]*boundZone, 0, len(rd.zones))
+	zones := make([]*zone, 0, len(rd.zones))
 	for _, z := range rd.zones {
 		if z.order == 0 {
 			z.Sources = z.from
@@ -200,7 +200,7 @@ func (rd *reading) boundZones() []ct.Zone {
 		z.Pools = rd.finish(z.pools, layout.Object{Of: layout.OfZone, Name: z.Name})
 		zones = append(zones, z)
 	}
-	slices.SortFunc(zones, func(a, b *boundZone) int {
+	slices.SortFunc(zones, func(a, b *zone) int {
 		// Those without conditions come last; order-1 makes them the largest number.
 		return cmp.Or(cmp.Compare(uint(a.order-1), uint(b.order-1)), strings.Compare(a.Name, b.Name))
 	})

@@ -1,0 +1,88 @@
+package readback
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/snatctl/snatctl/compiler/layout"
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nft"
+)
+
+// SetRanges returns what a zone's set of addresses holds.
+func SetRanges(find func(name string) *nft.Set, kind layout.Kind, of layout.Object) []inet.Range {
+	var out []inet.Range
+	for _, f := range inet.Families {
+		if s := find(layout.Name{Kind: kind, Family: f, Object: of}.String()); s != nil {
+			for _, e := range s.Elements {
+				if x, ok := KeyRange(e); ok {
+					out = append(out, x)
+				}
+			}
+		}
+	}
+	return inet.Merge(out)
+}
+
+// PoolRanges returns the addresses that the map of a pool's chain holds.
+func PoolRanges(s *nft.Set) []inet.Range {
+	if s == nil {
+		return nil
+	}
+	var out []inet.Range
+	for _, e := range s.Elements {
+		if a, ok := netip.AddrFromSlice([]byte(e.Data)); ok {
+			out = append(out, inet.AddrRange(a))
+		}
+	}
+	return inet.Merge(out)
+}
+
+// KeyRange returns the addresses that an element is found by; false: its key is no range.
+func KeyRange(e nft.Element) (inet.Range, bool) {
+	from, ok := netip.AddrFromSlice([]byte(e.Key))
+	to, ok2 := netip.AddrFromSlice([]byte(e.KeyEnd))
+	return inet.Range{From: from, To: to}, ok && ok2
+}
+
+// ExcludedBy returns the zone whose list of excluded destinations a verdict leads to.
+func ExcludedBy(v nft.Verdict) layout.Object {
+	n, _ := layout.ParseChain(v.Chain)
+	return n.Object
+}
+
+// SchedulerOf tells the scheduler, or what an empty service does, from where its VIPs lead.
+func SchedulerOf(v nft.Verdict) string {
+	switch {
+	case v.Kind == nft.Accept:
+		return "no real servers: pass"
+	case v.Kind == nft.Drop:
+		return "no real servers: drop"
+	case v.Chain == layout.ChainRefused.String():
+		return "no real servers: reject"
+	}
+	name, _, _ := strings.Cut(v.Chain, "-")
+	return strings.TrimRight(name, "46")
+}
+
+// FamilyOf returns the family of what a map is about.
+func FamilyOf(s *nft.Set) inet.Family {
+	if len(s.Key) > 0 && s.Key[0] == nft.IPv6 {
+		return inet.V6
+	}
+	return inet.V4
+}
+
+// DataRange reads the addresses and ports of an element whose data is a range.
+func DataRange(s *nft.Set, e *nft.Element) (addrs inet.Range, ports inet.PortRange, ok bool) {
+	if !s.Data.IsInterval() || len(e.Data) != s.Data.Width() {
+		return addrs, ports, false
+	}
+	half, w := len(e.Data)/2, s.Data.Members()[0].Width()
+	addrs.From, _ = netip.AddrFromSlice([]byte(e.Data[:w]))
+	addrs.To, _ = netip.AddrFromSlice([]byte(e.Data[half : half+w]))
+	if half > w {
+		ports = inet.PortRange{First: portAt(e.Data, w), Last: portAt(e.Data, half+w)}
+	}
+	return addrs, ports, !addrs.To.Less(addrs.From)
+}

@@ -23,12 +23,13 @@ func historyCommand() *cobra.Command {
 		Long: `Print what was applied to a table, the newest first. The number is what rollback takes: 0 is
 what was applied last, 1 what stood before it. What was not confirmed has none.
 
-The directory of an entry (--format json) holds the policy as it was given, in policy/, and the
-table that it compiled to, in table.nft.gz. The last 50 entries are kept.
+The directory of an entry (--format json) holds the policy as it was given, in policy/. The last
+50 entries are kept.
 
 Exit status: 0, 1 the history cannot be read, 2 usage.`,
 		Example: `  snatctl history
-  snatctl history --format json | jq -r '.[0].dir'`,
+  snatctl history --format json | jq -r '.[0].dir'
+  snatctl compile -f /var/lib/snatctl/history/snatctl/000017/policy`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			if err := checkFormat(format); err != nil {

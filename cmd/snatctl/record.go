@@ -58,7 +58,7 @@ func (o applyOptions) record(want *nft.Ruleset, srcs []policy.Source, d differen
 	}
 	store := history.Open(o.stateDir)
 	e := history.Entry{Table: want.Table, Time: time.Now().UTC().Truncate(time.Second), User: operator(), Command: o.command, Summary: d.summary(), State: as}
-	e, err := store.Add(e, absolute(srcs), want.WriteScript)
+	e, err := store.Add(e, absolute(srcs))
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "warning: the policy is in force, but the history in %s is not complete: %v (rollback and boot may not know this policy; see --state-dir)\n", o.stateDir, err)
 	}

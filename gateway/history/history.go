@@ -2,9 +2,12 @@
 // again at boot: for every table a directory of numbered entries. An entry is a directory too,
 // complete from the moment at which it has its name:
 //
-//	history/TABLE/000017/entry.json      who, when, what
-//	history/TABLE/000017/policy/01.yaml  the files of the policy as they were given
-//	history/TABLE/000017/table.nft.gz    what it compiled to, as `nft -f` loads it
+//	history/TABLE/000017/entry.json        who, when, what
+//	history/TABLE/000017/policy/0001.yaml  the files of the policy as they were given
+//
+// The table is not kept: the policy makes it again, and writing it out took longer than
+// bringing it to the kernel. Entries of older versions hold it as table.nft.gz, which nobody
+// reads.
 //
 // What is read back is not trusted: links are not followed, and an entry that is damaged is
 // reported and left out.

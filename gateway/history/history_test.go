@@ -1,10 +1,9 @@
 package history_test
 
 import (
-	"compress/gzip"
 	"errors"
-	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,14 +17,10 @@ import (
 
 var noon = time.Date(2025, 3, 1, 12, 0, 0, 0, time.UTC)
 
-func text(s string) func(io.Writer) error {
-	return func(w io.Writer) error { _, err := io.WriteString(w, s); return err }
-}
-
 // add keeps one more entry, which must succeed.
 func add(t *testing.T, s history.Store, st history.State, files ...policy.Source) history.Entry {
 	t.Helper()
-	e, err := s.Add(history.Entry{Table: "snatctl", Time: noon, User: "ops", Command: "apply", Summary: "rules +1 -0", State: st}, files, text("table\n"))
+	e, err := s.Add(history.Entry{Table: "snatctl", Time: noon, User: "ops", Command: "apply", Summary: "rules +1 -0", State: st}, files)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,17 +70,24 @@ func TestRoundTrip(t *testing.T) {
 	if tables, err := s.Tables(); err != nil || len(tables) != 1 || tables[0] != "snatctl" {
 		t.Errorf("the tables are %v, %v", tables, err)
 	}
-	f, err := os.Open(filepath.Join(first.Dir(), "table.nft.gz"))
-	if err != nil {
+}
+
+// Entries of older versions, which held the compiled table as well, are read like others.
+func TestOlderEntry(t *testing.T) {
+	s := history.Open(t.TempDir())
+	e := add(t, s, history.Applied, one("version: 1\n"))
+	if err := os.WriteFile(filepath.Join(e.Dir(), "table.nft.gz"), []byte{0x1f, 0x8b}, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
+	es := list(t, s, 0)
+	if len(es) != 1 {
+		t.Fatalf("the entries are %+v", es)
 	}
-	if b, err := io.ReadAll(z); err != nil || string(b) != "table\n" {
-		t.Errorf("the table is %q, %v", b, err)
+	if got, err := s.Sources(es[0]); err != nil || len(got) != 1 || string(got[0].Data) != "version: 1\n" {
+		t.Errorf("the sources are %v, %v", got, err)
+	}
+	if err := s.Mark(es[0], history.Reverted); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -224,7 +226,7 @@ func TestUntrusted(t *testing.T) {
 		if _, _, err := s.List("snatctl"); !errors.Is(err, history.ErrUntrusted) {
 			t.Errorf("%s is read with %v", d, err)
 		}
-		if _, err := s.Add(history.Entry{Table: "snatctl", Time: noon, State: history.Applied}, []policy.Source{one("x")}, text("")); !errors.Is(err, history.ErrUntrusted) {
+		if _, err := s.Add(history.Entry{Table: "snatctl", Time: noon, State: history.Applied}, []policy.Source{one("x")}); !errors.Is(err, history.ErrUntrusted) {
 			t.Errorf("%s is written to with %v", d, err)
 		}
 		if err := os.Chmod(d, 0o700); err != nil {
@@ -235,7 +237,7 @@ func TestUntrusted(t *testing.T) {
 		if _, _, err := s.List(table); err == nil {
 			t.Errorf("%q is taken for a table", table)
 		}
-		if _, err := s.Add(history.Entry{Table: table, State: history.Applied}, nil, text("")); err == nil {
+		if _, err := s.Add(history.Entry{Table: table, State: history.Applied}, nil); err == nil {
 			t.Errorf("%q is taken for a table to add to", table)
 		}
 	}
@@ -245,8 +247,10 @@ func TestUntrusted(t *testing.T) {
 func TestFailedAdd(t *testing.T) {
 	dir := t.TempDir()
 	s := history.Open(dir)
-	broken := errors.New("no space")
-	if _, err := s.Add(history.Entry{Table: "snatctl", Time: noon, State: history.Applied}, []policy.Source{one("x")}, func(io.Writer) error { return broken }); !errors.Is(err, broken) {
+	undo := limitFiles(t, 1<<10)
+	_, err := s.Add(history.Entry{Table: "snatctl", Time: noon, State: history.Applied}, []policy.Source{one(strings.Repeat("x", 1<<12))})
+	undo()
+	if !errors.Is(err, unix.EFBIG) {
 		t.Errorf("Add fails with %v", err)
 	}
 	names, err := os.ReadDir(filepath.Join(dir, "history", "snatctl"))
@@ -256,7 +260,26 @@ func TestFailedAdd(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := history.Open(filepath.Join(dir, "file")).Add(history.Entry{Table: "snatctl", State: history.Applied}, nil, text("")); err == nil || !strings.Contains(err.Error(), "file") {
+	if _, err := history.Open(filepath.Join(dir, "file")).Add(history.Entry{Table: "snatctl", State: history.Applied}, nil); err == nil || !strings.Contains(err.Error(), "file") {
 		t.Errorf("a file in place of the directory: %v", err)
+	}
+}
+
+// limitFiles lets no file of this process grow beyond a size, until undo is called.
+func limitFiles(t *testing.T, size uint64) (undo func()) {
+	t.Helper()
+	signal.Ignore(unix.SIGXFSZ) // setrlimit(2), RLIMIT_FSIZE: EFBIG instead
+	var was unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &was); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: size, Max: was.Max}); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		signal.Reset(unix.SIGXFSZ)
+		if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &was); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

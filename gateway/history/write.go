@@ -1,7 +1,6 @@
 package history
 
 import (
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -21,7 +20,6 @@ import (
 // Names of what an entry holds.
 const (
 	metadata = "entry.json"
-	compiled = "table.nft.gz"
 	sources  = "policy"
 	fresh    = ".new-" // how the names of entries begin that are being written
 )
@@ -30,10 +28,10 @@ const (
 // the order of their names they are in that of the policy.
 func sourceName(n int) string { return fmt.Sprintf("%04d.yaml", n+1) }
 
-// Add keeps an entry: the files of the policy, and what table writes. It fills in the number
-// and the sums. The entry is on disk when Add returns, or after an error nothing of it is.
-// Entries beyond Kept are dropped.
-func (s Store) Add(e Entry, files []policy.Source, table func(io.Writer) error) (Entry, error) {
+// Add keeps an entry with the files of its policy. It fills in the number and the sums. The
+// entry is on disk when Add returns, or after an error nothing of it is. Entries beyond Kept
+// are dropped.
+func (s Store) Add(e Entry, files []policy.Source) (Entry, error) {
 	if err := checkTable(e.Table); err != nil {
 		return Entry{}, err
 	}
@@ -50,7 +48,7 @@ func (s Store) Add(e Entry, files []policy.Source, table func(io.Writer) error) 
 	}
 	defer os.RemoveAll(e.dir) // it has another name if all goes well
 	e.Files = nil
-	if err := e.write(files, table); err != nil {
+	if err := e.write(files); err != nil {
 		return Entry{}, err
 	}
 	if e, err = e.name(dir); err != nil {
@@ -60,7 +58,7 @@ func (s Store) Add(e Entry, files []policy.Source, table func(io.Writer) error) 
 }
 
 // write fills the directory of a new entry, but for what tells its number.
-func (e *Entry) write(files []policy.Source, table func(io.Writer) error) error {
+func (e *Entry) write(files []policy.Source) error {
 	dir := filepath.Join(e.dir, sources)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
@@ -72,10 +70,7 @@ func (e *Entry) write(files []policy.Source, table func(io.Writer) error) error 
 			return err
 		}
 	}
-	return errors.Join(writeFile(filepath.Join(e.dir, compiled), func(w io.Writer) error {
-		z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed) // fails for unknown levels alone
-		return errors.Join(table(z), z.Close())
-	}), syncDir(dir))
+	return syncDir(dir)
 }
 
 // name gives a new entry the next number, and with it its name.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,15 +12,18 @@ import (
 
 func flushCommand() *cobra.Command {
 	var table string
+	var foreign bool
 	var files []string
 	c := &cobra.Command{
 		Use:   "flush",
 		Short: "remove the table, and nothing else",
 		Long: `Remove snatctl's table. New connections are no longer translated, and those that were stop
 too as soon as no other NAT rules are left: the kernel then lets go of translation
-altogether. No other table is touched, and forwarding stays as it is.
+altogether. No other table is touched, and forwarding stays as it is. A table of that name
+that snatctl did not make stays, unless --foreign is given.
 
-Exit status: 0 removed, or there was none; 1 failed and nothing was changed.`,
+Exit status: 0 removed, or there was none; 1 failed and nothing was changed; 6 another
+apply of this table is at work.`,
 		Example: `  snatctl flush
   snatctl flush -f policy.yaml     # the table that this policy names
   snatctl flush --table edge`,
@@ -42,6 +46,13 @@ Exit status: 0 removed, or there was none; 1 failed and nothing was changed.`,
 				return exit{exitRefused, err}
 			}
 			defer conn.Close()
+			head, err := conn.Head(c.Context(), table)
+			if err != nil {
+				return exit{exitRefused, err}
+			}
+			if head != nil && !strings.HasPrefix(head.Comment, "made by snatctl") && !foreign {
+				return exit{exitRefused, fmt.Errorf("table inet %s was not made by snatctl, so it stays: --foreign removes it all the same (`nft list table inet %s` shows it)", table, table)}
+			}
 			was, err := conn.Delete(c.Context(), table)
 			if err != nil {
 				return exit{exitRefused, fmt.Errorf("remove table inet %s: %w; nothing was changed", table, err)}
@@ -55,6 +66,7 @@ Exit status: 0 removed, or there was none; 1 failed and nothing was changed.`,
 		},
 	}
 	c.Flags().StringVar(&table, "table", policy.DefaultGateway().Table, "name of the table")
+	c.Flags().BoolVar(&foreign, "foreign", false, "remove the table even if snatctl did not make it")
 	fileFlag(c, &files)
 	return c
 }

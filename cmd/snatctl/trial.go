@@ -161,6 +161,9 @@ const (
 // contradict that.
 func (t *trial) revert(ctx context.Context, why string) error {
 	now, err := t.restore(ctx)
+	if errors.Is(err, nftlink.ErrOwned) {
+		return exit{exitIncomplete, fmt.Errorf("%s, and table inet %s COULD NOT BE TAKEN BACK: the table that stands now is neither the new policy's nor the one before: %w; see `snatctl history`, and go back by `snatctl rollback 0`", why, t.want.Table, err)}
+	}
 	if err != nil {
 		return exit{exitIncomplete, fmt.Errorf("%s, and table inet %s COULD NOT BE TAKEN BACK: the new policy is still in force: %w; see `snatctl history`, and go back by `snatctl rollback 0` or `snatctl flush`", why, t.want.Table, err)}
 	}

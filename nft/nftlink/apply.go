@@ -104,7 +104,13 @@ func (c *Conn) forget(ctx context.Context, table string, entries map[*nft.Set][]
 
 // commit sends a transaction and waits for its one acknowledgement, that of the message
 // before BATCH_END.
-func (c *Conn) commit(ctx context.Context, t *batch) error { return c.exchange(ctx, t, t.seq-1) }
+func (c *Conn) commit(ctx context.Context, t *batch) error {
+	err := c.exchange(ctx, t, t.seq-1)
+	if errors.Is(err, ErrNoPermission) {
+		return c.owned(ctx, t.table, err)
+	}
+	return err
+}
 
 // exchange sends a batch and waits for the acknowledgement of one of its messages. The kernel
 // works while it is sent: when sending returns, all answers are there.

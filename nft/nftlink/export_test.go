@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/snatctl/snatctl/nfnl"
 	"github.com/snatctl/snatctl/nft"
 )
 
@@ -32,5 +33,18 @@ func (c *Conn) Recommit(ctx context.Context, p nft.Plan, old, other string) erro
 		return err
 	}
 	t.b = bytes.ReplaceAll(t.b, []byte(old), []byte(other))
+	return c.commit(ctx, t)
+}
+
+// Own makes a table that only this connection may change, until it closes.
+func (c *Conn) Own(ctx context.Context, table string) error {
+	const flagOwner = 2 // NFT_TABLE_F_OWNER
+	t := &batch{seq: c.seq, first: c.seq + 1, table: table}
+	t.begin(unix.NFNL_MSG_BATCH_BEGIN, 0, unix.NFNL_SUBSYS_NFTABLES, origin{})
+	t.end()
+	t.start(unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE, origin{})
+	t.b = nfnl.AppendU32(t.b, unix.NFTA_TABLE_FLAGS, flagOwner)
+	t.end()
+	t.acknowledge()
 	return c.commit(ctx, t)
 }

@@ -1,0 +1,28 @@
+package integration
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/snatctl/snatctl/internal/nstest"
+)
+
+// flush leaves a table of our name that somebody else made, unless it is told not to.
+func TestFlushForeign(t *testing.T) {
+	t.Parallel()
+	h := nstest.NewHost(t, "gateway")
+	output(t, h, "nft", "add table inet snatctl; add chain inet snatctl mine")
+	r := run(t, h, program(t), "flush")
+	if r.Code != 1 || !strings.Contains(r.Stderr, "was not made by snatctl") {
+		t.Errorf("flush exits %d and says %s", r.Code, r.Stderr)
+	}
+	if r := output(t, h, "nft", "list", "tables"); !strings.Contains(r, "snatctl") {
+		t.Error("the table is gone")
+	}
+	if r := run(t, h, program(t), "flush", "--foreign"); r.Code != 0 {
+		t.Errorf("flush --foreign exits %d and says %s", r.Code, r.Stderr)
+	}
+	if r := output(t, h, "nft", "list", "tables"); strings.Contains(r, "snatctl") {
+		t.Error("the table is still there")
+	}
+}

@@ -14,13 +14,16 @@ import (
 // pure lists the packages that read no clock, file, environment or kernel and start no
 // goroutine, with all that they import beside the project's own. `time` is for durations.
 var pure = map[string][]string{
-	"ct":            {"cmp", "encoding/binary", "errors", "fmt", "iter", "maps", "math/bits", "net/netip", "slices", "strconv", "strings", "time", "unicode/utf8"},
-	"inet":          {"cmp", "container/heap", "errors", "fmt", "math/big", "net/netip", "slices", "strconv", "strings"},
-	"nfnl":          {"encoding/binary", "errors", "golang.org/x/sys/unix"},
-	"nft":           {"bufio", "cmp", "encoding/binary", "encoding/hex", "errors", "fmt", "io", "iter", "net/netip", "slices", "strconv", "strings", "time"},
-	"compiler":      {"cmp", "encoding/binary", "fmt", "hash/fnv", "maps", "math/bits", "net/netip", "slices", "strconv", "strings", "time"},
-	"policy/format": {"bytes", "fmt", "regexp", "slices", "sort", "strings", "unicode", "unicode/utf8", "gopkg.in/yaml.v3"},
-	"policy/lint":   {"cmp", "fmt", "math", "net/netip", "slices", "sort", "strconv", "strings", "time"},
+	"ct":                {"cmp", "encoding/binary", "errors", "fmt", "iter", "maps", "math/bits", "net/netip", "slices", "strconv", "strings", "time", "unicode/utf8"},
+	"inet":              {"cmp", "container/heap", "errors", "fmt", "math/big", "net/netip", "slices", "strconv", "strings"},
+	"nfnl":              {"encoding/binary", "errors", "golang.org/x/sys/unix"},
+	"nft":               {"bufio", "cmp", "encoding/binary", "encoding/hex", "errors", "fmt", "io", "iter", "net/netip", "slices", "strconv", "strings", "time"},
+	"compiler":          {"cmp", "encoding/binary", "fmt", "hash/fnv", "maps", "math/bits", "net/netip", "slices", "strconv", "strings", "time"},
+	"compiler/layout":   {"cmp", "fmt", "slices", "strconv", "strings"},
+	"compiler/readback": {"cmp", "encoding/binary", "maps", "net/netip", "slices", "strconv", "strings"},
+	"compiler/tell":     {"cmp", "fmt", "maps", "net/netip", "slices", "strings"},
+	"policy/format":     {"bytes", "fmt", "regexp", "slices", "sort", "strings", "unicode", "unicode/utf8", "gopkg.in/yaml.v3"},
+	"policy/lint":       {"cmp", "fmt", "math", "net/netip", "slices", "sort", "strconv", "strings", "time"},
 	"policy/findings": {"bufio", "bytes", "cmp", "crypto/sha256", "encoding/hex", "encoding/json", "encoding/xml", "errors", "fmt", "io", "maps", "net/url", "path", "regexp",
 		"slices", "strconv", "strings", "unicode", "github.com/mattn/go-runewidth"},
 	"policy": {"bytes", "cmp", "encoding/json", "errors", "fmt", "io", "maps", "math", "math/big", "math/bits", "net/netip", "regexp", "slices", "sort",

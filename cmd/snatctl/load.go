@@ -34,6 +34,7 @@ func load(files []string, t *timings, status int) (*policy.Policy, *nft.Ruleset,
 	if err := fits(files); err != nil {
 		return nil, nil, exit{status, fmt.Errorf("%w; nothing was changed", err)}
 	}
+	makeRoom(sizeOf(files))
 	p, want, _, err := loadFrom(func() (*policy.Policy, []policy.Source, policy.Diagnostics) {
 		p, ds := policy.Load(files, os.Stdin)
 		return p, nil, ds

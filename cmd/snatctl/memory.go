@@ -1,20 +1,83 @@
 package main
 
 import (
+	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"runtime/debug"
+	"strconv"
+	"strings"
+)
+
+// What a program that ends soon may hold before the garbage collector works against it. The
+// factor is what reading, compiling and reporting takes for each byte of a policy.
+const (
+	leastMemory   = 256 << 20
+	memoryPerByte = 60
 )
 
 // tuneMemory trades memory for time, which suits a program that ends soon: the garbage
-// collector leaves it alone until the process holds softLimit bytes. What the user sets by
+// collector leaves it alone until the process holds leastMemory bytes. What the user sets by
 // GOGC or GOMEMLIMIT stands.
 func tuneMemory() {
-	const softLimit = 256 << 20
 	if !memoryTuned() {
 		debug.SetGCPercent(400)
-		debug.SetMemoryLimit(softLimit)
+		debug.SetMemoryLimit(leastMemory)
 	}
+}
+
+// makeRoom raises that limit to what a policy of some bytes takes, as far as the machine has
+// it: below what is alive, a limit makes the collector run without end.
+func makeRoom(size int64) {
+	if !memoryTuned() {
+		debug.SetMemoryLimit(room(size, availableMemory("/")))
+	}
+}
+
+// room returns the limit for a policy of some bytes where so much memory is available. A
+// quarter of that is left to others.
+func room(size, available int64) int64 {
+	return max(leastMemory, min(size*memoryPerByte, available/4*3))
+}
+
+// availableMemory returns how many bytes the machine and the control group have to give;
+// root is where /proc and /sys are. What cannot be told bounds nothing.
+func availableMemory(root string) int64 {
+	available := int64(math.MaxInt64)
+	if b, err := os.ReadFile(filepath.Join(root, "proc/meminfo")); err == nil { // proc_meminfo(5)
+		_, rest, _ := strings.Cut(string(b), "MemAvailable:")
+		var kb int64
+		if _, err := fmt.Sscan(rest, &kb); err == nil {
+			available = kb << 10
+		}
+	}
+	b, err := os.ReadFile(filepath.Join(root, "proc/self/cgroup")) // cgroups(7): "0::/path" is that of version 2
+	_, group, found := strings.Cut(string(b), "0::")
+	if err != nil || !found {
+		return available
+	}
+	group, _, _ = strings.Cut(group, "\n")
+	for dir := filepath.Clean("/" + group); ; dir = filepath.Dir(dir) { // limits of those above count, too
+		at := filepath.Join(root, "sys/fs/cgroup", dir)
+		if limit, ok := readNumber(filepath.Join(at, "memory.max")); ok {
+			used, _ := readNumber(filepath.Join(at, "memory.current"))
+			available = min(available, max(0, limit-used))
+		}
+		if dir == "/" {
+			return available
+		}
+	}
+}
+
+// readNumber reads a file that holds a number alone; memory.max may hold "max" instead.
+func readNumber(path string) (int64, bool) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+	return n, err == nil
 }
 
 // staySmall undoes that for commands that run on and on beside a gateway's work: they hold

@@ -36,6 +36,7 @@ func (o applyOptions) load(t *timings, status int) (*policy.Policy, *nft.Ruleset
 		if err := fits(o.files); err != nil {
 			return nil, nil, nil, exit{status, fmt.Errorf("%w; nothing was changed", err)}
 		}
+		makeRoom(sizeOf(o.files))
 		return loadFrom(func() (*policy.Policy, []policy.Source, policy.Diagnostics) {
 			return policy.LoadSources(o.files, os.Stdin)
 		}, t, status)
@@ -44,6 +45,11 @@ func (o applyOptions) load(t *timings, status int) (*policy.Policy, *nft.Ruleset
 	if err != nil {
 		return nil, nil, nil, exit{status, fmt.Errorf("read entry %d of the history: %w; nothing was changed", o.entry.ID, err)}
 	}
+	size := 0
+	for _, src := range srcs {
+		size += len(src.Data)
+	}
+	makeRoom(int64(size))
 	return loadFrom(func() (*policy.Policy, []policy.Source, policy.Diagnostics) {
 		p, ds := policy.Parse(srcs)
 		return p, srcs, ds

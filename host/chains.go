@@ -38,7 +38,8 @@ func chains(ctx context.Context, h *lint.Host, own string) error {
 		if b.Family == "inet" && b.Table == own {
 			continue
 		}
-		h.Chains = append(h.Chains, lint.BaseChain{Family: b.Family, Table: b.Table, Name: b.Name, Type: b.Type, Hook: b.Hook, Priority: b.Priority, Empty: b.Rules == 0})
+		h.Chains = append(h.Chains, lint.BaseChain{Family: b.Family, Table: b.Table, Name: b.Name, Type: b.Type, Hook: b.Hook, Priority: b.Priority, Empty: b.Rules == 0,
+			Drops: b.Fate.Drops, Passes: b.Fate.Passes})
 	}
 	h.Chains = append(h.Chains, legacy...)
 	return nil

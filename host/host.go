@@ -50,7 +50,7 @@ func Read(ctx context.Context, ask Ask) (lint.Host, []Unread, error) {
 		{"Z12, P03, H05", func() error { return routes(&h) }},
 		{"P09, H04, H05, C01, C02, C03", func() error { return sysctls(&h) }},
 		{"S03", func() error { return listeners(&h) }},
-		{"H01", func() error { return chains(ctx, &h, ask.Table) }},
+		{"H01, H06", func() error { return chains(ctx, &h, ask.Table) }},
 		{"H02", func() error { return units(&h, ask.Root) }},
 	}
 	var unread []Unread

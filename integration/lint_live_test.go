@@ -66,6 +66,10 @@ func TestLintLive(t *testing.T) {
 			repair: "nft delete table ip nat"},
 		{name: "a chain before all", code: "H01", fault: "nft 'table inet first { chain pre { type nat hook prerouting priority -150; tcp dport 80 redirect to :3128; }; }'",
 			repair: "nft delete table inet first"},
+		{name: "Docker's forward chain", code: "H06", fault: "nft 'table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; }; }'",
+			repair: "nft chain ip filter FORWARD '{ policy accept; }'"},
+		{name: "a last rule that rejects", code: "H06", fault: "nft 'table inet fw { chain in { }; chain f { type filter hook forward priority 10; ct state established,related accept; jump in; counter reject with icmpx admin-prohibited; }; }'",
+			repair: "nft insert rule inet fw f accept"},
 		{name: "a unit that flushes", code: "H02", around: `mount -t tmpfs none /etc/systemd/system
 mkdir /etc/systemd/system/sysinit.target.wants
 ln -s /lib/systemd/system/nftables.service /etc/systemd/system/sysinit.target.wants/`},
@@ -160,7 +164,7 @@ func TestLintLiveUnprivileged(t *testing.T) {
 	path := filepath.Join(c.dir, "live.yaml")
 	must(t, os.WriteFile(path, []byte(faultless), 0o644))
 	r := run(t, h, user[0], append(slices.Clone(user[1:]), filepath.Join(c.bin, "snatctl"), "lint", "--live", path)...)
-	for _, part := range []string{"warning: H01 not checked: ", "warning: H03 not checked: ", "CAP_NET_ADMIN"} {
+	for _, part := range []string{"warning: H01, H06 not checked: ", "warning: H03 not checked: ", "CAP_NET_ADMIN"} {
 		if !strings.Contains(r.Stderr, part) {
 			t.Errorf("standard error has no %q:\n%s", part, r.Stderr)
 		}

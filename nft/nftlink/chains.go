@@ -17,7 +17,10 @@ type BaseChain struct {
 	Type     string // "filter", "nat" or "route"
 	Hook     string // "prerouting", "input", "forward", "output", "postrouting"; "ingress" in inet
 	Priority int
-	Rules    int // how many it has
+	Rules    int  // how many it has
+	Fate     Fate // of a chain that filters at forward
+
+	drops bool // by policy
 }
 
 // BaseChains lists the base chains of all tables that IP packets pass, by family.
@@ -27,6 +30,7 @@ func (c *Conn) BaseChains(ctx context.Context) ([]BaseChain, error) {
 		number byte
 		name   string
 	}{{unix.NFPROTO_IPV4, "ip"}, {unix.NFPROTO_IPV6, "ip6"}, {unix.NFPROTO_INET, "inet"}} {
+		from := len(out)
 		err := c.requestOf(ctx, f.number, unix.NFT_MSG_GETCHAIN, unix.NLM_F_DUMP, nil, func(b []byte) error {
 			if chain, ok := baseChain(b); ok {
 				chain.Family = f.name
@@ -36,6 +40,9 @@ func (c *Conn) BaseChains(ctx context.Context) ([]BaseChain, error) {
 		})
 		if err != nil {
 			return nil, fmt.Errorf("list the chains of family %s: %w", f.name, explainErrno(err))
+		}
+		if err := c.setFates(ctx, f.number, out[from:]); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil
@@ -54,6 +61,8 @@ func baseChain(b []byte) (BaseChain, bool) {
 			c.Name = a.Str()
 		case unix.NFTA_CHAIN_TYPE:
 			c.Type = a.Str()
+		case unix.NFTA_CHAIN_POLICY:
+			c.drops = a.U32() == nfDrop
 		case unix.NFTA_CHAIN_USE:
 			c.Rules = int(a.U32())
 		case unix.NFTA_CHAIN_HOOK:

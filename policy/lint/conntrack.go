@@ -50,25 +50,32 @@ func timeouts() []atLeast {
 	}
 }
 
-// shortTimeouts reports, for each RFC, the timeouts below what it asks for.
+// shortTimeouts reports the timeouts below what RFCs ask for, all in one finding: one command
+// lengthens them all.
 func shortTimeouts(r *run, h Host) {
-	var rfcs []string
-	short := make(map[string][]string)
-	repair := make(map[string][]string)
+	var short, repair []string
+	last := ""
+	asked := func() { // the RFC stands behind the last of its timeouts
+		if last != "" {
+			short[len(short)-1] += " (" + last + ")"
+		}
+	}
 	for _, t := range timeouts() {
 		secs, err := strconv.Atoi(h.Sysctls["net/netfilter/"+t.key])
 		if err != nil || secs >= t.secs {
 			continue
 		}
-		if short[t.rfc] == nil {
-			rfcs = append(rfcs, t.rfc)
+		if t.rfc != last {
+			asked()
+			last = t.rfc
 		}
-		short[t.rfc] = append(short[t.rfc], fmt.Sprintf("%s %d < %d s", strings.TrimPrefix(t.key, "nf_conntrack_"), secs, t.secs))
-		repair[t.rfc] = append(repair[t.rfc], fmt.Sprintf("net.netfilter.%s=%d", t.key, t.secs))
+		short = append(short, fmt.Sprintf("%s %d < %d s", strings.TrimPrefix(t.key, "nf_conntrack_"), secs, t.secs))
+		repair = append(repair, fmt.Sprintf("net.netfilter.%s=%d", t.key, t.secs))
 	}
-	for _, rfc := range rfcs {
-		r.find(r.gatewayAt(""), "conntrack", "sysctl -w "+strings.Join(repair[rfc], " "),
-			"flows are forgotten sooner than %s asks for, and later packets of theirs meet another translation or none: %s", rfc, strings.Join(short[rfc], ", "))
+	asked()
+	if len(short) > 0 {
+		r.find(r.gatewayAt(""), "conntrack", "sysctl -w "+strings.Join(repair, " "),
+			"flows are forgotten sooner than RFCs ask for, and later packets of theirs meet another translation or none: %s", strings.Join(short, ", "))
 	}
 }
 

@@ -29,6 +29,22 @@ func rivals(r *run, h Host) {
 	}
 }
 
+// closed finds chains of others that refuse what is forwarded. Every chain of a hook has to
+// let a packet pass, so no priority and no rule of the policy's table helps.
+func closed(r *run, h Host) {
+	for _, c := range h.Chains {
+		if !c.Drops || c.Hook != "forward" || !r.concerns(c.Family) {
+			continue
+		}
+		what := "no new connection is forwarded, whatever this policy says"
+		if c.Passes > 0 {
+			what = fmt.Sprintf("only what one of %d rules before lets pass is forwarded; whether that is this policy's traffic is not known", c.Passes)
+		}
+		r.find(r.gatewayAt(""), "gateway", "see its rules: "+c.show()+"; accept the policy's traffic there (with Docker in chain DOCKER-USER), or let its chain accept",
+			"chain %s of table %s %s (filter, forward, priority %d) drops: %s", c.Name, c.Family, c.Table, c.Priority, what)
+	}
+}
+
 // show is the command that lists what is in a chain.
 func (c BaseChain) show() string {
 	switch {

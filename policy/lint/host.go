@@ -59,6 +59,8 @@ type BaseChain struct {
 	Hook     string // "prerouting", "postrouting", ...
 	Priority int    // lower comes first
 	Empty    bool   // it has no rules, so it changes nothing
+	Drops    bool   // it filters at forward, and refuses new connections by policy or by a rule that looks at nothing
+	Passes   int    // rules before that which may let some pass
 	Legacy   bool   // of iptables' own tables, which nft does not show
 }
 

@@ -71,6 +71,15 @@ gateway: {uplinks: [wan0, wan1]}
 zones:
   - {name: office, from: 10.1.0.0/16, action: masquerade, exclude: 10.0.0.0/8}
 `,
+	}, {
+		Code: "H06", Severity: policy.Warning, Live: true, live: closed,
+		Title: "A chain of another table drops what is forwarded.",
+		Why: "A packet passes only if every chain at forward lets it pass. Docker, ufw and firewalld leave chains that drop by policy, or by a last " +
+			"rule without a condition: then nothing gets through the gateway, and no counter of the policy says why. Rules before the end may let some " +
+			"connections pass; whether these are the policy's is not certain, so look at their conditions. Rules for established " +
+			"connections alone let no new one pass. Chains of family bridge see no routed packets.",
+		Bad:  "\n# on a host with a table ip filter whose chain FORWARD has policy drop\n" + masquerading,
+		Good: "\n# on a host where chain FORWARD has policy accept\n" + masquerading,
 	}}
 }
 

@@ -58,6 +58,9 @@ var hosts = map[string]struct{ bad, good func(h *Host) }{
 	"H02": {bad: func(h *Host) { h.Units[0].Enabled = true }},
 	"H03": {bad: func(h *Host) { h.Missing = []Missing{{What: "masquerade in tables of family inet", Since: "5.2"}} }},
 	"H05": {bad: secondUplink("1"), good: secondUplink("2")},
+	"H06": {bad: func(h *Host) {
+		h.Chains = []BaseChain{{Family: "ip", Table: "filter", Name: "FORWARD", Type: "filter", Hook: "forward", Drops: true}}
+	}},
 	"C01": {bad: func(h *Host) { h.Conntrack.Max = 65536; h.Conntrack.Buckets = 65536 }},
 	"C02": {bad: func(h *Host) { h.Sysctls["net/netfilter/nf_conntrack_udp_timeout"] = "30" }},
 	"C03": {bad: func(h *Host) { h.Sysctls["net/netfilter/nf_conntrack_acct"] = "0" }},
@@ -163,6 +166,9 @@ func TestLive(t *testing.T) {
 		{"a hook that is not used", services, chain(BaseChain{Family: "ip", Table: "x", Name: "y", Type: "nat", Hook: "postrouting", Priority: 0}), ""},
 		{"a family that is not used", zone("from: 10.1.0.0/16, action: masquerade"), chain(BaseChain{Family: "ip6", Table: "x", Name: "y", Type: "nat", Hook: "postrouting", Priority: 0}), ""},
 
+		{"a chain that lets some pass", services, chain(BaseChain{Family: "inet", Table: "fw", Name: "f", Type: "filter", Hook: "forward", Drops: true, Passes: 2}), "H06 only what one of 2 rules before lets pass"},
+		{"a family that drops and is not used", zone("from: 10.1.0.0/16, action: masquerade"), chain(BaseChain{Family: "ip6", Table: "filter", Name: "FORWARD", Type: "filter", Hook: "forward", Drops: true}), ""},
+
 		{"a wild name without an interface", zone("from: 10.1.0.0/16, iif: \"eth*\", action: masquerade"), nil, ""},
 		{"an entrance that is not there", zone("from: 10.1.0.0/16, iif: [lan0, lan1], action: masquerade"), nil, "Z11 there is no interface lan1"},
 		{"a second table of routes", zone("from: 10.3.0.0/16, action: masquerade"), func(h *Host) {
@@ -208,9 +214,9 @@ func TestLive(t *testing.T) {
 		{"few buckets", masquerading, func(h *Host) { h.Conntrack.Buckets = 65_535 }, "C01 65535 buckets for 262144 flows"},
 		{"buckets enough", masquerading, func(h *Host) { h.Conntrack.Buckets = 65_536 }, ""},
 		{"three quarters full", masquerading, func(h *Host) { h.Conntrack.Count = 262_144 / 4 * 3 }, ""},
-		{"timeouts of two RFCs", masquerading, func(h *Host) {
+		{"timeouts of two RFCs are one finding", masquerading, func(h *Host) {
 			h.Sysctls["net/netfilter/nf_conntrack_icmp_timeout"], h.Sysctls["net/netfilter/nf_conntrack_tcp_timeout_fin_wait"] = "30", "120"
-		}, "C02 C02"},
+		}, "C02 icmp_timeout 30 < 60 s (RFC 5508, REQ-2)"},
 		{"events of listeners alone", masquerading, func(h *Host) { h.Sysctls["net/netfilter/nf_conntrack_events"] = "2" }, "C03 net.netfilter.nf_conntrack_events is 2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/snatctl/snatctl/gateway/history"
+	"github.com/snatctl/snatctl/nft/nftlink"
 )
 
 func bootCommand() *cobra.Command {
@@ -21,12 +22,14 @@ func bootCommand() *cobra.Command {
 		Short: "apply the last good policy, early at boot",
 		Long: `Apply what was applied last and not taken back, to every table of the history. What still
 awaited confirmation when the machine went down does not count. If a policy does not compile,
-or the kernel refuses it, the one before it is tried, and so on.
+or the kernel refuses it, the one before it is tried, and so on. Where another program keeps
+changing rulesets meanwhile, boot tries the same policy for up to 30 s and never an older one.
 
 It needs no network: interfaces that do not exist yet are matched by name once they do. So run
 it before they come up, as packaging/snatctl.service does. Nothing is added to the history.
 
-Exit status: as apply; 1 if there is no policy to apply, or none that works.`,
+Exit status: as apply; 1 if there is no policy to apply, or none that works; 7 if an older policy
+than the last good one is in force.`,
 		Example: `  snatctl boot
   snatctl boot --state-dir /var/lib/snatctl --table snatctl`,
 		Args: cobra.NoArgs,
@@ -80,17 +83,21 @@ func bootAll(ctx context.Context, o applyOptions, tables []string) error {
 
 // boot applies the newest entry that works.
 func boot(ctx context.Context, o applyOptions, good []history.Entry) error {
-	dir := o.stateDir
+	dir, older := o.stateDir, error(nil)
 	for i := range good {
 		o.entry = &good[i]
 		err := apply(ctx, o, nil)
 		var status exit
-		if !errors.As(err, &status) || status.code != exitRefused || i == len(good)-1 {
+		if err == nil {
+			return older
+		}
+		if !errors.As(err, &status) || status.code != exitRefused || i == len(good)-1 || errors.Is(err, nftlink.ErrStale) {
 			return err
 		}
 		next := good[i+1]
 		fmt.Fprintf(os.Stderr, "snatctl: %v\nwarning: the policy of %s in %s cannot be applied; falling back to that of %s\n",
 			err, o.entry.Time.Format(time.RFC3339), dir, next.Time.Format(time.RFC3339))
+		older = exit{exitOlder, fmt.Errorf("AN OLDER POLICY IS IN FORCE, that of %s: apply a policy that works", next.Time.Format(time.RFC3339))}
 	}
 	return nil
 }

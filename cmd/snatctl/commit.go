@@ -4,15 +4,30 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
 )
 
-// attempts bounds how often apply reads again because another program changed the ruleset
-// between reading and committing.
-const attempts = 3
+// commitPatience is how long apply reads again and again because another program changed a
+// ruleset between reading and committing.
+const commitPatience = 30 * time.Second
+
+// Pauses between two tries double up to the longest. They vary, so that two programs that write
+// in turn fall out of step.
+const longestPause = 100 * time.Millisecond
+
+// waitAbout waits for about so long, and tells whether ctx let it come to the end.
+func waitAbout(ctx context.Context, about time.Duration) bool {
+	select {
+	case <-time.After(about/2 + rand.N(about)):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
 
 // change is what a commit did, and what takes it back.
 type change struct {
@@ -27,12 +42,15 @@ type change struct {
 // the table is kept as it stands, and can be put back.
 func commit(ctx context.Context, conn *nftlink.Conn, want *nft.Ruleset, keep bool, before func() (func(), error), t *timings) (change, error) {
 	c := change{undo: func() {}}
+	prepared := false
+	began, about := time.Now(), time.Millisecond
 	for try := 1; ; try++ {
 		live, gen, plan, err := compare(ctx, conn, want, t)
 		if err == nil && keep {
 			c.kept, err = keepTable(ctx, conn, want.Table, gen)
 		}
-		if err == nil && try == 1 {
+		if err == nil && !prepared {
+			prepared = true
 			c.undo, err = before()
 		}
 		if err == nil {
@@ -45,13 +63,14 @@ func commit(ctx context.Context, conn *nftlink.Conn, want *nft.Ruleset, keep boo
 			c.was, c.plan = live, plan
 			return c, nil
 		}
-		if !errors.Is(err, nftlink.ErrStale) || try == attempts {
+		if !errors.Is(err, nftlink.ErrStale) || time.Since(began) > commitPatience || !waitAbout(ctx, about) {
 			c.undo()
 			if errors.Is(err, nftlink.ErrStale) {
-				err = fmt.Errorf("another program keeps changing the rulesets of this network namespace (tried %d times; `nft monitor` shows who): %w", attempts, err)
+				err = fmt.Errorf("another program keeps changing the rulesets of this network namespace (tried %d times; `nft monitor` shows who): %w", try, err)
 			}
 			return change{}, err
 		}
+		about = min(2*about, longestPause)
 	}
 }
 

@@ -25,7 +25,7 @@ func confirmCommand() *cobra.Command {
 		Long: `Keep what ` + "`snatctl apply --confirm`" + ` applied in this network namespace. Any terminal will do: best
 one that was opened since, for that proves that the gateway can still be reached.
 
-Exit status: 0 kept, 1 nothing to confirm.`,
+Exit status: 0 kept, 1 nothing to confirm, 4 kept, but the history could not be written.`,
 		Example: `  snatctl confirm
   snatctl confirm --table edge`,
 		Args: cobra.NoArgs,
@@ -64,6 +64,9 @@ func confirm(table string) error {
 	if err != nil {
 		return exit{exitRefused, fmt.Errorf("process %d ended without an answer: %w (`snatctl history` tells what became of it)", c.pid, err)}
 	}
+	if answer == wordUnwritten {
+		return exit{exitIncomplete, fmt.Errorf("table inet %s stays as it is, but the history could not be written, and boot would apply an older policy: make room for it and apply again (process %d says more)", table, c.pid)}
+	}
 	if answer != wordKept {
 		return nothing("the time is up, and the apply is being taken back")
 	}
@@ -79,11 +82,12 @@ const (
 
 // Words between an apply that waits and those who decide.
 const (
-	wordConfirm = "confirm"
-	wordRevert  = "revert"
-	wordWaiting = "waiting"
-	wordKept    = "kept"
-	wordTooLate = "too late"
+	wordConfirm   = "confirm"
+	wordRevert    = "revert"
+	wordWaiting   = "waiting"
+	wordKept      = "kept"
+	wordUnwritten = "unwritten" // kept, and not in the history
+	wordTooLate   = "too late"
 )
 
 // greeting is what an apply that awaits confirmation says to who calls.

@@ -47,6 +47,7 @@ const (
 	exitIncomplete = 4 // applied, but stale flows are left
 	exitReverted   = 5 // not confirmed, and taken back
 	exitBusy       = 6 // another apply is running
+	exitOlder      = 7 // boot had to apply an older policy than the last good one
 )
 
 // exit is an error that ends the program with a status of its own. A nil err says nothing.

@@ -58,9 +58,9 @@ func (o applyOptions) load(t *timings, status int) (*policy.Policy, *nft.Ruleset
 
 // record keeps what was applied, and returns what marks it later. The policy is in force by
 // then: what fails is worth a warning.
-func (o applyOptions) record(want *nft.Ruleset, srcs []policy.Source, d difference, as history.State) (mark func(history.State)) {
+func (o applyOptions) record(want *nft.Ruleset, srcs []policy.Source, d difference, as history.State) (mark func(history.State) error) {
 	if o.command == "" { // boot: what it applies is in the history
-		return func(history.State) {}
+		return func(history.State) error { return nil }
 	}
 	store := history.Open(o.stateDir)
 	e := history.Entry{Table: want.Table, Time: time.Now().UTC().Truncate(time.Second), User: operator(), Command: o.command, Summary: d.summary(), State: as}
@@ -68,13 +68,15 @@ func (o applyOptions) record(want *nft.Ruleset, srcs []policy.Source, d differen
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "warning: the policy is in force, but the history in %s is not complete: %v (rollback and boot may not know this policy; see --state-dir)\n", o.stateDir, err)
 	}
-	return func(s history.State) {
+	return func(s history.State) error {
 		if e.ID == 0 {
-			return
+			return err
 		}
-		if err := store.Mark(e, s); err != nil {
+		err := store.Mark(e, s)
+		if err != nil {
 			fmt.Fprintf(os.Stderr, "warning: entry %d of the history in %s still says %q, and should say %q: %v\n", e.ID, o.stateDir, e.State, s, err)
 		}
+		return err
 	}
 }
 

@@ -31,13 +31,13 @@ type trial struct {
 	confirms chan func(word string) // those who confirm, and how to answer them
 	decided  chan struct{}          // closed once it is too late to confirm
 	verdict  chan error
-	recorded chan func(history.State) // marks the entry in the history, once there is one
+	recorded chan func(history.State) error // marks the entry in the history, once there is one
 }
 
 // start lets the time run. The context that it returns ends when the apply is taken back.
 func (t *trial) start(ctx context.Context) context.Context {
 	t.confirms, t.decided, t.verdict = make(chan func(string)), make(chan struct{}), make(chan error)
-	t.recorded = make(chan func(history.State), 1)
+	t.recorded = make(chan func(history.State) error, 1)
 	going, cancel := context.WithCancel(ctx)
 	go t.serve()
 	go t.watch(ctx, cancel)
@@ -77,17 +77,23 @@ func (t *trial) watch(ctx context.Context, cancel func()) {
 // keep writes down that the policy stays before it says so.
 func (t *trial) keep(answer func(word string)) {
 	close(t.decided)
-	t.mark(history.Applied)
+	err := t.mark(history.Applied)
+	if err != nil {
+		answer(wordUnwritten)
+		t.deliver(exit{exitIncomplete, fmt.Errorf("the policy stays in force, but the history does not say so: %w; boot would apply an older one, so make room and apply it again", err)})
+		return
+	}
 	answer(wordKept)
 	t.deliver(nil)
 }
 
 // mark says in the history what became of the trial. A disk that hangs holds up nothing else.
-func (t *trial) mark(as history.State) {
+func (t *trial) mark(as history.State) error {
 	select {
 	case mark := <-t.recorded:
-		mark(as)
+		return mark(as)
 	case <-time.After(hanging):
+		return fmt.Errorf("writing it takes longer than %v", hanging)
 	}
 }
 
@@ -168,7 +174,7 @@ func (t *trial) revert(ctx context.Context, why string) error {
 		return exit{exitIncomplete, fmt.Errorf("%s, and table inet %s COULD NOT BE TAKEN BACK: the new policy is still in force: %w; see `snatctl history`, and go back by `snatctl rollback 0` or `snatctl flush`", why, t.want.Table, err)}
 	}
 	t.change.undo()
-	t.mark(history.Reverted)
+	_ = t.mark(history.Reverted) // it was told, and an unconfirmed entry does no harm
 	err = exit{exitReverted, fmt.Errorf("%s: taken back, table inet %s is as it was before", why, t.want.Table)}
 	if !t.cleanup {
 		return err

@@ -26,6 +26,9 @@ import (
 // Kept is how many entries of a table are kept, beside those that a boot may need.
 const Kept = 50
 
+// keptFull is how many are kept where the disk has no room for another.
+const keptFull = 5
+
 // Store is a state directory. It is made when the first entry is added.
 type Store struct {
 	dir string
@@ -88,20 +91,66 @@ var ErrUntrusted = errors.New("others may write to it (chmod go-w, chown root)")
 // may be a symbolic link, as systemd makes them; it is the operator's choice.
 func (s Store) history() (string, error) {
 	dir := filepath.Join(s.dir, "history")
+	if err := checkParents(s.dir); err != nil {
+		return "", err
+	}
 	for _, d := range []string{s.dir, dir} {
-		info, err := os.Stat(d)
-		if err != nil {
+		if err := checkOurs(d); err != nil {
 			return "", err
-		}
-		var st unix.Stat_t
-		if err := unix.Stat(d, &st); err != nil {
-			return "", &os.PathError{Op: "stat", Path: d, Err: err}
-		}
-		if info.Mode().Perm()&0o022 != 0 || st.Uid != 0 && int(st.Uid) != os.Geteuid() {
-			return "", fmt.Errorf("%s: %w", d, ErrUntrusted)
 		}
 	}
 	return dir, realDir(dir)
+}
+
+// checkOurs fails if others than the superuser and this user may write to a directory.
+func checkOurs(dir string) error {
+	var st unix.Stat_t
+	if err := unix.Stat(dir, &st); err != nil {
+		return &os.PathError{Op: "stat", Path: dir, Err: err}
+	}
+	if st.Mode&0o022 != 0 || st.Uid != 0 && int(st.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s: %w", dir, ErrUntrusted)
+	}
+	return nil
+}
+
+// checkParents fails if others may put something else in the place of a directory: if they may
+// write to one above it, unless that is sticky (as sshd and sudo look at paths). What does not
+// exist yet is nobody's.
+func checkParents(dir string) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	for at := dir; ; at = filepath.Dir(at) {
+		if err := checkParent(at, at == dir); err != nil || at == "/" {
+			return err
+		}
+		if real, err := filepath.EvalSymlinks(at); err == nil && real != at {
+			if err := checkParents(real); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// checkParent looks at one directory of a path, or at a link that stands for it. The last of the
+// path may be anything but somebody else's link.
+func checkParent(dir string, last bool) error {
+	var st unix.Stat_t
+	switch err := unix.Lstat(dir, &st); {
+	case errors.Is(err, unix.ENOENT):
+		return nil
+	case err != nil:
+		return &os.PathError{Op: "stat", Path: dir, Err: err}
+	}
+	link := st.Mode&unix.S_IFMT == unix.S_IFLNK
+	foreign := st.Uid != 0 && int(st.Uid) != os.Geteuid()
+	open := st.Mode&0o022 != 0 && st.Mode&unix.S_ISVTX == 0
+	if foreign && (link || !last) || open && !link && !last {
+		return fmt.Errorf("%s: %w", dir, ErrUntrusted)
+	}
+	return nil
 }
 
 // ofTable returns the directory of a table's entries.
@@ -114,7 +163,10 @@ func (s Store) ofTable(table string) (string, error) {
 		return "", err
 	}
 	dir = filepath.Join(dir, table)
-	return dir, realDir(dir)
+	if err := realDir(dir); err != nil {
+		return "", err
+	}
+	return dir, checkOurs(dir)
 }
 
 func checkTable(name string) error {

@@ -28,6 +28,9 @@ const (
 // ErrDamaged says that an entry is not as it was written.
 var ErrDamaged = errors.New("damaged")
 
+// lastID bounds numbers, so that no directory that somebody made by hand leaves none for the next.
+const lastID = 1<<31 - 1<<10
+
 func entryName(id int) string { return fmt.Sprintf("%06d", id) }
 
 // numbersIn returns the numbers of a table's entries, the newest first.
@@ -38,7 +41,7 @@ func numbersIn(dir string) ([]int, error) {
 	}
 	var out []int
 	for _, n := range names {
-		if id, err := strconv.Atoi(n.Name()); err == nil && id > 0 && entryName(id) == n.Name() {
+		if id, err := strconv.Atoi(n.Name()); err == nil && id > 0 && id <= lastID && entryName(id) == n.Name() {
 			out = append(out, id)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,18 +31,30 @@ func sourceName(n int) string { return fmt.Sprintf("%04d.yaml", n+1) }
 
 // Add keeps an entry with the files of its policy. It fills in the number and the sums. The
 // entry is on disk when Add returns, or after an error nothing of it is. Entries beyond Kept
-// are dropped.
+// are dropped, and on a full disk all but the newest few.
 func (s Store) Add(e Entry, files []policy.Source) (Entry, error) {
 	if err := checkTable(e.Table); err != nil {
 		return Entry{}, err
 	}
-	if err := os.MkdirAll(filepath.Join(s.dir, "history", e.Table), 0o700); err != nil {
-		return Entry{}, err
-	}
-	dir, err := s.ofTable(e.Table)
+	dir, err := s.make(e.Table)
 	if err != nil {
 		return Entry{}, err
 	}
+	written, err := s.add(dir, e, files)
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		if s.prune(dir, e.Table, e.Time, keptFull) == nil {
+			written, err = s.add(dir, e, files)
+		}
+	}
+	if err != nil {
+		return Entry{}, err
+	}
+	return written, s.prune(dir, e.Table, e.Time, Kept)
+}
+
+// add writes an entry and gives it its name.
+func (s Store) add(dir string, e Entry, files []policy.Source) (Entry, error) {
+	var err error
 	e.dir, err = os.MkdirTemp(dir, fresh)
 	if err != nil {
 		return Entry{}, err
@@ -51,10 +64,29 @@ func (s Store) Add(e Entry, files []policy.Source) (Entry, error) {
 	if err := e.write(files); err != nil {
 		return Entry{}, err
 	}
-	if e, err = e.name(dir); err != nil {
-		return Entry{}, err
+	return e.name(dir)
+}
+
+// make makes the directories of a table as far as they are missing, each below one that nobody
+// else may write, and returns the last.
+func (s Store) make(table string) (string, error) {
+	if err := checkParents(s.dir); err != nil {
+		return "", err
 	}
-	return e, s.prune(dir, e.Table, e.Time)
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return "", err
+	}
+	dir := s.dir
+	for _, name := range []string{"history", table} {
+		if err := checkOurs(dir); err != nil {
+			return "", err
+		}
+		dir = filepath.Join(dir, name)
+		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return "", err
+		}
+	}
+	return s.ofTable(table)
 }
 
 // write fills the directory of a new entry, but for what tells its number.
@@ -126,15 +158,21 @@ func (s Store) Mark(e Entry, state State) error {
 		return err
 	}
 	e.State = state
-	return e.writeMetadata()
+	err := e.writeMetadata()
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		if s.prune(filepath.Dir(e.dir), e.Table, e.Time, keptFull) == nil {
+			err = e.writeMetadata()
+		}
+	}
+	return err
 }
 
 // abandoned is how long an entry may take to be written. What is older is left over.
 const abandoned = time.Hour
 
-// prune drops the oldest entries beyond Kept, but never the two newest good ones: boot needs
+// prune drops the oldest entries beyond those to keep, but never the two newest good ones: boot needs
 // the one, and the other should that fail.
-func (s Store) prune(dir, table string, now time.Time) error {
+func (s Store) prune(dir, table string, now time.Time, keep int) error {
 	names, err := os.ReadDir(dir)
 	if err != nil {
 		return err
@@ -148,7 +186,7 @@ func (s Store) prune(dir, table string, now time.Time) error {
 		}
 	}
 	numbers, err := numbersIn(dir)
-	if err != nil || len(numbers) <= Kept {
+	if err != nil || len(numbers) <= keep {
 		return err
 	}
 	entries, _, err := s.List(table)
@@ -161,7 +199,7 @@ func (s Store) prune(dir, table string, now time.Time) error {
 			needed[e.ID] = true
 		}
 	}
-	for _, n := range numbers[Kept:] {
+	for _, n := range numbers[keep:] {
 		if !needed[n] {
 			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, entryName(n))))
 		}

@@ -13,11 +13,12 @@ import (
 // so is a nil one.
 type Index struct {
 	bindings Bindings
-	fronts   map[front]int32         // services by VIP, protocol and port; port 0 stands for any
+	doors    doors                   // services by VIP, protocol and port: IPv4
+	fronts   map[front]int32         // and IPv6; port 0 stands for any
 	ranges   map[front][]portSpan    // services by VIP and protocol (port 0) that take ranges of ports
 	first    []int32                 // where a service's real servers begin in servers; one more at the end
 	servers  []endpoint              // of all services, one after the other: close together, they are found fast
-	many     map[serverKey]int32     // those of services that have many
+	many     map[serverKey]int32     // of services that have many, or any of IPv6
 	sources  []span                  // zones without conditions, by source
 	choices  []span                  // sources of zones with conditions
 	chosen   [][]int                 // what choices counts: zones in their order
@@ -26,6 +27,9 @@ type Index struct {
 	laddrs   []span                  // all that zones and services translate to: a zone, or a service behind all zones
 	names    map[string]int32        // zones by name
 	local    map[netip.Addr]struct{} // addresses of this host
+
+	serviceNames string   // of all services, one after the other
+	nameAt       []uint32 // where each begins; one more at the end
 }
 
 // front is a place where services take connections.
@@ -44,12 +48,6 @@ type portSpan struct {
 type serverKey struct {
 	service int32
 	at      netip.AddrPort
-}
-
-// endpoint is a real server: its address, IPv4 in its mapped form, and port.
-type endpoint struct {
-	addr [16]byte
-	port uint16
 }
 
 // zoneMap is a 1:1 translation and its zone.
@@ -71,7 +69,7 @@ const fewServers = 12
 func NewIndex(b Bindings, local []netip.Addr) *Index {
 	x := &Index{
 		bindings: b,
-		fronts:   make(map[front]int32, len(b.Services)),
+		fronts:   make(map[front]int32),
 		ranges:   make(map[front][]portSpan),
 		first:    make([]int32, 1, len(b.Services)+1),
 		many:     make(map[serverKey]int32),
@@ -81,6 +79,12 @@ func NewIndex(b Bindings, local []netip.Addr) *Index {
 	for _, a := range local {
 		x.local[a] = struct{}{}
 	}
+	x.nameServices()
+	fronts := 0
+	for i := range b.Services {
+		fronts += len(b.Services[i].Fronts)
+	}
+	x.doors = newDoors(fronts)
 	for i := range b.Services {
 		x.enterService(int32(i), &b.Services[i])
 	}
@@ -103,18 +107,13 @@ func (x *Index) enterService(i int32, s *Service) {
 			x.ranges[key] = append(x.ranges[key], portSpan{r, i})
 			continue
 		}
-		if _, taken := x.fronts[key]; !taken {
+		if key.vip.Is4() {
+			x.doors.enter(key, i)
+		} else if _, taken := x.fronts[key]; !taken {
 			x.fronts[key] = i
 		}
 	}
-	for n, rs := range s.Servers {
-		x.servers = append(x.servers, endpoint{rs.Addr.As16(), rs.Port})
-		key := serverKey{i, netip.AddrPortFrom(rs.Addr, rs.Port)}
-		if _, taken := x.many[key]; !taken && len(s.Servers) > fewServers {
-			x.many[key] = int32(n)
-		}
-	}
-	x.first = append(x.first, int32(len(x.servers)))
+	x.enterServers(i, s.Servers)
 }
 
 func (x *Index) enterZones(zones []Zone) {
@@ -170,7 +169,7 @@ func (z *Zone) conditional() bool { return len(z.To) > 0 || len(z.Ports) > 0 || 
 // service returns the service that takes connections to a destination: by its exact port
 // before a range, by a range before any port.
 func (x *Index) service(proto inet.Proto, to netip.AddrPort) int32 {
-	if s, ok := x.fronts[front{to.Addr(), proto, to.Port()}]; ok {
+	if s := x.exactly(front{to.Addr(), proto, to.Port()}); s >= 0 {
 		return s
 	}
 	whole := front{vip: to.Addr(), proto: proto}
@@ -183,30 +182,16 @@ func (x *Index) service(proto inet.Proto, to netip.AddrPort) int32 {
 			return spans[n-1].service
 		}
 	}
-	if s, ok := x.fronts[whole]; ok {
-		return s
-	}
-	return none
+	return x.exactly(whole)
 }
 
-// server returns which real server of service s is reached at an address by who called a
-// port, or none.
-func (x *Index) server(s int32, called uint16, at netip.AddrPort) int32 {
-	list := x.servers[x.first[s]:x.first[s+1]]
-	if len(list) <= fewServers {
-		addr := at.Addr().As16()
-		for i := range list {
-			if list[i].addr == addr && (list[i].port == at.Port() || list[i].port == 0 && at.Port() == called) {
-				return int32(i)
-			}
-		}
-		return none
+// exactly returns the service of one front, or none.
+func (x *Index) exactly(f front) int32 {
+	if f.vip.Is4() {
+		return x.doors.get(f)
 	}
-	if i, ok := x.many[serverKey{s, at}]; ok {
-		return i
-	}
-	if i, ok := x.many[serverKey{s, netip.AddrPortFrom(at.Addr(), 0)}]; ok && at.Port() == called {
-		return i
+	if s, ok := x.fronts[f]; ok {
+		return s
 	}
 	return none
 }

@@ -42,7 +42,7 @@ func (x *Index) Owner(f *Flow) Owner {
 	c := x.claim(f)
 	o := Owner{claim: c}
 	if c.service >= 0 {
-		o.Service, o.Server = x.bindings.Services[c.service].Name, f.Reply.Src
+		o.Service, o.Server = x.serviceName(c.service), f.Reply.Src
 		o.Past = c.oddDst || c.oddSrc
 	}
 	if c.zone >= 0 {

@@ -138,8 +138,11 @@ func appendName(dst []byte, s string) []byte {
 	if s == "" {
 		return append(dst, "null"...)
 	}
-	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
+	if plain(s) {
+		return append(append(dst, s...), '"')
+	}
+	const hex = "0123456789abcdef"
 	for i := 0; i < len(s); {
 		c := s[i]
 		switch {
@@ -160,12 +163,38 @@ func appendName(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
+// plain tells whether a string is JSON as it stands.
+func plain(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
 // appendTime appends a time as a JSON string, null for the zero time.
 func appendTime(dst []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return append(dst, "null"...)
 	}
-	dst = append(dst, '"')
-	dst = t.UTC().AppendFormat(dst, "2006-01-02T15:04:05.000000Z")
-	return append(dst, '"')
+	t = t.UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return t.AppendFormat(dst, `"2006-01-02T15:04:05.000000Z"`)
+	}
+	hour, minute, second := t.Clock()
+	us := t.Nanosecond() / 1000
+	dst = append(dst, '"') // by hand, as AppendFormat reads its layout each time
+	dst = append2(append2(dst, year/100), year%100)
+	dst = append2(append(dst, '-'), int(month))
+	dst = append2(append(dst, '-'), day)
+	dst = append2(append(dst, 'T'), hour)
+	dst = append2(append(dst, ':'), minute)
+	dst = append2(append(dst, ':'), second)
+	dst = append2(append2(append2(append(dst, '.'), us/10000), us/100%100), us%100)
+	return append(dst, 'Z', '"')
 }
+
+// append2 appends a number below 100 in two digits.
+func append2(dst []byte, n int) []byte { return append(dst, byte('0'+n/10), byte('0'+n%10)) }

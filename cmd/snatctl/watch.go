@@ -106,6 +106,14 @@ const stuck = time.Second
 // watch prints and logs events until it is interrupted.
 func watch(ctx context.Context, o watchOptions) error {
 	staySmall()
+	hangups := make(chan os.Signal, 1)
+	if o.log != "" {
+		signal.Notify(hangups, syscall.SIGHUP) // logrotate may call while the table is still being read
+		defer func() {
+			signal.Stop(hangups)
+			close(hangups)
+		}()
+	}
 	l, err := openLive(ctx, o.table)
 	if err != nil {
 		return err
@@ -116,8 +124,7 @@ func watch(ctx context.Context, o watchOptions) error {
 		if w.log, err = openNATLog(o.log); err != nil {
 			return err
 		}
-		stop := w.log.rotateOn(syscall.SIGHUP)
-		defer stop()
+		go w.log.rotateOn(hangups)
 		signal.Ignore(syscall.SIGPIPE)
 	}
 	w.tellRefused(ctx) // what was refused so far is no news
@@ -161,16 +168,11 @@ func (w *watcher) writeOut(lines []byte) int {
 	return n
 }
 
-// rotateOn opens the log anew whenever a signal comes.
-func (l *natLog) rotateOn(sig os.Signal) (stop func()) {
-	c := make(chan os.Signal, 1)
-	signal.Notify(c, sig)
-	go func() {
-		for range c {
-			l.rotate()
-		}
-	}()
-	return func() { signal.Stop(c) }
+// rotateOn opens the log anew whenever a signal comes, until the channel is closed.
+func (l *natLog) rotateOn(signals <-chan os.Signal) {
+	for range signals {
+		l.rotate()
+	}
 }
 
 // warnAccounting tells which sysctls keep events from telling all.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,16 +42,23 @@ func newWatcher(l *live, o watchOptions) *watcher {
 	return w
 }
 
-// events takes events until ctx is done.
+// events takes events until ctx is done, and then those that wait in the kernel.
 func (w *watcher) events(ctx context.Context) error {
-	for e, err := range w.source.Events(ctx) {
+	if err := w.take(ctx, w.source.Events(ctx)); err != nil {
+		return err
+	}
+	return w.take(ctx, w.source.Drain())
+}
+
+func (w *watcher) take(ctx context.Context, events iter.Seq2[*ct.Event, error]) error {
+	for e, err := range events {
 		var overrun *ctlink.OverrunError
 		switch {
 		case err == nil:
 			w.event(ctx, e)
 		case errors.As(err, &overrun):
 			w.overrun(overrun)
-		case ctx.Err() != nil:
+		case errors.Is(err, context.Canceled):
 			return nil
 		default:
 			return err

@@ -81,7 +81,7 @@ func join(fd int, kinds []ct.EventKind) error {
 		kinds = []ct.EventKind{ct.New, ct.Update, ct.Destroy}
 	}
 	for _, k := range kinds {
-		group, ok := map[ct.EventKind]int{ct.New: unix.NFNLGRP_CONNTRACK_NEW, ct.Update: unix.NFNLGRP_CONNTRACK_UPDATE, ct.Destroy: unix.NFNLGRP_CONNTRACK_DESTROY}[k]
+		group, ok := groups[k]
 		if !ok {
 			return fmt.Errorf("there are no events of kind %d", k)
 		}
@@ -138,6 +138,45 @@ func (s *EventSource) Events(ctx context.Context) iter.Seq2[*ct.Event, error] {
 		}
 	}
 }
+
+// Drain ends listening and yields what waits already, losses last. There is no more after it.
+func (s *EventSource) Drain() iter.Seq2[*ct.Event, error] {
+	return func(yield func(*ct.Event, error) bool) {
+		for _, group := range groups {
+			// A group that was never joined is left without an error.
+			if err := unix.SetsockoptInt(s.fd, unix.SOL_NETLINK, unix.NETLINK_DROP_MEMBERSHIP, group); err != nil {
+				yield(nil, fmt.Errorf("leave conntrack events: %w", err))
+				return
+			}
+		}
+		var e ct.Event
+		for {
+			for s.Pending() > 0 {
+				if s.in.event(&e) != nil {
+					s.unread++
+				} else if !yield(&e, nil) {
+					return
+				}
+			}
+			if err := s.in.fill(s.fd); err == unix.EAGAIN {
+				break
+			} else if err != nil {
+				yield(nil, fmt.Errorf("receive conntrack events: %w", err))
+				return
+			}
+		}
+		since := s.checked
+		s.due = true
+		if lost, err := s.overrun(); err != nil {
+			yield(nil, err)
+		} else if lost > 0 {
+			yield(nil, &OverrunError{lost, since})
+		}
+	}
+}
+
+// groups are the multicast groups of events.
+var groups = map[ct.EventKind]int{ct.New: unix.NFNLGRP_CONNTRACK_NEW, ct.Update: unix.NFNLGRP_CONNTRACK_UPDATE, ct.Destroy: unix.NFNLGRP_CONNTRACK_DESTROY}
 
 // asking is after how many full reads the kernel is asked for losses, if the buffer never
 // gets empty.

@@ -121,3 +121,31 @@ func TestEventsEnd(t *testing.T) {
 		}
 	}
 }
+
+// What waits when listening ends is told, to the last event and with what was lost; what comes
+// later is not.
+func TestDrain(t *testing.T) {
+	g := newGateway(t)
+	source := listen(t, g.host, ctlink.ListenOptions{Kinds: []ct.EventKind{ct.New}, Buffer: 64 << 10})
+	const flows = 3000
+	g.flood(1024, flows)
+	g.tracked(flows)
+	heard, lost := 0, 0
+	for _, err := range source.Drain() {
+		var over *ctlink.OverrunError
+		switch {
+		case errors.As(err, &over):
+			lost += int(over.Lost)
+		case err != nil:
+			t.Fatal(err)
+		default:
+			if heard++; heard == 1 {
+				g.flood(10000, 100)
+				g.tracked(flows + 100)
+			}
+		}
+	}
+	if heard == 0 || lost == 0 || heard+lost != flows {
+		t.Errorf("%d events heard, %d lost of %d", heard, lost, flows)
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/ct/ctlink"
+	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft/nftlink"
 	"github.com/snatctl/snatctl/policy"
 )
@@ -26,7 +27,8 @@ type live struct {
 	ct       *ctlink.Conn
 	bindings ct.Bindings
 	index    *ct.Index
-	there    bool // whether the table stands
+	uses     map[inet.Family]bool // families that it is about
+	there    bool                 // whether the table stands
 
 	generation nftlink.Generation
 	local      []netip.Addr // addresses of this host, sorted
@@ -75,6 +77,10 @@ func (l *live) read(ctx context.Context) error {
 		return err
 	}
 	l.there, l.generation = r != nil, generation
+	l.uses = make(map[inet.Family]bool)
+	for _, f := range inet.Families {
+		l.uses[f] = r != nil && usesFamily(r, f)
+	}
 	l.bindings = readback.Bindings(r)
 	if err := l.readAddrs(); err != nil {
 		return err

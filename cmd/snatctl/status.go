@@ -51,7 +51,8 @@ with flows and says how many have none, and of more than 200 laddrs of one zone 
 JSON one a line. Each is a list of its own, so nothing is missed and nothing drifts.
 
 --check is for monitoring systems: one line that says OK, WARNING or CRITICAL, then the
-problems. Laddrs and the conntrack table warn from 80 % and are critical from 95 %. With
+problems. It is critical if the kernel does not forward a family that the table is about, or
+if a chain of another table drops all that is forwarded. Laddrs and the conntrack table warn from 80 % and are critical from 95 %. With
 --format json it prints the report, and the exit status alone tells.
 
 Exit status: 0, 1 no table, 2 usage. With --check: 0 fine, 1 warning, 2 critical or not to be
@@ -102,6 +103,7 @@ func (o *statusOptions) complete(c *cobra.Command) (err error) {
 type picture struct {
 	ct.Report
 	stats     ctlink.Stats
+	dead      []ct.Problem  // why nothing is forwarded; only --check looks
 	uncounted bool          // the kernel counts no bytes
 	took      time.Duration // to read the table and to list the flows
 }
@@ -125,6 +127,9 @@ func status(ctx context.Context, o statusOptions) error {
 	case err != nil:
 		return exit{exitRefused, err}
 	case o.check:
+		if p.dead, err = deadGateway(ctx, l); err != nil {
+			return err
+		}
 		return check(os.Stdout, p, o)
 	}
 	tellAwaiting(o.table)
@@ -189,7 +194,7 @@ func printStatus(w io.Writer, p picture, o statusOptions, paint paintFunc) error
 // check prints one line that a monitoring system shows, and the problems behind it; as JSON
 // the report.
 func check(w io.Writer, p picture, o statusOptions) error {
-	problems := p.Problems()
+	problems := append(p.dead, p.Problems()...)
 	word, code := "OK", 0
 	if len(problems) > 0 {
 		switch problems[0].Severity { // critical ones come first

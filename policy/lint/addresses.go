@@ -48,7 +48,11 @@ func homelessHint(left inet.Range, onLinks owners) string {
 	address := left.From.String()
 	add := fmt.Sprintf("ip addr add %s/%d dev INTERFACE", address, left.From.BitLen())
 	if _, near := onLinks.first(left); near {
-		return add + ": its neighbours on the link ask for it"
+		local := fmt.Sprintf("ip route add local %s/%d dev lo", address, left.From.BitLen())
+		if left.From.Is6() {
+			return fmt.Sprintf("%s: its neighbours on the link ask for it; or %s, net.ipv6.conf.INTERFACE.proxy_ndp=1 and ip -6 neigh add proxy %s dev INTERFACE", add, local, address)
+		}
+		return fmt.Sprintf("%s: its neighbours on the link ask for it; or %s, which answers them and gives no interface the address", add, local)
 	}
 	what := address
 	if p, ok := left.Prefix(); ok {

@@ -54,9 +54,10 @@ zones:
 		Code: "P03", Severity: policy.Warning, Live: true, live: homeless,
 		Title: "A laddr is neither on this host nor routed to it.",
 		Why: "Somebody has to send the answers here. On a link, neighbours ask for the address itself, and nobody answers unless an interface " +
-			"has it. Behind a router, that router needs a route to this host, which cannot be seen from here: a blackhole route for the " +
-			"pool's prefix says that it is so. It also ends packets to unused ports, which would go back and forth between the two routers until " +
-			"their hops are used up; translated answers do not meet it.",
+			"has it, or for IPv4 a `local` route on lo. A blackhole route breaks translation there. IPv6 wants the local route and, on the uplink, " +
+			"proxy_ndp=1 and an entry of `ip -6 neigh add proxy` for each address. Behind a router, that router needs a route to this host, which cannot be seen " +
+			"from here: a blackhole route for the pool's prefix says that it is so. It also ends packets to unused ports, which would go back and forth between " +
+			"the two routers until their hops are used up; translated answers do not meet it.",
 		Bad: `
 # on a host with the addresses 10.1.0.1/16 and 20.0.2.1/24
 version: 1

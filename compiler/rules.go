@@ -63,6 +63,9 @@ func (b *builder) rules() {
 		b.zoneRules()
 		b.refuseRules()
 	}
+	if (sendsOn || fullNAT || b.zonesDecide()) && b.policy.Gateway.Invalid == policy.Drop {
+		b.dropInvalid()
+	}
 	if b.usesChain(layout.ChainMasquerade.Name()) {
 		b.rule(layout.ChainMasquerade.Name(), nft.Masq{})
 	}
@@ -100,7 +103,7 @@ func trackingRule() nft.Rule {
 
 func tracks(s nft.Stmt) bool {
 	switch s.(type) {
-	case nft.CtNew, nft.CtStatus, nft.Masq:
+	case nft.CtNew, nft.CtInvalid, nft.CtStatus, nft.Masq:
 		return true
 	}
 	return false
@@ -146,8 +149,26 @@ func (b *builder) dispatch() {
 	}
 }
 
+// dropInvalid drops what leaves through an uplink and belongs to no connection. Chains of type
+// nat never see such packets, so nothing else would translate or drop them: they would leave
+// with the source that they have. The rule stands first in forward.
+func (b *builder) dropInvalid() {
+	b.hook(layout.ChainForward.Name(), "filter", 0)
+	c := b.chain(layout.ChainForward.Name())
+	others := c.Rules
+	c.Rules = nil
+	b.leaving(layout.ChainForward.Name(), []nft.Stmt{nft.CtInvalid{}}, nft.Counter{}, nft.Give{Verdict: nft.Verdict{Kind: nft.Drop}})
+	c.Rules = append(c.Rules, others...)
+}
+
 // towardUplinks sends what leaves through an uplink to a chain.
 func (b *builder) towardUplinks(chain layout.Name, cond []nft.Stmt, v nft.Verdict) {
+	b.leaving(chain, cond, nft.Give{Verdict: v})
+}
+
+// leaving does something with what leaves through an uplink; through any interface, where the
+// policy names no uplinks.
+func (b *builder) leaving(chain layout.Name, cond []nft.Stmt, does ...nft.Stmt) {
 	var names []string
 	matches := []nft.Stmt{}
 	for _, u := range b.policy.Gateway.Uplinks {
@@ -168,10 +189,10 @@ func (b *builder) towardUplinks(chain layout.Name, cond []nft.Stmt, v nft.Verdic
 		matches = append([]nft.Stmt{nft.OIfIn{Set: layout.Uplinks.Name().String()}}, matches...)
 	}
 	if len(matches) == 0 {
-		b.rule(chain, append(cond[:len(cond):len(cond)], nft.Give{Verdict: v})...)
+		b.rule(chain, append(cond[:len(cond):len(cond)], does...)...)
 	}
 	for _, m := range matches {
-		b.rule(chain, append(cond[:len(cond):len(cond)], m, nft.Give{Verdict: v})...)
+		b.rule(chain, append(append(cond[:len(cond):len(cond)], m), does...)...)
 	}
 }
 

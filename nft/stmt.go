@@ -103,6 +103,8 @@ type (
 	CtNew struct{}
 	// CtEstablished matches packets of flows that have seen a reply.
 	CtEstablished struct{}
+	// CtInvalid matches packets that conntrack can assign to no flow: no chain of type nat sees them.
+	CtInvalid struct{}
 	// CtStatus matches a status bit of the flow, or its absence.
 	CtStatus struct {
 		Bit StatusBit
@@ -158,6 +160,8 @@ type (
 	// it needs a closer look: what is neither TCP nor UDP, not fully open or about to close,
 	// or has a helper (net/netfilter/nft_flow_offload.c). The packet itself goes on.
 	FlowAdd struct{ Flowtable string }
+	// Counter counts the packets that come by, and lets them go on.
+	Counter struct{}
 	// Give is a verdict.
 	Give struct{ Verdict Verdict }
 )
@@ -175,6 +179,8 @@ func (L4Is) stmt()                  {}
 func (DportIs) stmt()               {}
 func (CtNew) stmt()                 {}
 func (CtEstablished) stmt()         {}
+func (CtInvalid) stmt()             {}
+func (Counter) stmt()               {}
 func (CtStatus) stmt()              {}
 func (FromSelf) stmt()              {}
 func (OIfIs) stmt()                 {}
@@ -207,6 +213,10 @@ func (s DportIs) String() string { return fmt.Sprintf("th dport %d", s.Port) }
 func (CtNew) String() string { return "ct state new" }
 
 func (CtEstablished) String() string { return "ct state established" }
+
+func (CtInvalid) String() string { return "ct state invalid" }
+
+func (Counter) String() string { return "counter" }
 
 func (s CtStatus) String() string {
 	name := map[StatusBit]string{Confirmed: "confirmed", DNAT: "dnat"}[s.Bit]

@@ -27,6 +27,8 @@ var stmtTexts = []struct {
 	{DportIs{8080}, "th dport 8080"},
 	{CtNew{}, "ct state new"},
 	{CtEstablished{}, "ct state established"},
+	{CtInvalid{}, "ct state invalid"},
+	{Counter{}, "counter"},
 	{FlowAdd{"ft"}, "flow add @ft"},
 	{CtStatus{Bit: DNAT}, "ct status dnat"},
 	{CtStatus{Bit: Confirmed, Not: true}, "ct status ! confirmed"},

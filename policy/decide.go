@@ -16,6 +16,7 @@ type Packet struct {
 	IIf      string // entering through; empty: not known, so that no zone with `iif` holds
 	OIf      string // leaving through; see Gateway.AnyUplink for where it is not known
 	Self     bool   // the gateway's own connection
+	Invalid  bool   // conntrack can assign it to no connection: then it is not the first of one, and no NAT sees it
 }
 
 // Decision is what the policy makes of a packet.
@@ -37,6 +38,8 @@ type Decision struct {
 // carries the policy out, so it takes the rules one by one, as they are written down, and
 // is slow. It is pure and safe for concurrent use.
 //
+// What is invalid meets gateway.invalid and nothing else. For all others:
+//
 //  1. The service that claims the destination decides.
 //  2. Else the first zone that is mapped to the destination decides.
 //  3. The gateway's own connections pass.
@@ -45,6 +48,8 @@ type Decision struct {
 func (p *Policy) Decide(pkt Packet) Decision {
 	d := decider{policy: p, pkt: pkt, family: inet.FamilyOf(pkt.From.Addr())}
 	switch {
+	case pkt.Invalid:
+		d.invalid()
 	case d.services():
 	case d.mapped():
 	case pkt.Self:

@@ -154,3 +154,23 @@ func (d *decider) unmatched() {
 	}
 	d.end(g.Unmatched, "no zone matches: gateway.unmatched is %s", g.Unmatched)
 }
+
+// invalid decides about what conntrack can assign to no connection.
+func (d *decider) invalid() {
+	g := &d.policy.Gateway
+	switch {
+	case d.pkt.Self:
+		d.accept("the packet is the gateway's own: untouched")
+	case len(g.Uplinks) > 0 && !anyInterface(g.Uplinks, d.pkt.OIf):
+		d.accept("the packet belongs to no connection, and %s is no uplink: untouched", orUnknown(d.pkt.OIf))
+	case g.Invalid == Drop && !d.policy.decides():
+		d.accept("there are no services or zones, and gateway.unmatched is accept: untouched")
+	default:
+		d.end(g.Invalid, "the packet belongs to no connection (ct state invalid): gateway.invalid is %s", g.Invalid)
+	}
+}
+
+// decides tells whether the policy has anything that could decide about a packet.
+func (p *Policy) decides() bool {
+	return len(p.Services) > 0 || len(p.Zones) > 0 || p.Gateway.Unmatched != Accept
+}

@@ -66,7 +66,7 @@ func TestModel(t *testing.T) {
 	vips := []netip.Addr{addr("203.0.113.10"), addr("2001:db8::10")}
 	want := &Policy{
 		Version: 1,
-		Gateway: Gateway{Table: "snatctl", Uplinks: []string{"wan0", "ppp*"}, Unmatched: Accept, Cleanup: CleanupStale,
+		Gateway: Gateway{Table: "snatctl", Uplinks: []string{"wan0", "ppp*"}, Unmatched: Accept, Invalid: Drop, Cleanup: CleanupStale,
 			Forwarding: true, Sysctls: true, Offload: OffloadOff},
 		Laddrs: []Pool{office, guests, weighted, cgn},
 		Zones: []Zone{
@@ -117,7 +117,7 @@ func TestModelOfOtherForms(t *testing.T) {
 		what      string
 		got, want any
 	}{
-		{"gateway", p.Gateway, Gateway{Table: "nat-gw", Uplinks: []string{"wan0", "wan1", "ppp*"}, Unmatched: Drop, Cleanup: CleanupNone, Offload: OffloadAuto}},
+		{"gateway", p.Gateway, Gateway{Table: "nat-gw", Uplinks: []string{"wan0", "wan1", "ppp*"}, Unmatched: Drop, Invalid: Drop, Cleanup: CleanupNone, Offload: OffloadAuto}},
 		{"random pool", p.Laddrs[3], Pool{Name: "random", Laddrs: laddrs("198.51.100.80", "2001:db8:99::80"), Random: true}},
 		{"ports", p.Zones[0].Ports, ports("tcp/80", "tcp/443", "udp/1024-65535", "sctp/*", "icmp", "icmpv6")},
 		{"select", p.Zones[0].Select, SelectSourceDestination},

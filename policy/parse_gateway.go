@@ -79,6 +79,8 @@ func (w *walker) gateway(n *yaml.Node) {
 			g.Uplinks = w.interfaces(v)
 		case "unmatched":
 			enum(w, v, k, &g.Unmatched)
+		case "invalid":
+			enum(w, v, k, &g.Invalid)
 		case "cleanup":
 			enum(w, v, k, &g.Cleanup)
 		case "forwarding":

@@ -92,6 +92,7 @@ type Gateway struct {
 	Table      string   // nftables table, family inet
 	Uplinks    []string // interface names, "ppp*" for a prefix; none: any interface
 	Unmatched  Action   // Accept, Drop or Reject
+	Invalid    Action   // Accept or Drop: packets toward an uplink that belong to no connection
 	Cleanup    Cleanup
 	Forwarding bool
 	Sysctls    bool
@@ -101,7 +102,7 @@ type Gateway struct {
 // DefaultGateway is the gateway of a policy that does not mention it.
 func DefaultGateway() Gateway {
 	of := gatewayKeys.byDefault
-	return Gateway{Table: of("table"), Unmatched: Action(of("unmatched")), Cleanup: Cleanup(of("cleanup")),
+	return Gateway{Table: of("table"), Unmatched: Action(of("unmatched")), Invalid: Action(of("invalid")), Cleanup: Cleanup(of("cleanup")),
 		Forwarding: of("forwarding") == "true", Sysctls: of("sysctls") == "true", Offload: Offload(of("offload"))}
 }
 

@@ -20,6 +20,7 @@ type explainOptions struct {
 	files           []string
 	from, to, proto string
 	iif, oif        string
+	state           string
 	self            bool
 	format          string
 }
@@ -56,6 +57,7 @@ Exit status: 0 explained, 1 invalid policy, 2 usage.`,
 	f.StringVar(&o.iif, "iif", "", "interface entered through")
 	f.StringVar(&o.oif, "oif", "", "interface left through (default: an uplink)")
 	f.BoolVar(&o.self, "self", false, "the connection is the gateway's own")
+	f.StringVar(&o.state, "state", "new", "new, or invalid: a packet that belongs to no connection")
 	f.StringVar(&o.format, "format", "text", "text or json")
 	for _, name := range []string{"from", "to", "proto"} {
 		_ = c.MarkFlagRequired(name)
@@ -90,7 +92,10 @@ func explain(w io.Writer, o explainOptions) error {
 
 // packet makes a packet of the flags.
 func (o *explainOptions) packet() (policy.Packet, error) {
-	pkt := policy.Packet{IIf: o.iif, OIf: o.oif, Self: o.self}
+	pkt := policy.Packet{IIf: o.iif, OIf: o.oif, Self: o.self, Invalid: o.state == "invalid"}
+	if o.state != "" && o.state != "new" && o.state != "invalid" {
+		return pkt, fmt.Errorf("--state is %q, want new or invalid", o.state)
+	}
 	var err error
 	if pkt.From, err = parseEndpoint(o.from); err != nil {
 		return pkt, fmt.Errorf("--from: %w", err)

@@ -119,6 +119,10 @@ func (w *walk) stmt(s nft.Stmt) (v nft.Verdict, match bool) {
 		return v, true
 	case nft.CtEstablished:
 		return v, false
+	case nft.CtInvalid:
+		return v, w.pkt.Invalid
+	case nft.Counter:
+		return v, true
 	case nft.CtStatus:
 		switch s.Bit {
 		case nft.Confirmed:

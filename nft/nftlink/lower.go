@@ -80,6 +80,10 @@ func (l *lowering) stmt(s nft.Stmt) {
 		l.bits(expr.CtKeySTATE, expr.CtStateBitNEW, expr.CmpOpNeq)
 	case nft.CtEstablished:
 		l.bits(expr.CtKeySTATE, expr.CtStateBitESTABLISHED, expr.CmpOpNeq)
+	case nft.CtInvalid:
+		l.bits(expr.CtKeySTATE, expr.CtStateBitINVALID, expr.CmpOpNeq)
+	case nft.Counter:
+		l.add(&expr.Counter{})
 	case nft.CtStatus:
 		op := expr.CmpOpNeq
 		if s.Not {

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -30,8 +31,9 @@ type applyOptions struct {
 func applyCommand() *cobra.Command {
 	var o applyOptions
 	c := &cobra.Command{
-		Use:   "apply -f FILE",
-		Short: "bring the kernel to the policy, in one transaction",
+		Annotations: map[string]string{decides: ""},
+		Use:         "apply -f FILE",
+		Short:       "bring the kernel to the policy, in one transaction",
 		Long: `Compile the policy, compare it with the table in the kernel, and send the difference as one
 transaction: the kernel takes all of it or nothing. What does not change is not touched.
 
@@ -167,11 +169,10 @@ func (o applyOptions) finish(ctx context.Context, conn *nftlink.Conn, p *policy.
 		stale, err = cleanup(ctx, c.was, want, t)
 		t.bar.stop()
 	}
-	if err := report(os.Stdout, o.format, want.Table, d, c.plan, stale, true); err != nil {
-		return err
+	lost := report(os.Stdout, o.format, want.Table, d, c.plan, stale, true)
+	if err == nil {
+		return lost
 	}
-	if err != nil {
-		return exit{exitIncomplete, fmt.Errorf("the policy is in force, but connections that contradict it may be left: %w; applying again tries again (connections of a service or with a laddr that is gone it knows no more: see `conntrack -L`)", err)}
-	}
-	return nil
+	err = exit{exitIncomplete, fmt.Errorf("the policy is in force, but connections that contradict it may be left: %w; applying again tries again (connections of a service or with a laddr that is gone it knows no more: see `conntrack -L`)", err)}
+	return errors.Join(err, lost)
 }

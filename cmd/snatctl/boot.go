@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,8 +17,9 @@ func bootCommand() *cobra.Command {
 	var table string
 	var files []string
 	c := &cobra.Command{
-		Use:   "boot",
-		Short: "apply the last good policy, early at boot",
+		Annotations: map[string]string{decides: ""},
+		Use:         "boot",
+		Short:       "apply the last good policy, early at boot",
 		Long: `Apply what was applied last and not taken back, to every table of the history. What still
 awaited confirmation when the machine went down does not count. If a policy does not compile,
 or the kernel refuses it, the one before it is tried, and so on. Where another program keeps
@@ -68,7 +68,7 @@ func bootAll(ctx context.Context, o applyOptions, tables []string) error {
 			err = boot(ctx, o, history.Good(entries))
 		}
 		if err != nil && failed != nil {
-			fmt.Fprintf(os.Stderr, "snatctl: %v\n", failed)
+			fmt.Fprintf(stderr, "snatctl: %v\n", failed)
 		}
 		if err != nil {
 			failed = err
@@ -95,7 +95,7 @@ func boot(ctx context.Context, o applyOptions, good []history.Entry) error {
 			return err
 		}
 		next := good[i+1]
-		fmt.Fprintf(os.Stderr, "snatctl: %v\nwarning: the policy of %s in %s cannot be applied; falling back to that of %s\n",
+		fmt.Fprintf(stderr, "snatctl: %v\nwarning: the policy of %s in %s cannot be applied; falling back to that of %s\n",
 			err, o.entry.Time.Format(time.RFC3339), dir, next.Time.Format(time.RFC3339))
 		older = exit{exitOlder, fmt.Errorf("AN OLDER POLICY IS IN FORCE, that of %s: apply a policy that works", next.Time.Format(time.RFC3339))}
 	}

@@ -9,8 +9,9 @@ import (
 func compileCommand() *cobra.Command {
 	var files []string
 	c := &cobra.Command{
-		Use:   "compile -f FILE",
-		Short: "print the table as a script for nft -f",
+		Annotations: map[string]string{heedless: ""},
+		Use:         "compile -f FILE",
+		Short:       "print the table as a script for nft -f",
 		Long: `Print the table that a policy compiles to, as a script that nft -f loads. Loading it replaces
 the table in one transaction. Equal policies give equal scripts, byte for byte.
 

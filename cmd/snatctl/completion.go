@@ -8,9 +8,10 @@ import (
 
 func completionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "completion bash|zsh|fish",
-		Short: "print the completion script for a shell",
-		Long:  "Print a script that makes a shell complete snatctl's commands, flags and files.",
+		Annotations: map[string]string{heedless: ""},
+		Use:         "completion bash|zsh|fish",
+		Short:       "print the completion script for a shell",
+		Long:        "Print a script that makes a shell complete snatctl's commands, flags and files.",
 		Example: `  snatctl completion bash > /etc/bash_completion.d/snatctl
   snatctl completion zsh  > "${fpath[1]}/_snatctl"
   snatctl completion fish > ~/.config/fish/completions/snatctl.fish`,

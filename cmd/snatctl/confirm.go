@@ -20,8 +20,9 @@ func confirmCommand() *cobra.Command {
 	var table, dir string
 	var files []string
 	c := &cobra.Command{
-		Use:   "confirm",
-		Short: "keep what apply --confirm applied",
+		Annotations: map[string]string{decides: ""},
+		Use:         "confirm",
+		Short:       "keep what apply --confirm applied",
 		Long: `Keep what ` + "`snatctl apply --confirm`" + ` applied in this network namespace. Any terminal will do: best
 one that was opened since, for that proves that the gateway can still be reached.
 
@@ -70,7 +71,7 @@ func confirm(table string) error {
 	if answer != wordKept {
 		return nothing("the time is up, and the apply is being taken back")
 	}
-	fmt.Printf("confirmed: table inet %s stays as it is\n", table)
+	fmt.Fprintf(stdout, "confirmed: table inet %s stays as it is\n", table)
 	return nil
 }
 
@@ -181,6 +182,6 @@ func tellAwaiting(table string) {
 	}
 	defer c.Close()
 	if g, err := c.greeting(glance); err == nil {
-		fmt.Fprintf(os.Stderr, "table inet %s was applied by process %d for now, and %v\n", table, c.pid, g)
+		fmt.Fprintf(stderr, "table inet %s was applied by process %d for now, and %v\n", table, c.pid, g)
 	}
 }

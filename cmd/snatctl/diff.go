@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -19,8 +20,9 @@ const (
 func diffCommand() *cobra.Command {
 	var o applyOptions
 	c := &cobra.Command{
-		Use:   "diff -f FILE",
-		Short: "print what apply would change",
+		Annotations: map[string]string{decides: ""},
+		Use:         "diff -f FILE",
+		Short:       "print what apply would change",
 		Long: `Compare the policy with the table in the kernel and print what apply would change: by policy
 object (+ added, - removed, ~ changed), how many live connections that would end, since they
 contradict the policy, and how many rules and elements it takes. What was changed in the
@@ -71,7 +73,7 @@ func diff(ctx context.Context, o applyOptions) (err error) {
 	if !o.keep && p.Gateway.Cleanup != policy.CleanupNone {
 		if stale, err = foresee(ctx, live, want, &t); err != nil {
 			t.bar.stop()
-			fmt.Fprintf(os.Stderr, "warning: cannot tell which connections apply would end: %v\n", err)
+			fmt.Fprintf(stderr, "warning: cannot tell which connections apply would end: %v\n", err)
 		}
 	}
 	t.bar.stop()
@@ -80,13 +82,11 @@ func diff(ctx context.Context, o applyOptions) (err error) {
 		return exit{exitDiffError, err}
 	}
 	tellAwaiting(want.Table)
-	if err := report(os.Stdout, o.format, want.Table, d, plan, stale, false); err != nil {
-		return err
-	}
+	lost := report(os.Stdout, o.format, want.Table, d, plan, stale, false)
 	if !plan.Empty() {
-		return exit{code: exitDiffers}
+		return errors.Join(exit{code: exitDiffers}, lost)
 	}
-	return nil
+	return lost
 }
 
 func checkFormat(f string) error {

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/plain"
 	"github.com/snatctl/snatctl/policy"
 )
 
@@ -28,8 +28,9 @@ type explainOptions struct {
 func explainCommand() *cobra.Command {
 	var o explainOptions
 	c := &cobra.Command{
-		Use:   "explain -f FILE --from IP[:PORT] --to IP[:PORT] --proto P",
-		Short: "print what the policy does with a connection, and why",
+		Annotations: map[string]string{heedless: ""},
+		Use:         "explain -f FILE --from IP[:PORT] --to IP[:PORT] --proto P",
+		Short:       "print what the policy does with a connection, and why",
 		Long: `Tell which service or zone of the policy decides about a new connection, what its source and
 destination may become, and why, step by step. Only the policy is asked, not the kernel.
 
@@ -46,7 +47,7 @@ Exit status: 0 explained, 1 invalid policy, 2 usage.`,
 			if err := checkFormat(o.format); err != nil {
 				return err
 			}
-			return explain(os.Stdout, o)
+			return explain(outlet(o.format), o)
 		},
 	}
 	fileFlag(c, &o.files)
@@ -175,7 +176,7 @@ func explanationOf(d *policy.Decision) explanation {
 func explainText(w io.Writer, pkt policy.Packet, d *policy.Decision) {
 	fmt.Fprintln(w, packetText(pkt))
 	for i, step := range d.Steps {
-		fmt.Fprintf(w, "  %d. %s\n", i+1, step)
+		fmt.Fprintf(w, "  %d. %s\n", i+1, plain.Text(step))
 	}
 	fmt.Fprintf(w, "verdict: %s\n", d.Verdict)
 	if d.Verdict == policy.Accept {
@@ -190,10 +191,10 @@ func packetText(pkt policy.Packet) string {
 		text += ", the gateway's own"
 	}
 	if pkt.IIf != "" {
-		text += ", entering through " + pkt.IIf
+		text += ", entering through " + plain.Text(pkt.IIf)
 	}
 	if pkt.OIf != "" {
-		text += ", leaving through " + pkt.OIf
+		text += ", leaving through " + plain.Text(pkt.OIf)
 	}
 	return text
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/plain"
 )
 
 func flowsCommand() *cobra.Command {
@@ -49,7 +49,7 @@ Exit status: 0 listed, be it nothing; 1 no table, or the kernel could not be ask
 				return exit{exitRefused, err}
 			}
 			defer l.close()
-			if err := listFlows(c.Context(), os.Stdout, l, o); err != nil {
+			if err := listFlows(c.Context(), outlet(o.format), l, o); err != nil {
 				return exit{exitRefused, fmt.Errorf("list flows: %w", err)}
 			}
 			return nil
@@ -128,7 +128,10 @@ func (l *flowList) add(f *ct.Flow, o *ct.Owner) error {
 	if l.json {
 		l.buf = ct.AppendJSON(l.buf, f, o)
 	} else {
-		l.buf = append(ct.AppendText(l.buf, f, o), '\n')
+		line := len(l.buf)
+		l.buf = ct.AppendText(l.buf, f, o)
+		l.buf = append(l.buf[:line], plain.Text(string(l.buf[line:]))...) // names come from the kernel's table
+		l.buf = append(l.buf, '\n')
 	}
 	if len(l.buf) < pieceSize {
 		return nil

@@ -15,8 +15,9 @@ func flushCommand() *cobra.Command {
 	var foreign bool
 	var files []string
 	c := &cobra.Command{
-		Use:   "flush",
-		Short: "remove the table, and nothing else",
+		Annotations: map[string]string{decides: ""},
+		Use:         "flush",
+		Short:       "remove the table, and nothing else",
 		Long: `Remove snatctl's table. New connections are no longer translated, and those that were stop
 too as soon as no other NAT rules are left: the kernel then lets go of translation
 altogether. No other table is touched, and forwarding stays as it is. A table of that name
@@ -58,9 +59,9 @@ apply of this table is at work.`,
 				return exit{exitRefused, fmt.Errorf("remove table inet %s: %w; nothing was changed", table, err)}
 			}
 			if was {
-				fmt.Printf("removed table inet %s\n", table)
+				fmt.Fprintf(stdout, "removed table inet %s\n", table)
 			} else {
-				fmt.Printf("there is no table inet %s\n", table)
+				fmt.Fprintf(stdout, "there is no table inet %s\n", table)
 			}
 			return nil
 		},

@@ -9,6 +9,7 @@ import (
 	textdiff "github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 
+	"github.com/snatctl/snatctl/plain"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/format"
 )
@@ -23,8 +24,9 @@ func fmtCommand() *cobra.Command {
 	var files []string
 	var check, differences bool
 	c := &cobra.Command{
-		Use:   "fmt FILE...",
-		Short: "bring policy files to their canonical form, comments kept",
+		Annotations: map[string]string{heedless: ""},
+		Use:         "fmt FILE...",
+		Short:       "bring policy files to their canonical form, comments kept",
 		Long: `Bring policy files to their canonical form and print the names of those that changed. A file
 keeps its comments, its mode and its meaning; one that is not YAML stays as it is, one that is
 YAML but no valid policy is formatted.
@@ -114,15 +116,15 @@ func (f *formatter) source(name string, text []byte, err error, write func([]byt
 	}
 	switch {
 	case f.diff && !same:
-		os.Stdout.Write(textdiff.Diff(name, text, name+" (formatted)", formatted))
+		stdout.Write(textdiff.Diff(plain.Text(name), text, plain.Text(name)+" (formatted)", formatted))
 	case f.check && !same:
-		fmt.Println(name)
+		fmt.Fprintln(stdout, plain.Text(name))
 	case f.check, same && name != "<stdin>":
 	default:
 		if err := write(formatted); err != nil {
 			f.fail(name, err)
 		} else if name != "<stdin>" {
-			fmt.Println(name)
+			fmt.Fprintln(stdout, plain.Text(name))
 		}
 	}
 }
@@ -134,5 +136,5 @@ func (f *formatter) fail(name string, err error) {
 	if errors.As(err, &path) {
 		err = path.Err
 	}
-	fmt.Fprintf(os.Stderr, "%s: error: %v\n", name, err)
+	fmt.Fprintf(stderr, "%s: error: %v\n", plain.Text(name), err)
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -12,14 +11,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/snatctl/snatctl/gateway/history"
+	"github.com/snatctl/snatctl/plain"
 )
 
 func historyCommand() *cobra.Command {
 	var table, dir, format string
 	var files []string
 	c := &cobra.Command{
-		Use:   "history",
-		Short: "print what was applied when, and by whom",
+		Annotations: map[string]string{heedless: ""},
+		Use:         "history",
+		Short:       "print what was applied when, and by whom",
 		Long: `Print what was applied to a table, the newest first. The number is what rollback takes: 0 is
 what was applied last, 1 what stood before it. What was not confirmed has none.
 
@@ -42,7 +43,7 @@ Exit status: 0, 1 the history cannot be read, 2 usage.`,
 			if err != nil {
 				return err
 			}
-			return printHistory(os.Stdout, format, table, entries)
+			return printHistory(outlet(format), format, table, entries)
 		},
 	}
 	tableFlags(c, &table, &files)
@@ -58,7 +59,7 @@ func listHistory(dir, table string) ([]history.Entry, error) {
 		return nil, exit{exitRefused, fmt.Errorf("read the history: %w", err)}
 	}
 	for _, d := range damaged {
-		fmt.Fprintf(os.Stderr, "warning: %v (left out)\n", d)
+		fmt.Fprintf(stderr, "warning: %s (left out)\n", plain.Text(d.Error()))
 	}
 	return entries, nil
 }
@@ -104,7 +105,7 @@ func printHistory(w io.Writer, format, table string, entries []history.Entry) er
 		if e.N != nil {
 			n = strconv.Itoa(*e.N)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", n, e.Time.Format(time.RFC3339), e.User, e.Command, e.State, e.Summary)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", n, e.Time.Format(time.RFC3339), plain.Text(e.User), plain.Text(e.Command), plain.Text(string(e.State)), plain.Text(e.Summary))
 	}
 	return t.Flush()
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"os"
 	"sync"
 	"time"
 
@@ -130,7 +129,7 @@ func (n *notices) say(kind string, pause time.Duration, text string) {
 		return
 	}
 	n.last[kind] = now
-	fmt.Fprintln(os.Stderr, text)
+	fmt.Fprintln(stderr, text)
 }
 
 // losses says how many lines a spool has lost since it was last told.

@@ -119,7 +119,7 @@ func prompt(line *os.File) {
 		_ = unix.IoctlSetInt(int(os.Stdin.Fd()), unix.TCFLSH, unix.TCIFLUSH)
 		how = "press Enter here to keep it, or run `snatctl confirm` in another session"
 	}
-	fmt.Fprintf(os.Stderr, "applied for now, and taken back in %v: %s\n", time.Duration(seconds)*time.Second, how)
+	fmt.Fprintf(stderr, "applied for now, and taken back in %v: %s\n", time.Duration(seconds)*time.Second, how)
 	if !keys {
 		return
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/host"
 	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/plain"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/findings"
 	"github.com/snatctl/snatctl/policy/lint"
@@ -38,8 +39,9 @@ type lintOptions struct {
 func lintCommand() *cobra.Command {
 	var o lintOptions
 	c := &cobra.Command{
-		Use:   "lint [-f] FILE...",
-		Short: "find what is wrong or unwise in a policy, before it is applied",
+		Annotations: map[string]string{heedless: ""},
+		Use:         "lint [-f] FILE...",
+		Short:       "find what is wrong or unwise in a policy, before it is applied",
 		Long: `Check a policy: errors, for which apply refuses it, and warnings and infos, by rules of good
 practice. Only the policy is read, not the kernel. Several files are one policy, as with apply.
 
@@ -112,7 +114,7 @@ func (o *lintOptions) run(ctx context.Context, w io.Writer) error {
 	if err := print(report, w); err != nil {
 		return exit{exitNotRun, err}
 	}
-	fmt.Fprintln(os.Stderr, report.Summary())
+	fmt.Fprintln(stderr, report.Summary())
 	switch {
 	case o.writeBaseline:
 		return exit{exitFindings, errors.New("no baseline was written: a baseline cannot accept errors, so correct these first")}
@@ -180,7 +182,7 @@ func onHost(ctx context.Context, p *policy.Policy, want *nft.Ruleset, quiet func
 		quiet()
 	}
 	for _, u := range unread {
-		fmt.Fprintf(os.Stderr, "warning: %v\n", u)
+		fmt.Fprintf(stderr, "warning: %s\n", plain.Text(u.Error()))
 	}
 	if err != nil {
 		return nil, err
@@ -216,10 +218,10 @@ func acceptBaseline(path string, report *findings.Report) error {
 	}
 	b, err := findings.ParseBaseline(data)
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", plain.Text(path), err)
 	}
 	for _, line := range report.Accept(b) {
-		fmt.Fprintf(os.Stderr, "info: baseline: %s\n", line)
+		fmt.Fprintf(stderr, "info: baseline: %s\n", plain.Text(line))
 	}
 	return nil
 }
@@ -232,6 +234,6 @@ func writeBaseline(path string, b findings.Baseline) error {
 	if err := os.WriteFile(path, text.Bytes(), 0o666); err != nil {
 		return exit{exitNotRun, err}
 	}
-	fmt.Fprintf(os.Stderr, "%s accepted in %s\n", count(b.Len(), "finding"), path)
+	fmt.Fprintf(stderr, "%s accepted in %s\n", count(b.Len(), "finding"), plain.Text(path))
 	return nil
 }

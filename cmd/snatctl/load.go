@@ -10,6 +10,7 @@ import (
 
 	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/plain"
 	"github.com/snatctl/snatctl/policy"
 )
 
@@ -98,9 +99,9 @@ func errorsOf(ds policy.Diagnostics) (out policy.Diagnostics) {
 }
 
 func printDiagnostic(d policy.Diagnostic) {
-	fmt.Fprintln(os.Stderr, d)
+	fmt.Fprintln(stderr, plain.Text(d.String()))
 	if d.Hint != "" {
-		fmt.Fprintf(os.Stderr, "    hint: %s\n", d.Hint)
+		fmt.Fprintf(stderr, "    hint: %s\n", plain.Text(d.Hint))
 	}
 }
 

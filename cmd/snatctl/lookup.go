@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -57,9 +56,9 @@ Exit status: 0 found, 1 not found, no table or invalid policy, 2 usage.`,
 				}
 			}
 			if len(o.files) > 0 {
-				return lookupPolicy(c.Context(), os.Stdout, o)
+				return lookupPolicy(c.Context(), outlet(o.format), o)
 			}
-			return lookupLive(c.Context(), os.Stdout, o)
+			return lookupLive(c.Context(), outlet(o.format), o)
 		},
 	}
 	fileFlag(c, &o.files)

@@ -20,7 +20,16 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends what does not listen, as reading a pipe
-	err := root().ExecuteContext(ctx)
+	c := root()
+	c.PersistentPreRun = func(c *cobra.Command, _ []string) {
+		if _, ok := c.Annotations[heedless]; ok {
+			stop() // the first signal ends it
+		}
+	}
+	c, err := c.ExecuteContextC(ctx)
+	if lost := lostReport(err); lost != nil {
+		err = without(c, err, lost)
+	}
 	var t timed
 	if errors.As(err, &t) {
 		defer t.timings.print()
@@ -31,14 +40,17 @@ func run() int {
 		return 0
 	case errors.As(err, &status):
 		if status.err != nil {
-			fmt.Fprintln(os.Stderr, "snatctl: "+status.err.Error())
+			fmt.Fprintln(stderr, "snatctl: "+errorText(status.err))
 		}
 		return status.code
 	}
-	fmt.Fprintln(os.Stderr, "snatctl: "+err.Error())
-	fmt.Fprintln(os.Stderr, "try 'snatctl --help'")
+	fmt.Fprintln(stderr, "snatctl: "+errorText(err))
+	fmt.Fprintln(stderr, "try 'snatctl --help'")
 	return exitUsage
 }
+
+// heedless marks commands that have nothing to put right when a signal comes.
+const heedless = "heedless"
 
 // The exit statuses that all commands share.
 const (

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"strconv"
@@ -32,6 +33,26 @@ func openNATLog(path string) (*natLog, error) {
 	}
 	l.spool = newSpool(spoolRoom, l.write)
 	return l, nil
+}
+
+// openNATLogUnless returns neither a log nor an error if the context ends first: a FIFO that
+// nobody reads cannot be opened, and takes its time.
+func openNATLogUnless(ctx context.Context, path string) (*natLog, error) {
+	type opened struct {
+		log *natLog
+		err error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		l, err := openNATLog(path)
+		done <- opened{l, err}
+	}()
+	select {
+	case o := <-done:
+		return o.log, o.err
+	case <-ctx.Done():
+		return nil, nil
+	}
 }
 
 func (l *natLog) open() error {

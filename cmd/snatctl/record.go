@@ -66,7 +66,7 @@ func (o applyOptions) record(want *nft.Ruleset, srcs []policy.Source, d differen
 	e := history.Entry{Table: want.Table, Time: time.Now().UTC().Truncate(time.Second), User: operator(), Command: o.command, Summary: d.summary(), State: as}
 	e, err := store.Add(e, absolute(srcs))
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "warning: the policy is in force, but the history in %s is not complete: %v (rollback and boot may not know this policy; see --state-dir)\n", o.stateDir, err)
+		fmt.Fprintf(stderr, "warning: the policy is in force, but the history in %s is not complete: %v (rollback and boot may not know this policy; see --state-dir)\n", o.stateDir, err)
 	}
 	return func(s history.State) error {
 		if e.ID == 0 {
@@ -74,7 +74,7 @@ func (o applyOptions) record(want *nft.Ruleset, srcs []policy.Source, d differen
 		}
 		err := store.Mark(e, s)
 		if err != nil {
-			fmt.Fprintf(os.Stderr, "warning: entry %d of the history in %s still says %q, and should say %q: %v\n", e.ID, o.stateDir, e.State, s, err)
+			fmt.Fprintf(stderr, "warning: entry %d of the history in %s still says %q, and should say %q: %v\n", e.ID, o.stateDir, e.State, s, err)
 		}
 		return err
 	}

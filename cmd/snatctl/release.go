@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -49,7 +48,7 @@ func releaseClients(ctx context.Context, conn *nftlink.Conn, p *policy.Policy, w
 	for range releases {
 		n, err := releaseOnce(ctx, conn, p, want)
 		if err != nil {
-			fmt.Fprintf(os.Stderr, "warning: clients of removed real servers may stay with them until their persistence ends: %v\n", err)
+			fmt.Fprintf(stderr, "warning: clients of removed real servers may stay with them until their persistence ends: %v\n", err)
 			break
 		}
 		if n == 0 {
@@ -59,7 +58,7 @@ func releaseClients(ctx context.Context, conn *nftlink.Conn, p *policy.Policy, w
 		settle(t)
 	}
 	if released > 0 {
-		fmt.Fprintf(os.Stderr, "released %s of real servers that take no new connections\n", count(released, "client"))
+		fmt.Fprintf(stderr, "released %s of real servers that take no new connections\n", count(released, "client"))
 	}
 }
 

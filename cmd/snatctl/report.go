@@ -12,6 +12,7 @@ import (
 	"github.com/snatctl/snatctl/compiler/tell"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
+	"github.com/snatctl/snatctl/plain"
 )
 
 // difference is what diff and apply report.
@@ -49,15 +50,20 @@ func report(w io.Writer, format, table string, d difference, plan nft.Plan, stal
 		e.SetEscapeHTML(false)
 		return e.Encode(d)
 	}
+	return reportText(stdout, table, d, plan, stale, done)
+}
+
+// reportText is the report for people.
+func reportText(w *plain.Writer, table string, d difference, plan nft.Plan, stale staleFlows, done bool) error {
 	if plan.Empty() {
 		fmt.Fprintf(w, "no difference: table inet %s is as the policy says\n", table)
 		if !done {
 			stale.contradicting(w)
 		}
 		stale.print(w, done)
-		return nil
+		return w.Err()
 	}
-	paint := painter(w)
+	paint := painter(w.Colour())
 	for i, c := range d.Changes {
 		if i == mostChanges {
 			fmt.Fprintf(w, "… and %d more (--format json lists all)\n", len(d.Changes)-i)
@@ -71,7 +77,7 @@ func report(w io.Writer, format, table string, d difference, plan nft.Plan, stal
 		if kind == "" {
 			kind = string(c.Kind)
 		}
-		fmt.Fprintf(w, "%s%s %s: %s\n", indent, paint(c.Action, c.Action.Mark()+" "+kind), c.Name, c.Detail)
+		fmt.Fprintf(w, "%s%s %s: %s\n", indent, paint(c.Action, c.Action.Mark()+" "+kind), plain.Text(c.Name), plain.Text(c.Detail))
 	}
 	verb := "would change"
 	if done {
@@ -79,7 +85,7 @@ func report(w io.Writer, format, table string, d difference, plan nft.Plan, stal
 	}
 	fmt.Fprintf(w, "%s table inet %s: rules +%d -%d, elements +%d -%d\n", verb, table, d.Rules.Add, d.Rules.Delete, d.Elements.Add, d.Elements.Delete)
 	stale.print(w, done)
-	return nil
+	return w.Err()
 }
 
 // recognize spells the rules that were read from the kernel, as far as snatctl could have
@@ -101,13 +107,13 @@ func colourful(w io.Writer) bool {
 	return isFile && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isTerminal(f)
 }
 
-// painter returns a function that colours by action, where there are colours.
-func painter(w io.Writer) func(tell.Action, string) string {
+// painter returns a function that colours by action, if there are colours.
+func painter(colour bool) func(tell.Action, string) string {
 	colours := map[tell.Action]string{tell.AddObject: "32", tell.RemoveObject: "31", tell.ChangeObject: "33"}
-	if !colourful(w) {
+	if !colour {
 		return func(_ tell.Action, s string) string { return s }
 	}
-	return func(a tell.Action, s string) string { return "\x1b[" + colours[a] + "m" + s + "\x1b[0m" }
+	return func(a tell.Action, s string) string { return plain.Paint(colours[a], s) }
 }
 
 func isTerminal(f *os.File) bool {

@@ -15,8 +15,9 @@ func rollbackCommand() *cobra.Command {
 	var table string
 	var files []string
 	c := &cobra.Command{
-		Use:   "rollback [N]",
-		Short: "apply again what was applied before",
+		Annotations: map[string]string{decides: ""},
+		Use:         "rollback [N]",
+		Short:       "apply again what was applied before",
 		Long: `Apply a policy of the history again: number N as ` + "`snatctl history`" + ` lists it, or without N
 number 1, what stood before the last apply. 0 is what was applied last, which brings back what
 was changed by hand since.

@@ -10,8 +10,9 @@ import (
 
 func schemaCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "schema",
-		Short: "print the JSON Schema of the policy language, for editors",
+		Annotations: map[string]string{heedless: ""},
+		Use:         "schema",
+		Short:       "print the JSON Schema of the policy language, for editors",
 		Long: `Print the JSON Schema (draft 2020-12) of the policy language.
 
 Editors that speak to yaml-language-server complete and check policies by it, if the policy

@@ -11,6 +11,7 @@ import (
 	"github.com/snatctl/snatctl/compiler/tell"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/ct/ctlink"
+	"github.com/snatctl/snatctl/plain"
 )
 
 // staleFlows are the flows that contradict a policy, by whom they belong to.
@@ -125,7 +126,7 @@ func (s staleFlows) print(w io.Writer, done bool) {
 		if o.mixed {
 			why += ", or alike"
 		}
-		fmt.Fprintf(w, "%s %s of %s %s: %s\n", verb, count(o.flows(done), "flow"), o.kind, o.name, why)
+		fmt.Fprintf(w, "%s %s of %s %s: %s\n", verb, count(o.flows(done), "flow"), o.kind, plain.Text(o.name), plain.Text(why))
 	}
 	if len(s) > 1 {
 		fmt.Fprintf(w, "%s %s in all\n", verb, count(s.count(done), "flow"))

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/ct/ctlink"
+	"github.com/snatctl/snatctl/plain"
 )
 
 // Exit statuses of `status --check`, as monitoring systems know them.
@@ -69,7 +69,7 @@ told.`,
 			err := status(c.Context(), o)
 			var e exit
 			if err != nil && o.check && !errors.As(err, &e) {
-				fmt.Println("CRITICAL: " + err.Error())
+				fmt.Fprintln(stdout, "CRITICAL: "+err.Error())
 				return exit{code: exitCritical}
 			}
 			return err
@@ -130,10 +130,10 @@ func status(ctx context.Context, o statusOptions) error {
 		if p.dead, err = deadGateway(ctx, l); err != nil {
 			return err
 		}
-		return check(os.Stdout, p, o)
+		return check(outlet(o.format), p, o)
 	}
 	tellAwaiting(o.table)
-	return printStatus(os.Stdout, p, o, warner(os.Stdout))
+	return printStatus(outlet(o.format), p, o, warner(stdout.Colour()))
 }
 
 // look lists the flows once and sums them up.
@@ -209,7 +209,7 @@ func check(w io.Writer, p picture, o statusOptions) error {
 	case 0:
 		what = "no problems"
 	case 1:
-		what = problems[0].Object + ": " + problems[0].Text
+		what = plain.Text(problems[0].Object + ": " + problems[0].Text)
 	}
 	switch {
 	case o.format == "json":
@@ -230,7 +230,7 @@ func check(w io.Writer, p picture, o statusOptions) error {
 
 func printProblems(w io.Writer, problems []ct.Problem) {
 	for _, pr := range problems {
-		fmt.Fprintf(w, "%s: %s: %s\n", pr.Severity, pr.Object, pr.Text)
+		fmt.Fprintf(w, "%s: %s: %s\n", pr.Severity, plain.Text(pr.Object), plain.Text(pr.Text))
 	}
 }
 

@@ -26,7 +26,7 @@ func TestStatusText(t *testing.T) {
 			t.Fatalf("there is no picture %q", name)
 		}
 		var text bytes.Buffer
-		if err := printStatusText(&text, p, flags == "--all", warner(&text)); err != nil {
+		if err := printStatusText(&text, p, flags == "--all", warner(false)); err != nil {
 			t.Fatal(err)
 		}
 		var checked bytes.Buffer
@@ -103,7 +103,7 @@ func TestStatusAll(t *testing.T) {
 		want int
 	}{{few, false, mostIdle}, {manyPicture(), false, 1}, {manyPicture(), true, mostIdle + 1}} {
 		var b bytes.Buffer
-		if err := printStatusText(&b, c.p, c.all, warner(&b)); err != nil {
+		if err := printStatusText(&b, c.p, c.all, warner(false)); err != nil {
 			t.Fatal(err)
 		}
 		if s, z := strings.Count(b.String(), "\nservice ")+1, strings.Count(b.String(), "\nzone "); s != c.want || z != c.want {
@@ -164,7 +164,7 @@ func TestStatusColours(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if got := warner(f)(ct.Critical, "x"); got != "x" {
+	if got := warner(colourful(f))(ct.Critical, "x"); got != "x" {
 		t.Errorf("a file gets %q", got)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/plain"
 )
 
 // mostIdle is up to how many services, zones, or laddrs of one, are all listed. Of more only
@@ -41,7 +42,7 @@ func printStatusText(out io.Writer, p picture, all bool, paint paintFunc) error 
 			idle++
 			continue
 		}
-		fmt.Fprintf(w, "zone %s: %s; %s, %s\n", z.Name, z.Action, count64(z.Flows, "flow"), count64(z.New, "new connection"))
+		fmt.Fprintf(w, "zone %s: %s; %s, %s\n", plain.Text(z.Name), z.Action, count64(z.Flows, "flow"), count64(z.New, "new connection"))
 		printLaddrs(w, z.Laddrs, all, paint)
 	}
 	printIdle(w, idle, "zone")
@@ -50,7 +51,7 @@ func printStatusText(out io.Writer, p picture, all bool, paint paintFunc) error 
 		fmt.Fprintln(w, "bytes are not counted: net.netfilter.nf_conntrack_acct is 0 (apply sets it, unless the policy says gateway: {sysctls: false})")
 	}
 	for _, pr := range p.Problems() {
-		fmt.Fprintln(w, paint(pr.Severity, pr.Severity.String()+": "+pr.Object+": "+pr.Text))
+		fmt.Fprintln(w, paint(pr.Severity, plain.Text(pr.Severity.String()+": "+pr.Object+": "+pr.Text)))
 	}
 	return w.Flush()
 }
@@ -76,7 +77,7 @@ func printService(w io.Writer, s *ct.ServiceReport, all bool, paint paintFunc) {
 	if s.Scheduler != "" {
 		how += ", " + s.Scheduler
 	}
-	fmt.Fprintf(w, "service %s: %s at %s %s; %s, %s\n", s.Name, how, strings.Join(s.VIP, " "), strings.Join(s.Ports, " "),
+	fmt.Fprintf(w, "service %s: %s at %s %s; %s, %s\n", plain.Text(s.Name), how, strings.Join(s.VIP, " "), strings.Join(s.Ports, " "),
 		count64(s.Flows, "flow"), count64(s.New, "new connection"))
 	t := grid{titles: []string{"real server", "weight", "share", "new", "of new", "flows", "live bytes in", "live bytes out"}}
 	weights, news := sums(s.Servers)
@@ -181,15 +182,15 @@ func percent(n, of uint64) string {
 
 type paintFunc func(ct.Severity, string) string
 
-// warner returns a function that colours what is wrong, where there are colours.
-func warner(w io.Writer) paintFunc {
-	colours := map[ct.Severity]string{ct.Warning: "33", ct.Critical: "31"}
-	if !colourful(w) {
-		colours = nil
+// warner returns a function that colours what is wrong, if there are colours.
+func warner(colour bool) paintFunc {
+	if !colour {
+		return func(_ ct.Severity, s string) string { return s }
 	}
+	colours := map[ct.Severity]string{ct.Warning: "33", ct.Critical: "31"}
 	return func(severity ct.Severity, s string) string {
 		if c := colours[severity]; c != "" {
-			return "\x1b[" + c + "m" + s + "\x1b[0m"
+			return plain.Paint(c, s)
 		}
 		return s
 	}

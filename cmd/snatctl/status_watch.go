@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"time"
 
+	"github.com/snatctl/snatctl/plain"
 	"golang.org/x/sys/unix"
 )
 
@@ -33,7 +35,11 @@ func watchStatus(ctx context.Context, l *live, o statusOptions) error {
 			return interrupted(ctx, err)
 		}
 		var b bytes.Buffer
-		if err := printStatus(&b, p, o, warner(os.Stdout)); err != nil {
+		w := io.Writer(&b)
+		if o.format == "text" {
+			w = plain.NewWriter(&b, stdout.Colour())
+		}
+		if err := printStatus(w, p, o, warner(stdout.Colour())); err != nil {
 			return exit{exitRefused, err}
 		}
 		for again := true; again; {
@@ -74,7 +80,7 @@ func following(o statusOptions) func([]byte, time.Duration) error {
 			report = append([]byte{'\n'}, report...)
 		}
 		if took > o.watch {
-			fmt.Fprintln(os.Stderr, slow(took))
+			fmt.Fprintln(stderr, slow(took))
 		}
 		_, err := os.Stdout.Write(report)
 		return err

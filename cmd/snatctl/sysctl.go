@@ -48,7 +48,7 @@ func forwardingOn(p *policy.Policy, want *nft.Ruleset, quiet func()) (undo func(
 		}
 		changed = append(changed, key)
 		quiet()
-		fmt.Fprintf(os.Stderr, "switched on %s\n", strings.ReplaceAll(key, "/", "."))
+		fmt.Fprintf(stderr, "switched on %s\n", strings.ReplaceAll(key, "/", "."))
 	}
 	return undo, nil
 }
@@ -73,10 +73,10 @@ func accountingOn(p *policy.Policy) {
 			continue
 		}
 		if err := sysctl(key, "1"); err != nil {
-			fmt.Fprintf(os.Stderr, "warning: %v (reports will lack data; `sysctls: false` under gateway silences this)\n", err)
+			fmt.Fprintf(stderr, "warning: %v (reports will lack data; `sysctls: false` under gateway silences this)\n", err)
 			continue
 		}
-		fmt.Fprintf(os.Stderr, "set %s to 1\n", strings.ReplaceAll(key, "/", "."))
+		fmt.Fprintf(stderr, "set %s to 1\n", strings.ReplaceAll(key, "/", "."))
 	}
 }
 

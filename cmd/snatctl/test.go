@@ -1,12 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
+	"github.com/snatctl/snatctl/plain"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/findings"
 )
@@ -20,8 +21,9 @@ func testCommand() *cobra.Command {
 	var files []string
 	var format string
 	c := &cobra.Command{
-		Use:   "test -f FILE",
-		Short: "run the tests that stand in the policy",
+		Annotations: map[string]string{heedless: "", decides: ""},
+		Use:         "test -f FILE",
+		Short:       "run the tests that stand in the policy",
 		Long: `Run the policy's tests: each sends the first packet of a connection through the policy and
 holds what becomes of it against what is expected. Only the policy is asked, not the kernel.
 
@@ -45,13 +47,11 @@ Exit status: 0 all pass, 1 a test failed, 2 invalid policy or usage.`,
 				return exit{exitTestInvalid, err}
 			}
 			results := runTests(p)
-			if err := print(os.Stdout, results); err != nil {
-				return err
-			}
+			lost := print(outlet(format), results)
 			if failures(results) > 0 {
-				return exit{code: exitTestFailed}
+				return errors.Join(exit{code: exitTestFailed}, lost)
 			}
-			return nil
+			return lost
 		},
 	}
 	fileFlag(c, &files)
@@ -94,16 +94,16 @@ var testFormats = map[string]func(io.Writer, []testResult) error{
 func testText(w io.Writer, results []testResult) error {
 	for _, r := range results {
 		if len(r.mismatches) == 0 {
-			fmt.Fprintf(w, "ok    %s\n", r.test.Name)
+			fmt.Fprintf(w, "ok    %s\n", plain.Text(r.test.Name))
 			continue
 		}
-		fmt.Fprintf(w, "FAIL  %s (%s)\n", r.test.Name, r.test.Pos)
+		fmt.Fprintf(w, "FAIL  %s (%s)\n", plain.Text(r.test.Name), plain.Text(r.test.Pos.String()))
 		for _, m := range r.mismatches {
-			fmt.Fprintf(w, "      %s: want %s, got %s\n", m.Key, m.Want, m.Got)
+			fmt.Fprintf(w, "      %s: want %s, got %s\n", m.Key, plain.Text(m.Want), plain.Text(m.Got))
 		}
 		fmt.Fprintf(w, "      %s\n", packetText(r.packet))
 		for i, step := range r.decision.Steps {
-			fmt.Fprintf(w, "        %d. %s\n", i+1, step)
+			fmt.Fprintf(w, "        %d. %s\n", i+1, plain.Text(step))
 		}
 	}
 	failed := failures(results)

@@ -13,10 +13,11 @@ var version = "dev"
 
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "version",
-		Short:   "print the version",
-		Example: "  snatctl version",
-		Args:    cobra.NoArgs,
+		Annotations: map[string]string{heedless: ""},
+		Use:         "version",
+		Short:       "print the version",
+		Example:     "  snatctl version",
+		Args:        cobra.NoArgs,
 		Run: func(*cobra.Command, []string) {
 			v := version
 			if info, ok := debug.ReadBuildInfo(); ok && v == "dev" {
@@ -26,7 +27,7 @@ func versionCommand() *cobra.Command {
 					}
 				}
 			}
-			fmt.Printf("snatctl %s %s %s/%s\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			fmt.Fprintf(stdout, "snatctl %s %s %s/%s\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		},
 	}
 }

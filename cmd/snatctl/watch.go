@@ -121,7 +121,7 @@ func watch(ctx context.Context, o watchOptions) error {
 	defer l.close()
 	w := newWatcher(l, o)
 	if o.log != "" {
-		if w.log, err = openNATLog(o.log); err != nil {
+		if w.log, err = openNATLogUnless(ctx, o.log); err != nil || w.log == nil {
 			return err
 		}
 		go w.log.rotateOn(hangups)
@@ -140,7 +140,7 @@ func watch(ctx context.Context, o watchOptions) error {
 	defer w.source.Close()
 	warnAccounting()
 	if o.format == "" {
-		fmt.Fprintf(os.Stderr, "writing the NAT log to %s; --format text or jsonl prints events as well\n", o.log)
+		fmt.Fprintf(stderr, "writing the NAT log to %s; --format text or jsonl prints events as well\n", o.log)
 	} else {
 		w.out = newSpool(spoolRoom, w.writeOut)
 	}
@@ -184,7 +184,7 @@ func warnAccounting() {
 	}
 	for _, key := range accountingKeys {
 		if name := strings.ReplaceAll(key, "/", "."); !on(key) {
-			fmt.Fprintf(os.Stderr, "warning: %s is not 1, so events lack %s: `sysctl -w %s=1`, or let apply set it (gateway: sysctls)\n", name, lacking[key], name)
+			fmt.Fprintf(stderr, "warning: %s is not 1, so events lack %s: `sysctl -w %s=1`, or let apply set it (gateway: sysctls)\n", name, lacking[key], name)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/snatctl/snatctl/plain"
 	"github.com/snatctl/snatctl/policy"
 )
 
@@ -41,7 +42,7 @@ type Annotation struct {
 // String returns the line, escaped and without its end.
 func (a Annotation) String() string {
 	var at []string
-	property := func(name, value string) { at = append(at, name+"="+githubProperty.Replace(value)) }
+	property := func(name, value string) { at = append(at, name+"="+plain.Text(githubProperty.Replace(value))) }
 	if a.Pos.File != "" {
 		property("file", a.Pos.File)
 	}
@@ -55,7 +56,7 @@ func (a Annotation) String() string {
 	if a.Title != "" {
 		property("title", a.Title)
 	}
-	return strings.TrimSuffix("::"+a.Command+" "+strings.Join(at, ","), " ") + "::" + githubMessage.Replace(a.Message)
+	return strings.TrimSuffix("::"+a.Command+" "+strings.Join(at, ","), " ") + "::" + plain.Text(githubMessage.Replace(a.Message))
 }
 
 // What a workflow command must not hold, as github.com/actions/toolkit escapes it

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mattn/go-runewidth"
 
+	"github.com/snatctl/snatctl/plain"
 	"github.com/snatctl/snatctl/policy"
 )
 
@@ -18,17 +19,14 @@ const widest = 120
 // Text writes findings for people: the place, what is wrong, the source line with what it is
 // about underlined, and the way out. Colour is by ANSI escape sequences.
 func (r *Report) Text(w io.Writer, colour bool) error {
-	out := bufio.NewWriter(w)
+	out := bufio.NewWriter(plain.NewWriter(w, colour))
 	texts := newTexts(r.Sources)
 	for _, f := range r.Open() {
-		on, off := "", ""
-		if colour {
-			on, off = severityColour(f.Severity), "\x1b[0m"
-		}
-		fmt.Fprintf(out, "%s%s%s%s: %s [%s]\n", visible(f.place()), on, f.Severity, off, visible(f.Msg), f.Code)
+		paint := severityColour(f.Severity)
+		fmt.Fprintf(out, "%s%s: %s [%s]\n", visible(f.place()), plain.Paint(paint, string(f.Severity)), visible(f.Msg), f.Code)
 		if reg, ok := texts.region(f.Pos); ok {
 			line, caret := reg.underline()
-			fmt.Fprintf(out, "    %s\n    %s%s%s\n", line, caret[0], on+caret[1], off)
+			fmt.Fprintf(out, "    %s\n    %s%s\n", line, caret[0], plain.Paint(paint, caret[1]))
 		}
 		if f.Hint != "" {
 			fmt.Fprintf(out, "    hint: %s\n", visible(f.Hint))
@@ -40,11 +38,11 @@ func (r *Report) Text(w io.Writer, colour bool) error {
 func severityColour(s policy.Severity) string {
 	switch s {
 	case policy.Error:
-		return "\x1b[1;31m"
+		return "1;31"
 	case policy.Warning:
-		return "\x1b[1;33m"
+		return "1;33"
 	}
-	return "\x1b[1;36m"
+	return "1;36"
 }
 
 // underline returns the line, cut to what a screen holds, and below it blanks and the marks

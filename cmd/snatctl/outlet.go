@@ -1,0 +1,75 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snatctl/snatctl/plain"
+)
+
+// What people read leaves through these two; what programs read (JSON and the like) goes to
+// os.Stdout and is escaped by its format.
+var (
+	stdout = plain.NewWriter(os.Stdout, colourful(os.Stdout))
+	stderr = plain.NewWriter(os.Stderr, colourful(os.Stderr))
+)
+
+// lostReport returns why standard output could not be written, nil if it could.
+func lostReport(err error) error {
+	if stdout.Err() != nil {
+		return stdout.Err()
+	}
+	var path *fs.PathError
+	if errors.As(err, &path) && path.Op == "write" && path.Path == os.Stdout.Name() {
+		return path
+	}
+	return nil
+}
+
+// errorText returns an error as it may be printed: with the name of a file escaped, which may
+// hold line breaks.
+func errorText(err error) string {
+	text := err.Error()
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		text = strings.ReplaceAll(text, path.Path, plain.Text(path.Path))
+	}
+	return text
+}
+
+// outlet returns where output of a format goes.
+func outlet(format string) io.Writer {
+	if format == "text" {
+		return stdout
+	}
+	return os.Stdout
+}
+
+// decides marks commands whose exit status tells what happened, be it printed or not. The
+// work of all others is their output.
+const decides = "decides"
+
+// without returns what a command ends with whose report was lost: the rule for all of them is
+// that what happened decides, and a message says that nobody could read it.
+func without(c *cobra.Command, err, lost error) error {
+	_, acted := c.Annotations[decides]
+	status := exit{code: exitRefused}
+	switch found := errors.As(err, &status); {
+	case found && status.err != nil && !errors.Is(status.err, lost):
+		lost = fmt.Errorf("%w; and the report is lost: %w", status.err, lost)
+	case acted || found && status.err == nil:
+		if !found {
+			status.code = 0
+		}
+		lost = fmt.Errorf("the report is lost, although what it tells has happened: %w", lost)
+	default:
+		lost = fmt.Errorf("the output is not complete: %w", lost)
+	}
+	return exit{status.code, lost}
+}

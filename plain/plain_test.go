@@ -1,0 +1,66 @@
+package plain
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+)
+
+func TestText(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                       "",
+		"web-1 büro 办公室":         "web-1 büro 办公室",
+		"esc\x1b[31m.yaml":       `esc\x1b[31m.yaml`,
+		"two\nlines\r\t":         `two\nlines\r\t`,
+		"bad \xff byte":          `bad \xff byte`,
+		"\u202egpj.exe":          `\u202egpj.exe`,
+		"c1 \u009b31m":           `c1 \u009b31m`,
+		string(colourOn) + "31m": `\ufdd031m`,
+		"del\x7f":                `del\x7f`,
+	} {
+		if got := Text(in); got != want {
+			t.Errorf("%q: got %s, want %s", in, got, want)
+		}
+	}
+}
+
+// TestWriter: in one piece or byte by byte, a reader sees the same.
+func TestWriter(t *testing.T) {
+	for _, c := range []struct{ in, plain, coloured string }{
+		{"a\tline\nand another: 办\n", "a\tline\nand another: 办\n", "a\tline\nand another: 办\n"},
+		{"name\x1b[31m\a\n", "name\\x1b[31m\\x07\n", "name\\x1b[31m\\x07\n"},
+		{"::error::x\n  ::stop-commands::y\nok ::error::z\n", "\\x3a:error::x\n  \\x3a:stop-commands::y\nok ::error::z\n", "\\x3a:error::x\n  \\x3a:stop-commands::y\nok ::error::z\n"},
+		{"##[group]x\n::1 is an address\n", "\\x23#[group]x\n::1 is an address\n", "\\x23#[group]x\n::1 is an address\n"},
+		{Paint("31", "- zone") + " gone\n", "- zone gone\n", "\x1b[31m- zone\x1b[0m gone\n"},
+		{string(colourOn) + "31;bad" + string(colourOff) + "\n", "\\ufdd031;bad\\ufdd1\n", "\\ufdd031;bad\\ufdd1\n"},
+	} {
+		for colour, want := range map[bool]string{false: c.plain, true: c.coloured} {
+			var b bytes.Buffer
+			if _, err := NewWriter(&b, colour).Write([]byte(c.in)); err != nil || b.String() != want {
+				t.Errorf("%q, colour %v: got %q, %v; want %q", c.in, colour, b.String(), err, want)
+			}
+		}
+	}
+	var b bytes.Buffer
+	w := NewWriter(&b, false)
+	for _, c := range []byte("büro 办\x1b\n") {
+		w.Write([]byte{c})
+	}
+	if want := "büro 办\\x1b\n"; b.String() != want {
+		t.Errorf("byte by byte: got %q, want %q", b.String(), want)
+	}
+}
+
+type full struct{ writes int }
+
+func (f *full) Write([]byte) (int, error) { f.writes++; return 0, errors.New("disk full") }
+
+func TestFirstErrorStays(t *testing.T) {
+	f := &full{}
+	w := NewWriter(f, false)
+	w.Write([]byte("a\n"))
+	w.Write([]byte("b\n"))
+	if w.Err() == nil || f.writes != 1 {
+		t.Errorf("error %v after %d writes, want one", w.Err(), f.writes)
+	}
+}

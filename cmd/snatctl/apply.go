@@ -110,7 +110,7 @@ func (o *applyOptions) run(c *cobra.Command) error {
 // apply is the spine: load, compile, read, diff, commit, clean up. Every failure before the
 // cleanup leaves the kernel as it was. The lifeline is for an apply that awaits confirmation.
 func apply(ctx context.Context, o applyOptions, line *lifeline) (err error) {
-	t := timings{bar: newBar(6)}
+	t := newTimings(6)
 	if o.timings {
 		defer func() { err = t.last(err) }()
 	}
@@ -140,14 +140,14 @@ func apply(ctx context.Context, o applyOptions, line *lifeline) (err error) {
 	if err != nil {
 		return exit{exitRefused, unchanged(err)}
 	}
-	d, unmeasured := measure(c.was, want, c.plan)
+	d, unmeasured := measure(c.was, want, c.plan, &t)
 	if o.confirm == 0 || c.plan.Empty() {
-		o.record(want, srcs, d, history.Applied)
+		o.record(want, srcs, d, history.Applied, &t)
 		return cmp.Or(o.finish(ctx, conn, p, want, c, d, &t), unmeasured)
 	}
 	trial := trial{lock: held, line: line, change: c, want: want, cleanup: o.cleans(p), began: began, limit: o.confirm}
 	going := trial.start(ctx)
-	trial.recorded <- o.record(want, srcs, d, history.Unconfirmed)
+	trial.recorded <- o.record(want, srcs, d, history.Unconfirmed, &t)
 	finished := o.finish(going, conn, p, want, c, d, &t)
 	return cmp.Or(trial.wait(), finished, unmeasured)
 }
@@ -169,6 +169,7 @@ func (o applyOptions) finish(ctx context.Context, conn *nftlink.Conn, p *policy.
 		stale, err = cleanup(ctx, c.was, want, t)
 		t.bar.stop()
 	}
+	defer func(start time.Time) { t.Report = since(start) }(time.Now())
 	lost := report(os.Stdout, o.format, want.Table, d, c.plan, stale, true)
 	if err == nil {
 		return lost

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -48,7 +49,7 @@ Exit status: 0 no difference, 1 differences, 2 error.`,
 }
 
 func diff(ctx context.Context, o applyOptions) (err error) {
-	t := timings{bar: newBar(5)}
+	t := newTimings(5)
 	if o.timings {
 		defer func() { err = t.last(err) }()
 	}
@@ -77,10 +78,11 @@ func diff(ctx context.Context, o applyOptions) (err error) {
 		}
 	}
 	t.bar.stop()
-	d, err := measure(live, want, plan)
+	d, err := measure(live, want, plan, &t)
 	if err != nil {
 		return exit{exitDiffError, err}
 	}
+	defer func(start time.Time) { t.Report = since(start) }(time.Now())
 	tellAwaiting(want.Table)
 	lost := report(os.Stdout, o.format, want.Table, d, plan, stale, false)
 	if !plan.Empty() {

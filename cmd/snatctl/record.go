@@ -58,7 +58,8 @@ func (o applyOptions) load(t *timings, status int) (*policy.Policy, *nft.Ruleset
 
 // record keeps what was applied, and returns what marks it later. The policy is in force by
 // then: what fails is worth a warning.
-func (o applyOptions) record(want *nft.Ruleset, srcs []policy.Source, d difference, as history.State) (mark func(history.State) error) {
+func (o applyOptions) record(want *nft.Ruleset, srcs []policy.Source, d difference, as history.State, t *timings) (mark func(history.State) error) {
+	defer func(start time.Time) { t.Record = since(start) }(time.Now())
 	if o.command == "" { // boot: what it applies is in the history
 		return func(history.State) error { return nil }
 	}

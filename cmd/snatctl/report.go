@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -27,7 +28,8 @@ type difference struct {
 const mostChanges = 200
 
 // measure returns what a plan changes, in the policy's words and in numbers.
-func measure(live, want *nft.Ruleset, plan nft.Plan) (d difference, err error) {
+func measure(live, want *nft.Ruleset, plan nft.Plan, t *timings) (d difference, err error) {
+	defer func(start time.Time) { t.Tell = since(start) }(time.Now())
 	d.Rules, d.Elements = plan.Counts()
 	if live != nil && !plan.Empty() {
 		if err := recognize(live, plan.Want); err != nil {

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// timings is what --timings prints: wall seconds of each stage.
+// timings is what --timings prints: wall seconds of each stage. The stages and Other add up to
+// Total.
 type timings struct {
 	Load    float64 `json:"load_s"`
 	Compile float64 `json:"compile_s"`
@@ -16,8 +17,18 @@ type timings struct {
 	Commit  float64 `json:"commit_s"`
 	Cleanup float64 `json:"cleanup_s"`
 
-	bar *bar // shows the stages as they come
+	Tell   float64 `json:"tell_s"`   // putting the difference into the policy's words
+	Record float64 `json:"record_s"` // entering it into the history
+	Report float64 `json:"report_s"` // printing
+	Other  float64 `json:"other_s"`  // all the rest, waiting for confirmation too
+	Total  float64 `json:"total_s"`
+
+	began time.Time
+	bar   *bar // shows the stages as they come
 }
+
+// newTimings begins to measure a command of some stages.
+func newTimings(stages int64) timings { return timings{began: time.Now(), bar: newBar(stages)} }
 
 func since(start time.Time) float64 { return time.Since(start).Seconds() }
 
@@ -39,6 +50,8 @@ type timed struct {
 func (e timed) Unwrap() error { return e.error }
 
 func (t *timings) print() {
+	t.Total = since(t.began)
+	t.Other = t.Total - (t.Load + t.Compile + t.Read + t.Diff + t.Commit + t.Cleanup + t.Tell + t.Record + t.Report)
 	b, _ := json.Marshal(t) // floats cannot fail
 	fmt.Fprintln(os.Stderr, string(b))
 }

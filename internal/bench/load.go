@@ -80,9 +80,9 @@ func (b *bench) load(ctx context.Context) error {
 	b.add(row{size + ": CPU of the commit", applyCPU.Seconds(), "replay: " + replayCPU.Seconds(), cost, "< 1.5 times", cost.Median() < 1.5})
 	b.add(row{what: "  wall time of the same", ours: applyWall.Seconds(), theirs: "replay: " + replayWall.Seconds(), ratio: applyWall.Over(replayWall)})
 	whole := ours.wall.Over(theirs.wall)
-	b.add(row{size + ": snatctl apply, whole process", ours.wall.Seconds(), nftFile + theirs.wall.Seconds(), whole, "<= 1", whole.Median() <= 1})
+	b.add(row{size + ": snatctl apply, whole process", ours.wall.Seconds(), nftFile + theirs.wall.Seconds(), whole, "<= 0.5", whole.Median() <= 0.5})
 	b.add(row{what: "  its CPU", ours: ours.cpu.Seconds(), theirs: nftFile + theirs.cpu.Seconds(), ratio: ours.cpu.Over(theirs.cpu)})
-	b.add(row{"  its peak memory", ours.peak.Megabytes(), nftFile + theirs.peak.Megabytes(), ours.peak.Over(theirs.peak), "< 400 MB", ours.peak.Median() < 400e6})
+	b.add(row{"  its peak memory", ours.peak.Megabytes(), nftFile + theirs.peak.Megabytes(), ours.peak.Over(theirs.peak), "<= 300 MB", ours.peak.Median() <= 300e6})
 	b.add(row{size + ": snatctl diff, read stage", diff.read.Seconds(), "nft list: " + list.wall.Seconds(), diff.read.Over(list.wall), "< 1 s", diff.read.Median() < 1})
 	return nil
 }

@@ -5,9 +5,8 @@
 //	history/TABLE/000017/entry.json        who, when, what
 //	history/TABLE/000017/policy/0001.yaml  the files of the policy as they were given
 //
-// The table is not kept: the policy makes it again, and writing it out took longer than
-// bringing it to the kernel. Entries of older versions hold it as table.nft.gz, which nobody
-// reads.
+// The table is not kept: the policy makes it again. Entries of older versions hold it as
+// table.nft.gz, which nobody reads.
 //
 // What is read back is not trusted: links are not followed, and an entry that is damaged is
 // reported and left out.

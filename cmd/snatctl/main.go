@@ -23,7 +23,7 @@ func run() int {
 	c := root()
 	c.PersistentPreRun = func(c *cobra.Command, _ []string) {
 		if _, ok := c.Annotations[heedless]; ok {
-			stop() // the first signal ends it
+			signal.Reset(os.Interrupt, syscall.SIGTERM) // the first one ends it
 		}
 	}
 	c, err := c.ExecuteContextC(ctx)

@@ -120,9 +120,9 @@ var notYet = []struct{ section, key, text string }{
 
 const service = "services:\n  - {name: s, vip: 203.0.113.1, ports: tcp/80, mode: nat, real_servers: [192.168.1.1, 192.168.1.2], "
 
-// TestNotYet holds the table "Not yet" of the README against what the compiler refuses.
+// TestNotYet holds the table "Not yet" of the guide against what the compiler refuses.
 func TestNotYet(t *testing.T) {
-	_, section, _ := strings.Cut(read(t, "README.md"), "\n## Not yet\n")
+	_, section, _ := strings.Cut(read(t, "docs/guide.md"), "\n## Not yet\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	for _, c := range notYet {
 		p, ds := policy.Parse([]policy.Source{{Name: c.key, Data: []byte("version: 1\n" + c.text + "\n")}})
@@ -133,9 +133,9 @@ func TestNotYet(t *testing.T) {
 		row := regexp.MustCompile("(?m)^\\| `" + c.section + "` \\|.*`" + c.key + "`")
 		switch listed := row.MatchString(section); {
 		case ds.Err() != nil && !listed:
-			t.Errorf("the compiler refuses %s in %s, but README.md does not list it under Not yet: %v", c.key, c.section, ds)
+			t.Errorf("the compiler refuses %s in %s, but docs/guide.md does not list it under Not yet: %v", c.key, c.section, ds)
 		case ds.Err() == nil && listed:
-			t.Errorf("README.md lists %s in %s under Not yet, but it compiles: move it from there to the tour of the policy", c.key, c.section)
+			t.Errorf("docs/guide.md lists %s in %s under Not yet, but it compiles: move it from there to the tour of the policy", c.key, c.section)
 		}
 	}
 }

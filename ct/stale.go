@@ -54,7 +54,7 @@ func Stale(was, will *Index, f *Flow) (Reason, bool) {
 		if !c.oddSrc || !madeLaddr(was, will, f) {
 			return Reason{}, false
 		}
-		return will.reason(c, "laddr "+f.Reply.Dst.Addr().String()+" is no longer its"), true
+		return will.reason(c, "laddr "+f.Reply.Dst.Addr().String()+" is no longer one of its laddrs"), true
 	case will.isLocal(f.Orig.Src.Addr()) || will.wouldTranslate(f) || !madeLaddr(was, will, f) || refusedSince(was, will, f):
 		return Reason{}, false
 	}
@@ -128,7 +128,7 @@ func staleSrc(was, will *Index, f *Flow) Reason {
 			return Reason{Kind: kind, Name: name, Why: "has laddr " + laddr + ", but does not hold source " + source}
 		}
 		kind, name := was.holder(f.Reply.Dst.Addr())
-		return Reason{Kind: kind, Name: name, Why: "laddr " + laddr + " is no longer its"}
+		return Reason{Kind: kind, Name: name, Why: "laddr " + laddr + " is no longer one of its laddrs"}
 	}
 	z := &was.bindings.Zones[had.zone]
 	r := Reason{Kind: "zone", Name: z.Name}
@@ -136,7 +136,7 @@ func staleSrc(was, will *Index, f *Flow) Reason {
 	case now >= 0 && will.bindings.Zones[now].Name == z.Name && will.bindings.Zones[now].Action != z.Action:
 		r.Why = "its action is " + will.bindings.Zones[now].Action + " now"
 	case now >= 0 && will.bindings.Zones[now].Name == z.Name:
-		r.Why = "laddr " + laddr + " is no longer its"
+		r.Why = "laddr " + laddr + " is no longer one of its laddrs"
 	case now >= 0:
 		r.Why = "zone " + will.bindings.Zones[now].Name + " decides about source " + source + " now"
 	case will.zone(z.Name) != nil:

@@ -115,7 +115,7 @@ func TestCleanupIncomplete(t *testing.T) {
 	}
 	files, r := enough("apply")
 	want := "snatctl: the policy is in force, but connections that contradict it may be left: "
-	if r.Code != 4 || !strings.Contains(r.Stderr, want) || !strings.Contains(r.Stderr, "applying again tries again") || !strings.Contains(r.Stdout, "changed table inet snatctl") {
+	if r.Code != 4 || !strings.Contains(r.Stderr, want) || !strings.Contains(r.Stderr, "apply again to end them") || !strings.Contains(r.Stdout, "changed table inet snatctl") {
 		t.Errorf("with %d files apply exits %d\n%s%s", files, r.Code, r.Stdout, r.Stderr)
 	}
 	dns("rs1 sees 10.1.5.9")

@@ -40,8 +40,8 @@ transaction: the kernel takes all of it or nothing. What does not change is not 
 Established connections keep their translation if the new policy would also make it. Those
 that contradict it are ended after the transaction, and counted: connections to a real server
 that its service no longer lists (weight 0 drains instead), of a service that is gone, or with
-a laddr that their zone or service no longer has. --no-cleanup and gateway.cleanup: none let
-them be.
+a laddr that their zone or service no longer has. --no-cleanup and gateway.cleanup: none
+keep them.
 
 --confirm takes it all back, to exactly the table that stood, unless it is confirmed in time: by
 Enter, or by ` + "`snatctl confirm`" + ` in another session. That survives the loss of the terminal; an
@@ -82,7 +82,7 @@ func (o *applyOptions) flags(c *cobra.Command) {
 	o.command = c.Name()
 	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "print what would change, as diff does, and change nothing")
 	c.Flags().DurationVar(&o.confirm, "confirm", 0, "take it back unless confirmed within this time: 120s, 5m")
-	c.Flags().BoolVar(&o.keep, "no-cleanup", false, "let connections be that contradict the policy")
+	c.Flags().BoolVar(&o.keep, "no-cleanup", false, "keep connections that contradict the policy")
 	stateDirFlag(c, &o.stateDir)
 }
 
@@ -174,6 +174,6 @@ func (o applyOptions) finish(ctx context.Context, conn *nftlink.Conn, p *policy.
 	if err == nil {
 		return lost
 	}
-	err = exit{exitIncomplete, fmt.Errorf("the policy is in force, but connections that contradict it may be left: %w; applying again tries again (connections of a service or with a laddr that is gone it knows no more: see `conntrack -L`)", err)}
+	err = exit{exitIncomplete, fmt.Errorf("the policy is in force, but connections that contradict it may be left: %w; apply again to end them (it no longer recognizes connections of a service or laddr that is gone: see `conntrack -L`)", err)}
 	return errors.Join(err, lost)
 }

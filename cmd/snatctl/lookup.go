@@ -34,7 +34,7 @@ several clients at a time if they call different destinations.
 Where a pool gives every source a fixed block of ports (laddrs: block), the table tells the
 block's owner too, live flows or not. With -f FILE of a policy that has blocks only that is
 told, from the policy alone; it needs no kernel. Of any other policy -f takes the table's name.
-Who had a port in the past tells a NAT log: snatctl watch --log.
+A NAT log tells who had a port in the past: see snatctl watch --log.
 
 With --proto icmp or icmpv6 the port is the number of the echo request.
 

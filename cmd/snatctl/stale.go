@@ -124,7 +124,7 @@ func (s staleFlows) print(w io.Writer, done bool) {
 		o := &s[i]
 		why := o.why
 		if o.mixed {
-			why += ", or alike"
+			why += " (and similar)"
 		}
 		fmt.Fprintf(w, "%s %s of %s %s: %s\n", verb, count(o.flows(done), "flow"), o.kind, plain.Text(o.name), plain.Text(why))
 	}

@@ -55,8 +55,8 @@ problems. It is critical if the kernel does not forward a family that the table 
 if a chain of another table drops all that is forwarded. Laddrs and the conntrack table warn from 80 % and are critical from 95 %. With
 --format json it prints the report, and the exit status alone tells.
 
-Exit status: 0, 1 no table, 2 usage. With --check: 0 fine, 1 warning, 2 critical or not to be
-told.`,
+Exit status: 0, 1 no table, 2 usage. With --check: 0 fine, 1 warning, 2 critical, or the state could
+not be read.`,
 		Example: `  snatctl status
   snatctl status --service web --watch 2s
   snatctl status --format json | jq '.services[] | {name, flows}'

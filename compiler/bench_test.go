@@ -7,11 +7,12 @@ import (
 	"github.com/snatctl/snatctl/internal/sample"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 func mustParse(t testing.TB, text []byte) *policy.Policy {
 	t.Helper()
-	p, ds := policy.Parse([]policy.Source{{Name: "policy.yaml", Data: text}})
+	p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: text}})
 	if p == nil {
 		t.Fatal(ds)
 	}

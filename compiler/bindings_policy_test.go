@@ -17,6 +17,7 @@ import (
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // What the table tells is what the policy says, for every policy that is here for others.
@@ -35,7 +36,7 @@ func TestBindingsSayWhatThePolicySays(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, text := range policiesIn(file, string(data)) {
-			p, _ := policy.Parse([]policy.Source{{Name: file, Data: []byte(text)}})
+			p, _ := read.Parse([]policy.Source{{Name: file, Data: []byte(text)}})
 			if p == nil {
 				continue
 			}

@@ -11,6 +11,7 @@ import (
 	"github.com/snatctl/snatctl/internal/sample"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 const compileCases = "testdata/compile/*.txtar"
@@ -46,7 +47,7 @@ func parse(t *testing.T, input []golden.File) *policy.Policy {
 	for _, f := range input {
 		srcs = append(srcs, policy.Source(f))
 	}
-	p, ds := policy.Parse(srcs)
+	p, ds := read.Parse(srcs)
 	if p == nil {
 		t.Fatalf("the policy is invalid:\n%s", render(ds))
 	}

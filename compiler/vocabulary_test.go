@@ -11,6 +11,7 @@ import (
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // fixedChains are those that every table has, or may have, under the same name.
@@ -104,7 +105,7 @@ func compiledCases(t *testing.T) map[string]*nft.Ruleset {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, ds := policy.Parse([]policy.Source{policy.Source(archive.Files[0])})
+		p, ds := read.Parse([]policy.Source{policy.Source(archive.Files[0])})
 		if p == nil {
 			t.Fatalf("%s: %v", path, ds)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/snatctl/snatctl/internal/nstest"
 	"github.com/snatctl/snatctl/nft/nftlink"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 const counted = `
@@ -171,7 +172,7 @@ func TestEvictionKeepsCounters(t *testing.T) {
 	want := ask(9)
 	s.counts(t, want)
 
-	p, ds := policy.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte(counted)}})
+	p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte(counted)}})
 	must(t, ds.Err())
 	turns := &p.Services[0]
 	was, _ := compiler.Arrange(p).Service(turns)

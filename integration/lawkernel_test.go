@@ -23,6 +23,7 @@ import (
 	nftables "github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // TestLawKernel sends packets through made-up policies and reads from the kernel's flow
@@ -102,7 +103,7 @@ type shot struct {
 // try applies a policy, sends packets, and compares.
 func (k *kernel) try(t *testing.T, yaml []byte, r *rand.Rand) error {
 	ctx := context.Background()
-	p, ds := policy.Parse([]policy.Source{{Name: "policy.yaml", Data: yaml}})
+	p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: yaml}})
 	must(t, ds.Err())
 	want, ds := compiler.Compile(p)
 	must(t, ds.Err())

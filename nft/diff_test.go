@@ -15,13 +15,14 @@ import (
 	"github.com/snatctl/snatctl/internal/golden"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // compile returns a policy's ruleset with forms, and with handles as the kernel gives them;
 // nil where the policy cannot be had.
 func compile(t *testing.T, text string) *nft.Ruleset {
 	t.Helper()
-	p, _ := policy.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte(text)}})
+	p, _ := read.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte(text)}})
 	if p == nil {
 		return nil
 	}

@@ -1,32 +1,33 @@
 package policy
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/snatctl/snatctl/inet"
 )
 
-// check applies the rules that look at a whole pool, zone or service, or at several.
+// Check applies the rules that look at a whole pool, zone or service, or at several. What it
+// finds goes to the report; of what partial names it judges nothing that needs all of it.
 // Every rule takes about linear time in the size of the policy.
-func (l *loader) check() {
-	l.checkPools()
-	l.checkZones()
-	l.checkServices()
+func (p *Policy) Check(r *Report, partial Partial) {
+	c := &checker{Policy: p, Report: r, partial: partial, families: map[*Pool]familySet{}}
+	c.checkPools()
+	c.checkZones()
+	c.checkServices()
 }
 
-// object says what a finding is about. It becomes text only where there is a finding.
-type object struct{ kind, name string }
+// Partial marks the pools, zones and services, by their index, of which something is not
+// known because it could not be read. The zero value says that the policy is complete.
+type Partial struct{ Pools, Zones, Services []bool }
 
-func (o object) String() string { return strings.TrimSpace(o.kind + " " + o.name) }
+func (p *Partial) pool(i int) bool    { return i < len(p.Pools) && p.Pools[i] }
+func (p *Partial) zone(i int) bool    { return i < len(p.Zones) && p.Zones[i] }
+func (p *Partial) service(i int) bool { return i < len(p.Services) && p.Services[i] }
 
-// fault reports an error about an object, with its name before the message.
-func (l *loader) fault(at Pos, code string, about object, hint, format string, args ...any) {
-	object := about.String()
-	l.report(Diagnostic{
-		Pos: at, Severity: Error, Code: code, Object: object, Hint: hint,
-		Msg: oneLine(object + ": " + fmt.Sprintf(format, args...)),
-	})
+// checker is one run of the checks.
+type checker struct {
+	*Policy
+	*Report
+	partial  Partial
+	families map[*Pool]familySet
 }
 
 // familySet tells which families occur.
@@ -49,8 +50,8 @@ func rangeFamilies(rs []inet.Range) (s familySet) {
 
 // poolFamilies returns the families that a pool has laddrs of for new connections. Pools
 // may be large and shared by many, so the answer is kept.
-func (l *loader) poolFamilies(p *Pool) familySet {
-	if s, ok := l.families[p]; ok {
+func (c *checker) poolFamilies(p *Pool) familySet {
+	if s, ok := c.families[p]; ok {
 		return s
 	}
 	var s familySet
@@ -59,6 +60,6 @@ func (l *loader) poolFamilies(p *Pool) familySet {
 			s.add(f)
 		}
 	}
-	l.families[p] = s
+	c.families[p] = s
 	return s
 }

@@ -8,33 +8,33 @@ import (
 )
 
 // checkBlocks applies the rules about pools whose sources get fixed blocks of ports.
-func (l *loader) checkBlocks() {
+func (c *checker) checkBlocks() {
 	sources := make(map[*Pool][]inet.Range)
-	for i := range l.policy.Zones {
-		if z := &l.policy.Zones[i]; z.Laddrs != nil && z.Laddrs.Block > 0 && !l.zones[i].broken {
+	for i := range c.Zones {
+		if z := &c.Zones[i]; z.Laddrs != nil && z.Laddrs.Block > 0 && !c.partial.zone(i) {
 			sources[z.Laddrs] = append(sources[z.Laddrs], z.From...)
 		}
 	}
-	for i := range l.policy.Laddrs {
-		p := &l.policy.Laddrs[i]
-		if p.Block == 0 || l.pools[i] {
+	for i := range c.Laddrs {
+		p := &c.Laddrs[i]
+		if p.Block == 0 || c.partial.pool(i) {
 			continue
 		}
-		l.checkEqualLaddrs(p)
+		c.checkEqualLaddrs(p)
 		if p.blocksPerLaddr() == 0 {
-			l.fault(p.At("block"), "P14", object{"pool", p.Name}, "write a smaller block or more ports",
+			c.Fault(p.At("block"), "P14", Object{"pool", p.Name}, "write a smaller block or more ports",
 				"a block of %d does not fit into the %d ports %s", p.Block, p.blockPorts().Len(), p.blockPorts())
 			continue
 		}
 		for _, f := range inet.Families {
-			l.checkEnoughBlocks(p, f, inet.Of(f, sources[p]))
+			c.checkEnoughBlocks(p, f, inet.Of(f, sources[p]))
 		}
 	}
 }
 
 // checkEnoughBlocks reports a pool that has fewer blocks than its zones have sources.
 // Where it has no laddr of the family at all, other rules speak.
-func (l *loader) checkEnoughBlocks(p *Pool, f inet.Family, sources []inet.Range) {
+func (c *checker) checkEnoughBlocks(p *Pool, f inet.Family, sources []inet.Range) {
 	laddrs, need := total(p.blockLaddrs(f)), total(sources)
 	perLaddr := big.NewInt(p.blocksPerLaddr())
 	have := new(big.Int).Mul(laddrs, perLaddr)
@@ -43,23 +43,23 @@ func (l *loader) checkEnoughBlocks(p *Pool, f inet.Family, sources []inet.Range)
 	}
 	needed := new(big.Int).Add(need, perLaddr)
 	needed.Sub(needed, big.NewInt(1)).Div(needed, perLaddr)
-	l.fault(p.At("block"), "P15", object{"pool", p.Name}, "add laddrs, write a smaller block, or let fewer sources share the pool",
+	c.Fault(p.At("block"), "P15", Object{"pool", p.Name}, "add laddrs, write a smaller block, or let fewer sources share the pool",
 		"%d %s sources need a block of %d ports each; a laddr has %d blocks in the ports %s, so that they need %d laddrs, and the pool has %d",
 		need, f, p.Block, perLaddr, p.blockPorts(), needed, laddrs)
 }
 
 // checkEqualLaddrs reports what makes laddrs unequal, because blocks are counted off: a
 // weight, or an address that stands twice and would give each of its blocks to two sources.
-func (l *loader) checkEqualLaddrs(p *Pool) {
-	about := object{"pool", p.Name}
+func (c *checker) checkEqualLaddrs(p *Pool) {
+	about := Object{"pool", p.Name}
 	sorted := slices.Clone(p.Laddrs)
 	slices.SortStableFunc(sorted, func(a, b Laddr) int { return a.Range.Compare(b.Range) })
 	for i, a := range sorted {
 		switch {
 		case a.Weight != 1:
-			l.fault(a.Pos, "P16", about, "remove the weight", "with blocks the laddr %s cannot have a weight: every laddr has as many blocks", a.Range)
+			c.Fault(a.Pos, "P16", about, "remove the weight", "with blocks the laddr %s cannot have a weight: every laddr has as many blocks", a.Range)
 		case i > 0 && sorted[i-1].Range.Overlaps(a.Range):
-			l.fault(a.Pos, "P16", about, "write each address once", "with blocks the laddrs %s and %s cannot overlap: two sources would share a block", sorted[i-1].Range, a.Range)
+			c.Fault(a.Pos, "P16", about, "write each address once", "with blocks the laddrs %s and %s cannot overlap: two sources would share a block", sorted[i-1].Range, a.Range)
 		}
 	}
 }

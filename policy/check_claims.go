@@ -34,12 +34,12 @@ func (c claim) kind() int {
 const maxClaims = 1_000_000
 
 // checkClaims reports services that claim the same VIP, protocol and port.
-func (l *loader) checkClaims() {
-	services := l.policy.Services
+func (c *checker) checkClaims() {
+	services := c.Services
 	claims := make([]claim, 0, len(services))
 	for i := range services {
 		if n := len(services[i].VIP) * len(services[i].Ports); len(claims)+n > maxClaims {
-			l.fault(services[i].At("ports"), "S19", object{"service", services[i].Name}, "write ranges, or split the policy",
+			c.Fault(services[i].At("ports"), "S19", Object{"service", services[i].Name}, "write ranges, or split the policy",
 				"with its %d VIPs times %d ports the services have more than %d altogether", len(services[i].VIP), len(services[i].Ports), maxClaims)
 			return
 		}
@@ -54,38 +54,38 @@ func (l *loader) checkClaims() {
 			cmp.Compare(a.ports.Ports.First, b.ports.Ports.First), cmp.Compare(a.service, b.service))
 	})
 	var widest claim // of those of the same VIP, protocol and kind
-	for i, c := range claims {
-		if i == 0 || c.vip != widest.vip || c.ports.Proto != widest.ports.Proto || c.kind() != widest.kind() {
-			widest = c
+	for i, next := range claims {
+		if i == 0 || next.vip != widest.vip || next.ports.Proto != widest.ports.Proto || next.kind() != widest.kind() {
+			widest = next
 			continue
 		}
-		if c.ports.Ports.Overlaps(widest.ports.Ports) {
-			l.conflict(widest, c)
+		if next.ports.Ports.Overlaps(widest.ports.Ports) {
+			c.conflict(widest, next)
 		}
-		if c.ports.Ports.Last > widest.ports.Ports.Last {
-			widest = c
+		if next.ports.Ports.Last > widest.ports.Ports.Last {
+			widest = next
 		}
 	}
 }
 
 // conflict reports two claims of one kind that meet, at the one written later.
-func (l *loader) conflict(a, b claim) {
+func (c *checker) conflict(a, b claim) {
 	if b.service < a.service {
 		a, b = b, a
 	}
-	first, second := &l.policy.Services[a.service], &l.policy.Services[b.service]
+	first, second := &c.Services[a.service], &c.Services[b.service]
 	code, what, hint := "S01", "claims", "one of the two must have another VIP or port"
 	if a.ports != b.ports {
 		code, what, hint = "S02", "overlaps with", "split the ranges; one exact port inside a range is allowed"
 	}
 	other := fmt.Sprintf("service %s (%s)", first.Name, first.At("ports"))
 	if first == second {
-		l.fault(second.At("ports"), code, object{"service", second.Name}, hint, "%s overlaps with %s of the same service", b.ports, a.ports)
+		c.Fault(second.At("ports"), code, Object{"service", second.Name}, hint, "%s overlaps with %s of the same service", b.ports, a.ports)
 		return
 	}
 	if code == "S01" {
-		l.fault(second.At("ports"), code, object{"service", second.Name}, hint, "%s on %s belongs to %s already", b.ports, b.vip, other)
+		c.Fault(second.At("ports"), code, Object{"service", second.Name}, hint, "%s on %s belongs to %s already", b.ports, b.vip, other)
 		return
 	}
-	l.fault(second.At("ports"), code, object{"service", second.Name}, hint, "%s on %s %s %s of %s", b.ports, b.vip, what, a.ports, other)
+	c.Fault(second.At("ports"), code, Object{"service", second.Name}, hint, "%s on %s %s %s of %s", b.ports, b.vip, what, a.ports, other)
 }

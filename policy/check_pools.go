@@ -10,49 +10,49 @@ import (
 
 // checkPools applies the rules about pools, and about laddrs, VIPs and real servers as
 // addresses.
-func (l *loader) checkPools() {
-	owned := l.ownedLaddrs()
+func (c *checker) checkPools() {
+	owned := c.ownedLaddrs()
 	for _, o := range owned {
 		if what := unusable(o.laddr.Range); what != "" {
-			l.fault(o.laddr.Pos, "P04", o.about, "write addresses that are routed to this machine", "the laddr %s %s", o.laddr.Range, what)
+			c.Fault(o.laddr.Pos, "P04", o.about, "write addresses that are routed to this machine", "the laddr %s %s", o.laddr.Range, what)
 		}
 	}
-	l.checkBlocks()
-	l.checkLaddrsAlone(owned)
+	c.checkBlocks()
+	c.checkLaddrsAlone(owned)
 }
 
 // owned is a laddr and who it belongs to.
 type owned struct {
 	laddr *Laddr
-	about object
+	about Object
 }
 
 // ownedLaddrs returns the laddrs of all pools, named or in line, and the prefixes that
 // zones are mapped to.
-func (l *loader) ownedLaddrs() []owned {
+func (c *checker) ownedLaddrs() []owned {
 	var out []owned
-	add := func(p *Pool, about object) {
+	add := func(p *Pool, about Object) {
 		for i := range p.Laddrs {
 			out = append(out, owned{&p.Laddrs[i], about})
 		}
 	}
-	p := &l.policy
+	p := c.Policy
 	for i := range p.Laddrs {
-		add(&p.Laddrs[i], object{"pool", p.Laddrs[i].Name})
+		add(&p.Laddrs[i], Object{"pool", p.Laddrs[i].Name})
 	}
 	for i := range p.Zones {
 		z := &p.Zones[i]
-		if z.Laddrs != nil && z.Laddrs.Name == "" && l.zones[i].pool == "" {
-			add(z.Laddrs, object{"zone", z.Name})
+		if z.Laddrs != nil && z.Laddrs.Name == "" {
+			add(z.Laddrs, Object{"zone", z.Name})
 		}
 		if z.Map.Family() != 0 {
-			out = append(out, owned{&Laddr{Pos: z.At("map"), Range: z.Map, Weight: 1}, object{"zone", z.Name}})
+			out = append(out, owned{&Laddr{Pos: z.At("map"), Range: z.Map, Weight: 1}, Object{"zone", z.Name}})
 		}
 	}
 	for i := range p.Services {
 		s := &p.Services[i]
-		if s.Laddrs != nil && s.Laddrs.Name == "" && l.services[i].pool == "" {
-			add(s.Laddrs, object{"service", s.Name})
+		if s.Laddrs != nil && s.Laddrs.Name == "" {
+			add(s.Laddrs, Object{"service", s.Name})
 		}
 	}
 	return out
@@ -61,7 +61,7 @@ func (l *loader) ownedLaddrs() []owned {
 // checkLaddrsAlone reports laddrs that are also a VIP or a real server, once each. The
 // laddrs are sorted by their start, and each knows which of those before it reaches
 // farthest: that one holds an address if any does.
-func (l *loader) checkLaddrsAlone(laddrs []owned) {
+func (c *checker) checkLaddrsAlone(laddrs []owned) {
 	if len(laddrs) == 0 {
 		return
 	}
@@ -89,11 +89,11 @@ func (l *loader) checkLaddrsAlone(laddrs []owned) {
 		if !o.laddr.Range.Single() {
 			laddr = o.laddr.Range.String() + " holds " + laddr + ", which"
 		}
-		l.fault(o.laddr.Pos, "P01", o.about, "a laddr is for translated sources alone: take "+a.String()+" out",
+		c.Fault(o.laddr.Pos, "P01", o.about, "a laddr is for translated sources alone: take "+a.String()+" out",
 			"the laddr %s is %s of service %s (%s)", laddr, what, s.Name, at)
 	}
-	for i := range l.policy.Services {
-		s := &l.policy.Services[i]
+	for i := range c.Services {
+		s := &c.Services[i]
 		for _, vip := range s.VIP {
 			look(vip, "a VIP", s, s.At("vip"))
 		}

@@ -12,9 +12,9 @@ import (
 
 // checkReachable reports zones that can never match, because zones before them take all
 // their sources under the same or wider conditions.
-func (l *loader) checkReachable() {
-	zones := l.policy.Zones
-	classes, classOf := l.conditions()
+func (c *checker) checkReachable() {
+	zones := c.Zones
+	classes, classOf := c.conditions()
 	s := newSweep(zones)
 	all := make([]int, len(zones))
 	for i := range all {
@@ -26,12 +26,12 @@ func (l *loader) checkReachable() {
 	pass := func(members []int, paint, judge func(i int) bool) {
 		s.reset()
 		for _, i := range members {
-			if l.zones[i].broken {
+			if c.partial.zone(i) {
 				continue // part of its sources or conditions is not known
 			}
 			if judge(i) && !dead[i] && s.covered(i) {
 				dead[i] = true
-				l.unreachable(i, s.owners(i))
+				c.unreachable(i, s.owners(i))
 			}
 			if paint(i) {
 				s.paint(i)
@@ -51,7 +51,7 @@ func (l *loader) checkReachable() {
 		}
 		return
 	}
-	plain := l.conditionOf(&Zone{})
+	plain := c.conditionOf(&Zone{})
 	underPlain := make([]bool, len(classes))
 	members := make([][]int, len(classes))
 	for c := range classes {
@@ -70,18 +70,18 @@ func (l *loader) checkReachable() {
 }
 
 // unreachable reports that a zone can never match.
-func (l *loader) unreachable(i int, owners []int) {
-	z := &l.policy.Zones[i]
+func (c *checker) unreachable(i int, owners []int) {
+	z := &c.Zones[i]
 	var by []string
 	for _, o := range owners {
-		by = append(by, fmt.Sprintf("%s (%s)", l.policy.Zones[o].Name, l.policy.Zones[o].Pos))
+		by = append(by, fmt.Sprintf("%s (%s)", c.Zones[o].Name, c.Zones[o].Pos))
 	}
 	verb := "zone " + by[0] + " takes"
 	if len(by) > 1 {
-		verb = "zones " + quoteList(by)
-		verb = strings.Replace(verb, " or ", " and ", 1) + " take"
+		last := len(by) - 1
+		verb = "zones " + strings.Join(by[:last], ", ") + " and " + by[last] + " take"
 	}
-	l.fault(z.Pos, "Z01", object{"zone", z.Name}, "move it before them, or remove it: the first zone that matches decides",
+	c.Fault(z.Pos, "Z01", Object{"zone", z.Name}, "move it before them, or remove it: the first zone that matches decides",
 		"it can never match: %s all its sources before", verb)
 }
 

@@ -9,46 +9,58 @@ import (
 )
 
 // checkServices applies the rules about services.
-func (l *loader) checkServices() {
-	for i := range l.policy.Services {
-		s := &l.policy.Services[i]
-		l.checkServiceAddresses(s)
-		if !l.services[i].broken {
-			l.checkServiceLaddrs(s)
-			l.checkWeights(s)
-			l.checkPorts(s)
+func (c *checker) checkServices() {
+	for i := range c.Services {
+		s := &c.Services[i]
+		c.checkServiceAddresses(s)
+		if !c.partial.service(i) {
+			c.checkServiceLaddrs(s)
+			c.checkWeights(s)
+			c.checkPorts(s)
 		}
 	}
-	l.checkClaims()
+	c.checkClaims()
 }
 
 // checkServiceAddresses holds a service's VIPs and real servers against each other.
-func (l *loader) checkServiceAddresses(s *Service) {
-	about := object{"service", s.Name}
+func (c *checker) checkServiceAddresses(s *Service) {
+	about := Object{"service", s.Name}
 	var vips, servers familySet
-	var own distinct[netip.Addr]
 	for i, vip := range s.VIP {
-		own.add(vip)
 		vips.add(inet.FamilyOf(vip))
 		if what := unusable(inet.AddrRange(vip)); what != "" {
-			l.fault(s.Item("vip", i), "P04", about, "write the address that clients call", "the VIP %s %s", vip, what)
+			c.Fault(s.Item("vip", i), "P04", about, "write the address that clients call", "the VIP %s %s", vip, what)
 		}
 	}
+	own := among(s.VIP)
 	for i := range s.RealServers {
 		rs := &s.RealServers[i]
 		servers.add(inet.FamilyOf(rs.Addr))
 		if what := unusable(inet.AddrRange(rs.Addr)); what != "" {
-			l.fault(rs.Pos, "P04", about, "write the address that the server has on its network", "the real server %s %s", rs.Addr, what)
+			c.Fault(rs.Pos, "P04", about, "write the address that the server has on its network", "the real server %s %s", rs.Addr, what)
 		}
-		if own.has(rs.Addr) {
-			l.fault(rs.Pos, "S07", about, "write the address that the server itself has", "the VIP %s is its own real server", rs.Addr)
+		if own(rs.Addr) {
+			c.Fault(rs.Pos, "S07", about, "write the address that the server itself has", "the VIP %s is its own real server", rs.Addr)
 		}
 	}
-	l.checkTwins(s)
+	c.checkTwins(s)
 	if len(s.VIP) > 0 && len(s.RealServers) > 0 && vips != servers && !(vips.v4 && servers.v4) && !(vips.v6 && servers.v6) {
-		l.fault(s.RealServers[0].Pos, "S08", about, "add a VIP or a real server of the other's family",
+		c.Fault(s.RealServers[0].Pos, "S08", about, "add a VIP or a real server of the other's family",
 			"the VIPs are %s and the real servers %s: one is not translated to the other", vips, servers)
 	}
+}
+
+// among returns a function that tells whether an address is one of a list. Lists are short as
+// a rule, so a map is made only for long ones.
+func among(list []netip.Addr) func(netip.Addr) bool {
+	if len(list) <= 8 {
+		return func(a netip.Addr) bool { return slices.Contains(list, a) }
+	}
+	set := make(map[netip.Addr]bool, len(list))
+	for _, a := range list {
+		set[a] = true
+	}
+	return func(a netip.Addr) bool { return set[a] }
 }
 
 // String returns "IPv4", "IPv6" or both.
@@ -66,7 +78,7 @@ func (s familySet) String() string {
 
 // checkTwins reports real servers that stand twice. Where the service has one port only,
 // a real server without a port is one with that port.
-func (l *loader) checkTwins(s *Service) {
+func (c *checker) checkTwins(s *Service) {
 	own := uint16(0)
 	for i, pp := range s.Ports {
 		if !pp.Ports.Single() || i > 0 && pp.Ports.First != own {
@@ -79,7 +91,7 @@ func (l *loader) checkTwins(s *Service) {
 		return netip.AddrPortFrom(rs.Addr, cmp.Or(rs.Port, own))
 	}
 	report := func(first, again *RealServer) {
-		l.fault(again.Pos, "S06", object{"service", s.Name}, "remove one of the two; give the other the sum of the weights if that is meant",
+		c.Fault(again.Pos, "S06", Object{"service", s.Name}, "remove one of the two; give the other the sum of the weights if that is meant",
 			"the real server %s stands twice, first at %s", again, first.Pos)
 	}
 	if len(s.RealServers) <= 16 { // the usual case, without a map
@@ -105,34 +117,34 @@ func (l *loader) checkTwins(s *Service) {
 }
 
 // checkServiceLaddrs holds a service's laddrs against its mode and real servers.
-func (l *loader) checkServiceLaddrs(s *Service) {
-	about := object{"service", s.Name}
+func (c *checker) checkServiceLaddrs(s *Service) {
+	about := Object{"service", s.Name}
 	if s.Mode == NAT {
 		if s.Has("laddrs") {
-			l.fault(s.At("laddrs"), "S09", about, "write mode: fullnat, or remove laddrs", "the mode nat makes no use of laddrs")
+			c.Fault(s.At("laddrs"), "S09", about, "write mode: fullnat, or remove laddrs", "the mode nat makes no use of laddrs")
 		}
 		return
 	}
 	if s.Laddrs == nil {
-		l.fault(s.At("mode"), "S09", about, "add laddrs, the sources that real servers see", "the mode fullnat needs laddrs")
+		c.Fault(s.At("mode"), "S09", about, "add laddrs, the sources that real servers see", "the mode fullnat needs laddrs")
 		return
 	}
 	if s.Laddrs.Block > 0 {
-		l.fault(s.At("laddrs"), "S20", about, "name a pool without block", "the pool %s gives blocks of ports to the sources of zones; a service's clients cannot be counted", s.Laddrs.Name)
+		c.Fault(s.At("laddrs"), "S20", about, "name a pool without block", "the pool %s gives blocks of ports to the sources of zones; a service's clients cannot be counted", s.Laddrs.Name)
 	}
-	have := l.poolFamilies(s.Laddrs)
+	have := c.poolFamilies(s.Laddrs)
 	var missing familySet
 	for i := range s.RealServers {
 		if f := inet.FamilyOf(s.RealServers[i].Addr); !have.has(f) && !missing.has(f) {
 			missing.add(f)
-			l.fault(s.At("laddrs"), "S09", about, "add an "+f.String()+" laddr",
+			c.Fault(s.At("laddrs"), "S09", about, "add an "+f.String()+" laddr",
 				"the real server %s has no laddr of its family %s", s.RealServers[i].Addr, f)
 		}
 	}
 }
 
 // checkWeights reports weights that rr would ignore. A weight of 0 is none: it drains.
-func (l *loader) checkWeights(s *Service) {
+func (c *checker) checkWeights(s *Service) {
 	if s.Scheduler != RoundRobin {
 		return
 	}
@@ -148,7 +160,7 @@ func (l *loader) checkWeights(s *Service) {
 		case *first == 0:
 			*first = rs.Weight
 		default:
-			l.fault(rs.Pos, "S16", object{"service", s.Name}, "write scheduler: wrr, or make the weights equal",
+			c.Fault(rs.Pos, "S16", Object{"service", s.Name}, "write scheduler: wrr, or make the weights equal",
 				"the scheduler rr ignores weights, but %s has %d and another %d", rs, rs.Weight, *first)
 			return
 		}
@@ -157,7 +169,7 @@ func (l *loader) checkWeights(s *Service) {
 
 // checkPorts reports a service of many ports where some real servers have a port of
 // their own and some have not: one translation cannot do both.
-func (l *loader) checkPorts(s *Service) {
+func (c *checker) checkPorts(s *Service) {
 	exact := func(pp inet.ProtoPorts) bool { return pp.Ports.Single() }
 	if !slices.ContainsFunc(s.Ports, func(pp inet.ProtoPorts) bool { return !exact(pp) }) {
 		return
@@ -174,7 +186,7 @@ func (l *loader) checkPorts(s *Service) {
 			}
 		}
 		if with != nil && without != nil {
-			l.fault(with.Pos, "S17", object{"service", s.Name}, "give all real servers a port or none, or write the ports one by one",
+			c.Fault(with.Pos, "S17", Object{"service", s.Name}, "give all real servers a port or none, or write the ports one by one",
 				"with a range of ports, the real server %s has a port and %s has none", with, without)
 		}
 	}

@@ -18,10 +18,10 @@ type condition struct {
 
 // conditionOf returns the condition of a zone, where `oif` stands for the uplinks if the
 // zone has none of its own.
-func (l *loader) conditionOf(z *Zone) condition {
+func (c *checker) conditionOf(z *Zone) condition {
 	oif := z.OIf
 	if len(oif) == 0 {
-		oif = l.policy.Gateway.Uplinks
+		oif = c.Gateway.Uplinks
 	}
 	return condition{to: inet.Merge(z.To), ports: mergePorts(z.Ports), iif: set(z.IIf), oif: set(oif)}
 }
@@ -52,22 +52,22 @@ func mergePorts(list []inet.ProtoPorts) []inet.ProtoPorts {
 }
 
 // conditions returns the different conditions of all zones, and which one each zone has.
-func (l *loader) conditions() (classes []condition, classOf []int) {
+func (c *checker) conditions() (classes []condition, classOf []int) {
 	known := make(map[string]int)
-	classOf = make([]int, len(l.policy.Zones))
-	for i := range l.policy.Zones {
-		z := &l.policy.Zones[i]
+	classOf = make([]int, len(c.Zones))
+	for i := range c.Zones {
+		z := &c.Zones[i]
 		key := ""
 		if z.Conditional() {
 			key = fmt.Sprint(inet.Merge(z.To), mergePorts(z.Ports), z.IIf, z.OIf)
 		}
-		c, ok := known[key]
+		class, ok := known[key]
 		if !ok {
-			c = len(classes)
-			known[key] = c
-			classes = append(classes, l.conditionOf(z))
+			class = len(classes)
+			known[key] = class
+			classes = append(classes, c.conditionOf(z))
 		}
-		classOf[i] = c
+		classOf[i] = class
 	}
 	return classes, classOf
 }

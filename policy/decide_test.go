@@ -1,4 +1,4 @@
-package policy
+package policy_test
 
 import (
 	"bytes"
@@ -10,6 +10,8 @@ import (
 
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/internal/golden"
+	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // TestDecide sends packets through the policies of testdata/decide. Each archive is one
@@ -17,7 +19,7 @@ import (
 // specification.
 func TestDecide(t *testing.T) {
 	golden.Run(t, "testdata/decide/*.txtar", func(t *testing.T, input []golden.File) []golden.File {
-		p, ds := Parse([]Source{Source(input[0])})
+		p, ds := read.Parse([]policy.Source{policy.Source(input[0])})
 		if len(ds) > 0 {
 			t.Fatal(ds)
 		}
@@ -33,7 +35,7 @@ func TestDecide(t *testing.T) {
 
 // packet reads "tcp 10.0.0.1:999 > 8.8.8.8:53 oif=wan0 iif=lan0 self". Without oif the packet
 // leaves through an uplink.
-func packet(t *testing.T, p *Policy, line string) Packet {
+func packet(t *testing.T, p *policy.Policy, line string) policy.Packet {
 	t.Helper()
 	words := strings.Fields(line)
 	if len(words) < 4 || words[2] != ">" {
@@ -47,7 +49,7 @@ func packet(t *testing.T, p *Policy, line string) Packet {
 		}
 		proto = inet.Proto(n)
 	}
-	pkt := Packet{Proto: proto, From: anyAddrPort(t, words[1]), To: anyAddrPort(t, words[3]), OIf: p.Gateway.AnyUplink()}
+	pkt := policy.Packet{Proto: proto, From: anyAddrPort(t, words[1]), To: anyAddrPort(t, words[3]), OIf: p.Gateway.AnyUplink()}
 	for _, word := range words[4:] {
 		switch key, value, _ := strings.Cut(word, "="); key {
 		case "iif":
@@ -77,7 +79,7 @@ func anyAddrPort(t *testing.T, s string) netip.AddrPort {
 }
 
 // decisionText writes a decision as the golden files hold it.
-func decisionText(d Decision) string {
+func decisionText(d policy.Decision) string {
 	var b strings.Builder
 	b.WriteString("    " + string(d.Verdict))
 	if d.Service != "" {

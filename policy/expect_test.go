@@ -1,4 +1,4 @@
-package policy
+package policy_test
 
 import (
 	"bytes"
@@ -6,12 +6,14 @@ import (
 	"testing"
 
 	"github.com/snatctl/snatctl/internal/golden"
+	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // TestCompare runs the tests of the policies of testdata/expect.
 func TestCompare(t *testing.T) {
 	golden.Run(t, "testdata/expect/*.txtar", func(t *testing.T, input []golden.File) []golden.File {
-		p, ds := Parse([]Source{Source(input[0])})
+		p, ds := read.Parse([]policy.Source{policy.Source(input[0])})
 		if len(ds) > 0 {
 			t.Fatal(ds)
 		}
@@ -30,7 +32,10 @@ func TestCompare(t *testing.T) {
 
 // TestReferencePolicy runs the tests that the reference policy brings along.
 func TestReferencePolicy(t *testing.T) {
-	p := mustLoad(t, "../testdata/valid/spec.yaml")
+	p, ds := read.Load([]string{"../testdata/valid/spec.yaml"}, nil)
+	if len(ds) > 0 {
+		t.Fatal(ds)
+	}
 	if len(p.Tests) != 3 {
 		t.Fatalf("the policy has %d tests, want 3", len(p.Tests))
 	}

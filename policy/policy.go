@@ -1,7 +1,8 @@
-// Package policy is the language that operators write: its model, the loader that
-// reads it from YAML with every error in one run, and its validation.
+// Package policy is what operators write, as values: the model with its defaults, the checks
+// that a whole policy must pass, and what a policy means for a packet (Decide).
 //
-// The package is pure except for Load, which reads the files that it is given.
+// The package is pure. Package policy/read makes a Policy of YAML, and policy/words knows the
+// keys of the language.
 package policy
 
 import (
@@ -97,13 +98,6 @@ type Gateway struct {
 	Forwarding bool
 	Sysctls    bool
 	Offload    Offload
-}
-
-// DefaultGateway is the gateway of a policy that does not mention it.
-func DefaultGateway() Gateway {
-	of := gatewayKeys.byDefault
-	return Gateway{Table: of("table"), Unmatched: Action(of("unmatched")), Invalid: Action(of("invalid")), Cleanup: Cleanup(of("cleanup")),
-		Forwarding: of("forwarding") == "true", Sysctls: of("sysctls") == "true", Offload: Offload(of("offload"))}
 }
 
 // Action is what becomes of a zone's connections.

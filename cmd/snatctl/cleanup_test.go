@@ -18,6 +18,7 @@ import (
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // heldFlows is a flow table that fails where it is told to.
@@ -83,7 +84,7 @@ func held(n int, servers map[string][]string) *heldFlows {
 
 func compiled(t *testing.T, text string) *nft.Ruleset {
 	t.Helper()
-	p, ds := policy.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte("version: 1\nservices:\n" + text)}})
+	p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte("version: 1\nservices:\n" + text)}})
 	if p == nil {
 		t.Fatal(ds)
 	}

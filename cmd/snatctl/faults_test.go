@@ -11,6 +11,7 @@ import (
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // connect opens a connection to the nftables of a namespace of the test's own.
@@ -32,7 +33,7 @@ func connect(t *testing.T) (*nstest.Host, *nftlink.Conn) {
 
 func ruleset(t *testing.T, text string) *nft.Ruleset {
 	t.Helper()
-	p, ds := policy.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte(text)}})
+	p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte(text)}})
 	if p == nil {
 		t.Fatal(ds)
 	}

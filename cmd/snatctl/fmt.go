@@ -12,6 +12,7 @@ import (
 	"github.com/snatctl/snatctl/plain"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/format"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // The exit statuses of fmt.
@@ -81,14 +82,14 @@ func (f *formatter) status() error {
 // path formats what a path names.
 func (f *formatter) path(path string) {
 	if path == "-" {
-		text, err := policy.Read(os.Stdin)
+		text, err := read.Text(os.Stdin)
 		f.source("<stdin>", text, err, func(text []byte) error {
 			_, err := os.Stdout.Write(text)
 			return err
 		})
 		return
 	}
-	files, err := policy.Files(path)
+	files, err := read.Files(path)
 	if err != nil {
 		f.fail(path, err)
 	}

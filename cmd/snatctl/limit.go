@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // memoryFactor is how much address space reading and compiling takes for each byte of a
@@ -37,7 +37,7 @@ func fits(paths []string) error {
 // sizeOf returns the bytes of the files that paths name, as far as that can be told.
 func sizeOf(paths []string) (n int64) {
 	for _, path := range paths {
-		files, _ := policy.Files(path)
+		files, _ := read.Files(path)
 		for _, file := range files {
 			if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
 				n += info.Size()

@@ -18,6 +18,7 @@ import (
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/findings"
 	"github.com/snatctl/snatctl/policy/lint"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 const (
@@ -129,7 +130,7 @@ func (o *lintOptions) check(ctx context.Context) (*findings.Report, error) {
 	bar := newBar(4)
 	defer bar.stop()
 	bar.stage("reading the policy")
-	p, sources, found := policy.LoadDraft(o.files, os.Stdin)
+	p, sources, found := read.LoadDraft(o.files, os.Stdin)
 	if unread := slices.DeleteFunc(slices.Clone(found), func(d policy.Diagnostic) bool { return d.Code != "F01" }); len(unread) > 0 {
 		bar.stop()
 		for _, d := range unread {

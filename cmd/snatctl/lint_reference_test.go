@@ -10,6 +10,7 @@ import (
 	"github.com/snatctl/snatctl/internal/golden"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/lint"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // TestReference makes docs/lint.md of the catalogue; -update writes it.
@@ -111,7 +112,7 @@ func entry(b *bytes.Buffer, r lint.Rule) {
 // firstFinding returns what is said about the bad example of a rule that needs no host.
 func firstFinding(r lint.Rule) (string, bool) {
 	srcs := []policy.Source{{Name: "policy.yaml", Data: []byte(strings.TrimPrefix(r.Bad, "\n"))}}
-	p, ds := policy.Parse(srcs)
+	p, ds := read.Parse(srcs)
 	if p != nil {
 		look := lint.Check
 		if r.Strict {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // TestCompilerRules: the bad example breaks its rule alone, the good one compiles, and every
@@ -18,7 +19,7 @@ func TestCompilerRules(t *testing.T) {
 			continue
 		}
 		for text, want := range map[string]string{r.Bad: r.Code, r.Good: ""} {
-			p, ds := policy.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte(text)}})
+			p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte(text)}})
 			if p == nil {
 				t.Fatalf("%s: %v", r.Code, ds)
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/plain"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // fileFlag adds -f/--file, which may be repeated.
@@ -37,7 +38,7 @@ func load(files []string, t *timings, status int) (*policy.Policy, *nft.Ruleset,
 	}
 	makeRoom(sizeOf(files))
 	p, want, _, err := loadFrom(func() (*policy.Policy, []policy.Source, policy.Diagnostics) {
-		p, ds := policy.Load(files, os.Stdin)
+		p, ds := read.Load(files, os.Stdin)
 		return p, nil, ds
 	}, t, status)
 	return p, want, err
@@ -75,7 +76,7 @@ func loadFrom(read func() (*policy.Policy, []policy.Source, policy.Diagnostics),
 
 // readPolicy reads a policy. Findings go to standard error.
 func readPolicy(files []string) (*policy.Policy, error) {
-	return judge(policy.Load(files, os.Stdin))
+	return judge(read.Load(files, os.Stdin))
 }
 
 // judge prints what was found, and turns an invalid policy into an error.

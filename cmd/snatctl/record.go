@@ -14,6 +14,7 @@ import (
 	"github.com/snatctl/snatctl/gateway/history"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // defaultStateDir is where history lives unless a service manager gives another directory
@@ -38,7 +39,7 @@ func (o applyOptions) load(t *timings, status int) (*policy.Policy, *nft.Ruleset
 		}
 		makeRoom(sizeOf(o.files))
 		return loadFrom(func() (*policy.Policy, []policy.Source, policy.Diagnostics) {
-			return policy.LoadSources(o.files, os.Stdin)
+			return read.LoadSources(o.files, os.Stdin)
 		}, t, status)
 	}
 	srcs, err := history.Open(o.stateDir).Sources(*o.entry)
@@ -51,7 +52,7 @@ func (o applyOptions) load(t *timings, status int) (*policy.Policy, *nft.Ruleset
 	}
 	makeRoom(int64(size))
 	return loadFrom(func() (*policy.Policy, []policy.Source, policy.Diagnostics) {
-		p, ds := policy.Parse(srcs)
+		p, ds := read.Parse(srcs)
 		return p, srcs, ds
 	}, t, status)
 }

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // readRegular reads a regular file; replace could not write any other.
@@ -23,7 +23,7 @@ func readRegular(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return policy.Read(f)
+	return read.Text(f)
 }
 
 // replace gives a file a new content, at once or not at all: the content is written beside it

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/words"
 )
 
 func schemaCommand() *cobra.Command {
@@ -27,7 +27,7 @@ Exit status: 0.`,
 		Example: "  snatctl schema > policy.schema.json",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := os.Stdout.Write(policy.Schema())
+			_, err := os.Stdout.Write(words.Schema())
 			return err
 		},
 	}

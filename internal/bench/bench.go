@@ -12,6 +12,7 @@ import (
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // bench is one run.
@@ -79,7 +80,7 @@ func (b *bench) script(ctx context.Context, h *nstest.Host, file string) (string
 
 // compiled returns the ruleset of a policy, ready to be compared.
 func compiled(text []byte) (none nft.Formed, err error) {
-	p, ds := policy.Parse([]policy.Source{{Name: "policy.yaml", Data: text}})
+	p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: text}})
 	if p == nil {
 		return none, ds.Err()
 	}

@@ -24,7 +24,7 @@ var (
 // what they like.
 func TestArrows(t *testing.T) {
 	allowed := map[string][]string{} // packages that a package may import; nil: any
-	rows := arrow.FindAllStringSubmatch(read(t, "ARCHITECTURE.md"), -1)
+	rows := arrow.FindAllStringSubmatch(text(t, "ARCHITECTURE.md"), -1)
 	if len(rows) < 6 {
 		t.Fatalf("ARCHITECTURE.md has a table of %d packages only", len(rows))
 	}

@@ -15,7 +15,7 @@ func TestFaultsPage(t *testing.T) {
 		t.Skipf("no git repository: %v", err)
 	}
 	tests := strings.Fields(string(out))
-	named := regexp.MustCompile("`(Test[A-Za-z0-9]*)`").FindAllStringSubmatch(read(t, "docs/faults.md"), -1)
+	named := regexp.MustCompile("`(Test[A-Za-z0-9]*)`").FindAllStringSubmatch(text(t, "docs/faults.md"), -1)
 	if len(named) < 15 {
 		t.Fatalf("docs/faults.md names %d tests only", len(named))
 	}

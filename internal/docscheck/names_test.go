@@ -18,8 +18,7 @@ var (
 // TestLinks follows the links from document to document and to files.
 func TestLinks(t *testing.T) {
 	for _, doc := range documents(t) {
-		text := read(t, doc)
-		for _, m := range link.FindAllStringSubmatch(text, -1) {
+		for _, m := range link.FindAllStringSubmatch(text(t, doc), -1) {
 			target, anchor, _ := strings.Cut(m[1], "#")
 			if strings.Contains(m[1], "://") {
 				continue
@@ -30,7 +29,7 @@ func TestLinks(t *testing.T) {
 			}
 			if _, err := os.Stat(filepath.Join(root, to)); err != nil {
 				t.Errorf("%s links to %s: %v", doc, m[1], err)
-			} else if anchor != "" && !hasHeading(read(t, to), anchor) {
+			} else if anchor != "" && !hasHeading(text(t, to), anchor) {
 				t.Errorf("%s links to %s: no such heading", doc, m[1])
 			}
 		}
@@ -50,7 +49,7 @@ func hasHeading(text, anchor string) bool {
 // TestFiles looks for the files that documents name.
 func TestFiles(t *testing.T) {
 	for _, doc := range documents(t) {
-		for _, m := range file.FindAllStringSubmatch(read(t, doc), -1) {
+		for _, m := range file.FindAllStringSubmatch(text(t, doc), -1) {
 			if strings.Contains(m[1], "NAME") || strings.Contains(m[1], "CODE") {
 				continue // a pattern to fill in
 			}
@@ -64,7 +63,7 @@ func TestFiles(t *testing.T) {
 // TestLength keeps ARCHITECTURE.md short enough to be read.
 func TestLength(t *testing.T) {
 	const most = 180
-	if n := strings.Count(read(t, "ARCHITECTURE.md"), "\n"); n > most {
+	if n := strings.Count(text(t, "ARCHITECTURE.md"), "\n"); n > most {
 		t.Errorf("ARCHITECTURE.md has %d lines, want %d at most", n, most)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/lint"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // root is the repository, as seen from here.
@@ -38,7 +39,7 @@ var fence = regexp.MustCompile("(?ms)^```yaml\n(.*?)^```$")
 // the README is the one that the demo and the README's own output come from, but for its first
 // line, which is for editors.
 func TestPoliciesInDocuments(t *testing.T) {
-	modeline, example, _ := strings.Cut(read(t, "examples/policy.yaml"), "\n")
+	modeline, example, _ := strings.Cut(text(t, "examples/policy.yaml"), "\n")
 	if !strings.HasPrefix(modeline, "# yaml-language-server: $schema=") {
 		t.Errorf("examples/policy.yaml begins with %q, not with its schema", modeline)
 	}
@@ -46,7 +47,7 @@ func TestPoliciesInDocuments(t *testing.T) {
 		if doc == "docs/lint.md" {
 			continue // it shows bad policies, too; the test of package lint reads both kinds
 		}
-		for i, m := range fence.FindAllStringSubmatch(read(t, doc), -1) {
+		for i, m := range fence.FindAllStringSubmatch(text(t, doc), -1) {
 			if strings.Contains(m[1], "version: 1") {
 				compiles(t, doc, []byte(m[1]))
 			}
@@ -60,7 +61,7 @@ func TestPoliciesInDocuments(t *testing.T) {
 func compiles(t *testing.T, name string, text []byte) {
 	t.Helper()
 	srcs := []policy.Source{{Name: name, Data: text}}
-	p, ds := policy.Parse(srcs)
+	p, ds := read.Parse(srcs)
 	if len(ds) > 0 || p == nil {
 		t.Fatalf("%s is no faultless policy:\n%v", name, ds)
 	}
@@ -95,7 +96,7 @@ func documents(t *testing.T) []string {
 	return out
 }
 
-func read(t *testing.T, path string) string {
+func text(t *testing.T, path string) string {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(root, path))
 	if err != nil {
@@ -122,10 +123,10 @@ const service = "services:\n  - {name: s, vip: 203.0.113.1, ports: tcp/80, mode:
 
 // TestNotYet holds the table "Not yet" of the guide against what the compiler refuses.
 func TestNotYet(t *testing.T) {
-	_, section, _ := strings.Cut(read(t, "docs/guide.md"), "\n## Not yet\n")
+	_, section, _ := strings.Cut(text(t, "docs/guide.md"), "\n## Not yet\n")
 	section, _, _ = strings.Cut(section, "\n## ")
 	for _, c := range notYet {
-		p, ds := policy.Parse([]policy.Source{{Name: c.key, Data: []byte("version: 1\n" + c.text + "\n")}})
+		p, ds := read.Parse([]policy.Source{{Name: c.key, Data: []byte("version: 1\n" + c.text + "\n")}})
 		if p == nil {
 			t.Fatalf("%s: %v", c.key, ds)
 		}

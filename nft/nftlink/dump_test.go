@@ -17,6 +17,7 @@ import (
 	"github.com/snatctl/snatctl/nfnl"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 var seeds = flag.Bool("seeds", false, "write what the kernel returns for a golden case into the fuzz corpus")
@@ -68,7 +69,7 @@ func TestUserdataIsNfts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, _ := policy.Parse([]policy.Source{policy.Source(archive.Files[0])})
+		p, _ := read.Parse([]policy.Source{policy.Source(archive.Files[0])})
 		r, _ := compiler.Compile(p)
 		if r == nil {
 			continue

@@ -8,12 +8,13 @@ import (
 	"github.com/snatctl/snatctl/internal/sample"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // BenchmarkDrain takes one real server of 30,000 services x 4 out, by what an agent does: a
 // change of data alone, and the table made anew. Only the commits are measured.
 func BenchmarkDrain(b *testing.B) {
-	p, ds := policy.Parse([]policy.Source{{Name: "policy.yaml", Data: sample.Services(30000, 4)}})
+	p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: sample.Services(30000, 4)}})
 	if p == nil {
 		b.Fatal(ds)
 	}

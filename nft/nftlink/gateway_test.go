@@ -16,6 +16,7 @@ import (
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // gateway is a network namespace with a connection to its nftables.
@@ -147,7 +148,7 @@ func script(t testing.TB, r *nft.Ruleset) string {
 // be carried out.
 func compile(t testing.TB, text []byte) *nft.Ruleset {
 	t.Helper()
-	p, _ := policy.Parse([]policy.Source{{Name: "policy.yaml", Data: text}})
+	p, _ := read.Parse([]policy.Source{{Name: "policy.yaml", Data: text}})
 	if p == nil {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // Format returns a policy in canonical form. It takes any YAML whose keys are plain words, be
@@ -21,7 +22,7 @@ import (
 // first bracket stands at the end of a line. Quotes stand around text with a colon, and
 // elsewhere where YAML needs them.
 func Format(src policy.Source) ([]byte, *policy.Diagnostic) {
-	before, diag := read(src)
+	before, diag := parse(src)
 	if diag != nil {
 		return nil, diag
 	}
@@ -31,7 +32,7 @@ func Format(src policy.Source) ([]byte, *policy.Diagnostic) {
 	}
 	before.root.settle()
 	out := before.print()
-	after, diag := read(policy.Source{Name: src.Name, Data: out})
+	after, diag := parse(policy.Source{Name: src.Name, Data: out})
 	if diag != nil || !sameNode(before.root, after.root.node) || !sameComments(before.comments, after.comments) {
 		return nil, refusal(src, before.root.node, "its canonical form would not say the same", "write it in a simpler way; please report this file as a bug of snatctl")
 	}
@@ -47,12 +48,12 @@ type file struct {
 	anchors  bool
 }
 
-// read takes a file apart.
-func read(src policy.Source) (*file, *policy.Diagnostic) {
+// parse takes a file apart.
+func parse(src policy.Source) (*file, *policy.Diagnostic) {
 	text := strings.TrimPrefix(string(src.Data), "\ufeff")
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 	src.Data = []byte(text)
-	node, diag := policy.Document(src)
+	node, diag := read.Document(src)
 	if diag != nil {
 		return nil, diag
 	}

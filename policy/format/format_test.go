@@ -14,6 +14,7 @@ import (
 
 	"github.com/snatctl/snatctl/internal/golden"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // TestFormat formats what stands in testdata: each archive has a file before and after.
@@ -58,7 +59,7 @@ func TestEverything(t *testing.T) {
 			formatted++
 			continue
 		}
-		if p, _ := policy.Parse([]policy.Source{{Name: "policy.yaml", Data: text}}); p != nil {
+		if p, _ := read.Parse([]policy.Source{{Name: "policy.yaml", Data: text}}); p != nil {
 			_, diag := Format(policy.Source{Name: "policy.yaml", Data: text})
 			t.Errorf("a valid policy is refused: %v\n%s", diag, text)
 		}
@@ -106,7 +107,7 @@ func check(t *testing.T, text []byte) bool {
 // codes returns the codes of a policy's diagnostics, sorted. Order is no part of what a policy
 // means, except for what comes first of two, which changes only with the order of keys.
 func codes(text []byte) (out []string) {
-	_, ds := policy.Parse([]policy.Source{{Name: "policy.yaml", Data: text}})
+	_, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: text}})
 	for _, d := range ds {
 		out = append(out, d.Code)
 	}
@@ -118,7 +119,7 @@ func codes(text []byte) (out []string) {
 func commentsOf(t *testing.T, text []byte) map[string]int {
 	t.Helper()
 	out := map[string]int{}
-	root, diag := policy.Document(policy.Source{Name: "policy.yaml", Data: text})
+	root, diag := read.Document(policy.Source{Name: "policy.yaml", Data: text})
 	if diag != nil {
 		t.Fatal(diag)
 	}
@@ -142,7 +143,7 @@ func commentsOf(t *testing.T, text []byte) map[string]int {
 // policies returns all that stands in the repository as a policy, whole or broken.
 func policies(t testing.TB) (out [][]byte) {
 	for _, glob := range []string{"../../examples/*.yaml", "../../testdata/*/*.yaml", "../../integration/testdata/*.yaml", "../../internal/law/testdata/*.yaml",
-		"../testdata/*.txtar", "../testdata/*/*.txtar", "../../compiler/testdata/*/*.txtar", "testdata/*.txtar"} {
+		"../read/testdata/*.txtar", "../testdata/*/*.txtar", "../../compiler/testdata/*/*.txtar", "testdata/*.txtar"} {
 		for _, path := range globbed(t, glob) {
 			text, err := os.ReadFile(path)
 			if err != nil {

@@ -6,7 +6,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/words"
 )
 
 // place is a line and a column of a file; both start at 1, columns count characters.
@@ -102,7 +102,7 @@ func (g *group) unbracket() {
 // sort brings the keys of the language into its order; others follow as they are written.
 // The path is the group's.
 func (g *group) sort(path string) {
-	known := policy.Keys(path)
+	known := words.Keys(path)
 	rank := func(e *entry) int {
 		if i := slices.Index(known, e.key.Value); i >= 0 {
 			return i

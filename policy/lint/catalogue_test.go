@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // TestCatalogue holds that the catalogue is whole: codes are there once and in order, and each
@@ -67,7 +68,7 @@ func lint(t *testing.T, text string, strict bool) policy.Diagnostics {
 }
 
 func lintSources(srcs []policy.Source, strict bool) policy.Diagnostics {
-	p, ds := policy.Parse(srcs)
+	p, ds := read.Parse(srcs)
 	switch {
 	case p == nil:
 	case strict:

@@ -8,7 +8,7 @@ import (
 )
 
 // Check applies the offline rules that warn and inform, sorted by place. Errors it does not
-// repeat: policy.Load reported them.
+// repeat: read.Load reported them.
 func Check(p *policy.Policy) policy.Diagnostics { return check(p, false) }
 
 // CheckStrict is Check with the rules that a policy need not keep before it is finished (T01).

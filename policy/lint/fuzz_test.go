@@ -10,6 +10,7 @@ import (
 
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // FuzzLint holds that no input makes the rules panic, that every finding lies inside its file,
@@ -42,7 +43,7 @@ func FuzzLint(f *testing.F) {
 		srcs := []policy.Source{{Name: "policy.yaml", Data: data}}
 		ds := lintSources(srcs, true)
 		checkPositions(t, srcs, ds)
-		if p, _ := policy.Parse(srcs); p != nil {
+		if p, _ := read.Parse(srcs); p != nil {
 			h := healthy()
 			h.Listeners = []Listener{{Proto: inet.UDP, Addr: netip.IPv6Unspecified(), Port: 53}}
 			h.Chains[0].Empty = false

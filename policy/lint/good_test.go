@@ -10,6 +10,7 @@ import (
 
 	"github.com/snatctl/snatctl/internal/sample"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // TestGoodPolicies lints the policies that all packages take for good ones. spec.yaml alone
@@ -70,7 +71,7 @@ func BenchmarkCheck(b *testing.B) {
 		{"services=30000", sample.Services(30_000, 4)},
 		{"nested=10000", nested(10_000)},
 	} {
-		p, ds := policy.Parse([]policy.Source{{Name: "policy.yaml", Data: size.text}})
+		p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: size.text}})
 		if p == nil {
 			b.Fatal(ds)
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // ignoreWord begins a comment that ignores findings: "# snatctl:ignore Z04,P12 reason".
@@ -22,7 +23,7 @@ type Ignore struct {
 
 // Ignores returns the ignoring comments of a file, in their order.
 func Ignores(src policy.Source) []Ignore {
-	comments := policy.Comments(src, ignoreWord)
+	comments := read.Comments(src, ignoreWord)
 	if len(comments) == 0 {
 		return nil
 	}

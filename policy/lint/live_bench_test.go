@@ -8,6 +8,7 @@ import (
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/internal/sample"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // crowdedHost has as many addresses, routes, interfaces and listeners as one has to reckon with.
@@ -38,7 +39,7 @@ func BenchmarkCheckHost(b *testing.B) {
 		{"services=30000", sample.Services(30_000, 4)},
 		{"nested=10000", nested(10_000)},
 	} {
-		p, ds := policy.Parse([]policy.Source{{Name: "policy.yaml", Data: size.text}})
+		p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: size.text}})
 		if p == nil {
 			b.Fatal(ds)
 		}

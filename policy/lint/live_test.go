@@ -8,6 +8,7 @@ import (
 
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // healthy is a host that no policy of the examples has a fault on: inside networks at lan0,
@@ -106,7 +107,7 @@ func TestLiveExamples(t *testing.T) {
 func lintHost(t *testing.T, text string, change func(*Host)) policy.Diagnostics {
 	t.Helper()
 	srcs := []policy.Source{{Name: "policy.yaml", Data: []byte(text)}}
-	p, ds := policy.Parse(srcs)
+	p, ds := read.Parse(srcs)
 	if p == nil {
 		t.Fatal(ds)
 	}
@@ -122,7 +123,7 @@ func lintHost(t *testing.T, text string, change func(*Host)) policy.Diagnostics 
 // TestUnknownHost holds that nothing is said about a host that nothing is known of.
 func TestUnknownHost(t *testing.T) {
 	for _, r := range Rules() {
-		p, _ := policy.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte(r.Bad)}})
+		p, _ := read.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte(r.Bad)}})
 		if p == nil {
 			continue
 		}

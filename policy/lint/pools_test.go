@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // TestTwoPoolsAgainstAllPairs holds the walk along the laddrs against a comparison of each
@@ -25,7 +26,7 @@ func TestTwoPoolsAgainstAllPairs(t *testing.T) {
 			}
 			b.WriteString("]\n")
 		}
-		p, ds := policy.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte(b.String())}})
+		p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte(b.String())}})
 		if p == nil {
 			t.Fatal(ds)
 		}

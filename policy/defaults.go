@@ -1,0 +1,26 @@
+package policy
+
+// What absent keys mean. The table of the language (policy/words) quotes these, and whoever
+// makes a policy in code begins with them.
+const (
+	DefaultWeight      = 1 // of a real server
+	DefaultLaddrWeight = 1
+)
+
+// DefaultGateway is the gateway of a policy that does not mention it.
+func DefaultGateway() Gateway {
+	return Gateway{Table: "snatctl", Unmatched: Accept, Invalid: Drop, Cleanup: CleanupStale, Forwarding: true, Sysctls: true, Offload: OffloadOff}
+}
+
+// DefaultZone is a zone of which nothing is written yet. Its action follows from the other
+// keys: Snat beside laddrs or a map, else Reject.
+func DefaultZone() Zone { return Zone{Select: SelectSource} }
+
+// DefaultService is a service of which nothing is written yet.
+func DefaultService() Service {
+	return Service{Mode: NAT, Scheduler: RoundRobin, Select: SelectSource, OnEmpty: EmptyReject}
+}
+
+// DefaultPersistence is a persistence whose timeout is not written yet: every address is a
+// client of its own.
+func DefaultPersistence() Persistence { return Persistence{Mask4: 32, Mask6: 128} }

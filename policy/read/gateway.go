@@ -1,0 +1,96 @@
+package read
+
+import (
+	"math"
+	"slices"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/snatctl/snatctl/policy/words"
+)
+
+// root reads a whole file.
+func (w *walker) root(n *yaml.Node) {
+	w.fields(n, words.Root, func(k *words.Keyword, v *yaml.Node) {
+		switch k.Name() {
+		case "version":
+			w.version(v, k)
+		case "gateway":
+			w.gateway(v)
+		case "laddrs":
+			w.laddrs(v)
+		case "zones":
+			w.policy.Zones = slices.Grow(w.policy.Zones, len(v.Content))
+			w.objects(v, "zone", w.zone)
+		case "services":
+			w.policy.Services = slices.Grow(w.policy.Services, len(v.Content))
+			w.objects(v, "service", w.service)
+		case "tests":
+			w.objects(v, "test", w.test)
+		}
+		w.begin("", "")
+	})
+}
+
+// version reads the version of the language.
+func (w *walker) version(n *yaml.Node, k *words.Keyword) {
+	wide := *k
+	wide.Min, wide.Max = 0, math.MaxInt32
+	if i, ok := w.integer(n, &wide); ok && (i < k.Min || i > k.Max) {
+		w.fail(n, "N03", "write version: 1", "this snatctl does not know version %d of the policy language", i)
+	}
+}
+
+// objects reads a list of mappings, each an object of a kind.
+func (w *walker) objects(n *yaml.Node, kind string, read func(*yaml.Node)) {
+	v, ok := w.value(n)
+	if !ok {
+		return
+	}
+	if v.Kind != yaml.SequenceNode {
+		w.fail(v, "N03", "begin each "+kind+" with a dash", "wants a list, not %s", describe(v))
+		return
+	}
+	path := w.path
+	for i, item := range v.Content {
+		if item, ok := w.value(item); ok {
+			w.begin(kind, nameOf(item))
+			read(item)
+			w.begin("", "")
+		}
+		w.path = path
+		w.release(v, i)
+	}
+}
+
+// gateway reads the section of that name.
+func (w *walker) gateway(n *yaml.Node) {
+	w.begin("gateway", "")
+	g := &w.policy.Gateway
+	if g.Pos.Line != 0 {
+		w.fail(n, "G01", "write all of it in one file", "the section stands twice, first at %s", g.Pos)
+		return
+	}
+	g.Pos = w.pos(n)
+	g.Keys = w.fields(n, words.Gateway, func(k *words.Keyword, v *yaml.Node) {
+		g.Items = w.places(g.Items, k, v)
+		switch k.Name() {
+		case "table":
+			w.tableName(v, &g.Table)
+		case "uplinks":
+			g.Uplinks = w.interfaces(v)
+		case "unmatched":
+			enum(w, v, k, &g.Unmatched)
+		case "invalid":
+			enum(w, v, k, &g.Invalid)
+		case "cleanup":
+			enum(w, v, k, &g.Cleanup)
+		case "forwarding":
+			w.boolean(v, &g.Forwarding)
+		case "sysctls":
+			w.boolean(v, &g.Sysctls)
+		case "offload":
+			enum(w, v, k, &g.Offload)
+		}
+	})
+}

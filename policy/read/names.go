@@ -1,0 +1,108 @@
+package read
+
+import (
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/policy/words"
+)
+
+// objectName reads the name of a zone, service or pool.
+func (w *walker) objectName(n *yaml.Node) (string, bool) {
+	text, ok := w.text(n, "a name")
+	if !ok {
+		return "", false
+	}
+	if v, _ := w.value(n); isPlain(v) && (v.Value == "true" || v.Value == "false") {
+		w.fail(n, "N03", "put it in quotes if it is the name", "wants a name, not %s", text)
+		return "", false
+	}
+	if !words.ValidName(text) {
+		w.fail(n, "N01", "a name begins with a letter or digit and goes on with letters, digits, dots, underscores and dashes, 63 at most", "%q is not a name", text)
+		return "", false
+	}
+	return text, true
+}
+
+// nameOf returns the name in a mapping without a report, for what is said about the
+// object before its name is reached.
+func nameOf(n *yaml.Node) string {
+	if n.Kind != yaml.MappingNode {
+		return ""
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if k, v := n.Content[i], n.Content[i+1]; k.Value == "name" {
+			if v.Kind == yaml.AliasNode {
+				v = v.Alias
+			}
+			if v.Kind == yaml.ScalarNode && !isNull(v) {
+				return v.Value
+			}
+		}
+	}
+	return ""
+}
+
+// interfaces reads a list of interface names, "ppp*" for a prefix.
+func (w *walker) interfaces(n *yaml.Node) []string {
+	items := w.someItems(n, "a list of interface names")
+	out := make([]string, 0, len(items))
+	var seen distinct[string]
+	for _, item := range items {
+		name, ok := w.iface(item, true)
+		switch {
+		case ok && !seen.add(name):
+			w.fail(item, "N01", "remove one of the two", "the interface %q stands twice", name)
+		case ok:
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// iface reads one interface name. The rules are the kernel's (dev_valid_name in
+// net/core/dev.c): 1 to 15 bytes, no white space, slash or colon, not "." or "..".
+func (w *walker) iface(n *yaml.Node, wildcard bool) (string, bool) {
+	name, ok := w.text(n, "an interface name")
+	if !ok {
+		return "", false
+	}
+	stem, star := strings.CutSuffix(name, "*")
+	switch {
+	case strings.Contains(stem, "*"):
+		w.fail(n, "N01", "", "in the interface name %q a * stands before the end", name)
+	case star && !wildcard:
+		w.fail(n, "N01", "name the one interface that the packet passes", "%q stands for many interfaces", name)
+	case star && stem == "":
+		w.fail(n, "N01", "leave the key out: absent means any interface", "%q stands for every interface", name)
+	case len(name) > 15:
+		w.fail(n, "N01", "", "the interface name %q is longer than 15 characters", name)
+	case stem == "" || name == "." || name == ".." || strings.ContainsAny(name, "/: \t\n\r\v\f\""):
+		w.fail(n, "N01", "", "%q is not an interface name", name)
+	default:
+		return name, true
+	}
+	return "", false
+}
+
+// tableName reads the name of the nftables table.
+func (w *walker) tableName(n *yaml.Node, into *string) {
+	name, ok := w.text(n, "a table name")
+	switch {
+	case !ok:
+	case !words.TableForm(name):
+		w.fail(n, "N01", "it begins with a letter or underscore and goes on with letters, digits, underscores, dots and dashes, 32 at most", "%q is not a table name", name)
+	case words.NFTKeyword(name):
+		w.fail(n, "N01", "choose another, such as snatctl_"+name, "nft takes the table name %q for a keyword", name)
+	default:
+		*into = name
+	}
+}
+
+// isAddresses tells whether a text reads as an address, range or prefix.
+func isAddresses(s string) bool {
+	_, err := inet.ParseRange(s)
+	return err == nil
+}

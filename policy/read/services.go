@@ -1,0 +1,208 @@
+package read
+
+import (
+	"errors"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/words"
+)
+
+// service reads one service.
+func (w *walker) service(n *yaml.Node) {
+	s := policy.DefaultService()
+	var pool string
+	s.Keys = w.fields(n, words.Service, func(k *words.Keyword, v *yaml.Node) {
+		s.Items = w.places(s.Items, k, v)
+		switch k.Name() {
+		case "name":
+			s.Name, _ = w.objectName(v)
+		case "vip":
+			s.VIP = w.vips(v)
+		case "ports":
+			s.Ports = w.servicePorts(v)
+		case "mode":
+			enum(w, v, k, &s.Mode)
+		case "scheduler":
+			enum(w, v, k, &s.Scheduler)
+		case "persistence":
+			s.Persistence = w.persistence(v)
+		case "allow":
+			s.Allow = w.ranges(w.someItems(v, wantAddresses))
+		case "deny":
+			s.Deny = w.ranges(w.items(v, wantAddresses))
+		case "real_servers":
+			s.RealServers = w.realServers(v)
+		case "laddrs":
+			pool, s.Laddrs = w.poolOrList(v)
+		case "select":
+			enum(w, v, k, &s.Select)
+		case "on_empty":
+			enum(w, v, k, &s.OnEmpty)
+		}
+	})
+	s.Pos = w.pos(n)
+	s.Pos = s.At("name")
+	w.policy.Services = append(w.policy.Services, s)
+	w.named.services = append(w.named.services, pool)
+	w.partial.Services = append(w.partial.Services, w.broken)
+}
+
+// vips reads the virtual addresses of a service.
+func (w *walker) vips(n *yaml.Node) []netip.Addr {
+	items := w.someItems(n, "an address or a list of addresses")
+	out := make([]netip.Addr, 0, len(items))
+	var seen distinct[netip.Addr]
+	for _, item := range items {
+		a, ok := w.address(item)
+		switch {
+		case ok && !seen.add(a):
+			w.fail(item, "S01", "remove one of the two", "the VIP %s stands twice", a)
+		case ok:
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// servicePorts reads the ports of a service, whose protocols must have some.
+func (w *walker) servicePorts(n *yaml.Node) []inet.ProtoPorts {
+	for _, item := range w.items(n, "ports like tcp/80") {
+		if v, ok := w.value(item); ok && strings.HasPrefix(v.Value, "icmp") {
+			w.fail(item, "S18", "let a zone treat icmp", "a service takes tcp, udp and sctp, not %s", v.Value)
+			return nil
+		}
+	}
+	return w.protoPorts(n)
+}
+
+// persistence reads a duration, or a mapping with one.
+func (w *walker) persistence(n *yaml.Node) policy.Persistence {
+	p := policy.DefaultPersistence()
+	v, ok := w.value(n)
+	switch {
+	case !ok:
+		return policy.Persistence{}
+	case v.Kind == yaml.MappingNode:
+		w.fields(v, words.Persistence, func(k *words.Keyword, v *yaml.Node) {
+			switch k.Name() {
+			case "timeout":
+				p.Timeout, _ = w.duration(v)
+			case "mask4":
+				p.Mask4, _ = w.integer(v, k)
+			case "mask6":
+				p.Mask6, _ = w.integer(v, k)
+			}
+		})
+	default:
+		p.Timeout, _ = w.duration(n)
+	}
+	if p.Timeout == 0 {
+		return policy.Persistence{}
+	}
+	return p
+}
+
+// realServers reads the real servers of a service.
+func (w *walker) realServers(n *yaml.Node) []policy.RealServer {
+	items := w.items(n, "a list of real servers")
+	out := make([]policy.RealServer, 0, len(items))
+	for _, item := range items {
+		rs := policy.RealServer{Pos: w.pos(item), Weight: policy.DefaultWeight}
+		item, ok := w.value(item)
+		if !ok {
+			continue
+		}
+		if item.Kind == yaml.MappingNode {
+			w.realServer(item, &rs)
+		} else {
+			rs.Addr, rs.Port, _ = w.endpoint(item)
+		}
+		if rs.Addr.IsValid() {
+			out = append(out, rs)
+		}
+	}
+	return out
+}
+
+// realServer reads the long form of a real server.
+func (w *walker) realServer(n *yaml.Node, rs *policy.RealServer) {
+	w.fields(n, words.RealServer, func(k *words.Keyword, v *yaml.Node) {
+		switch k.Name() {
+		case "address":
+			rs.Pos = w.pos(v)
+			rs.Addr, _ = w.address(v)
+		case "port":
+			if text, ok := w.portText(v); ok {
+				rs.Port = w.port(v, text)
+			}
+		case "weight":
+			if weight, ok := w.integer(v, k); ok {
+				rs.Weight = weight
+			}
+		}
+	})
+}
+
+// endpoint reads "addr", "addr:port" or "[v6]:port"; the port is 0 where none is given.
+func (w *walker) endpoint(n *yaml.Node) (netip.Addr, uint16, bool) {
+	text, ok := w.text(n, "an address, with or without a port")
+	if !ok {
+		return netip.Addr{}, 0, false
+	}
+	host, port, hasPort := splitPort(text)
+	a, err := inet.ParseAddr(host)
+	if err != nil {
+		if _, rangeErr := inet.ParseRange(host); rangeErr == nil {
+			w.fail(n, "N03", "", "%q is more than one address", host)
+		} else {
+			w.badAddress(n, host, err)
+		}
+		return netip.Addr{}, 0, false
+	}
+	if !hasPort {
+		return a, 0, true
+	}
+	p := w.port(n, port)
+	return a, p, p != 0
+}
+
+// port reads one port.
+func (w *walker) port(n *yaml.Node, text string) uint16 {
+	r, err := inet.ParsePortRange(text)
+	switch {
+	case errors.Is(err, inet.ErrPortZero):
+		w.badPorts(n, err)
+	case err != nil || !r.Single():
+		w.fail(n, "N03", "", "%s is not a port (want 1 to 65535)", strconv.Quote(text))
+	}
+	if err != nil || !r.Single() {
+		return 0
+	}
+	return r.First
+}
+
+// splitPort splits "a:port", "[v6]:port" and "[v6]"; a bare IPv6 address has no port.
+func splitPort(s string) (host, port string, hasPort bool) {
+	if rest, ok := strings.CutPrefix(s, "["); ok {
+		if host, port, ok := strings.Cut(rest, "]"); ok {
+			if port == "" {
+				return host, "", false
+			}
+			if port, ok := strings.CutPrefix(port, ":"); ok {
+				return host, port, true
+			}
+		}
+		return s, "", false
+	}
+	host, port, hasPort = strings.Cut(s, ":")
+	if strings.Contains(port, ":") {
+		return s, "", false
+	}
+	return host, port, hasPort
+}

@@ -1,0 +1,59 @@
+package words
+
+import (
+	"strings"
+
+	"github.com/snatctl/snatctl/policy"
+)
+
+// Sample returns a policy where one key has a value, or is absent where the value is empty,
+// among all keys that must stand beside it.
+func (k *Keyword) Sample(value string) string {
+	path := strings.TrimSuffix(strings.TrimSuffix(k.Path, k.Name()), ".")
+	var fields []string
+	for _, f := range SectionOf(path).Keys {
+		switch {
+		case f == k && value != "":
+			fields = append(fields, f.Name()+": "+value)
+		case f != k && f.Required && k.Path+f.Name() != "zones[].mapfrom":
+			fields = append(fields, f.Name()+": "+f.Example)
+		}
+	}
+	switch k.Path {
+	case "zones[].map":
+		fields = append(fields, "from: 10.9.8.0/24")
+	case "services[].laddrs":
+		fields = append(fields, "mode: fullnat")
+		if value == "" {
+			fields = append(fields, "laddrs: 192.168.1.250")
+		}
+	case "services[].mode":
+		if value == string(policy.FullNAT) {
+			fields = append(fields, "laddrs: 192.168.1.250")
+		}
+	}
+	m := "{" + strings.Join(fields, ", ") + "}"
+	const zones = "zones: [{name: office, from: 10.1.0.0/16, action: accept}]"
+	const services = "services: [{name: web, vip: 203.0.113.1, ports: tcp/80"
+	switch path {
+	case "":
+		return m
+	case "laddrs":
+		return "{version: 1, laddrs: " + m + "}"
+	case "laddrs.NAME":
+		return "{version: 1, laddrs: {NAME: " + m + "}}"
+	case "laddrs.NAME.addresses[]":
+		return "{version: 1, laddrs: {NAME: [" + m + "]}}"
+	case "services[].persistence":
+		return "{version: 1, " + services + ", persistence: " + m + "}]}"
+	case "services[].real_servers[]":
+		return "{version: 1, " + services + ", real_servers: [" + m + "]}]}"
+	case "tests[]":
+		return "{version: 1, " + zones + ", " + services + "}], tests: [" + m + "]}"
+	case "tests[].expect":
+		return "{version: 1, " + zones + ", " + services + "}], tests: [{from: 10.0.0.1, to: 8.8.8.8, proto: udp, expect: " + m + "}]}"
+	case "gateway":
+		return "{version: 1, gateway: " + m + "}"
+	}
+	return "{version: 1, " + strings.TrimSuffix(path, "[]") + ": [" + m + "]}"
+}

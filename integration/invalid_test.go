@@ -62,11 +62,9 @@ func segment(to netip.Addr, flags byte) error {
 	binary.BigEndian.PutUint32(h[4:], 1000)
 	h[12], h[13] = 5<<4, flags
 	binary.BigEndian.PutUint16(h[14:], 1024)
-	family, port := unix.AF_INET, unix.Sockaddr(&unix.SockaddrInet4{})
-	if to.Is6() {
-		family, port = unix.AF_INET6, &unix.SockaddrInet6{Addr: to.As16()}
-	} else {
-		port = &unix.SockaddrInet4{Addr: to.As4()}
+	family, port := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Addr: to.As16()})
+	if to.Is4() {
+		family, port = unix.AF_INET, &unix.SockaddrInet4{Addr: to.As4()}
 	}
 	fd, err := unix.Socket(family, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
 	if err != nil {

@@ -146,7 +146,8 @@ func (w *walker) fields(n *yaml.Node, s *words.Section, visit func(k *words.Keyw
 			continue
 		}
 		known := s.Find(key)
-		if known == nil {
+		ignored := s == words.Root && strings.HasPrefix(key, words.Extension) // aliases are read where they stand
+		if known == nil && !ignored {
 			w.fail(k, "N03", "the keys here are "+words.List(s.Names), "unknown key %q%s", key, words.DidYouMean(key, s.Names))
 			continue
 		}
@@ -154,7 +155,10 @@ func (w *walker) fields(n *yaml.Node, s *words.Section, visit func(k *words.Keyw
 			w.twice(n, k)
 			continue
 		}
-		written = append(written, policy.KeyPos{Key: known.Name(), Pos: w.pos(v)})
+		written = append(written, policy.KeyPos{Key: key, Pos: w.pos(v)})
+		if ignored {
+			continue
+		}
 		w.path = append(path, key)
 		visit(known, v)
 		w.path = path

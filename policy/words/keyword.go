@@ -131,3 +131,7 @@ var (
 	Test        = SectionOf("tests[]")
 	Expect      = SectionOf("tests[].expect")
 )
+
+// Extension is how keys of a file begin that are accepted and ignored, as in compose files: a
+// place for YAML anchors.
+const Extension = "x-"

@@ -25,6 +25,9 @@ standard input, and may be repeated: lists of several files are joined in order.
 item alone. All errors of all files are reported in one run, as ` + "`file:line:col: error: message [code]`" + `; a policy with an
 error is not applied.
 
+Keys at the top of a file that begin with ` + "`x-`" + ` are ignored: they are a place for YAML anchors (` + "`x-rs: &rs [192.168.1.1, 192.168.1.2]`" + `, then
+` + "`real_servers: *rs`" + `).
+
 ` + "```yaml" + `
 # snatctl:ignore P13 example addresses
 version: 1

@@ -24,6 +24,7 @@ func Schema() []byte {
 	root.Title = "snatctl policy"
 	root.Description = "NAT gateway and layer-4 load balancer: zones, services and pools of local addresses (laddrs)."
 	root.Defs = formSchemas()
+	root.PatternProperties = properties{{"^" + Extension, &schema{Description: "Ignored: a place for YAML anchors."}}}
 	var compact, out bytes.Buffer
 	enc := json.NewEncoder(&compact)
 	enc.SetEscapeHTML(false)
@@ -36,29 +37,30 @@ func Schema() []byte {
 // schema is a JSON Schema, as far as the policy language needs it. The fields stand in the
 // order in which they are written; the zero value allows everything.
 type schema struct {
-	Dialect       string     `json:"$schema,omitempty"`
-	ID            string     `json:"$id,omitempty"`
-	Ref           string     `json:"$ref,omitempty"`
-	Title         string     `json:"title,omitempty"`
-	Description   string     `json:"description,omitempty"`
-	Type          any        `json:"type,omitempty"` // a word or a list of them
-	Const         any        `json:"const,omitempty"`
-	Enum          []string   `json:"enum,omitempty"`
-	Pattern       string     `json:"pattern,omitempty"`
-	Minimum       *int       `json:"minimum,omitempty"`
-	Maximum       *int       `json:"maximum,omitempty"`
-	Not           *schema    `json:"not,omitempty"`
-	AnyOf         []*schema  `json:"anyOf,omitempty"`
-	Items         *schema    `json:"items,omitempty"`
-	MinItems      int        `json:"minItems,omitempty"`
-	UniqueItems   bool       `json:"uniqueItems,omitempty"`
-	PropertyNames *schema    `json:"propertyNames,omitempty"`
-	Properties    properties `json:"properties,omitempty"`
-	Required      []string   `json:"required,omitempty"`
-	Additional    any        `json:"additionalProperties,omitempty"` // a schema, or false
-	Default       any        `json:"default,omitempty"`
-	Examples      []any      `json:"examples,omitempty"`
-	Defs          properties `json:"$defs,omitempty"`
+	Dialect           string     `json:"$schema,omitempty"`
+	ID                string     `json:"$id,omitempty"`
+	Ref               string     `json:"$ref,omitempty"`
+	Title             string     `json:"title,omitempty"`
+	Description       string     `json:"description,omitempty"`
+	Type              any        `json:"type,omitempty"` // a word or a list of them
+	Const             any        `json:"const,omitempty"`
+	Enum              []string   `json:"enum,omitempty"`
+	Pattern           string     `json:"pattern,omitempty"`
+	Minimum           *int       `json:"minimum,omitempty"`
+	Maximum           *int       `json:"maximum,omitempty"`
+	Not               *schema    `json:"not,omitempty"`
+	AnyOf             []*schema  `json:"anyOf,omitempty"`
+	Items             *schema    `json:"items,omitempty"`
+	MinItems          int        `json:"minItems,omitempty"`
+	UniqueItems       bool       `json:"uniqueItems,omitempty"`
+	PropertyNames     *schema    `json:"propertyNames,omitempty"`
+	Properties        properties `json:"properties,omitempty"`
+	PatternProperties properties `json:"patternProperties,omitempty"`
+	Required          []string   `json:"required,omitempty"`
+	Additional        any        `json:"additionalProperties,omitempty"` // a schema, or false
+	Default           any        `json:"default,omitempty"`
+	Examples          []any      `json:"examples,omitempty"`
+	Defs              properties `json:"$defs,omitempty"`
 }
 
 // properties are schemas by name, in the order of the language.

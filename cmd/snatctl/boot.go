@@ -26,7 +26,7 @@ or the kernel refuses it, the one before it is tried, and so on. Where another p
 changing rulesets meanwhile, boot tries the same policy for up to 30 s and never an older one.
 
 It needs no network: interfaces that do not exist yet are matched by name once they do. So run
-it before they come up, as packaging/snatctl.service does. Nothing is added to the history.
+it before they come up, as packaging/systemd/snatctl.service does. Nothing is added to the history.
 
 Exit status: as apply; 1 if there is no policy to apply, or none that works; 7 if an older policy
 than the last good one is in force.`,

@@ -85,34 +85,30 @@ A YAML policy names zones (who may leave, under which addresses), services (virt
 addresses and the real servers behind them) and laddrs (pools of local addresses).
 snatctl compiles it into one nftables table and brings the kernel to it in one
 transaction. The table is all that packets need; what was applied is kept for rollback.`,
-		Example: `  snatctl diff  -f policy.yaml     # what would change
-  snatctl apply -f policy.yaml     # change it
-  snatctl flush                    # remove it all`,
+		Example: `  snatctl lint policy.yaml          # what is wrong or unwise
+  snatctl diff  -f policy.yaml      # what would change
+  snatctl apply -f policy.yaml      # change it
+  snatctl status                    # see it work`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	c.AddCommand(
-		applyCommand(),
-		confirmCommand(),
-		historyCommand(),
-		rollbackCommand(),
-		bootCommand(),
-		diffCommand(),
-		compileCommand(),
-		explainCommand(),
-		testCommand(),
-		lintCommand(),
-		lookupCommand(),
-		flowsCommand(),
-		watchCommand(),
-		statusCommand(),
-		topCommand(),
-		flushCommand(),
-		fmtCommand(),
-		schemaCommand(),
-		versionCommand(),
-		completionCommand(),
-	)
+	for _, g := range []struct {
+		id, title string
+		commands  []*cobra.Command
+	}{
+		{"day", "Every day:", []*cobra.Command{lintCommand(), diffCommand(), applyCommand(), confirmCommand(), statusCommand(), rollbackCommand(), historyCommand()}},
+		{"look", "Who talks to whom:", []*cobra.Command{flowsCommand(), lookupCommand(), watchCommand(), topCommand()}},
+		{"policy", "About the policy alone:", []*cobra.Command{explainCommand(), testCommand(), fmtCommand(), compileCommand(), schemaCommand()}},
+		{"other", "Set up and take down:", []*cobra.Command{bootCommand(), flushCommand(), versionCommand(), completionCommand()}},
+	} {
+		c.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, sub := range g.commands {
+			sub.GroupID = g.id
+		}
+		c.AddCommand(g.commands...)
+	}
+	cobra.EnableCommandSorting = false
+	c.SetHelpCommandGroupID("other")
 	c.CompletionOptions.DisableDefaultCmd = true
 	return c
 }

@@ -247,8 +247,8 @@ func TestUntrusted(t *testing.T) {
 func TestFailedAdd(t *testing.T) {
 	dir := t.TempDir()
 	s := history.Open(dir)
-	undo := limitFiles(t, 1<<10)
-	_, err := s.Add(history.Entry{Table: "snatctl", Time: noon, State: history.Applied}, []policy.Source{one(strings.Repeat("x", 1<<12))})
+	undo := limitFiles(t, 1<<20) // what go test itself writes meanwhile is smaller
+	_, err := s.Add(history.Entry{Table: "snatctl", Time: noon, State: history.Applied}, []policy.Source{one(strings.Repeat("x", 1<<21))})
 	undo()
 	if !errors.Is(err, unix.EFBIG) {
 		t.Errorf("Add fails with %v", err)

@@ -27,7 +27,8 @@ that no zone lets pass by name is nobody's: "-".
 
 Byte counts need net.netfilter.nf_conntrack_acct, which apply switches on.
 
-Exit status: 0 listed, be it nothing; 1 no table, or the kernel could not be asked; 2 usage.`,
+Exit status: 0 listed, be it nothing; 1 no table, no such zone or service, or the kernel could not be
+asked; 2 usage.`,
 		Example: `  snatctl flows --zone office
   snatctl flows --service web --real-server 192.168.1.1
   snatctl flows --client 10.1.0.0/16 --proto tcp --state ESTABLISHED --count
@@ -49,6 +50,9 @@ Exit status: 0 listed, be it nothing; 1 no table, or the kernel could not be ask
 				return exit{exitRefused, err}
 			}
 			defer l.close()
+			if err := o.selection.known(l.bindings); err != nil {
+				return exit{exitRefused, err}
+			}
 			if err := listFlows(c.Context(), outlet(o.format), l, o); err != nil {
 				return exit{exitRefused, fmt.Errorf("list flows: %w", err)}
 			}

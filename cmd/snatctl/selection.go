@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/policy/words"
 )
 
 // selection says which flows a command is about: by whom they belong to, and by what they
@@ -66,6 +68,29 @@ func (o *selectionFlags) selection() (s selection, err error) {
 		}
 	}
 	return s, nil
+}
+
+// known returns an error if the table has no zone or service of the name that is asked for.
+func (s *selection) known(b ct.Bindings) error {
+	var services, zones []string
+	for i := range b.Services {
+		services = append(services, b.Services[i].Name)
+	}
+	for i := range b.Zones {
+		zones = append(zones, b.Zones[i].Name)
+	}
+	switch {
+	case s.Service != "" && !slices.Contains(services, s.Service):
+		return unknown("service", s.Service, services)
+	case s.Zone != "" && !slices.Contains(zones, s.Zone):
+		return unknown("zone", s.Zone, zones)
+	}
+	return nil
+}
+
+// unknown says that the table has no zone or service of a name, and which may be meant.
+func unknown(kind, name string, all []string) error {
+	return fmt.Errorf("the table has no %s %q%s: `snatctl status --all` lists all", kind, name, words.DidYouMean(name, all))
 }
 
 // match tells whether a flow is selected.

@@ -164,12 +164,15 @@ func (n nameFilter) narrow(r *ct.Report) error {
 		return nil
 	}
 	services, zones := []ct.ServiceReport{}, []ct.ZoneReport{}
+	var allServices, allZones []string
 	for _, s := range r.Services {
+		allServices = append(allServices, s.Name)
 		if s.Name == n.service {
 			services = append(services, s)
 		}
 	}
 	for _, z := range r.Zones {
+		allZones = append(allZones, z.Name)
 		if z.Name == n.zone {
 			zones = append(zones, z)
 		}
@@ -177,9 +180,9 @@ func (n nameFilter) narrow(r *ct.Report) error {
 	r.Services, r.Zones = services, zones
 	switch {
 	case n.service != "" && len(services) == 0:
-		return fmt.Errorf("the table has no service %q: `snatctl status --all` lists all", n.service)
+		return unknown("service", n.service, allServices)
 	case n.zone != "" && len(zones) == 0:
-		return fmt.Errorf("the table has no zone %q: `snatctl status --all` lists all", n.zone)
+		return unknown("zone", n.zone, allZones)
 	}
 	return nil
 }

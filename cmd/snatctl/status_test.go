@@ -141,8 +141,8 @@ func TestStatusNarrow(t *testing.T) {
 		{nameFilter{service: "web"}, "1 0"},
 		{nameFilter{zone: "lab"}, "0 1"},
 		{nameFilter{service: "web", zone: "lab"}, "1 1"},
-		{nameFilter{service: "lab"}, "the table has no service \"lab\": `snatctl status --all` lists all"},
-		{nameFilter{zone: "web"}, "the table has no zone \"web\": `snatctl status --all` lists all"},
+		{nameFilter{service: "lab"}, "the table has no service \"lab\" (did you mean \"web\"?): `snatctl status --all` lists all"},
+		{nameFilter{zone: "web"}, "the table has no zone \"web\" (did you mean \"lab\"?): `snatctl status --all` lists all"},
 	} {
 		p := sitePicture()
 		got := ""

@@ -46,7 +46,7 @@ Neither a slow reader nor a full disk holds the watcher up. What is lost is coun
 on standard error, and in the log. If the kernel's own buffer overruns, the table of flows is
 read again, and connections that began meanwhile are reported as new ones.
 
-Exit status: 0 interrupted (SIGINT, SIGTERM), 1 no table or a failure, 2 usage.`,
+Exit status: 0 interrupted (SIGINT, SIGTERM), 1 no table, no such zone or service, or a failure, 2 usage.`,
 		Example: `  snatctl watch --zone office
   snatctl watch --format jsonl | jq -c 'select(.event == "new")'
   snatctl watch --log /var/log/snatctl/nat.jsonl`,
@@ -119,6 +119,9 @@ func watch(ctx context.Context, o watchOptions) error {
 		return err
 	}
 	defer l.close()
+	if err := o.selection.known(l.bindings); err != nil {
+		return err
+	}
 	w := newWatcher(l, o)
 	if o.log != "" {
 		if w.log, err = openNATLogUnless(ctx, o.log); err != nil || w.log == nil {

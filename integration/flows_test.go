@@ -175,7 +175,6 @@ func (s *site) selections(t *testing.T, all []string) {
 		{"--real-server", "[fd05::1]:5353", "real server [fd05::1]:5353,"},
 		{"--client", "10.66.0.0/16", " 10.66."},
 		{"--proto", "icmp", "icmp "},
-		{"--zone", "nobody", "zone nobody,"},
 	} {
 		want := slices.DeleteFunc(slices.Clone(all), func(line string) bool { return !strings.Contains(line, c.has) })
 		got := decodeFlows(t, output(t, s.Gateway, program(t), "flows", c.flag, c.value, "--format", "json"))

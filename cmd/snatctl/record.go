@@ -116,22 +116,30 @@ func (d difference) summary() string {
 	}
 	services := make(map[string]bool)
 	for _, c := range d.Changes {
-		services[c.Name] = services[c.Name] || c.Kind == tell.KindService
+		if c.Kind == tell.KindService {
+			services[c.Name] = true
+		}
+	}
+	type object struct {
+		action tell.Action
+		kind   tell.Kind
+		name   string
 	}
 	var objects []string
-	more, told := 0, make(map[string]bool) // an object may have changed in several ways
+	more, told := 0, make(map[object]bool) // an object may have changed in several ways
 	for _, c := range d.Changes {
-		service, _, _ := strings.Cut(c.Name, "/")
-		object := fmt.Sprintf("%s %s %s", c.Action.Mark(), strings.ReplaceAll(string(c.Kind), "_", " "), c.Name)
+		if service, _, _ := strings.Cut(c.Name, "/"); c.Kind == tell.KindRealServer && services[service] {
+			continue // its service says enough
+		}
+		o := object{c.Action, c.Kind, c.Name}
 		switch {
-		case told[object] || c.Kind == tell.KindRealServer && services[service]:
-			// its service says enough
+		case told[o]:
 		case len(objects) == named:
 			more++
 		default:
-			objects = append(objects, object)
+			objects = append(objects, fmt.Sprintf("%s %s %s", c.Action.Mark(), strings.ReplaceAll(string(c.Kind), "_", " "), c.Name))
 		}
-		told[object] = true
+		told[o] = true
 	}
 	s := strings.Join(objects, ", ")
 	if more > 0 {

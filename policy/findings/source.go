@@ -11,10 +11,15 @@ import (
 type texts struct {
 	sources map[string]policy.Source
 	lines   map[string][]string
+	last    struct { // the line that was asked for last: findings are sorted, and lines may be long
+		file  string
+		line  int
+		runes []rune
+	}
 }
 
 func newTexts(sources []policy.Source) *texts {
-	t := &texts{map[string]policy.Source{}, map[string][]string{}}
+	t := &texts{sources: map[string]policy.Source{}, lines: map[string][]string{}}
 	for _, s := range sources {
 		t.sources[s.Name] = s
 	}
@@ -36,14 +41,13 @@ func (t *texts) at(pos policy.Pos) (string, bool) {
 // region is a place with its end: what a finding is about, for carets and for editors.
 // Columns start at 1 and count characters; End is the column behind the last one.
 type region struct {
-	line       string
+	line       []rune
 	Start, End int
 }
 
 // text returns what stands there; empty behind the end of the line.
 func (reg region) text() string {
-	runes := []rune(reg.line)
-	return string(runes[reg.Start-1 : min(reg.End-1, len(runes))])
+	return string(reg.line[reg.Start-1 : min(reg.End-1, len(reg.line))])
 }
 
 // region returns what stands at a place, and whether the source has it.
@@ -52,9 +56,12 @@ func (t *texts) region(pos policy.Pos) (region, bool) {
 	if !ok {
 		return region{}, false
 	}
-	runes := []rune(line)
+	if l := &t.last; l.runes == nil || l.file != pos.File || l.line != pos.Line {
+		l.file, l.line, l.runes = pos.File, pos.Line, []rune(line)
+	}
+	runes := t.last.runes
 	start := min(max(pos.Col-1, 0), len(runes))
-	return region{line, start + 1, start + 1 + extent(runes[start:])}, true
+	return region{runes, start + 1, start + 1 + extent(runes[start:])}, true
 }
 
 // extent returns how many characters the YAML scalar has that a text begins with, as far as

@@ -48,7 +48,7 @@ func severityColour(s policy.Severity) string {
 // underline returns the line, cut to what a screen holds, and below it blanks and the marks
 // under the region. Tabs stay tabs in both, so that they are as wide as the terminal has them.
 func (reg region) underline() (line string, caret [2]string) {
-	runes := []rune(visible(reg.line))
+	runes := reg.line
 	start, end := reg.Start-1, min(reg.End-1, len(runes))
 	before, after := "", ""
 	first, last := 0, len(runes)
@@ -70,12 +70,12 @@ func (reg region) underline() (line string, caret [2]string) {
 			blanks.WriteRune('\t')
 			continue
 		}
-		blanks.WriteString(strings.Repeat(" ", width.RuneWidth(r)))
+		blanks.WriteString(strings.Repeat(" ", width.StringWidth(visible(string(r)))))
 	}
 	under := 1
 	if end > start {
-		under = max(1, width.StringWidth(string(runes[start:min(end, last)])))
+		under = max(1, width.StringWidth(visible(string(runes[start:min(end, last)]))))
 	}
 	marks.WriteString("^" + strings.Repeat("~", under-1))
-	return before + string(runes[first:last]) + after, [2]string{blanks.String(), marks.String()}
+	return before + visible(string(runes[first:last])) + after, [2]string{blanks.String(), marks.String()}
 }

@@ -34,6 +34,7 @@ type attacher struct {
 	next   int    // the entry that the last comments stood above,
 	within *group // and the group that they went below; nil: they went to the entry
 	begun  bool
+	dashed int // up to this line dashes were looked for
 }
 
 // blank tells whether a line is blank. There is none before the first.
@@ -77,7 +78,7 @@ func (a *attacher) above(c comment, next int) {
 // target returns the lines that such a comment goes to.
 func (a *attacher) target(c comment, next int) *[]string {
 	if !a.begun || next != a.next {
-		a.begun, a.next, a.within = true, next, nil
+		a.begun, a.next, a.within, a.dashed = true, next, nil, 0
 		if next > 0 {
 			a.within = a.entries[next-1].in
 		}
@@ -100,10 +101,13 @@ func (a *attacher) target(c comment, next int) *[]string {
 	if below != nil {
 		column = below.in.column
 	}
-	for line := c.at.line; prev != nil && line > prev.start().line; line-- {
-		if strings.HasPrefix(strings.TrimSpace(a.lines[line-1]), "-") {
-			a.within = nil // the dash of the item below
+	if prev != nil {
+		for line := max(prev.start().line, a.dashed) + 1; line <= c.at.line; line++ {
+			if strings.HasPrefix(strings.TrimSpace(a.lines[line-1]), "-") {
+				a.within = nil // the dash of the item below
+			}
 		}
+		a.dashed = c.at.line
 	}
 	for g := a.within; g != nil && !g.around(below); g = g.outer() {
 		if g.end == (place{}) && c.at.col > column && c.at.col >= g.column {

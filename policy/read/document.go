@@ -26,6 +26,9 @@ func Document(src policy.Source) (*yaml.Node, *policy.Diagnostic) {
 	if line, col, msg, hint := badCharacter(data); msg != "" {
 		return fail(line, col, msg, hint)
 	}
+	if line := tagDirective(data); line > 0 {
+		return fail(line, 1, "the directive %TAG, which is not understood here", "remove the line: policies have no tags")
+	}
 	dec := yaml.NewDecoder(bytes.NewReader(data))
 	doc, err := decode(dec)
 	switch {
@@ -47,6 +50,22 @@ func Document(src policy.Source) (*yaml.Node, *policy.Diagnostic) {
 		return fail(line, col, "not valid YAML: "+msg, "check the indentation, the quotes and the brackets here and above")
 	}
 	return root, nil
+}
+
+// tagDirective returns the line of the first %TAG above the document, 0 if there is none.
+// yaml.v3 holds each of them against all others, which takes long for very many.
+func tagDirective(data []byte) int {
+	n := 0
+	for line := range bytes.Lines(data) {
+		n++
+		switch text := bytes.TrimSpace(line); {
+		case bytes.HasPrefix(line, []byte("%TAG")):
+			return n
+		case len(text) > 0 && text[0] != '#' && line[0] != '%':
+			return 0
+		}
+	}
+	return 0
 }
 
 // decode reads one document. yaml.v3 panics on some malformed input; that is an error

@@ -87,7 +87,7 @@ var unseenOf = []struct{ code, message, why string }{
 	{"N02", `is neither an address nor the name of a pool`, "it could be a name"},
 	{"N02", `IPv4-mapped`, "a property of the address"},
 	{"N03", `stands twice, first at`, "JSON has no repeated keys"},
-	{"N03", `not valid YAML|the file is empty|a second YAML document|the alias|the aliases|merge keys|the YAML tag|a key must be text`, "YAML, not its content"},
+	{"N03", `not valid YAML|the file is empty|a second YAML document|the alias|the aliases|merge keys|the YAML tag|the directive|a key must be text`, "YAML, not its content"},
 	{"N03", `is not a plain number: .*(octal|hexadecimal|binary|underscore|exponent|decimal point|plus sign)`, "YAML makes a number of it before the schema sees it"},
 	{"N03", `wants true or false, not "True"`, "YAML makes a truth value of it"},
 	{"P08", `reversed`, "arithmetic"},

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -63,8 +64,10 @@ func Paint(colour, text string) string {
 
 // Writer writes lines of text, and escapes what is neither graphic nor a line's end or a tab.
 // A line that a GitHub workflow would take for a command ("::name::", "##[name]") has its
-// first character escaped. The first error stays, and nothing is written after it.
+// first character escaped. The first error stays, and nothing is written after it. It is safe for
+// concurrent use, as files are.
 type Writer struct {
+	mu     sync.Mutex
 	w      io.Writer
 	colour bool
 	within bool   // a line has begun with something that is no blank
@@ -79,10 +82,16 @@ func NewWriter(w io.Writer, colour bool) *Writer { return &Writer{w: w, colour: 
 func (w *Writer) Colour() bool { return w.colour }
 
 // Err returns the first error.
-func (w *Writer) Err() error { return w.err }
+func (w *Writer) Err() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.err
+}
 
 // Write writes text. The error is that of the underlying writer, now or before.
 func (w *Writer) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.err != nil {
 		return 0, w.err
 	}

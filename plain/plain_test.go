@@ -3,6 +3,8 @@ package plain
 import (
 	"bytes"
 	"errors"
+	"strings"
+	"sync"
 	"testing"
 )
 
@@ -62,5 +64,23 @@ func TestFirstErrorStays(t *testing.T) {
 	w.Write([]byte("b\n"))
 	if w.Err() == nil || f.writes != 1 {
 		t.Errorf("error %v after %d writes, want one", w.Err(), f.writes)
+	}
+}
+
+// TestManyWrite: goroutines may write at a time; no line is cut.
+func TestManyWrite(t *testing.T) {
+	var b bytes.Buffer
+	w := NewWriter(&b, false)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 100 {
+				w.Write([]byte("a line\n"))
+			}
+		})
+	}
+	all.Wait()
+	if got, want := b.String(), strings.Repeat("a line\n", 800); got != want {
+		t.Errorf("%d bytes, want %d", len(got), len(want))
 	}
 }

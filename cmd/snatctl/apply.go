@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -170,7 +169,7 @@ func (o applyOptions) finish(ctx context.Context, conn *nftlink.Conn, p *policy.
 		t.bar.stop()
 	}
 	defer func(start time.Time) { t.Report = since(start) }(time.Now())
-	lost := report(os.Stdout, o.format, want.Table, d, c.plan, stale, true)
+	lost := report(o.format, want.Table, d, c.plan, stale, true)
 	if err == nil {
 		return lost
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -84,7 +83,7 @@ func diff(ctx context.Context, o applyOptions) (err error) {
 	}
 	defer func(start time.Time) { t.Report = since(start) }(time.Now())
 	tellAwaiting(want.Table)
-	lost := report(os.Stdout, o.format, want.Table, d, plan, stale, false)
+	lost := report(o.format, want.Table, d, plan, stale, false)
 	if !plan.Empty() {
 		return errors.Join(exit{code: exitDiffers}, lost)
 	}

@@ -132,15 +132,20 @@ func (l *flowList) add(f *ct.Flow, o *ct.Owner) error {
 	if l.json {
 		l.buf = ct.AppendJSON(l.buf, f, o)
 	} else {
-		line := len(l.buf)
-		l.buf = ct.AppendText(l.buf, f, o)
-		l.buf = append(l.buf[:line], plain.Text(string(l.buf[line:]))...) // names come from the kernel's table
-		l.buf = append(l.buf, '\n')
+		l.buf = append(appendFlowText(l.buf, f, o), '\n')
 	}
 	if len(l.buf) < pieceSize {
 		return nil
 	}
 	return l.write()
+}
+
+// appendFlowText appends a flow as a line that is safe to print: the names in it come from the
+// kernel's table.
+func appendFlowText(b []byte, f *ct.Flow, o *ct.Owner) []byte {
+	line := len(b)
+	b = ct.AppendText(b, f, o)
+	return append(b[:line], plain.Text(string(b[line:]))...)
 }
 
 func (l *flowList) end() error {

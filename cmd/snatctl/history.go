@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -90,9 +89,7 @@ func number(entries []history.Entry) []numbered {
 func printHistory(w io.Writer, format, table string, entries []history.Entry) error {
 	all := number(entries)
 	if format == "json" {
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		return e.Encode(all)
+		return printJSON(w, all)
 	}
 	if len(all) == 0 {
 		fmt.Fprintf(w, "nothing was applied to table inet %s yet\n", table)

@@ -36,6 +36,14 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 	return c
 }
 
+// programIn is program within a host's network namespace.
+func programIn(t *testing.T, h *nstest.Host, args ...string) *exec.Cmd {
+	t.Helper()
+	c := program(t, args...)
+	c.Path, c.Args = "/usr/bin/nsenter", append([]string{"nsenter", "--net=" + h.Path(), c.Path}, args...)
+	return c
+}
+
 // forged is what must stand nowhere: escape sequences, and commands of a workflow at the
 // beginning of a line that snatctl itself does not write.
 var forged = regexp.MustCompile(`\x1b|(?m)^\s*::(stop-commands|error::forged)`)
@@ -99,13 +107,8 @@ func TestHostileTable(t *testing.T) {
 	if err := os.WriteFile(policy, []byte(text), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	inside := func(args ...string) *exec.Cmd {
-		c := program(t, args...)
-		c.Path, c.Args = "/usr/bin/nsenter", append([]string{"nsenter", "--net=" + h.Path(), c.Path}, args...)
-		return c
-	}
 	state := []string{"--state-dir", filepath.Join(dir, "state")}
-	harmless(t, inside(append([]string{"apply", "-f", policy}, state...)...))
+	harmless(t, programIn(t, h, append([]string{"apply", "-f", policy}, state...)...))
 	script := filepath.Join(dir, "hostile.nft")
 	hostileRules := "add element inet snatctl zones4 { 172.16.0.0/12 comment \"evil\x1b[31m\n::error::forged\" : 198.51.100.7/32 }\n" +
 		"add chain inet snatctl foreign\nadd rule inet snatctl foreign counter comment \"\x1b[2J\"\n"
@@ -115,14 +118,14 @@ func TestHostileTable(t *testing.T) {
 	if _, err := h.Output(context.Background(), "nft", "-f", script); err != nil {
 		t.Fatal(err)
 	}
-	if out := harmless(t, inside("status")); !strings.Contains(out, `evil\x1b`) {
+	if out := harmless(t, programIn(t, h, "status")); !strings.Contains(out, `evil\x1b`) {
 		t.Errorf("status does not show the element:\n%s", out)
 	}
-	harmless(t, inside("status", "--check"))
-	harmless(t, inside("flows"))
-	harmless(t, inside("diff", "-f", policy))
-	harmless(t, inside(append([]string{"apply", "-f", policy}, state...)...))
-	harmless(t, inside(append([]string{"history"}, state...)...))
+	harmless(t, programIn(t, h, "status", "--check"))
+	harmless(t, programIn(t, h, "flows"))
+	harmless(t, programIn(t, h, "diff", "-f", policy))
+	harmless(t, programIn(t, h, append([]string{"apply", "-f", policy}, state...)...))
+	harmless(t, programIn(t, h, append([]string{"history"}, state...)...))
 }
 
 // TestLostReports: what happened decides about the exit status, and a message says that
@@ -153,8 +156,7 @@ func TestLostReports(t *testing.T) {
 		{0, "rollback 0 --state-dir STATE"}, {0, "flush"},
 	} {
 		args := strings.Fields(strings.NewReplacer("POLICY", policy, "STATE", filepath.Join(dir, "state")).Replace(c.args))
-		p := program(t, args...)
-		p.Path, p.Args = "/usr/bin/nsenter", append([]string{"nsenter", "--net=" + h.Path(), p.Path}, args...)
+		p := programIn(t, h, args...)
 		var said bytes.Buffer
 		p.Stdout, p.Stderr = full, &said
 		err := p.Run()
@@ -196,13 +198,8 @@ func TestWatchEndsAtFIFO(t *testing.T) {
 	if err := errors.Join(os.WriteFile(policy, []byte("version: 1\nzones: [{name: z, from: 10.0.0.0/8, laddrs: 198.51.100.1}]\n"), 0o666), syscall.Mkfifo(fifo, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	inside := func(args ...string) *exec.Cmd {
-		c := program(t, args...)
-		c.Path, c.Args = "/usr/bin/nsenter", append([]string{"nsenter", "--net=" + h.Path(), c.Path}, args...)
-		return c
-	}
-	harmless(t, inside("apply", "-f", policy, "--state-dir", dir))
-	c := inside("watch", "--log", fifo)
+	harmless(t, programIn(t, h, "apply", "-f", policy, "--state-dir", dir))
+	c := programIn(t, h, "watch", "--log", fifo)
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -41,16 +40,14 @@ func measure(live, want *nft.Ruleset, plan nft.Plan, t *timings) (d difference, 
 }
 
 // report prints a difference and which flows it ends, or has made it and ended them.
-func report(w io.Writer, format, table string, d difference, plan nft.Plan, stale staleFlows, done bool) error {
+func report(format, table string, d difference, plan nft.Plan, stale staleFlows, done bool) error {
 	d.FlowsEnded = stale.count(done)
 	if format == "json" {
 		stale.tell(d.Changes, done)
 		if d.Changes == nil {
 			d.Changes = []tell.Change{}
 		}
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		return e.Encode(d)
+		return printJSON(os.Stdout, d)
 	}
 	return reportText(stdout, table, d, plan, stale, done)
 }

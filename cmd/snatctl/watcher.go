@@ -12,7 +12,6 @@ import (
 
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/ct/ctlink"
-	"github.com/snatctl/snatctl/plain"
 )
 
 // watcher turns the kernel's events into lines. Two goroutines share it: one takes events as
@@ -112,10 +111,8 @@ func appendEventText(b []byte, e *ct.Event, at time.Time, o *ct.Owner) []byte {
 	b = at.Local().AppendFormat(b, "15:04:05.000000 ")
 	b = append(b, e.Kind.String()...)
 	b = append(b, "        "[len(e.Kind.String()):]...)
-	line := len(b)
-	b = ct.AppendText(b, &e.Flow, o)
-	b = append(b[:line], plain.Text(string(b[line:]))...) // names come from the kernel's table
-	if e.Kind != ct.Destroy {                             // only ends come with counters
+	b = appendFlowText(b, &e.Flow, o)
+	if e.Kind != ct.Destroy { // only ends come with counters
 		b = bytes.TrimRight(bytes.TrimSuffix(b, []byte("not counted")), " ")
 	}
 	return b

@@ -117,12 +117,8 @@ func (s *EventSource) Events(ctx context.Context) iter.Seq2[*ct.Event, error] {
 		defer s.wakeWhen(ctx)()
 		var e ct.Event
 		for {
-			for s.Pending() > 0 {
-				if s.in.event(&e) != nil {
-					s.unread++
-				} else if !yield(&e, nil) {
-					return
-				}
+			if !s.read(&e, yield) {
+				return
 			}
 			since := s.checked
 			if lost, err := s.overrun(); err != nil {
@@ -139,6 +135,18 @@ func (s *EventSource) Events(ctx context.Context) iter.Seq2[*ct.Event, error] {
 	}
 }
 
+// read yields the events that have been received already, and tells whether the loop goes on.
+func (s *EventSource) read(e *ct.Event, yield func(*ct.Event, error) bool) bool {
+	for s.Pending() > 0 {
+		if s.in.event(e) != nil {
+			s.unread++
+		} else if !yield(e, nil) {
+			return false
+		}
+	}
+	return true
+}
+
 // Drain ends listening and yields what waits already, losses last. There is no more after it.
 func (s *EventSource) Drain() iter.Seq2[*ct.Event, error] {
 	return func(yield func(*ct.Event, error) bool) {
@@ -151,12 +159,8 @@ func (s *EventSource) Drain() iter.Seq2[*ct.Event, error] {
 		}
 		var e ct.Event
 		for {
-			for s.Pending() > 0 {
-				if s.in.event(&e) != nil {
-					s.unread++
-				} else if !yield(&e, nil) {
-					return
-				}
+			if !s.read(&e, yield) {
+				return
 			}
 			if err := s.in.fill(s.fd); err == unix.EAGAIN {
 				break

@@ -3,17 +3,13 @@ package integration
 import (
 	"fmt"
 	"testing"
-
-	"github.com/snatctl/snatctl/internal/nstest"
 )
 
 // A service that refuses a source drops its connection: no zone and no other service gets
 // it. What deny names is refused even where allow names it too.
 func TestAllowAndDeny(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
 	// Outside owns the VIP, so a connection that slipped past the service would be answered.
-	s.start(t, `
+	s := startSite(t, `
 version: 1
 gateway: {uplinks: [wan0, wan1]}
 zones:
@@ -44,8 +40,6 @@ services:
 
 // A client of a service with persistence stays with its real server, until that one goes.
 func TestPersistence(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
 	policy := func(servers, six string) string {
 		return `
 version: 1
@@ -54,7 +48,7 @@ services:
   - {name: full, vip: 203.0.113.2, ports: tcp/80, mode: fullnat, laddrs: 192.168.2.9, persistence: 300s, real_servers: [` + servers + `]}
 `
 	}
-	s.start(t, policy("192.168.1.1, 192.168.1.2, 192.168.1.3", `"fd05::1", "[fd05::2]:8080", "[fd05::3]:8080"`))
+	s := startSite(t, policy("192.168.1.1, 192.168.1.2, 192.168.1.3", `"fd05::1", "[fd05::2]:8080", "[fd05::3]:8080"`))
 	home := map[string]string{}
 	for _, c := range []struct{ source, dst string }{
 		{"10.1.200.%d", "203.0.113.1:80"}, {"fd01::8000:0:0:%x", "[2001:db8::1]:80"}, {"10.1.200.%d", "203.0.113.2:80"},

@@ -32,8 +32,7 @@ services:
 var changed = strings.NewReplacer("198.51.100.9", "198.51.100.11", "10.66.0.0/16", "10.67.0.0/16", "tcp/443", "tcp/8443", "192.168.1.2,", "192.168.1.3,").Replace(small)
 
 func TestApplyTwice(t *testing.T) {
-	t.Parallel()
-	h := nstest.NewHost(t, "gateway")
+	h := startGateway(t, "")
 	wantDiff(t, h, small, 1)
 	apply(t, h, small)
 	wantDiff(t, h, small, 0)
@@ -60,8 +59,7 @@ func TestApplyTwice(t *testing.T) {
 }
 
 func TestDryRun(t *testing.T) {
-	t.Parallel()
-	h := nstest.NewHost(t, "gateway")
+	h := startGateway(t, "")
 	if r := snatctl(t, h, small, "apply", "--dry-run"); r.Code != 1 {
 		t.Errorf("dry run on an empty kernel exits %d, want 1: %s", r.Code, r.Stderr)
 	}
@@ -84,8 +82,6 @@ func TestDryRun(t *testing.T) {
 
 // Turns and counters go on through changes that do not concern them.
 func TestStateSurvivesChanges(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
 	policy := func(more string) string {
 		return `
 version: 1
@@ -98,7 +94,7 @@ services:
   - {name: b, vip: 203.0.113.2, ports: tcp/80, mode: fullnat, laddrs: 192.168.2.9, real_servers: [192.168.1.1, 192.168.1.2, 192.168.1.3]}
 `
 	}
-	s.start(t, policy(""))
+	s := startSite(t, policy(""))
 	var a, b []string
 	for i := range 12 {
 		apply(t, s.Gateway, policy(fmt.Sprintf("  - {name: z%d, from: 10.9.%d.0/24, laddrs: 198.51.100.%d}", i, i, 20+i)))
@@ -139,9 +135,7 @@ func counters(t *testing.T, h *nstest.Host) map[string]int {
 }
 
 func TestApplyInvalid(t *testing.T) {
-	t.Parallel()
-	h := nstest.NewHost(t, "gateway")
-	apply(t, h, small)
+	h := startGateway(t, small)
 	gen, before := generation(t, h), list(t, h)
 	for _, c := range []struct {
 		name, policy string
@@ -182,8 +176,7 @@ zones:
 }
 
 func TestUsage(t *testing.T) {
-	t.Parallel()
-	h := nstest.NewHost(t, "gateway")
+	h := startGateway(t, "")
 	for _, args := range [][]string{{"apply"}, {"apply", "--no-such-flag"}, {"apply", "-f", "/nonexistent/policy.yaml"}, {"no-such-command"}} {
 		if r := run(t, h, program(t), args...); r.Code == 0 || r.Stderr == "" || r.Stdout != "" {
 			t.Errorf("snatctl %v exits %d with output %q and errors %q", args, r.Code, r.Stdout, r.Stderr)
@@ -195,8 +188,7 @@ func TestUsage(t *testing.T) {
 }
 
 func TestTimings(t *testing.T) {
-	t.Parallel()
-	h := nstest.NewHost(t, "gateway")
+	h := startGateway(t, "")
 	for _, command := range []string{"apply", "diff"} {
 		r := snatctl(t, h, small, command, "--timings")
 		lines := strings.Split(strings.TrimSpace(r.Stderr), "\n")
@@ -227,8 +219,7 @@ func TestTimings(t *testing.T) {
 // Of two applies that start together each applies or says that the other is running, and
 // the kernel ends with one policy, whole.
 func TestTwoAppliesAtOnce(t *testing.T) {
-	t.Parallel()
-	h := nstest.NewHost(t, "gateway")
+	h := startGateway(t, "")
 	many := func(net int) string {
 		var b strings.Builder
 		b.WriteString("version: 1\nservices:\n")
@@ -279,9 +270,7 @@ func TestTwoAppliesAtOnce(t *testing.T) {
 
 // What the kernel refuses changes nothing.
 func TestKernelRefuses(t *testing.T) {
-	t.Parallel()
-	h := nstest.NewHost(t, "gateway")
-	apply(t, h, small)
+	h := startGateway(t, small)
 	before := list(t, h)
 	t.Run("without CAP_NET_ADMIN", func(t *testing.T) {
 		for _, policy := range []string{changed, small} {
@@ -331,9 +320,7 @@ func TestKernelRefuses(t *testing.T) {
 
 // Without the right to look, diff says so: that is neither "none" nor "differences".
 func TestDiffNeedsPrivilege(t *testing.T) {
-	t.Parallel()
-	h := nstest.NewHost(t, "gateway")
-	apply(t, h, small)
+	h := startGateway(t, small)
 	r := run(t, h, "setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin", program(t), "diff", "-f", policyFile(t, small))
 	if r.Code != 2 || r.Stderr == "" {
 		t.Errorf("diff without CAP_NET_ADMIN exits %d, want 2: %s%s", r.Code, r.Stdout, r.Stderr)
@@ -342,8 +329,7 @@ func TestDiffNeedsPrivilege(t *testing.T) {
 
 // Other programs may change their own tables all the time; apply still gets through.
 func TestForeignWriters(t *testing.T) {
-	t.Parallel()
-	h := nstest.NewHost(t, "gateway")
+	h := startGateway(t, "")
 	nft(t, h, "table inet other { set s { type ipv4_addr; }; }")
 	ctx, cancel := context.WithCancel(context.Background())
 	var writes int

@@ -45,9 +45,7 @@ func (s *site) asked(t *testing.T, to, want string) func(want string) {
 // Flows that are not to be ended stand, and nobody looks at them. The next apply that may end
 // flows ends them, although nothing else is to be done.
 func TestCleanupLater(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, twoServices(cleans, "192.168.1.1"))
+	s := startSite(t, twoServices(cleans, "192.168.1.1"))
 	dns := s.asked(t, "203.0.113.1:53", "rs1 sees 10.1.5.9")
 	web := s.asked(t, "203.0.113.1:80", "rs3 sees 10.1.5.9")
 
@@ -91,10 +89,8 @@ func TestCleanupLater(t *testing.T) {
 // Where the flows cannot be looked at the policy is in force all the same, apply says what is
 // left, and the next one ends it. Here the process may open one file too few.
 func TestCleanupIncomplete(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
 	const quiet = "forwarding: false, sysctls: false, " + cleans
-	s.start(t, twoServices(cleans, "192.168.1.1")) // switches on what the others leave alone
+	s := startSite(t, twoServices(cleans, "192.168.1.1")) // switches on what the others leave alone
 	apply(t, s.Gateway, twoServices(quiet, "192.168.1.1"))
 	dns := s.asked(t, "203.0.113.1:53", "rs1 sees 10.1.5.9")
 	after := policyFile(t, twoServices(quiet, "192.168.1.2"))
@@ -132,8 +128,7 @@ func TestCleanupIncomplete(t *testing.T) {
 // took away: neither of a plain service, nor of one that is persistent, whose clients' entries
 // lead to it until apply has deleted them.
 func TestCleanupWhileConnectionsCome(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
+	s := startSite(t, "")
 	policy := func(server string) string {
 		return `
 version: 1

@@ -18,8 +18,7 @@ import (
 // One apply changes many objects, each with live flows. It ends those that contradict the new
 // policy and no other, and diff tells how many before.
 func TestCleanup(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
+	s := startSite(t, "")
 	must(t, s.Office.ServeUDP("10.1.132.5:9000"))
 	must(t, s.Office.ServeUDP("10.1.133.5:9000"))
 	s.start(t, policyOf(func(c change) string { return c.was }))

@@ -107,11 +107,7 @@ func TestConfirmTimeout(t *testing.T) {
 		{"dormant", small, "add table inet snatctl { flags dormant; }", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			h := nstest.NewHost(t, "gateway")
-			if c.policy != "" {
-				apply(t, h, c.policy)
-			}
+			h := startGateway(t, c.policy)
 			if c.script != "" {
 				nft(t, h, c.script)
 			}
@@ -154,8 +150,7 @@ var process = regexp.MustCompile(`\(process (\d+)\)`)
 
 // Another session confirms. Until then the lock is held, and reports tell.
 func TestConfirm(t *testing.T) {
-	t.Parallel()
-	h := nstest.NewHost(t, "gateway")
+	h := startGateway(t, "")
 	dir := t.TempDir()
 	if r := run(t, h, program(t), "confirm"); r.Code != 1 || !strings.Contains(r.Stderr, "nothing to confirm") {
 		t.Errorf("confirm without an apply exits %d: %s", r.Code, r.Stderr)
@@ -209,8 +204,7 @@ func history(t *testing.T, h *nstest.Host, dir string) string {
 
 // Enter on the terminal confirms, and nothing else that is typed.
 func TestConfirmByEnter(t *testing.T) {
-	t.Parallel()
-	h := nstest.NewHost(t, "gateway")
+	h := startGateway(t, "")
 	p := begin(t, h, true, small, "10m", "--state-dir", t.TempDir())
 	if !strings.Contains(p.printed(), "press Enter here") {
 		t.Errorf("the terminal reads\n%s", p.printed())
@@ -232,9 +226,7 @@ func TestConfirmInterrupted(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			h := nstest.NewHost(t, "gateway")
-			apply(t, h, small)
+			h := startGateway(t, small)
 			before, dir := exact(t, h), t.TempDir()
 			p := begin(t, h, name == "^C", changed, "10m", "--state-dir", dir)
 			interrupt(t, p)
@@ -282,9 +274,7 @@ func TestConfirmSurvives(t *testing.T) {
 	} {
 		for _, confirmed := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, confirmed %v", name, confirmed), func(t *testing.T) {
-				t.Parallel()
-				h := nstest.NewHost(t, "gateway")
-				apply(t, h, small)
+				h := startGateway(t, small)
 				before, dir := exact(t, h), t.TempDir()
 				limit := map[bool]string{true: "10m", false: "3s"}[confirmed]
 				p := begin(t, h, true, changed, limit, "--state-dir", dir)
@@ -307,8 +297,7 @@ func TestConfirmSurvives(t *testing.T) {
 
 // Killing the one process that could revert is told by the other, and does not pass for good.
 func TestConfirmKeeperKilled(t *testing.T) {
-	t.Parallel()
-	h := nstest.NewHost(t, "gateway")
+	h := startGateway(t, "")
 	dir := t.TempDir()
 	if r := snatctl(t, h, small, "apply", "--state-dir", dir); r.Code != 0 {
 		t.Fatal(r.Stderr)
@@ -330,8 +319,7 @@ func TestConfirmKeeperKilled(t *testing.T) {
 
 // What is no table to come back to is refused before anything happens.
 func TestConfirmRefused(t *testing.T) {
-	t.Parallel()
-	h := nstest.NewHost(t, "gateway")
+	h := startGateway(t, "")
 	for _, limit := range []string{"0s", "-5s", "10ms", "soon", "120"} {
 		if r := snatctl(t, h, small, "apply", "--confirm", limit); r.Code != 2 {
 			t.Errorf("--confirm %s exits %d: %s", limit, r.Code, r.Stderr)
@@ -393,9 +381,7 @@ func TestConfirmFlows(t *testing.T) {
 
 // Output that nobody takes holds up no more than the report: the time goes on all the same.
 func TestConfirmStuckOutput(t *testing.T) {
-	t.Parallel()
-	h := nstest.NewHost(t, "gateway")
-	apply(t, h, small)
+	h := startGateway(t, small)
 	before, dir := exact(t, h), t.TempDir()
 	var many strings.Builder
 	for i := range 1500 { // more JSON than a pipe holds

@@ -41,9 +41,7 @@ type tally map[string]uint64
 
 // The counters in the table count what happened, and a change elsewhere leaves them.
 func TestCounters(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, counted)
+	s := startSite(t, counted)
 	want := tally{}
 	zone := func(name string, n int, h *nstest.Host, network, from, to string) {
 		t.Helper()
@@ -157,9 +155,7 @@ func (s *site) tally(t *testing.T) tally {
 // A real server that is evicted by data alone gets no new connections, and nothing that the
 // table has counted of the service and of the others is lost.
 func TestEvictionKeepsCounters(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, counted)
+	s := startSite(t, counted)
 	ask := func(n int) tally {
 		got := tally{"service turns": uint64(n)}
 		for range n {

@@ -72,8 +72,7 @@ func (r report) names(action, kind string) string {
 }
 
 func TestDiffReport(t *testing.T) {
-	t.Parallel()
-	h := nstest.NewHost(t, "gateway")
+	h := startGateway(t, "")
 	r := diffJSON(t, h, small, 1)
 	if z, s := r.names("add", "zone"), r.names("add", "service"); z != "guests lab office" || s != "dns web" {
 		t.Errorf("to an empty kernel diff adds zones %q and services %q, want all of them", z, s)
@@ -111,9 +110,7 @@ func TestDiffReport(t *testing.T) {
 
 // Whatever a hand does to the table shows in diff, and apply repairs it.
 func TestDrift(t *testing.T) {
-	t.Parallel()
-	h := nstest.NewHost(t, "gateway")
-	apply(t, h, small)
+	h := startGateway(t, small)
 	clean := list(t, h)
 	for _, c := range []struct{ name, script string }{
 		{"element deleted", "delete element inet snatctl MAP { KEY }"},

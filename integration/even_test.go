@@ -3,15 +3,12 @@ package integration
 import (
 	"fmt"
 	"testing"
-
-	"github.com/snatctl/snatctl/internal/nstest"
 )
 
 // Every selection spreads 5,000 flows evenly over its pool, contiguous or not, as conntrack
 // has them.
 func TestSelectionsAreEven(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
+	s := startSite(t, "")
 	const flows = 5000
 	_, err := s.Outside.SinkUDP("8.8.8.8:4000")
 	must(t, err)

@@ -9,9 +9,7 @@ import (
 
 // Two clients that use the same port share one laddr: the second gets another port.
 func TestPortsCollide(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, `
+	s := startSite(t, `
 version: 1
 gateway: {uplinks: [wan0, wan1]}
 zones:
@@ -48,9 +46,7 @@ services:
 // When a pool's ports to one destination are used up, further connections fail. They never
 // leave untranslated, and other destinations are not concerned.
 func TestPortsExhausted(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, `
+	s := startSite(t, `
 version: 1
 gateway: {uplinks: [wan0, wan1]}
 laddrs:

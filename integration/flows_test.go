@@ -109,9 +109,7 @@ func wantSame(t *testing.T, what string, got, want []string) {
 // What flows, watch and lookup say of each connection is what conntrack holds, and what the
 // policy had in mind.
 func TestFlows(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, flowsPolicy)
+	s := startSite(t, flowsPolicy)
 	w := watching(t, s.Gateway, nil, "--format", "jsonl")
 	want := s.callAll(t)
 	list := decodeFlows(t, output(t, s.Gateway, program(t), "flows", "--format", "json"))
@@ -230,9 +228,7 @@ func (s *site) lookups(t *testing.T, list []record) {
 // A flow of an earlier policy says so, and --past finds it. A policy that comes while the
 // watcher runs is in force for it at once.
 func TestFlowsPast(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, "version: 1\nzones:\n  - {name: before, from: 10.1.0.0/16, laddrs: 198.51.100.1}\n")
+	s := startSite(t, "version: 1\nzones:\n  - {name: before, from: 10.1.0.0/16, laddrs: 198.51.100.1}\n")
 	w := watching(t, s.Gateway, nil, "--format", "jsonl")
 	call(t, s.Office, "udp 8.8.8.8:53")
 	after := policyFile(t, "version: 1\nzones:\n  - {name: after, from: 10.2.0.0/16, laddrs: 198.51.100.2}\n")
@@ -286,9 +282,7 @@ func readLog(t testing.TB, path string) []logged {
 // The NAT log holds the begin and end of each translation with its laddr, no destinations
 // unless asked for, and goes on in a new file after SIGHUP.
 func TestNATLog(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, flowsPolicy)
+	s := startSite(t, flowsPolicy)
 	plain, full := t.TempDir()+"/nat.jsonl", t.TempDir()+"/full.jsonl"
 	w := watching(t, s.Gateway, nil, "--log", plain)
 	with := watching(t, s.Gateway, nil, "--log", full, "--destinations")
@@ -387,9 +381,7 @@ func logTally(t *testing.T, path string) (records, missing int) {
 
 // Without a table there is nothing to report, and the message says what to do.
 func TestReportsWithoutTable(t *testing.T) {
-	t.Parallel()
-	h := nstest.NewHost(t, "gateway")
-	program(t)
+	h := startGateway(t, "")
 	for _, args := range [][]string{{"flows"}, {"lookup", "198.51.100.1:1"}, {"watch"}} {
 		r := run(t, h, program(t), args...)
 		if r.Code != 1 || r.Stdout != "" || !strings.Contains(r.Stderr, "snatctl apply -f FILE") {

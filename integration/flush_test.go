@@ -3,14 +3,11 @@ package integration
 import (
 	"strings"
 	"testing"
-
-	"github.com/snatctl/snatctl/internal/nstest"
 )
 
 // flush leaves a table of our name that somebody else made, unless it is told not to.
 func TestFlushForeign(t *testing.T) {
-	t.Parallel()
-	h := nstest.NewHost(t, "gateway")
+	h := startGateway(t, "")
 	output(t, h, "nft", "add table inet snatctl; add chain inet snatctl mine")
 	r := run(t, h, program(t), "flush")
 	if r.Code != 1 || !strings.Contains(r.Stderr, "was not made by snatctl") {

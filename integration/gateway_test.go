@@ -3,14 +3,11 @@ package integration
 import (
 	"context"
 	"testing"
-
-	"github.com/snatctl/snatctl/internal/nstest"
 )
 
 // The gateway calls VIPs like anyone else; zones and `unmatched` do not concern it.
 func TestGatewaysOwnTraffic(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
+	s := startSite(t, "")
 	for name, uplinks := range map[string]string{"uplinks": "uplinks: [wan0, wan1], ", "any interface": ""} {
 		t.Run(name, func(t *testing.T) {
 			s.start(t, `
@@ -51,8 +48,7 @@ services:
 
 // A connection of the gateway to itself, over loopback or its own address, passes untouched.
 func TestGatewaysLoopback(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
+	s := startSite(t, "")
 	must(t, s.Gateway.ServeTCP(":9090"))
 	s.start(t, `
 version: 1
@@ -71,9 +67,7 @@ zones:
 // A real server that calls the VIP of its own FULLNAT service gets an answer, from itself
 // or from its neighbour: the laddr makes the answer come back through the gateway.
 func TestHairpin(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, `
+	s := startSite(t, `
 version: 1
 services:
   - {name: self, vip: [203.0.113.1, "2001:db8::1"], ports: [tcp/80, udp/80], mode: fullnat, laddrs: [192.168.2.9, "fd06::9"], real_servers: [192.168.1.1, "fd05::1"]}

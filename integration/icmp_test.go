@@ -35,9 +35,7 @@ var passing4 = []string{"10.1.200.7", "10.1.201.7", "10.1.202.7", "10.1.203.7", 
 var passing6 = []string{"fd01::8000:0:0:7", "fd01::8000:0:1:7", "fd01::8000:0:2:7", "fd01::8000:0:3:7", "fd01::8000:0:4:7", "fd01::8000:0:5:7"}
 
 func TestPing(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, icmpPolicy)
+	s := startSite(t, icmpPolicy)
 	ctx := context.Background()
 	for i, src4 := range passing4 {
 		for _, c := range [][2]string{{src4, "8.8.8.8"}, {src4, "9.9.9.9"}, {passing6[i], "2001:db8:8::8"}, {passing6[i], "2001:db8:9::9"}} {
@@ -73,9 +71,7 @@ func TestPing(t *testing.T) {
 
 // ICMP errors find the way back to the source that they concern, and name what it called.
 func TestICMPErrors(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, icmpPolicy)
+	s := startSite(t, icmpPolicy)
 	type probe struct {
 		src, dst string
 		ttl      int

@@ -8,19 +8,16 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/snatctl/snatctl/internal/nstest"
 )
 
 // Segments that belong to no connection leave through an uplink neither translated nor as they
 // are, unless gateway.invalid says so: chains of type nat never see them.
 func TestInvalidLeavesNot(t *testing.T) {
-	t.Parallel()
 	const (
 		fin, rst, psh, urg = 1, 4, 8, 32
 		policy             = "version: 1\ngateway: {uplinks: wan0, unmatched: drop%s}\nzones:\n  - {name: jail, from: [10.1.0.0/16, \"fd01::/64\"], action: drop}\n"
 	)
-	s := newSite(t, nstest.Options{})
+	s := startSite(t, "")
 	nft(t, s.Outside, "table inet watch { chain in { type filter hook prerouting priority -300; tcp sport 4444 counter\n}\n}\n")
 	seen := func() int {
 		var n int

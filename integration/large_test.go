@@ -12,8 +12,6 @@ import (
 // A policy of some thousand objects spans many netlink messages. The table must still be
 // the one that nft makes, a small change a small difference, and packets find their way.
 func TestLargePolicy(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
 	policy := func(lastServer int) string {
 		var b strings.Builder
 		b.WriteString("version: 1\ngateway: {uplinks: [wan0, wan1]}\nzones:\n")
@@ -30,7 +28,7 @@ func TestLargePolicy(t *testing.T) {
 		}
 		return b.String()
 	}
-	s.start(t, policy(2))
+	s := startSite(t, policy(2))
 	wantDiff(t, s.Gateway, policy(2), 0)
 	loaded := nstest.NewHost(t, "loaded")
 	r, err := loaded.RunInput(context.Background(), snatctl(t, loaded, policy(2), "compile").Stdout, "nft", "-f", "-")

@@ -15,8 +15,7 @@ func TestQuarantineKeepsFlows(t *testing.T) {
 	t.Parallel()
 	for _, action := range []string{"drop", "reject"} {
 		t.Run(action, func(t *testing.T) {
-			t.Parallel()
-			s := newSite(t, nstest.Options{})
+			s := startSite(t, "")
 			sink, err := s.Outside.SinkUDP("8.8.8.8:9000")
 			must(t, err)
 			sink6, err := s.Outside.SinkUDP("[2001:db8:8::8]:9000")
@@ -86,8 +85,6 @@ func wantReceived(t *testing.T, s *nstest.Sink, n int) {
 
 // A real server of weight 0 drains: its flows stay, new ones go elsewhere.
 func TestDrain(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
 	policy := func(weight string) string {
 		return `
 version: 1
@@ -99,7 +96,7 @@ services:
     real_servers: [{address: 192.168.1.1, weight: ` + weight + `}, 192.168.1.2]
 `
 	}
-	s.start(t, policy("1"))
+	s := startSite(t, policy("1"))
 	byHost := map[string]*nstest.Stream{}
 	for range 2 {
 		st, err := s.Office.OpenStream("", "203.0.113.1:80")
@@ -123,8 +120,7 @@ services:
 
 // flush takes the table away and nothing else, and is content if there is none.
 func TestFlush(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
+	s := startSite(t, "")
 	output(t, s.Gateway, "nft", "flush", "ruleset")
 	const foreign = `
 table inet other { chain forward { type filter hook forward priority 10; policy accept; tcp dport 25 counter drop comment "mine"; }; }

@@ -5,15 +5,12 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
-
-	"github.com/snatctl/snatctl/internal/nstest"
 )
 
 // A mapped zone is 1:1, and reachable from both sides: each source keeps the address at the
 // same place of the other prefix, and who calls that address reaches the source.
 func TestMap(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
+	s := startSite(t, "")
 	for _, addr := range []string{"10.1.5.9:80", "[fd01::9]:80"} {
 		must(t, s.Office.ServeTCP(addr))
 		must(t, s.Office.ServeUDP(addr))
@@ -43,8 +40,6 @@ zones:
 // Every source of a pool with blocks has ports of its own, on the laddr that explain names;
 // lookup leads back from what the far end saw.
 func TestBlocks(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
 	policy := `
 version: 1
 gateway: {uplinks: [wan0, wan1]}
@@ -53,7 +48,7 @@ laddrs:
 zones:
   - {name: homes, from: [10.1.200.16/28, 10.1.200.64/29], laddrs: homes}
 `
-	s.start(t, policy)
+	s := startSite(t, policy)
 	for _, source := range []string{"10.1.200.16", "10.1.200.17", "10.1.200.25", "10.1.200.26", "10.1.200.31", "10.1.200.64", "10.1.200.71"} {
 		var want struct{ SNAT []string }
 		r := snatctl(t, s.Gateway, policy, "explain", "--from", source, "--to", "8.8.8.8:53", "--proto", "udp", "--format", "json")
@@ -83,9 +78,7 @@ func within(port uint16, span string) bool {
 
 // Zones decide about what another table redirects: no service sent it on.
 func TestForeignRedirect(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, `
+	s := startSite(t, `
 version: 1
 gateway: {uplinks: [wan0, wan1], unmatched: reject}
 zones:

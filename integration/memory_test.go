@@ -16,9 +16,7 @@ import (
 // told beforehand. Where it cannot, as for standard input, the Go runtime ends the process with
 // a status other than 0. In both cases the kernel is as it was.
 func TestLittleMemory(t *testing.T) {
-	t.Parallel()
-	h := nstest.NewHost(t, "gateway")
-	apply(t, h, small)
+	h := startGateway(t, small)
 	before := list(t, h)
 	huge := filepath.Join(t.TempDir(), "huge.yaml")
 	text := append(sample.Services(500, 2), bytes.Repeat([]byte("# 64 bytes of a comment that nobody reads, so that this is quick\n"), 300_000)...)

@@ -47,8 +47,7 @@ func newFlowtableSite(t testing.TB) *site {
 
 // A kernel without flowtables is told, and nothing changes; with auto it is as with off.
 func TestOffloadMissing(t *testing.T) {
-	t.Parallel()
-	h := nstest.NewHost(t, "gateway")
+	h := startGateway(t, "")
 	if hasFlowtables(t, h) {
 		t.Skip("this kernel has flowtables")
 	}
@@ -69,8 +68,7 @@ func TestOffloadMissing(t *testing.T) {
 
 // The script of compile loads on any host, so it has no flowtable, and says so.
 func TestOffloadCompiled(t *testing.T) {
-	t.Parallel()
-	h := nstest.NewHost(t, "gateway")
+	h := startGateway(t, "")
 	off := snatctl(t, h, offloaded("off", "192.168.1.1", "198.51.100.1"), "compile").Stdout
 	for offload, where := range map[string]string{"software": "", "auto": ", if the kernel can"} {
 		r := snatctl(t, h, offloaded(offload, "192.168.1.1", "198.51.100.1"), "compile")

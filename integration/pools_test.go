@@ -13,9 +13,7 @@ import (
 // TestPoolSelection counts how 300 sources, then 200 destinations of one source, share a
 // pool, and that a choice once made stays.
 func TestPoolSelection(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, `
+	s := startSite(t, `
 version: 1
 gateway: {uplinks: [wan0, wan1]}
 laddrs:
@@ -132,8 +130,7 @@ func wantShares(t *testing.T, seen map[string]int, shares map[string]float64, n 
 // A source keeps its laddr while the pool stands, whatever else changes: other zones, the
 // order of everything, even the table itself.
 func TestSourceKeepsLaddr(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
+	s := startSite(t, "")
 	policy := func(before, after string) string {
 		return `
 version: 1
@@ -173,9 +170,7 @@ zones:
 }
 
 func TestPoolPorts(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, `
+	s := startSite(t, `
 version: 1
 gateway: {uplinks: [wan0, wan1]}
 laddrs:

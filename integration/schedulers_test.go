@@ -31,9 +31,7 @@ func count(answers []string) map[string]int {
 }
 
 func TestRoundRobin(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, `
+	s := startSite(t, `
 version: 1
 services:
   - {name: a, vip: [203.0.113.1, "2001:db8::1"], ports: [tcp/80, udp/80], mode: nat, real_servers: [192.168.1.1, 192.168.1.2, "fd05::1", "fd05::2"]}
@@ -92,8 +90,6 @@ services:
 // Each of many services takes its turns alone, and goes on where it was when others come
 // and go.
 func TestManyServicesTakeTurns(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
 	const n = 120
 	policy := func(first, last int) string {
 		var b strings.Builder
@@ -103,7 +99,7 @@ func TestManyServicesTakeTurns(t *testing.T) {
 		}
 		return b.String()
 	}
-	s.start(t, policy(1, n))
+	s := startSite(t, policy(1, n))
 	answers, rounds := map[int][]string{}, 0
 	round := func(last int) {
 		rounds++
@@ -125,9 +121,7 @@ func TestManyServicesTakeTurns(t *testing.T) {
 }
 
 func TestRandomByWeight(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, `
+	s := startSite(t, `
 version: 1
 services:
   - name: web
@@ -177,9 +171,7 @@ func newFlow(call string, i int) string {
 // In every run of as many connections as the weights add up to, each real server gets
 // exactly its weight. lc and wlc act as wrr where no agent counts connections for them.
 func TestWeightedRoundRobin(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, `
+	s := startSite(t, `
 version: 1
 services:
   - {name: a, vip: 203.0.113.1, ports: udp/80, mode: nat, scheduler: wrr, real_servers: [{address: 192.168.1.1, weight: 5}, {address: 192.168.1.2, weight: 1}, 192.168.1.3]}
@@ -228,8 +220,6 @@ services:
 // Hashes of the source keep a client with its real server; the destination's sends
 // everybody to one. Maglev moves few clients when a real server goes.
 func TestHashSchedulers(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
 	policy := func(last string) string {
 		return `
 version: 1
@@ -240,7 +230,7 @@ services:
   - {name: dh, vip: [203.0.113.16, 203.0.113.17, 203.0.113.18, 203.0.113.19, 203.0.113.20, 203.0.113.21, 203.0.113.22, 203.0.113.23], ports: udp/80, mode: nat, scheduler: dh, real_servers: [192.168.1.1, 192.168.1.2]}
 `
 	}
-	s.start(t, policy(`, 192.168.1.3, "fd05::3"`))
+	s := startSite(t, policy(`, 192.168.1.3, "fd05::3"`))
 	const sources = 240
 	survey := func(source, dst string) map[string]string {
 		byClient := map[string]string{}

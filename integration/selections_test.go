@@ -4,15 +4,11 @@ import (
 	"fmt"
 	"net/netip"
 	"testing"
-
-	"github.com/snatctl/snatctl/internal/nstest"
 )
 
 // Selections that are not by source: each connection of one source chooses anew.
 func TestPoolSelectionByConnection(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, `
+	s := startSite(t, `
 version: 1
 gateway: {uplinks: [wan0, wan1]}
 laddrs:
@@ -77,9 +73,7 @@ services:
 
 // Weights of laddrs share the sources, and a source keeps its laddr.
 func TestPoolWeights(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, `
+	s := startSite(t, `
 version: 1
 gateway: {uplinks: [wan0, wan1]}
 laddrs:

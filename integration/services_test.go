@@ -3,14 +3,10 @@ package integration
 import (
 	"net/netip"
 	"testing"
-
-	"github.com/snatctl/snatctl/internal/nstest"
 )
 
 func TestServiceModes(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, `
+	s := startSite(t, `
 version: 1
 laddrs:
   inner: [192.168.2.250-192.168.2.253, "fd06::fa"]
@@ -80,9 +76,7 @@ services:
 }
 
 func TestServicePorts(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, `
+	s := startSite(t, `
 version: 1
 services:
   - name: everything
@@ -140,8 +134,7 @@ services:
 
 // A VIP may be an address of the gateway: the service takes its ports and no others.
 func TestVIPOfTheGateway(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
+	s := startSite(t, "")
 	must(t, s.Gateway.ServeTCP(":22"))
 	s.start(t, `
 version: 1
@@ -167,9 +160,7 @@ services:
 }
 
 func TestServiceSCTP(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, `
+	s := startSite(t, `
 version: 1
 services:
   - name: nat
@@ -202,10 +193,8 @@ services:
 }
 
 func TestServiceOnEmpty(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
 	// Outside owns the VIPs, so a passed connection reaches somebody.
-	s.start(t, `
+	s := startSite(t, `
 version: 1
 gateway: {uplinks: [wan0, wan1]}
 zones:

@@ -26,8 +26,7 @@ services:
 // The rule B3: a connection that a NAT service sent on keeps its client, although every
 // client lies in a zone, and whichever way it leaves.
 func TestSideBySide(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
+	s := startSite(t, "")
 	far := `- {name: far-nat, vip: 203.0.113.3, ports: [tcp/80, udp/80], mode: nat, real_servers: 9.9.9.9}
   - {name: far-fullnat, vip: 203.0.113.4, ports: [tcp/80, udp/80], mode: fullnat, laddrs: 198.51.100.77, real_servers: 9.9.9.9}`
 	for name, gateway := range map[string]string{"uplinks": "gateway: {uplinks: [wan0, wan1]}", "any interface": ""} {
@@ -57,10 +56,8 @@ func TestSideBySide(t *testing.T) {
 // Streams through all three translations live through many applies and diffs that change
 // everything else.
 func TestStreamsOutliveApplies(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
 	base := fmt.Sprintf(sidePolicy, "gateway: {uplinks: [wan0, wan1]}", "", "")
-	s.start(t, base)
+	s := startSite(t, base)
 	streams := map[string]*nstest.Stream{}
 	for _, c := range []struct{ name, to, want string }{
 		{"nat", "203.0.113.1:80", "rs1 10.1.5.9"},

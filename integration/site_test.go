@@ -23,6 +23,32 @@ var serverPorts = []string{":53", ":80", ":443", ":5353", ":8000", ":8001", ":80
 var outsideServers = []string{"8.8.8.8:53", "8.8.8.8:80", "9.9.9.9:53", "9.9.9.9:80",
 	"[2001:db8:8::8]:53", "[2001:db8:8::8]:80", "[2001:db8:9::9]:53", "[2001:db8:9::9]:80"}
 
+// startSite returns a site with three real servers whose gateway holds a policy, or nothing
+// where it is empty. The test runs beside others.
+func startSite(t *testing.T, policy string) *site {
+	t.Helper()
+	t.Parallel()
+	s := newSite(t, nstest.Options{})
+	if policy != "" {
+		s.start(t, policy)
+	}
+	return s
+}
+
+// startGateway returns a gateway to which nothing is connected, for tests of commands, with
+// a policy, or nothing where it is empty. The test runs beside others.
+func startGateway(t *testing.T, policy string) *nstest.Host {
+	t.Helper()
+	t.Parallel()
+	h := nstest.NewHost(t, "gateway")
+	program(t)
+	if policy != "" {
+		apply(t, h, policy)
+	}
+	return h
+}
+
+// newSite returns a site whose gateway holds nothing, and whose servers answer.
 func newSite(t testing.TB, o nstest.Options) *site {
 	t.Helper()
 	nstest.Require(t)

@@ -152,9 +152,7 @@ func keep(t testing.TB, h *nstest.Host, n int, network, from, to string) {
 
 // Every number of status is what the test has done, or what conntrack and the kernel say.
 func TestStatusNumbers(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, statusPolicy)
+	s := startSite(t, statusPolicy)
 	keep(t, s.Office, 6, "tcp", "", "203.0.113.1:80")
 	keep(t, s.Guests, 4, "udp", "", "203.0.113.1:53")
 	keep(t, s.Outside, 2, "tcp", "", "[2001:db8::1]:53")
@@ -240,8 +238,6 @@ conntrack: %d of %d, %d failed
 
 // What is no real server any more, and has flows, is shown as such.
 func TestStatusServerGone(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
 	policy := func(server string) string {
 		return `
 version: 1
@@ -249,7 +245,7 @@ services:
   - {name: web, vip: 203.0.113.1, ports: tcp/80, mode: nat, real_servers: ` + server + `}
 `
 	}
-	s.start(t, policy("192.168.1.1"))
+	s := startSite(t, policy("192.168.1.1"))
 	keep(t, s.Office, 3, "tcp", "", "203.0.113.1:80")
 	if r := snatctl(t, s.Gateway, policy("192.168.1.2"), "apply", "--no-cleanup"); r.Code != 0 {
 		t.Fatalf("apply exits %d: %s", r.Code, r.Stderr)
@@ -266,8 +262,6 @@ services:
 // A laddr whose ports are used up is fine, then a warning, then critical, and status names
 // it, its pool, where to, and how many were refused.
 func TestStatusExhaustion(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
 	const policy = `
 version: 1
 gateway: {uplinks: [wan0, wan1]}
@@ -276,7 +270,7 @@ laddrs:
 zones:
   - {name: office, from: 10.1.0.0/16, laddrs: few}
 `
-	s.start(t, policy)
+	s := startSite(t, policy)
 	check := func(code int, want string) {
 		t.Helper()
 		r := run(t, s.Gateway, program(t), "status", "--check")
@@ -326,9 +320,7 @@ zones:
 }
 
 func TestStatusNoTable(t *testing.T) {
-	t.Parallel()
-	nstest.Require(t)
-	h := nstest.NewHost(t, "bare")
+	h := startGateway(t, "")
 	for _, c := range []struct {
 		args           []string
 		code           int

@@ -9,8 +9,6 @@ import (
 	"testing"
 
 	"github.com/creack/pty"
-
-	"github.com/snatctl/snatctl/internal/nstest"
 )
 
 // rows returns the names that top lists, in order.
@@ -32,9 +30,7 @@ func (x *terminal) lists(want string) {
 }
 
 func TestTop(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, statusPolicy)
+	s := startSite(t, statusPolicy)
 	must(t, s.Gateway.Sysctl("net/netfilter/nf_conntrack_udp_timeout", "600")) // as long as the test may take
 	keep(t, s.Office, 6, "tcp", "", "203.0.113.1:80")
 	keep(t, s.Guests, 4, "udp", "", "203.0.113.1:53")
@@ -103,9 +99,7 @@ func TestTop(t *testing.T) {
 
 // However top is ended, the terminal is as it was.
 func TestTopEnds(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, statusPolicy)
+	s := startSite(t, statusPolicy)
 	for name, end := range map[string]func(*terminal){
 		"ctrl-C":  func(x *terminal) { x.press("\x03") },
 		"SIGTERM": func(x *terminal) { must(t, x.cmd.Process.Signal(syscall.SIGTERM)) },
@@ -143,9 +137,7 @@ func TestTopEnds(t *testing.T) {
 
 // Rates tell of connections that come and go between two lists, and of all their bytes.
 func TestTopRates(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, statusPolicy)
+	s := startSite(t, statusPolicy)
 	x := onTerminal(t, s.Gateway, 100, 24, program(t), "top", "--interval", "2s")
 	x.shows("new/s")
 	sum := 0.0

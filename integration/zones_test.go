@@ -1,15 +1,9 @@
 package integration
 
-import (
-	"testing"
-
-	"github.com/snatctl/snatctl/internal/nstest"
-)
+import "testing"
 
 func TestZonesFirstMatch(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, `
+	s := startSite(t, `
 version: 1
 gateway: {uplinks: [wan0, wan1]}
 zones:
@@ -46,9 +40,7 @@ zones:
 }
 
 func TestZoneActions(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, `
+	s := startSite(t, `
 version: 1
 gateway: {uplinks: [wan0, wan1]}
 zones:
@@ -95,8 +87,7 @@ zones:
 // The first zone that matches decides even where it leaves a connection alone: what it
 // excludes or accepts is not offered to the next zone, nor is it unmatched.
 func TestZonesDecideOnce(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
+	s := startSite(t, "")
 	for _, rest := range []string{"laddrs: [198.51.100.99, \"2001:db8:99::99\"]", "action: drop", "action: reject", "action: masquerade"} {
 		t.Run(rest, func(t *testing.T) {
 			s.start(t, `
@@ -132,9 +123,7 @@ zones:
 
 // A zone with laddrs of one family only has no address to give to the other.
 func TestZoneOneFamily(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, `
+	s := startSite(t, `
 version: 1
 gateway: {uplinks: [wan0, wan1]}
 zones:
@@ -150,8 +139,7 @@ zones:
 }
 
 func TestUnmatched(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
+	s := startSite(t, "")
 	for _, c := range []struct{ unmatched, want4, want6 string }{
 		{"accept", "outside sees 10.2.5.9", "outside sees fd02::9"},
 		{"drop", "silent", "silent"},
@@ -193,9 +181,7 @@ services:
 // Conditions of zones: destinations, ports, and the interfaces of either side. A zone that
 // does not hold for a packet leaves it to the next.
 func TestZoneConditions(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
-	s.start(t, `
+	s := startSite(t, `
 version: 1
 gateway: {uplinks: [wan0, wan1]}
 zones:

@@ -6,7 +6,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
 SOAKTIME ?= 10m
 
-.PHONY: help demo build deps test unit integration golden fuzz soak kernels bench compare lint check clean
+.PHONY: help demo build deps test unit integration golden docs fuzz soak kernels bench compare lint check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ integration: ## real packets between namespaces (root, or unshare -rn)
 
 golden: ## rewrite the golden files; review them like code
 	$(GO) test ./policy/... ./compiler ./nft ./cmd/snatctl -update
+
+docs: ## rewrite the pages that are made from the code: docs/commands.md, lint.md, policy.md and policy.schema.json
+	$(GO) test ./cmd/snatctl ./policy/words -run '^(TestCommandsPage|TestReference|TestSchemaDocument)$$' -update
 
 fuzz: ## fuzz each target for FUZZTIME
 	@for t in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \

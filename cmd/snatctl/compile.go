@@ -12,8 +12,8 @@ func compileCommand() *cobra.Command {
 		Annotations: map[string]string{heedless: ""},
 		Use:         "compile -f FILE",
 		Short:       "print the table as a script for nft -f",
-		Long: `Print the table that a policy compiles to, as a script that nft -f loads. Loading it replaces
-the table in one transaction. Equal policies give equal scripts, byte for byte.
+		Long: `Print the nftables table that a policy compiles to, as a script for nft -f. Loading the script
+replaces the table in one transaction. Equal policies give equal scripts, byte for byte.
 
 Exit status: 0 printed, 1 invalid policy, 2 usage.`,
 		Example: `  snatctl compile -f policy.yaml > table.nft

@@ -31,11 +31,11 @@ func explainCommand() *cobra.Command {
 		Annotations: map[string]string{heedless: ""},
 		Use:         "explain -f FILE --from IP[:PORT] --to IP[:PORT] --proto P",
 		Short:       "print what the policy does with a connection, and why",
-		Long: `Tell which service or zone of the policy decides about a new connection, what its source and
-destination may become, and why, step by step. Only the policy is asked, not the kernel.
+		Long: `Say which service or zone of the policy decides about a new connection, what its source and
+destination may become, and why, step by step. explain reads the policy alone, not the kernel.
 
-An IPv6 address with a port stands in brackets: [2001:db8::1]:443. Without --oif the
-connection leaves through an uplink. Without --iif no zone with iif matches.
+Write an IPv6 address with a port in brackets: [2001:db8::1]:443. Without --oif the connection
+leaves through an uplink. Without --iif no zone with iif matches.
 
 Exit status: 0 explained, 1 invalid policy, 2 usage.`,
 		Example: `  snatctl explain -f policy.yaml --from 10.1.5.9 --to 8.8.8.8:443 --proto tcp
@@ -52,11 +52,11 @@ Exit status: 0 explained, 1 invalid policy, 2 usage.`,
 	}
 	fileFlag(c, &o.files)
 	f := c.Flags()
-	f.StringVar(&o.from, "from", "", "source, with or without a port")
-	f.StringVar(&o.to, "to", "", "destination, with or without a port")
-	f.StringVar(&o.proto, "proto", "", "protocol: tcp, udp, sctp, icmp, icmpv6 or a number")
-	f.StringVar(&o.iif, "iif", "", "interface entered through")
-	f.StringVar(&o.oif, "oif", "", "interface left through (default: an uplink)")
+	f.StringVar(&o.from, "from", "", "source: `IP[:PORT]`")
+	f.StringVar(&o.to, "to", "", "destination: `IP[:PORT]`")
+	f.StringVar(&o.proto, "proto", "", "protocol: tcp, udp, sctp, icmp, icmpv6 or a `number`")
+	f.StringVar(&o.iif, "iif", "", "`interface` that the connection comes in through")
+	f.StringVar(&o.oif, "oif", "", "`interface` that the connection leaves through (default: an uplink)")
 	f.BoolVar(&o.self, "self", false, "the connection is the gateway's own")
 	f.StringVar(&o.state, "state", "new", "new, or invalid: a packet that belongs to no connection")
 	f.StringVar(&o.format, "format", "text", "text or json")

@@ -18,13 +18,13 @@ func flushCommand() *cobra.Command {
 		Annotations: map[string]string{decides: ""},
 		Use:         "flush",
 		Short:       "remove the table, and nothing else",
-		Long: `Remove snatctl's table. New connections are no longer translated, and those that were stop
-too as soon as no other NAT rules are left: the kernel then lets go of translation
-altogether. No other table is touched, and forwarding stays as it is. A table of that name
-that snatctl did not make stays, unless --foreign is given.
+		Long: `Remove snatctl's table. New connections are no longer translated. Established ones lose their
+translation too if no other NAT rules are left, because the kernel then stops translating
+altogether. No other table is touched, and forwarding stays as it is. A table of that name that
+snatctl did not make is kept, unless --foreign is given.
 
-Exit status: 0 removed, or there was none; 1 failed and nothing was changed; 6 another
-apply of this table is at work.`,
+Exit status: 0 removed, or there was no table; 1 failed and nothing was changed; 6 another apply
+of this table is running.`,
 		Example: `  snatctl flush
   snatctl flush -f policy.yaml     # the table that this policy names
   snatctl flush --table edge`,

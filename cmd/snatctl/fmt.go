@@ -27,20 +27,20 @@ func fmtCommand() *cobra.Command {
 	c := &cobra.Command{
 		Annotations: map[string]string{heedless: ""},
 		Use:         "fmt FILE...",
-		Short:       "bring policy files to their canonical form, comments kept",
-		Long: `Bring policy files to their canonical form and print the names of those that changed. A file
-keeps its comments, its mode and its meaning; one that is not YAML stays as it is, one that is
-YAML but no valid policy is formatted.
+		Short:       "rewrite policy files in their canonical form, with their comments",
+		Long: `Rewrite policy files in their canonical form and print the names of those that changed. A file
+keeps its comments, its mode and its meaning. A file that is not YAML stays as it is; one that is
+YAML but not a valid policy is formatted.
 
-Keys stand in the order of docs/policy.md, indentation is two spaces, a blank line parts the
-sections, and quotes stand around text with a colon and where YAML needs them. Lists and
-mappings in brackets stay in brackets, unless a comment stands inside.
+The canonical form has the keys in the order of docs/policy.md, two spaces of indentation, a
+blank line between sections, and quotes around text with a colon and where YAML needs them. Lists
+and mappings in brackets keep their brackets, unless there is a comment inside.
 
-FILE is a file, a directory (its *.yaml and *.yml), or - to format standard input to standard
-output.
+FILE is a file, a directory (its *.yaml and *.yml), or - to read standard input and write to
+standard output.
 
-Exit status: 0 all are formatted, 1 with --check: a file would change, 2 a file could not be
-read, formatted or written; all others are formatted.`,
+Exit status: 0 all files are formatted; 1 with --check or --diff: a file would change; 2 a file could not
+be read, formatted or written (the other files are formatted).`,
 		Example: `  snatctl fmt policy.yaml
   snatctl fmt --check /etc/snatctl     # for CI: change nothing, list what would change
   snatctl fmt --diff policy.yaml       # show what would change`,
@@ -58,8 +58,8 @@ read, formatted or written; all others are formatted.`,
 	}
 	fileFlag(c, &files)
 	c.ValidArgsFunction = nil
-	c.Flags().BoolVar(&check, "check", false, "change nothing, list the files that would change, and exit with 1 if there are any")
-	c.Flags().BoolVar(&differences, "diff", false, "the same, and show what would change")
+	c.Flags().BoolVar(&check, "check", false, "change nothing; list the files that would change, and exit with 1 if there are any")
+	c.Flags().BoolVar(&differences, "diff", false, "like --check, and show what would change")
 	return c
 }
 

@@ -20,11 +20,11 @@ func historyCommand() *cobra.Command {
 		Annotations: map[string]string{heedless: ""},
 		Use:         "history",
 		Short:       "print what was applied when, and by whom",
-		Long: `Print what was applied to a table, the newest first. The number is what rollback takes: 0 is
-what was applied last, 1 what stood before it. What was not confirmed has none.
+		Long: `Print what was applied to a table, newest first. rollback takes the number of an entry: 0 is the
+policy that was applied last, 1 the one before it. Policies that were not confirmed have no number.
 
-The directory of an entry (--format json) holds the policy as it was given, in policy/. The last
-50 entries are kept.
+Each entry is a directory (--format json names it), which holds the policy as it was given, in
+policy/. The last 50 entries are kept.
 
 Exit status: 0, 1 the history cannot be read, 2 usage.`,
 		Example: `  snatctl history

@@ -43,29 +43,32 @@ func lintCommand() *cobra.Command {
 		Annotations: map[string]string{heedless: ""},
 		Use:         "lint [-f] FILE...",
 		Short:       "find what is wrong or unwise in a policy, before it is applied",
-		Long: `Check a policy: errors, for which apply refuses it, and warnings and infos, by rules of good
-practice. Only the policy is read, not the kernel. Several files are one policy, as with apply.
+		Long: `Check a policy and print what is wrong with it: errors, which keep apply from applying it, and
+warnings and infos about what is valid and unwise. Each finding names the line, the rule and a
+way out. Several files are one policy, as with apply.
 
-With --live it is also held against this host: interfaces, routes, addresses, listeners, other
-NAT chains, conntrack, and whether the kernel takes its table. Nothing is changed. What needs
-root and is not permitted is said, and the rest is checked.
+lint reads the policy alone, not the kernel. With --live it also compares the policy with this
+host: interfaces, routes, addresses, listeners, chains of other tables, conntrack, and whether
+the kernel accepts the table. Nothing is changed. Some of this needs root: without it, lint says
+which rules it could not check, and checks the others.
 
-A comment in the policy says that a finding is meant, and why; errors cannot be ignored:
+If a finding is intended, write a comment with the reason; errors cannot be ignored:
   # snatctl:ignore Z04 the lab's own uplink
-A baseline accepts the warnings and infos that stood there before, so that only new ones show.
+A baseline accepts the warnings and infos that exist today, so that only new ones show.
 
-Formats: text, json, sarif (2.1.0), github (annotations; the default where GITHUB_ACTIONS=true)
-and junit. What was found goes to standard output, the summary to standard error.
+Formats: text, json, sarif (2.1.0), github (annotations; the default if GITHUB_ACTIONS=true)
+and junit. Findings go to standard output, the summary to standard error.
 
-Exit status: 0 clean, 1 findings (errors; with --strict also warnings; infos never), 2 could not
-run (a file cannot be read, with --live nothing of the host can; usage).`,
+Exit status: 0 no findings; 1 findings (errors, and with --strict also warnings; infos never
+count); 2 could not run: wrong usage, a file that cannot be read, no such rule, or with --live a
+host of which nothing can be read.`,
 		Example: `  snatctl lint policy.yaml
   snatctl lint --strict --format sarif policy.d > lint.sarif
   snatctl lint --live policy.yaml               # on the gateway, before apply
   snatctl lint --explain Z04                    # what a rule means, with a bad and a good example
   snatctl lint --rules                          # all rules
-  snatctl lint policy.yaml --baseline lint.json --write-baseline  # accept what is there
-  snatctl lint policy.yaml --baseline lint.json # what is new since then`,
+  snatctl lint policy.yaml --baseline lint.json --write-baseline  # accept today's findings
+  snatctl lint policy.yaml --baseline lint.json # show only new ones`,
 		RunE: func(c *cobra.Command, args []string) (err error) {
 			if o.explain != "" || o.rules {
 				return o.tell(os.Stdout, args)
@@ -79,12 +82,12 @@ run (a file cannot be read, with --live nothing of the host can; usage).`,
 	fileFlag(c, &o.files)
 	f := c.Flags()
 	f.StringVar(&o.format, "format", "", "text, json, sarif, github or junit (default text; github where GITHUB_ACTIONS=true)")
-	f.BoolVar(&o.live, "live", false, "also hold the policy against this host")
-	f.BoolVar(&o.strict, "strict", false, "warnings count, and a policy needs tests")
-	f.StringVar(&o.explain, "explain", "", "tell what the rule of this code means")
-	f.BoolVar(&o.rules, "rules", false, "list all rules; also as json")
-	f.StringVar(&o.baseline, "baseline", "", "accept the findings that this file holds")
-	f.BoolVar(&o.writeBaseline, "write-baseline", false, "write what is found now to the file of --baseline")
+	f.BoolVar(&o.live, "live", false, "also compare the policy with this host")
+	f.BoolVar(&o.strict, "strict", false, "count warnings as failures, and ask for tests in the policy")
+	f.StringVar(&o.explain, "explain", "", "explain the rule with this `CODE`, with a bad and a good example")
+	f.BoolVar(&o.rules, "rules", false, "list all rules; also with --format json")
+	f.StringVar(&o.baseline, "baseline", "", "accept the findings listed in this `FILE`")
+	f.BoolVar(&o.writeBaseline, "write-baseline", false, "write the findings of this run to the file given by --baseline")
 	c.MarkFlagsMutuallyExclusive("explain", "rules")
 	c.ValidArgsFunction = cobra.FixedCompletions([]string{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt)
 	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"text", "json", "sarif", "github", "junit"}, cobra.ShellCompDirectiveNoFileComp))

@@ -15,13 +15,13 @@ func schemaCommand() *cobra.Command {
 		Short:       "print the JSON Schema of the policy language, for editors",
 		Long: `Print the JSON Schema (draft 2020-12) of the policy language.
 
-Editors that speak to yaml-language-server complete and check policies by it, if the policy
-says so in a comment of its own line, with a path relative to the policy, or a URL:
+Editors that use yaml-language-server complete and check policies with it, if the policy names
+the schema in a comment on a line of its own, by a path relative to the policy or by a URL:
 
   # yaml-language-server: $schema=policy.schema.json
 
-The schema knows keys and how their values are written. What it takes to compare two keys or
-two objects, only snatctl itself reports.
+The schema knows the keys and how their values are written. Mistakes that show only when two keys
+or two objects are compared are found by snatctl lint alone.
 
 Exit status: 0.`,
 		Example: "  snatctl schema > policy.schema.json",

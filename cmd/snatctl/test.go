@@ -23,12 +23,13 @@ func testCommand() *cobra.Command {
 	c := &cobra.Command{
 		Annotations: map[string]string{heedless: "", decides: ""},
 		Use:         "test -f FILE",
-		Short:       "run the tests that stand in the policy",
-		Long: `Run the policy's tests: each sends the first packet of a connection through the policy and
-holds what becomes of it against what is expected. Only the policy is asked, not the kernel.
+		Short:       "run the tests in the policy",
+		Long: `Run the tests that the policy contains. Each test sends the first packet of a connection through
+the policy and compares the result with what the test expects. The evaluation is the same as in
+explain: it reads the policy alone, not the kernel.
 
-Every possible result must lie in the listed snat and dnat: addresses, ranges and prefixes,
-with or without ports; none for no translation, masquerade for the address of the interface.
+Every possible result must lie in the snat and dnat that the test lists: addresses, ranges and
+prefixes, with or without ports; none means no translation, masquerade the interface's address.
 
 Exit status: 0 all pass, 1 a test failed, 2 invalid policy or usage.`,
 		Example: `  snatctl test -f policy.yaml

@@ -178,11 +178,11 @@ zones:
 func TestUsage(t *testing.T) {
 	h := startGateway(t, "")
 	for _, args := range [][]string{{"apply"}, {"apply", "--no-such-flag"}, {"apply", "-f", "/nonexistent/policy.yaml"}, {"no-such-command"}} {
-		if r := run(t, h, program(t), args...); r.Code == 0 || r.Stderr == "" || r.Stdout != "" {
+		if r := ctl(t, h, args...); r.Code == 0 || r.Stderr == "" || r.Stdout != "" {
 			t.Errorf("snatctl %v exits %d with output %q and errors %q", args, r.Code, r.Stdout, r.Stderr)
 		}
 	}
-	if r := run(t, h, program(t), "apply", "--no-such-flag"); r.Code != 2 {
+	if r := ctl(t, h, "apply", "--no-such-flag"); r.Code != 2 {
 		t.Errorf("an unknown flag exits %d, want 2", r.Code)
 	}
 }
@@ -258,7 +258,7 @@ func TestTwoAppliesAtOnce(t *testing.T) {
 		}
 		same := 0
 		for i := range 2 {
-			if run(t, h, program(t), "diff", "-f", files[i]).Code == 0 {
+			if ctl(t, h, "diff", "-f", files[i]).Code == 0 {
 				same++
 			}
 		}

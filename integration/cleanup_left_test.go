@@ -118,7 +118,7 @@ func TestCleanupIncomplete(t *testing.T) {
 	if files, r := enough("diff"); r.Code != 0 || !strings.Contains(r.Stderr, "warning: cannot tell which connections apply would end: ") {
 		t.Errorf("with %d files diff exits %d\n%s%s", files, r.Code, r.Stdout, r.Stderr)
 	}
-	if r := run(t, s.Gateway, program(t), "apply", "-f", after, "--format", "json"); r.Code != 0 || flowsEnded(t, r) != 1 {
+	if r := ctl(t, s.Gateway, "apply", "-f", after, "--format", "json"); r.Code != 0 || flowsEnded(t, r) != 1 {
 		t.Errorf("the next apply exits %d\n%s%s", r.Code, r.Stdout, r.Stderr)
 	}
 	dns("rs2 sees 10.1.5.9")

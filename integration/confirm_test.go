@@ -152,7 +152,7 @@ var process = regexp.MustCompile(`\(process (\d+)\)`)
 func TestConfirm(t *testing.T) {
 	h := startGateway(t, "")
 	dir := t.TempDir()
-	if r := run(t, h, program(t), "confirm"); r.Code != 1 || !strings.Contains(r.Stderr, "nothing to confirm") {
+	if r := ctl(t, h, "confirm"); r.Code != 1 || !strings.Contains(r.Stderr, "nothing to confirm") {
 		t.Errorf("confirm without an apply exits %d: %s", r.Code, r.Stderr)
 	}
 	apply(t, h, small)
@@ -173,10 +173,10 @@ func TestConfirm(t *testing.T) {
 	if states := history(t, h, dir); states != "unconfirmed" {
 		t.Errorf("the history is %s", states)
 	}
-	if r := run(t, h, program(t), "confirm", "--table", "other"); r.Code != 1 {
+	if r := ctl(t, h, "confirm", "--table", "other"); r.Code != 1 {
 		t.Errorf("confirm of another table exits %d", r.Code)
 	}
-	if r := run(t, h, program(t), "confirm"); r.Code != 0 || !strings.Contains(r.Stdout, "confirmed") {
+	if r := ctl(t, h, "confirm"); r.Code != 0 || !strings.Contains(r.Stdout, "confirmed") {
 		t.Errorf("confirm exits %d: %s", r.Code, r.Stderr)
 	}
 	p.ends(t, 0)
@@ -184,7 +184,7 @@ func TestConfirm(t *testing.T) {
 	if states := history(t, h, dir); states != "applied" {
 		t.Errorf("the history is %s", states)
 	}
-	if r := run(t, h, program(t), "confirm"); r.Code != 1 {
+	if r := ctl(t, h, "confirm"); r.Code != 1 {
 		t.Errorf("confirm once more exits %d", r.Code)
 	}
 }
@@ -192,7 +192,7 @@ func TestConfirm(t *testing.T) {
 // history returns the states of the entries, the newest first.
 func history(t *testing.T, h *nstest.Host, dir string) string {
 	t.Helper()
-	out := output(t, h, program(t), "history", "--state-dir", dir)
+	out := prints(t, h, "history", "--state-dir", dir)
 	var states []string
 	for line := range strings.Lines(out) {
 		if w := strings.Fields(line); len(w) > 4 && w[0] != "N" {
@@ -281,7 +281,7 @@ func TestConfirmSurvives(t *testing.T) {
 				t.Cleanup(func() { p.cmd.Process.Kill(); p.cmd.Wait() })
 				lose(t, p)
 				if confirmed {
-					if r := run(t, h, program(t), "confirm"); r.Code != 0 {
+					if r := ctl(t, h, "confirm"); r.Code != 0 {
 						t.Fatalf("confirm exits %d: %s", r.Code, r.Stderr)
 					}
 					wantDiff(t, h, changed, 0)
@@ -299,9 +299,7 @@ func TestConfirmSurvives(t *testing.T) {
 func TestConfirmKeeperKilled(t *testing.T) {
 	h := startGateway(t, "")
 	dir := t.TempDir()
-	if r := snatctl(t, h, small, "apply", "--state-dir", dir); r.Code != 0 {
-		t.Fatal(r.Stderr)
-	}
+	apply(t, h, small, "--state-dir", dir)
 	before := list(t, h)
 	p := begin(t, h, false, changed, "10m", "--state-dir", dir)
 	must(t, syscall.Kill(keeperOf(t, p), syscall.SIGKILL))
@@ -309,7 +307,7 @@ func TestConfirmKeeperKilled(t *testing.T) {
 	if !strings.Contains(p.printed(), "STAYS IN FORCE") {
 		t.Errorf("it says\n%s", p.printed())
 	}
-	if r := run(t, h, program(t), "rollback", "0", "--state-dir", dir); r.Code != 0 {
+	if r := ctl(t, h, "rollback", "0", "--state-dir", dir); r.Code != 0 {
 		t.Errorf("rollback 0 exits %d: %s", r.Code, r.Stderr)
 	}
 	if after := list(t, h); sortObjects(after) != sortObjects(before) {

@@ -36,7 +36,7 @@ func newFlooded(t testing.TB, policy string) *flooded {
 	t.Helper()
 	nstest.Require(t)
 	f := &flooded{Wires: nstest.NewWires(t, "lan0", "wan0"), t: t}
-	output(t, f.Gateway, program(t), "apply", "-f", policyFile(t, policy))
+	prints(t, f.Gateway, "apply", "-f", policyFile(t, policy))
 	return f
 }
 

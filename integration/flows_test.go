@@ -112,7 +112,7 @@ func TestFlows(t *testing.T) {
 	s := startSite(t, flowsPolicy)
 	w := watching(t, s.Gateway, nil, "--format", "jsonl")
 	want := s.callAll(t)
-	list := decodeFlows(t, output(t, s.Gateway, program(t), "flows", "--format", "json"))
+	list := decodeFlows(t, prints(t, s.Gateway, "flows", "--format", "json"))
 	wantSame(t, "flows", sorted(list), want)
 	s.counters(t, list)
 	until(t, "events of all", func() bool { return len(s.began(t, w)) >= len(want) })
@@ -175,9 +175,9 @@ func (s *site) selections(t *testing.T, all []string) {
 		{"--proto", "icmp", "icmp "},
 	} {
 		want := slices.DeleteFunc(slices.Clone(all), func(line string) bool { return !strings.Contains(line, c.has) })
-		got := decodeFlows(t, output(t, s.Gateway, program(t), "flows", c.flag, c.value, "--format", "json"))
+		got := decodeFlows(t, prints(t, s.Gateway, "flows", c.flag, c.value, "--format", "json"))
 		wantSame(t, c.flag+" "+c.value, sorted(got), want)
-		if n := strings.TrimSpace(output(t, s.Gateway, program(t), "flows", c.flag, c.value, "--count")); n != fmt.Sprint(len(want)) {
+		if n := strings.TrimSpace(prints(t, s.Gateway, "flows", c.flag, c.value, "--count")); n != fmt.Sprint(len(want)) {
 			t.Errorf("%s %s --count prints %s, want %d", c.flag, c.value, n, len(want))
 		}
 	}
@@ -197,7 +197,7 @@ func (s *site) lookups(t *testing.T, list []record) {
 		if found%2 == 0 {
 			args = append(args, "-f", plain)
 		}
-		got := decodeFlows(t, output(t, s.Gateway, program(t), args...))
+		got := decodeFlows(t, prints(t, s.Gateway, args...))
 		if !slices.Contains(sorted(got), r.String()) {
 			t.Errorf("lookup %s does not find %s, but %s", *r.TranslatedSrc, r, got)
 		}
@@ -218,7 +218,7 @@ func (s *site) lookups(t *testing.T, list []record) {
 		{[]string{"198.51.100.1:1", "--format", "json", "-f", plain}, 1, "[]\n"},
 		{[]string{"198.51.100.1:1", "--format", "json", "-f", policyFile(t, "version: 1\ngateway: {table: other}\n")}, 1, ""},
 	} {
-		r := run(t, s.Gateway, program(t), append([]string{"lookup"}, c.args...)...)
+		r := ctl(t, s.Gateway, append([]string{"lookup"}, c.args...)...)
 		if r.Code != c.code || r.Stdout != c.says {
 			t.Errorf("lookup %v exits %d, want %d: %s%s", c.args, r.Code, c.code, r.Stdout, r.Stderr)
 		}
@@ -232,13 +232,13 @@ func TestFlowsPast(t *testing.T) {
 	w := watching(t, s.Gateway, nil, "--format", "jsonl")
 	call(t, s.Office, "udp 8.8.8.8:53")
 	after := policyFile(t, "version: 1\nzones:\n  - {name: after, from: 10.2.0.0/16, laddrs: 198.51.100.2}\n")
-	output(t, s.Gateway, program(t), "apply", "-f", after, "--no-cleanup")
+	prints(t, s.Gateway, "apply", "-f", after, "--no-cleanup")
 	call(t, s.Guests, "udp 8.8.8.8:53")
-	past := decodeFlows(t, output(t, s.Gateway, program(t), "flows", "--past", "--format", "json"))
+	past := decodeFlows(t, prints(t, s.Gateway, "flows", "--past", "--format", "json"))
 	if len(past) != 1 || past[0].Zone != nil || or(past[0].Laddr) != "198.51.100.1" {
 		t.Errorf("--past lists %v", past)
 	}
-	if text := output(t, s.Gateway, program(t), "flows", "--past"); !strings.Contains(text, "no longer in policy") {
+	if text := prints(t, s.Gateway, "flows", "--past"); !strings.Contains(text, "no longer in policy") {
 		t.Errorf("the text does not say so: %s", text)
 	}
 	until(t, "both", func() bool { return len(s.began(t, w)) >= 2 })
@@ -325,7 +325,7 @@ func TestNATLog(t *testing.T) {
 		t.Errorf("watch exits %d and prints %q", code, w.lines(t))
 	}
 	with.end(t, syscall.SIGTERM)
-	if r := run(t, s.Gateway, program(t), "watch", "--log", "/nowhere/nat.jsonl"); r.Code != 1 || !strings.Contains(r.Stderr, "/nowhere/nat.jsonl") {
+	if r := ctl(t, s.Gateway, "watch", "--log", "/nowhere/nat.jsonl"); r.Code != 1 || !strings.Contains(r.Stderr, "/nowhere/nat.jsonl") {
 		t.Errorf("a log that cannot be opened: exit %d, %s", r.Code, r.Stderr)
 	}
 }
@@ -383,7 +383,7 @@ func logTally(t *testing.T, path string) (records, missing int) {
 func TestReportsWithoutTable(t *testing.T) {
 	h := startGateway(t, "")
 	for _, args := range [][]string{{"flows"}, {"lookup", "198.51.100.1:1"}, {"watch"}} {
-		r := run(t, h, program(t), args...)
+		r := ctl(t, h, args...)
 		if r.Code != 1 || r.Stdout != "" || !strings.Contains(r.Stderr, "snatctl apply -f FILE") {
 			t.Errorf("%v exits %d: %s%s", args, r.Code, r.Stdout, r.Stderr)
 		}

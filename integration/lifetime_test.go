@@ -137,7 +137,7 @@ table ip snatctl { set names { type ipv4_addr; elements = { 10.9.9.9 }; }; }
 			t.Errorf("apply changed foreign tables:\n%s\nwant beside its own:\n%s", all, before)
 		}
 		for range 2 {
-			if r := run(t, s.Gateway, program(t), "flush"); r.Code != 0 {
+			if r := ctl(t, s.Gateway, "flush"); r.Code != 0 {
 				t.Fatalf("flush exits %d: %s", r.Code, r.Stderr)
 			}
 			if after := output(t, s.Gateway, "nft", "list", "ruleset"); after != before {

@@ -103,7 +103,7 @@ type reported struct {
 
 func flowOf(t testing.TB, h *nstest.Host, args ...string) reported {
 	t.Helper()
-	out := output(t, h, program(t), append([]string{"flows", "--format", "json"}, args...)...)
+	out := prints(t, h, append([]string{"flows", "--format", "json"}, args...)...)
 	var flows []reported
 	must(t, json.Unmarshal([]byte(out), &flows))
 	if len(flows) != 1 {

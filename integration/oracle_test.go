@@ -24,7 +24,7 @@ func TestOracle(t *testing.T) {
 	for _, file := range append(append(files, own...), examples...) {
 		t.Run(strings.TrimPrefix(file, "../"), func(t *testing.T) {
 			applied, loaded, again := nstest.NewHost(t, "applied"), nstest.NewHost(t, "loaded"), nstest.NewHost(t, "again")
-			r := run(t, applied, program(t), "apply", "-f", file)
+			r := ctl(t, applied, "apply", "-f", file)
 			if r.Code == 1 && strings.Contains(r.Stderr, "not supported yet") && list(t, applied) == "" {
 				t.Skip(strings.TrimSpace(r.Stderr))
 			}
@@ -32,8 +32,8 @@ func TestOracle(t *testing.T) {
 				t.Fatalf("apply exits %d: %s", r.Code, r.Stderr)
 			}
 			tried++
-			script := output(t, applied, program(t), "compile", "-f", file)
-			if twice := output(t, applied, program(t), "compile", "-f", file); twice != script {
+			script := prints(t, applied, "compile", "-f", file)
+			if twice := prints(t, applied, "compile", "-f", file); twice != script {
 				t.Error("compile prints something else the second time")
 			}
 			nft(t, loaded, script)
@@ -42,7 +42,7 @@ func TestOracle(t *testing.T) {
 				t.Errorf("apply makes\n%s\nnft makes\n%s", ours, theirs)
 			}
 			for _, h := range []*nstest.Host{applied, loaded} {
-				if r := run(t, h, program(t), "diff", "-f", file); r.Code != 0 {
+				if r := ctl(t, h, "diff", "-f", file); r.Code != 0 {
 					t.Errorf("diff of the %s table exits %d: %s%s", h.Name, r.Code, r.Stdout, r.Stderr)
 				}
 			}

@@ -21,18 +21,16 @@ func TestBootBesideAWriter(t *testing.T) {
 		return services + "zones:\n  - {name: office, from: 10.1.0.0/16, laddrs: " + laddr + "}\n"
 	}
 	for _, laddr := range []string{"198.51.100.1", "198.51.100.2"} {
-		if r := snatctl(t, h, zone(laddr), "apply", "--state-dir", dir); r.Code != 0 {
-			t.Fatal(r.Stderr)
-		}
+		apply(t, h, zone(laddr), "--state-dir", dir)
 	}
 	for range 6 {
-		if r := run(t, h, program(t), "flush"); r.Code != 0 {
+		if r := ctl(t, h, "flush"); r.Code != 0 {
 			t.Fatal(r.Stderr)
 		}
 		writer := exec.Command("sh", "-c", "while nft 'add table ip other; delete table ip other'; do :; done")
 		writer.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		must(t, h.Do(writer.Start))
-		r := run(t, h, program(t), "boot", "--state-dir", dir)
+		r := ctl(t, h, "boot", "--state-dir", dir)
 		must(t, syscall.Kill(-writer.Process.Pid, syscall.SIGKILL))
 		_ = writer.Wait()
 		if r.Code != 0 {
@@ -51,7 +49,7 @@ func TestConfirmedAndNotWritten(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	p := begin(t, h, false, "version: 1\ngateway: {forwarding: false, sysctls: false}\nzones:\n  - {name: office, from: 10.1.0.0/16, laddrs: 198.51.100.1}\n", "60s", "--state-dir", dir)
 	must(t, os.Rename(filepath.Join(dir, "history"), filepath.Join(dir, "gone")))
-	r := run(t, h, program(t), "confirm")
+	r := ctl(t, h, "confirm")
 	if r.Code != 4 || r.Stdout != "" {
 		t.Errorf("confirm exits %d, says %q and %q", r.Code, r.Stdout, r.Stderr)
 	}

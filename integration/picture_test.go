@@ -98,7 +98,7 @@ func TestPictures(t *testing.T) {
 	}
 	if golden.Updating() {
 		must(t, os.WriteFile("../docs/top.svg", []byte(picture), 0o644))
-		t.Logf("$ snatctl status --service web --zone office\n%s", output(t, s.Gateway, program(t), "status", "--service", "web", "--zone", "office"))
+		t.Logf("$ snatctl status --service web --zone office\n%s", prints(t, s.Gateway, "status", "--service", "web", "--zone", "office"))
 	}
 	x.press("q")
 	x.ends(0)

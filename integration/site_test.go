@@ -144,16 +144,28 @@ func policyFile(t testing.TB, policy string) string {
 	return path
 }
 
+// ctl runs a command of the binary on a host.
+func ctl(t testing.TB, h *nstest.Host, args ...string) nstest.Result {
+	t.Helper()
+	return run(t, h, program(t), args...)
+}
+
+// prints runs a command of the binary that must succeed, and returns what it printed.
+func prints(t testing.TB, h *nstest.Host, args ...string) string {
+	t.Helper()
+	return output(t, h, program(t), args...)
+}
+
 // snatctl runs a command of the binary on a host with a policy.
 func snatctl(t testing.TB, h *nstest.Host, policy, command string, args ...string) nstest.Result {
 	t.Helper()
-	return run(t, h, program(t), append([]string{command, "-f", policyFile(t, policy)}, args...)...)
+	return ctl(t, h, append([]string{command, "-f", policyFile(t, policy)}, args...)...)
 }
 
 // apply applies a policy on a host; it must succeed.
-func apply(t testing.TB, h *nstest.Host, policy string) {
+func apply(t testing.TB, h *nstest.Host, policy string, args ...string) {
 	t.Helper()
-	if r := snatctl(t, h, policy, "apply"); r.Code != 0 {
+	if r := snatctl(t, h, policy, "apply", args...); r.Code != 0 {
 		t.Fatalf("apply exits %d\n%s%s\npolicy:%s", r.Code, r.Stdout, r.Stderr, policy)
 	}
 }

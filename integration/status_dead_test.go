@@ -15,7 +15,7 @@ func TestStatusDeadGateway(t *testing.T) {
 	apply(t, w.Gateway, strings.Replace(faultless, ", forwarding: false", "", 1))
 	check := func(code int, want string) {
 		t.Helper()
-		if r := run(t, w.Gateway, program(t), "status", "--check"); r.Code != code || !strings.HasPrefix(r.Stdout, want) {
+		if r := ctl(t, w.Gateway, "status", "--check"); r.Code != code || !strings.HasPrefix(r.Stdout, want) {
 			t.Errorf("--check exits %d and prints %s%swant %d, %s", r.Code, r.Stdout, r.Stderr, code, want)
 		}
 	}

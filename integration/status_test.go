@@ -56,7 +56,7 @@ type statusReport struct {
 
 func status(t testing.TB, h *nstest.Host, args ...string) (r statusReport) {
 	t.Helper()
-	d := json.NewDecoder(strings.NewReader(output(t, h, program(t), append([]string{"status", "--format", "json"}, args...)...)))
+	d := json.NewDecoder(strings.NewReader(prints(t, h, append([]string{"status", "--format", "json"}, args...)...)))
 	d.DisallowUnknownFields()
 	must(t, d.Decode(&r))
 	return r
@@ -169,7 +169,7 @@ func TestStatusNumbers(t *testing.T) {
 	if diff := gocmp.Diff(want, report.lines()); diff != "" {
 		t.Errorf("the kernel and the test say (-), status (+):\n%s", diff)
 	}
-	text := output(t, s.Gateway, program(t), "status")
+	text := prints(t, s.Gateway, "status")
 	for _, line := range []string{
 		"service web: nat, wrr at 203.0.113.1 tcp/80; 6 flows, 6 new connections",
 		"zone office: snat; 8 flows, 8 new connections",
@@ -191,7 +191,7 @@ func TestStatusNumbers(t *testing.T) {
 	if only := status(t, s.Gateway, "--service", "dns"); len(only.Services) != 1 || len(only.Zones) != 0 || only.Services[0].Flows != 6 {
 		t.Errorf("--service dns prints %+v", only)
 	}
-	if r := run(t, s.Gateway, program(t), "status", "--zone", "offcie"); r.Code != 1 || !strings.Contains(r.Stderr, `no zone "offcie"`) {
+	if r := ctl(t, s.Gateway, "status", "--zone", "offcie"); r.Code != 1 || !strings.Contains(r.Stderr, `no zone "offcie"`) {
 		t.Errorf("a zone that is not there: status %d, %s%s", r.Code, r.Stdout, r.Stderr)
 	}
 }
@@ -247,10 +247,8 @@ services:
 	}
 	s := startSite(t, policy("192.168.1.1"))
 	keep(t, s.Office, 3, "tcp", "", "203.0.113.1:80")
-	if r := snatctl(t, s.Gateway, policy("192.168.1.2"), "apply", "--no-cleanup"); r.Code != 0 {
-		t.Fatalf("apply exits %d: %s", r.Code, r.Stderr)
-	}
-	text := output(t, s.Gateway, program(t), "status")
+	apply(t, s.Gateway, policy("192.168.1.2"), "--no-cleanup")
+	text := prints(t, s.Gateway, "status")
 	if !regexp.MustCompile(`(?m)^  192\.168\.1\.1:80 +not listed +3 `).MatchString(text) || !strings.Contains(text, " 3 no longer in policy,") {
 		t.Errorf("status prints\n%s", text)
 	}
@@ -273,13 +271,13 @@ zones:
 	s := startSite(t, policy)
 	check := func(code int, want string) {
 		t.Helper()
-		r := run(t, s.Gateway, program(t), "status", "--check")
+		r := ctl(t, s.Gateway, "status", "--check")
 		want += fmt.Sprintf("; new connections refused since boot: insert_failed %d, drop %d\n", conntrackStat(t, s.Gateway, "insert_failed"), conntrackStat(t, s.Gateway, "drop"))
 		t.Logf("$ snatctl status --check\n%s", r.Stdout)
 		if r.Code != code || r.Stdout != want || r.Stderr != "" {
 			t.Errorf("--check exits %d and prints\n%s%s\nwant %d\n%s", r.Code, r.Stdout, r.Stderr, code, want)
 		}
-		if r := run(t, s.Gateway, program(t), "status", "--check", "--format", "json"); r.Code != code || !json.Valid([]byte(r.Stdout)) {
+		if r := ctl(t, s.Gateway, "status", "--check", "--format", "json"); r.Code != code || !json.Valid([]byte(r.Stdout)) {
 			t.Errorf("--check --format json exits %d and prints %s", r.Code, r.Stdout)
 		}
 	}
@@ -301,7 +299,7 @@ zones:
 		t.Error("the kernel counts no refused connections")
 	}
 	check(2, "CRITICAL: "+fmt.Sprintf(laddr, 64))
-	text := output(t, s.Gateway, program(t), "status")
+	text := prints(t, s.Gateway, "status")
 	if !regexp.MustCompile(`(?m)^  198\.51\.100\.1 +64 +8\.8\.8\.8:53/udp +64 of 64 \(100\.0%\)$`).MatchString(text) ||
 		!strings.HasSuffix(text, "\ncritical: "+fmt.Sprintf(laddr, 64)+"\n") {
 		t.Errorf("status prints\n%s", text)
@@ -330,7 +328,7 @@ func TestStatusNoTable(t *testing.T) {
 		{[]string{"status", "--watch", "1s", "--table", "edge"}, 1, "", "snatctl: there is no table inet edge: make it with `snatctl apply -f FILE`, or name another by --table or -f FILE\n"},
 		{[]string{"status", "--check"}, 2, "CRITICAL: there is no table inet snatctl: make it with `snatctl apply -f FILE`, or name another by --table or -f FILE\n", ""},
 	} {
-		if r := run(t, h, program(t), c.args...); r.Code != c.code || r.Stdout != c.stdout || r.Stderr != c.stderr {
+		if r := ctl(t, h, c.args...); r.Code != c.code || r.Stdout != c.stdout || r.Stderr != c.stderr {
 			t.Errorf("%v exits %d and prints\n%s%s", c.args, r.Code, r.Stdout, r.Stderr)
 		}
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,6 +74,20 @@ func reference() []byte {
 	return b.Bytes()
 }
 
+// TestExamplesHaveRules: an archive that is misnamed shows nothing.
+func TestExamplesHaveRules(t *testing.T) {
+	paths, err := filepath.Glob("../../policy/lint/examples/*")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no examples: %v", err)
+	}
+	for _, path := range paths {
+		code := strings.TrimSuffix(filepath.Base(path), ".txtar")
+		if !slices.ContainsFunc(catalogue(), func(r lint.Rule) bool { return r.Code == code && r.Bad != "" && r.Good != "" }) {
+			t.Errorf("%s is the example of no rule, or has no bad.yaml or good.yaml", path)
+		}
+	}
+}
+
 // TestReferenceIsWhole: a rule of a kind that the page does not list would be missing there.
 func TestReferenceIsWhole(t *testing.T) {
 	page := string(reference())
@@ -99,19 +115,19 @@ func entry(b *bytes.Buffer, r lint.Rule) {
 		fmt.Fprintf(b, "\n%s\n", r.Why)
 	}
 	if r.Bad != "" {
-		fmt.Fprintf(b, "\nBad:\n\n```yaml\n%s```\n", strings.TrimPrefix(r.Bad, "\n"))
+		fmt.Fprintf(b, "\nBad:\n\n```yaml\n%s```\n", r.Bad)
 		if first, ok := firstFinding(r); ok {
 			fmt.Fprintf(b, "\n> %s\n", first)
 		}
 	}
 	if r.Good != "" {
-		fmt.Fprintf(b, "\nGood:\n\n```yaml\n%s```\n", strings.TrimPrefix(r.Good, "\n"))
+		fmt.Fprintf(b, "\nGood:\n\n```yaml\n%s```\n", r.Good)
 	}
 }
 
 // firstFinding returns what is said about the bad example of a rule that needs no host.
 func firstFinding(r lint.Rule) (string, bool) {
-	srcs := []policy.Source{{Name: "policy.yaml", Data: []byte(strings.TrimPrefix(r.Bad, "\n"))}}
+	srcs := []policy.Source{{Name: "policy.yaml", Data: []byte(r.Bad)}}
 	p, ds := read.Parse(srcs)
 	if p != nil {
 		look := lint.Check

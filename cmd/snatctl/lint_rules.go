@@ -33,7 +33,7 @@ type ruleRecord struct {
 }
 
 func recordOf(r lint.Rule) ruleRecord {
-	return ruleRecord{r.Code, r.Severity, r.Live, r.Strict, r.Title, r.Why, strings.TrimLeft(r.Bad, "\n"), strings.TrimLeft(r.Good, "\n")}
+	return ruleRecord{r.Code, r.Severity, r.Live, r.Strict, r.Title, r.Why, r.Bad, r.Good}
 }
 
 // tell carries out --rules and --explain, which read no policy.
@@ -93,7 +93,7 @@ func explainRule(w io.Writer, r lint.Rule) error {
 			continue
 		}
 		fmt.Fprintf(&b, "\n%s:\n\n", e.title)
-		for line := range strings.Lines(strings.TrimLeft(e.text, "\n")) {
+		for line := range strings.Lines(e.text) {
 			b.WriteString("    " + line)
 		}
 	}

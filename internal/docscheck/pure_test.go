@@ -23,7 +23,7 @@ var pure = map[string][]string{
 	"compiler/readback": {"cmp", "encoding/binary", "maps", "net/netip", "slices", "strconv", "strings"},
 	"compiler/tell":     {"cmp", "fmt", "maps", "net/netip", "slices", "strings"},
 	"policy/format":     {"bytes", "fmt", "regexp", "slices", "sort", "strings", "unicode", "unicode/utf8", "gopkg.in/yaml.v3"},
-	"policy/lint":       {"cmp", "fmt", "math", "net/netip", "slices", "sort", "strconv", "strings", "time"},
+	"policy/lint":       {"cmp", "embed", "fmt", "math", "net/netip", "slices", "sort", "strconv", "strings", "sync", "time", "github.com/rogpeppe/go-internal/txtar"},
 	"policy/findings": {"bufio", "bytes", "cmp", "crypto/sha256", "encoding/hex", "encoding/json", "encoding/xml", "errors", "fmt", "io", "maps", "net/url", "path", "regexp",
 		"slices", "strconv", "strings", "unicode", "github.com/mattn/go-runewidth"},
 	"policy":       {"bytes", "cmp", "fmt", "math/big", "math/bits", "net/netip", "slices", "sort", "strings", "time"},

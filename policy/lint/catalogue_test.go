@@ -24,7 +24,7 @@ func TestCatalogue(t *testing.T) {
 			t.Errorf("Lookup(%q) gives %q, %v", r.Code, got.Title, ok)
 		}
 		if shown := r.Bad != "" && r.Good != ""; r.Why == "" || !shown && r.Code != "F01" && r.Code != "S19" {
-			t.Errorf("%s lacks a reason or an example", r.Code)
+			t.Errorf("%s lacks a reason, or policy/lint/examples/%[1]s.txtar with bad.yaml and good.yaml", r.Code)
 		}
 		if r.Live && r.check != nil {
 			t.Errorf("%s needs a host and has an offline check", r.Code)

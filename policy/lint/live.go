@@ -6,8 +6,7 @@ import (
 	"github.com/snatctl/snatctl/policy"
 )
 
-// hostRules are the rules that hold a policy against a machine. Examples say in a comment on
-// what host they are bad or good.
+// hostRules are the rules that hold a policy against a machine.
 func hostRules() []Rule { return slices.Concat(placeRules(), gatewayRules(), conntrackRules()) }
 
 // placeRules are about interfaces, routes and addresses.
@@ -17,39 +16,11 @@ func placeRules() []Rule {
 		Title: "An interface of the policy does not exist on this host.",
 		Why: "nftables compares names when a packet passes, and takes any. A zone of a misspelt uplink translates nothing, and its clients' " +
 			"packets leave with private addresses. Names with an asterisk, such as `ppp*`, are of interfaces that come and go.",
-		Bad: `
-# on a host with lan0 and wan0
-version: 1
-gateway: {uplinks: [wan1]}
-zones:
-  - {name: office, from: 10.1.0.0/16, action: masquerade, exclude: 10.0.0.0/8}
-`,
-		Good: `
-# on a host with lan0 and wan0
-version: 1
-gateway: {uplinks: [wan0]}
-zones:
-  - {name: office, from: 10.1.0.0/16, action: masquerade, exclude: 10.0.0.0/8}
-`,
 	}, {
 		Code: "Z12", Severity: policy.Warning, Live: true, live: lost,
 		Title: "No inside interface has a route to a zone's sources.",
 		Why: "Answers go to the client by the gateway's routes. Without one they leave by the default route, back to where they came from. Or " +
 			"the network is written wrong. Inside is every interface that is no uplink of the zone.",
-		Bad: `
-# on a host that routes 10.1.0.0/16 by lan0, and all else by wan0
-version: 1
-gateway: {uplinks: [wan0]}
-zones:
-  - {name: office, from: 10.2.0.0/16, action: masquerade, exclude: 10.0.0.0/8}
-`,
-		Good: `
-# on a host that routes 10.1.0.0/16 by lan0, and all else by wan0
-version: 1
-gateway: {uplinks: [wan0]}
-zones:
-  - {name: office, from: 10.1.0.0/16, action: masquerade, exclude: 10.0.0.0/8}
-`,
 	}, {
 		Code: "P03", Severity: policy.Warning, Live: true, live: homeless,
 		Title: "A laddr is neither on this host nor routed to it.",
@@ -58,46 +29,10 @@ zones:
 			"proxy_ndp=1 and an entry of `ip -6 neigh add proxy` for each address. Behind a router, that router needs a route to this host, which cannot be seen " +
 			"from here: a blackhole route for the pool's prefix says that it is so. It also ends packets to unused ports, which would go back and forth between " +
 			"the two routers until their hops are used up; translated answers do not meet it.",
-		Bad: `
-# on a host with the addresses 10.1.0.1/16 and 20.0.2.1/24
-version: 1
-gateway: {uplinks: [wan0]}
-laddrs:
-  office: 20.0.2.1-20.0.2.2
-zones:
-  - {name: office, from: 10.1.0.0/16, laddrs: office, exclude: 10.0.0.0/8}
-`,
-		Good: `
-# on a host with the addresses 10.1.0.1/16, 20.0.2.1/24 and 20.0.2.9/24, and a blackhole route for 20.0.9.0/28
-version: 1
-gateway: {uplinks: [wan0]}
-laddrs:
-  office: [20.0.2.1, 20.0.2.9, 20.0.9.1-20.0.9.14]
-zones:
-  - {name: office, from: 10.1.0.0/16, laddrs: office, exclude: 10.0.0.0/8}
-`,
 	}, {
 		Code: "P09", Severity: policy.Warning, Live: true, live: portsOfHost,
 		Title: "A pool's ports meet those that the host itself uses on the same address.",
 		Why: "The host's own connections (its updates, its health checks) take ports of net.ipv4.ip_local_port_range. Where a pool with `ports` " +
 			"has the same address and some of these ports, the two take each other's, and logs of ports name the wrong one.",
-		Bad: `
-# on a host with the address 20.0.2.1 and net.ipv4.ip_local_port_range of 32768 60999
-version: 1
-gateway: {uplinks: [wan0]}
-laddrs:
-  office: {addresses: [20.0.2.1, 20.0.2.2], ports: 1024-65535}
-zones:
-  - {name: office, from: 10.1.0.0/16, laddrs: office, exclude: 10.0.0.0/8}
-`,
-		Good: `
-# on a host with the address 20.0.2.1 and net.ipv4.ip_local_port_range of 32768 60999
-version: 1
-gateway: {uplinks: [wan0]}
-laddrs:
-  office: {addresses: [20.0.2.1, 20.0.2.2], ports: 1024-32767}
-zones:
-  - {name: office, from: 10.1.0.0/16, laddrs: office, exclude: 10.0.0.0/8}
-`,
 	}}
 }

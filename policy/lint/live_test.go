@@ -11,6 +11,13 @@ import (
 	"github.com/snatctl/snatctl/policy/read"
 )
 
+// masquerading is a policy without a fault, for rules about the host alone.
+const masquerading = `version: 1
+gateway: {uplinks: [wan0]}
+zones:
+  - {name: office, from: 10.1.0.0/16, action: masquerade, exclude: 10.0.0.0/8}
+`
+
 // healthy is a host that no policy of the examples has a fault on: inside networks at lan0,
 // the internet behind wan0.
 func healthy() Host {

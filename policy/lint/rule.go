@@ -8,37 +8,40 @@ package lint
 import (
 	"cmp"
 	"slices"
+	"sync"
 
 	"github.com/snatctl/snatctl/policy"
 )
 
 // Rule is one row of the catalogue.
 type Rule struct {
-	Code     string          // stable: "Z04"; a published code never changes its meaning
-	Severity policy.Severity // of its findings
-	Live     bool            // it needs a Host: CheckHost looks, Check cannot
-	Strict   bool            // only CheckStrict looks
-	Title    string          // what is wrong, in a sentence
-	Why      string          // what it does to operation, and the way out
-	// Bad breaks this rule and no other, Good breaks none: whole policies in YAML. Both are
-	// empty where no readable policy can show it (F01: the file cannot be read; S19: it is huge).
-	// The example of a Live rule is a policy on a host, and its test has the hosts.
-	Bad, Good string
+	Code      string          // stable: "Z04"; a published code never changes its meaning
+	Severity  policy.Severity // of its findings
+	Live      bool            // it needs a Host: CheckHost looks, Check cannot
+	Strict    bool            // only CheckStrict looks
+	Title     string          // what is wrong, in a sentence
+	Why       string          // what it does to operation, and the way out
+	Bad, Good string          // its Example
 
 	check func(*run)       // offline; nil for what policy finds when it loads, and for Live rules
 	live  func(*run, Host) // on a host; may stand beside check
 }
 
 // Rules returns the whole catalogue in the order of the codes.
-func Rules() []Rule {
+func Rules() []Rule { return slices.Clone(catalogue()) }
+
+var catalogue = sync.OnceValue(func() []Rule {
 	rules := slices.Concat(refusals(), zoneRules(), poolRules(), serviceRules(), testRules(), ignoreRules(), hostRules())
 	slices.SortFunc(rules, func(a, b Rule) int { return cmp.Compare(a.Code, b.Code) })
+	for i := range rules {
+		rules[i].Bad, rules[i].Good = Example(rules[i].Code)
+	}
 	return rules
-}
+})
 
 // Lookup returns the rule of a code.
 func Lookup(code string) (Rule, bool) {
-	rules := Rules()
+	rules := catalogue()
 	i, ok := slices.BinarySearchFunc(rules, code, func(r Rule, code string) int { return cmp.Compare(r.Code, code) })
 	if !ok {
 		return Rule{}, false

@@ -9,20 +9,6 @@ func testRules() []Rule {
 		Title: "The policy has no tests.",
 		Why: "A test says what the policy promises: which address an office leaves with, which server answers. Without one, the next " +
 			"change may break the promise and nobody hears of it before the users do. Write one for each zone and service.",
-		Bad: `
-version: 1
-gateway: {uplinks: [wan0]}
-zones:
-  - {name: quarantine, from: 10.66.0.0/16, action: drop}
-`,
-		Good: `
-version: 1
-gateway: {uplinks: [wan0]}
-zones:
-  - {name: quarantine, from: 10.66.0.0/16, action: drop}
-tests:
-  - {from: 10.66.0.7, to: "8.8.8.8:443", proto: tcp, expect: {zone: quarantine, verdict: drop}}
-`,
 		check: untested,
 	}}
 }

@@ -184,7 +184,7 @@ func poolSays(p *policy.Pool, families []inet.Family) []ct.Pool {
 
 func zoneSays(p *policy.Policy, z *policy.Zone, sources []inet.Range) ct.Zone {
 	out := ct.Zone{Name: z.Name, Action: string(z.Action), Sources: sources, To: inet.Merge(z.To), Ports: slices.Clone(z.Ports),
-		Interfaces: len(z.IIf) > 0 || len(z.OIf) > 0}
+		OIf: slices.Compact(slices.Sorted(slices.Values(z.OIf))), IIf: len(z.IIf) > 0}
 	slices.SortFunc(out.Ports, func(a, b inet.ProtoPorts) int {
 		at := func(p inet.ProtoPorts) int {
 			return slices.Index([]inet.Proto{inet.TCP, inet.UDP, inet.SCTP, inet.ICMP, inet.ICMPv6}, p.Proto)

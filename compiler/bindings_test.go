@@ -60,8 +60,8 @@ func bindingsText(b ct.Bindings) []byte {
 	}
 	for _, z := range b.Zones {
 		fmt.Fprintf(&out, "zone %s: %s %v\n", z.Name, z.Action, z.Sources)
-		if len(z.To) > 0 || len(z.Ports) > 0 || z.Interfaces {
-			fmt.Fprintf(&out, "  to %v ports %v interfaces %t\n", z.To, z.Ports, z.Interfaces)
+		if len(z.To) > 0 || len(z.Ports) > 0 || len(z.OIf) > 0 || z.IIf {
+			fmt.Fprintf(&out, "  to %v ports %v oif %v iif %t\n", z.To, z.Ports, z.OIf, z.IIf)
 		}
 		if len(z.Exclude) > 0 {
 			fmt.Fprintf(&out, "  except to %v\n", z.Exclude)
@@ -74,11 +74,33 @@ func bindingsText(b ct.Bindings) []byte {
 	return out.Bytes()
 }
 
+// A zone may ask for more patterns of interfaces than a comment has room for. Then nothing tells
+// by which its connections leave.
+func TestBindingsOfManyPatterns(t *testing.T) {
+	for n, want := range map[int]bool{1: true, 3: true, 20: false} {
+		patterns := make([]string, n)
+		for i := range patterns {
+			patterns[i] = fmt.Sprintf("interface-%02d*", i)
+		}
+		p := mustParse(t, []byte("version: 1\nzones:\n  - {name: out, from: 10.2.0.0/16, oif: [wan0, '"+strings.Join(patterns, "', '")+"'], laddrs: 198.51.100.1}\n"))
+		table := mustCompile(t, p)
+		for _, e := range table.Set(layout.Conditions.String()).Elements {
+			if len(e.Comment) > layout.MostComment {
+				t.Errorf("a comment is %d bytes long", len(e.Comment))
+			}
+		}
+		z := readback.Bindings(table).Zones[0]
+		if known := len(z.OIf) == n+1 && !z.IIf; known != want || !known && (z.OIf != nil || !z.IIf) {
+			t.Errorf("of %d patterns the table tells %v, iif %v", n, z.OIf, z.IIf)
+		}
+	}
+}
+
 // Whatever somebody does to a table by hand, reading it comes to an end.
 func TestBindingsOfForeignHands(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	names := []string{"", "servers4", "does4/x", "conditions", "pool4/office", "slots4/range", "table4/web", "drained6/zone/x", "zones4/ports"}
-	comments := []string{"", "web", "web: weight -1", "x: weight 1 port 99999", "x: icmp", ": ", "ports 9-1"}
+	comments := []string{"", "web", "web: weight -1", "x: weight 1 port 99999", "x: icmp", ": ", "ports 9-1", "x: interfaces oif: oif:? oif:*"}
 	for range 20 {
 		for name, table := range compiledCases(t) {
 			for _, s := range table.Sets {

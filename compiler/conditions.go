@@ -77,13 +77,33 @@ func (b *builder) enterConditions() {
 		if len(z.IIf) > 0 || len(z.OIf) > 0 {
 			words = append(words, layout.Interfaces)
 		}
+		if slices.ContainsFunc(z.IIf, isPattern) {
+			words = append(words, layout.IIfPattern)
+		}
 		for _, p := range z.Ports {
 			if word := p.String(); p.Ports.IsZero() && !slices.Contains(words, word) {
 				words = append(words, word)
 			}
 		}
-		s.Elements = append(s.Elements, nft.Element{Key: b.wire.Slot(len(s.Elements)).Take(), Comment: owner(z.Name, strings.Join(words, " "))})
+		comment := owner(z.Name, strings.Join(append(words, patternWords(z.OIf)...), " "))
+		if len(comment) > layout.MostComment {
+			comment = owner(z.Name, strings.Join(append(words, layout.OIfPatterns), " "))
+		}
+		s.Elements = append(s.Elements, nft.Element{Key: b.wire.Slot(len(s.Elements)).Take(), Comment: comment})
 	}
+}
+
+// isPattern tells whether a name of interfaces stands for all that begin so.
+func isPattern(name string) bool { return strings.HasSuffix(name, "*") }
+
+// patternWords returns a word for each pattern among interfaces on the way out.
+func patternWords(names []string) (words []string) {
+	for _, n := range names {
+		if word := layout.OIfPattern + n; isPattern(n) && !slices.Contains(words, word) {
+			words = append(words, word)
+		}
+	}
+	return words
 }
 
 // ownedBefore returns what plain zones before the i-th own.
@@ -181,7 +201,7 @@ func (b *builder) conditions(z *policy.Zone) [][]nft.Stmt {
 func (b *builder) interfaces(set layout.Name, names []string, is, in func(string) nft.Stmt) []nft.Stmt {
 	var out []nft.Stmt
 	for _, n := range names {
-		if strings.HasSuffix(n, "*") {
+		if isPattern(n) {
 			out = append(out, is(n))
 			continue
 		}

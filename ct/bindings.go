@@ -69,12 +69,16 @@ type Zone struct {
 	// Conditions; empty means any.
 	To    []inet.Range
 	Ports []inet.ProtoPorts
-	// Interfaces tells that the zone has iif or oif, which flows don't tell: whether it
-	// decided about a flow shows in the laddr only.
-	Interfaces bool
-	Exclude    []inet.Range // destinations left untranslated
-	Pools      []Pool       // of "snat"; those of both families
-	Maps       []Map        // of "map"
+	// OIf are the interfaces that the zone's connections leave through; "ppp*" stands for all
+	// that begin so. No flow tells by which one it left: an index that knows Ways tells by
+	// which it would leave now.
+	OIf []string
+	// IIf tells that the zone asks for more about interfaces, which nothing tells of a flow:
+	// whether it decided shows in the laddr only.
+	IIf     bool
+	Exclude []inet.Range // destinations left untranslated
+	Pools   []Pool       // of "snat"; those of both families
+	Maps    []Map        // of "map"
 	// New connections that it decided about, since its elements stand, less those that
 	// Exclude left untranslated. One that is refused and tries again counts again.
 	New uint64

@@ -27,6 +27,7 @@ type Index struct {
 	laddrs   []span                  // all that zones and services translate to: a zone, or a service behind all zones
 	names    map[string]int32        // zones by name
 	local    map[netip.Addr]struct{} // addresses of this host
+	ways     Ways                    // nil: not known
 
 	serviceNames string   // of all services, one after the other
 	nameAt       []uint32 // where each begins; one more at the end
@@ -164,7 +165,7 @@ func (x *Index) enterLaddrs() {
 }
 
 // conditional tells whether the zone decides by more than the source.
-func (z *Zone) conditional() bool { return len(z.To) > 0 || len(z.Ports) > 0 || z.Interfaces }
+func (z *Zone) conditional() bool { return len(z.To) > 0 || len(z.Ports) > 0 || z.interfaces() }
 
 // service returns the service that takes connections to a destination: by its exact port
 // before a range, by a range before any port.

@@ -11,8 +11,8 @@ import (
 )
 
 // TestStaleLaw makes random policies and flows that they make. Such a flow is never stale
-// under its own policy, and under another exactly if that would not make it and does not
-// spare it either.
+// under its own policy, and under another, or after routing has changed, exactly if that would
+// not make it and does not spare it either.
 func TestStaleLaw(t *testing.T) {
 	kept, ended := 0, 0
 	for seed := range uint64(400) {
@@ -21,9 +21,10 @@ func TestStaleLaw(t *testing.T) {
 		if r.IntN(2) == 0 {
 			will = r.change(was)
 		}
-		x, y := NewIndex(was, gateway), NewIndex(will, gateway)
+		before, after := pick(r, "", "wan0", "wan1"), pick(r, "", "wan0", "wan1")
+		x, y := NewIndex(was, gateway).WithWays(leaving(before)), NewIndex(will, gateway).WithWays(leaving(after))
 		for range 60 {
-			f := r.flow(was)
+			f := r.flow(was, before)
 			if f == nil {
 				continue
 			}
@@ -35,8 +36,11 @@ func TestStaleLaw(t *testing.T) {
 					t.Fatalf("seed %d: %s is stale after %s: %s\n%+v", seed, flowText(f), name, why, was)
 				}
 			}
-			why, stale := Stale(x, y, f)
-			if want := !makes(will, f) && !spared(was, will, f); stale != want {
+			why, stale := Stale(NewIndex(was, gateway), y, f)
+			if again, _ := Stale(x, y, f); before != "" && again != why && again.Name != why.Name {
+				t.Fatalf("seed %d: %s is stale by %q or %q\n%+v", seed, flowText(f), why, again, was)
+			}
+			if want := !makes(will, f, after) && !spared(was, will, f, before, after); stale != want {
 				t.Fatalf("seed %d: %s is stale: %v (%s), want %v\nwas  %+v\nwill %+v", seed, flowText(f), stale, why, want, was, will)
 			}
 			if stale {
@@ -54,8 +58,31 @@ func TestStaleLaw(t *testing.T) {
 	}
 }
 
-// makes tells, one rule after the other, whether a policy would make a flow.
-func makes(b Bindings, f *Flow) bool {
+// leaving says that all leaves by one interface; "": by which is not known.
+func leaving(out string) Ways {
+	return func(*Flow) []string {
+		if out == "" {
+			return nil
+		}
+		return []string{out}
+	}
+}
+
+// asks tells whether a zone may have what leaves by an interface, and whether it is certain.
+func asks(z Zone, out string) (may, must bool) {
+	switch {
+	case len(z.OIf) == 0:
+		return true, !z.IIf
+	case out == "":
+		return true, false
+	}
+	has := slices.Contains(z.OIf, out)
+	return has, has && !z.IIf
+}
+
+// makes tells, one rule after the other, whether a policy would make a flow that leaves by an
+// interface.
+func makes(b Bindings, f *Flow, out string) bool {
 	if f.TranslatedDst() {
 		s := called(b, f)
 		if s != nil {
@@ -72,13 +99,17 @@ func makes(b Bindings, f *Flow) bool {
 	}
 	decided := false
 	for _, z := range b.Zones {
-		if !contains(z.Sources, f.Orig.Src.Addr()) || !z.matches(f) || decided && !z.Interfaces {
+		may, must := asks(z, out)
+		if !contains(z.Sources, f.Orig.Src.Addr()) || !z.matches(f) || !may || decided && !z.IIf && z.OIf == nil {
 			continue
 		}
 		if gives(z, f) {
 			return true
 		}
-		decided = decided || !z.Interfaces
+		if must && z.OIf != nil {
+			return false // where it leaves by no uplink it does so, too
+		}
+		decided = decided || must
 	}
 	return false
 }
@@ -99,12 +130,15 @@ func gives(z Zone, f *Flow) bool {
 
 // spared tells whether a zone refuses the flow's like now, and the zone that made the flow
 // would still translate it so.
-func spared(was, will Bindings, f *Flow) bool {
+func spared(was, will Bindings, f *Flow, before, after string) bool {
 	meets := func(z Zone) bool { return contains(z.Sources, f.Orig.Src.Addr()) && z.matches(f) }
-	now := slices.IndexFunc(will.Zones, func(z Zone) bool { return meets(z) && !z.Interfaces })
+	now := slices.IndexFunc(will.Zones, func(z Zone) bool { _, must := asks(z, after); return meets(z) && must })
 	had := slices.IndexFunc(was.Zones, func(z Zone) bool { return meets(z) && gives(z, f) })
 	return !f.TranslatedDst() && now >= 0 && had >= 0 && (will.Zones[now].Action == "drop" || will.Zones[now].Action == "reject") &&
-		slices.ContainsFunc(will.Zones, func(z Zone) bool { return z.Name == was.Zones[had].Name && gives(z, f) })
+		slices.ContainsFunc(will.Zones, func(z Zone) bool {
+			may, _ := asks(z, after)
+			return may && z.Name == was.Zones[had].Name && gives(z, f)
+		})
 }
 
 // called finds the service by rank: exact port, range, any.
@@ -194,7 +228,10 @@ func (r maker) zones() []Zone {
 		if i < conditional {
 			switch r.IntN(3) {
 			case 0:
-				z.Interfaces = true
+				z.IIf = r.IntN(2) == 0
+				if !z.IIf || r.IntN(3) == 0 {
+					z.OIf = pick(r, []string{"wan0"}, []string{"wan1"}, []string{"wan0", "wan1"})
+				}
 			case 1:
 				z.To = []inet.Range{r.span("9.9.9.1", 3)}
 			default:
@@ -252,7 +289,7 @@ func (r maker) pools(from string) []Pool {
 }
 
 // flow makes a flow that the policy makes, translated; nil if the dice found none.
-func (r maker) flow(b Bindings) *Flow {
+func (r maker) flow(b Bindings, out string) *Flow {
 	for range 200 {
 		f := &Flow{}
 		f.Orig.Proto = pick(r, inet.TCP, inet.UDP, inet.ICMP)
@@ -280,7 +317,7 @@ func (r maker) flow(b Bindings) *Flow {
 		} else {
 			f.Reply.Dst = netip.AddrPortFrom(pick(r, r.addr("198.51.100.1", 6), gateway[1], r.addr(fmt.Sprintf("198.18.%d.1", r.IntN(6)), 30)), 999)
 		}
-		if (f.TranslatedDst() || f.hasLaddr()) && makes(b, f) {
+		if (f.TranslatedDst() || f.hasLaddr()) && makes(b, f, out) {
 			return f
 		}
 	}

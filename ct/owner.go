@@ -14,7 +14,8 @@ type Owner struct {
 	Laddr         netip.Addr     // the translated source; the zero value where the address is the client's own
 	Pool          string         // the pool of Laddr; "" for one written in line and for masquerade
 	// Past tells that a translation is not the policy's: of an earlier one, or of rules that
-	// are not snatctl's. Service and Zone then name who decides there now, if anybody.
+	// are not snatctl's. Service and Zone then name who decides there now, if anybody. It is
+	// past, too, where the flow leaves by another interface now than Zone asks for.
 	Past bool
 
 	claim claim
@@ -28,6 +29,7 @@ type claim struct {
 	mapped          bool // the destination lies in a map of zone
 	oddDst, oddSrc  bool // the translation is nothing that the policy makes
 	sure            bool // zone gives this laddr, and no other decides before
+	astray          bool // zone gives this laddr, but not to what leaves where the flow leaves now
 }
 
 // nobody is the claim of a flow that belongs to nobody.
@@ -47,7 +49,7 @@ func (x *Index) Owner(f *Flow) Owner {
 	}
 	if c.zone >= 0 {
 		o.Zone = x.bindings.Zones[c.zone].Name
-		o.Past = c.mapped && (c.oddDst || c.oddSrc)
+		o.Past = c.mapped && (c.oddDst || c.oddSrc) || c.astray
 	}
 	if c.service < 0 && c.zone < 0 {
 		o.Past = c.oddDst || c.oddSrc

@@ -54,7 +54,7 @@ func ranges(list ...string) []inet.Range {
 // parseBindings reads a policy, a service or zone a line:
 //
 //	service dns at=203.0.113.10/udp/53 servers=192.168.1.1:5353,192.168.1.2 laddrs=192.168.1.250
-//	zone office from=10.1.0.0/16 to=… ports=… exclude=… iif laddrs=198.51.100.1-198.51.100.2
+//	zone office from=10.1.0.0/16 to=… ports=… exclude=… iif oif=wan1,ppp* laddrs=198.51.100.1-198.51.100.2
 //	zone lab from=10.9.8.0/24 map=198.18.8.0/24
 //	zone lan from=10.3.0.0/16 action=accept
 //
@@ -111,9 +111,9 @@ func parseService(t testing.TB, name string, keys map[string][]string) Service {
 }
 
 func parseZone(t testing.TB, name string, keys map[string][]string) Zone {
-	_, interfaces := keys["iif"]
+	_, iif := keys["iif"]
 	z := Zone{Name: name, Action: "snat", Sources: ranges(keys["from"]...), To: ranges(keys["to"]...), Ports: parsePorts(t, keys["ports"]...),
-		Interfaces: interfaces, Exclude: ranges(keys["exclude"]...), Pools: parsePools(keys["laddrs"])}
+		IIf: iif, OIf: keys["oif"], Exclude: ranges(keys["exclude"]...), Pools: parsePools(keys["laddrs"])}
 	if a := keys["action"]; a != nil {
 		z.Action = a[0]
 	}

@@ -2,6 +2,7 @@ package ct
 
 import (
 	"net/netip"
+	"strings"
 
 	"github.com/snatctl/snatctl/inet"
 )
@@ -26,7 +27,9 @@ func (r Reason) String() string { return r.Kind + " " + r.Name + ": " + r.Why }
 //   - its laddr is nothing that the service or zone which decides about it now would give.
 //     A pool's laddrs of weight 0 stand in it; ports, exclude, allow and deny don't count.
 //     Zones that drop or reject refuse first packets only: behind a new one, flows stay
-//     as long as the zone that made them has their laddr.
+//     as long as the zone that made them has their laddr. If will knows Ways, zones with oif
+//     would give it only to what leaves there: a flow that routing leads elsewhere since is
+//     stale, even if nothing changes.
 //
 // What snatctl did not translate is never stale. Its work is what was accounts for; what
 // stands at a front (or in a map) of was; and laddrs of was, unless they are addresses of
@@ -65,7 +68,8 @@ func Stale(was, will *Index, f *Flow) (Reason, bool) {
 // that made the flow, and still has its laddr. Where was has the refusing zone already,
 // nothing tells which zone made it: any that has the laddr may have.
 func refusedSince(was, will *Index, f *Flow) bool {
-	now := will.decider(f)
+	out := will.wayOf(f)
+	now := will.decider(f, out)
 	if now < 0 || !will.bindings.Zones[now].refuses() {
 		return false
 	}
@@ -78,7 +82,7 @@ func refusedSince(was, will *Index, f *Flow) bool {
 		return false
 	}
 	_, ok := will.translates(z, f)
-	return ok
+	return ok && !z.strayed(out)
 }
 
 func (z *Zone) refuses() bool { return z.Action == "drop" || z.Action == "reject" }
@@ -118,7 +122,8 @@ func madeLaddr(was, will *Index, f *Flow) bool {
 // staleSrc says why no zone gives the flow its laddr any more.
 func staleSrc(was, will *Index, f *Flow) Reason {
 	laddr, source := f.Reply.Dst.Addr().String(), f.Orig.Src.Addr().String()
-	now := will.decider(f)
+	out := will.wayOf(f)
+	now := will.decider(f, out)
 	had := was.claim(f)
 	if had.oddSrc || had.zone < 0 {
 		if now >= 0 {
@@ -132,14 +137,22 @@ func staleSrc(was, will *Index, f *Flow) Reason {
 	}
 	z := &was.bindings.Zones[had.zone]
 	r := Reason{Kind: "zone", Name: z.Name}
+	w := will.zone(z.Name)
 	switch {
+	case w != nil && w.strayed(out):
+		r.Why = "leaves through " + strings.Join(out, " or ") + " now"
+		if now >= 0 {
+			r.Why += ", where zone " + will.bindings.Zones[now].Name + " decides"
+		}
+	case now >= 0 && will.bindings.Zones[now].Name != z.Name && len(will.bindings.Zones[now].OIf) > 0:
+		r.Why = "zone " + will.bindings.Zones[now].Name + " decides about source " + source + " through " + strings.Join(out, " or ") + " now"
 	case now >= 0 && will.bindings.Zones[now].Name == z.Name && will.bindings.Zones[now].Action != z.Action:
 		r.Why = "its action is " + will.bindings.Zones[now].Action + " now"
 	case now >= 0 && will.bindings.Zones[now].Name == z.Name:
 		r.Why = "laddr " + laddr + " is no longer one of its laddrs"
 	case now >= 0:
 		r.Why = "zone " + will.bindings.Zones[now].Name + " decides about source " + source + " now"
-	case will.zone(z.Name) != nil:
+	case w != nil:
 		r.Why = "no longer matches what comes from " + source
 	default:
 		r.Why = "is no longer there"

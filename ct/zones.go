@@ -16,40 +16,54 @@ func (x *Index) choice(source netip.Addr) (conditional []int, plain int32) {
 }
 
 // translator finds the first zone that matches the flow and has its laddr, with the pool
-// of the laddr if it stands in one.
+// of the laddr if it stands in one. Where no zone that the flow's way fits has the laddr, one
+// that it does not fit any more has made it.
 func (x *Index) translator(f *Flow, c *claim) {
 	if x.isLocal(f.Orig.Src.Addr()) {
 		return
 	}
 	conditional, plain := x.choice(f.Orig.Src.Addr())
+	out := x.way(f, conditional)
 	c.sure = true
+	enter := func(i int32) bool {
+		pool, ok := x.translates(&x.bindings.Zones[i], f)
+		if ok {
+			c.zone, c.pool = i, pool
+		}
+		return ok
+	}
 	for _, i := range conditional {
 		z := &x.bindings.Zones[i]
-		if !z.matches(f) {
+		if z.strayed(out) || !z.matches(f) {
 			continue
 		}
-		if pool, ok := x.translates(z, f); ok {
-			c.zone, c.pool = int32(i), pool
+		if enter(int32(i)) {
 			return
 		}
-		c.sure = c.sure && z.Interfaces
+		if c.sure && z.decides(out) {
+			c.sure, c.astray = false, len(z.OIf) > 0 && !z.refuses()
+		}
 	}
-	if plain >= 0 {
-		if pool, ok := x.translates(&x.bindings.Zones[plain], f); ok {
-			c.zone, c.pool = plain, pool
+	if plain >= 0 && enter(plain) {
+		return
+	}
+	c.sure, c.astray = false, false
+	for _, i := range conditional {
+		z := &x.bindings.Zones[i]
+		if z.strayed(out) && z.matches(f) && enter(int32(i)) {
+			c.astray = true
 			return
 		}
 	}
-	c.sure = false
 }
 
 // accepting returns the zone that lets an untranslated flow pass as it is. Zones that ask
-// for interfaces are left out: nothing tells that they decided.
+// for interfaces are left out: by which one it leaves is asked for translated flows only.
 func (x *Index) accepting(f *Flow) int32 {
 	if len(x.bindings.Zones) == 0 || x.isLocal(f.Orig.Src.Addr()) || x.isLocal(f.Reply.Src.Addr()) {
 		return none
 	}
-	i := x.decider(f)
+	i := x.decider(f, nil)
 	if i < 0 {
 		return none
 	}
@@ -60,11 +74,12 @@ func (x *Index) accepting(f *Flow) int32 {
 	return i
 }
 
-// decider returns the first zone that matches without asking for interfaces.
-func (x *Index) decider(f *Flow) int32 {
+// decider returns the first zone that decides about a flow for certain, if it leaves by some
+// interfaces; nil: by which is not known.
+func (x *Index) decider(f *Flow, out []string) int32 {
 	conditional, plain := x.choice(f.Orig.Src.Addr())
 	for _, i := range conditional {
-		if z := &x.bindings.Zones[i]; !z.Interfaces && z.matches(f) {
+		if z := &x.bindings.Zones[i]; z.decides(out) && z.matches(f) {
 			return int32(i)
 		}
 	}
@@ -72,20 +87,27 @@ func (x *Index) decider(f *Flow) int32 {
 }
 
 // wouldTranslate tells whether a zone that may decide about such a flow would give it its
-// laddr: the first that matches, or any that asks for interfaces, wherever it stands. With
-// an interface of its own a zone decides about what leaves there before all others do.
+// laddr: the first that matches, or any that asks for interfaces, wherever it stands, unless the
+// flow leaves by others. With an interface of its own a zone decides about what leaves there
+// before all others do.
 func (x *Index) wouldTranslate(f *Flow) bool {
 	conditional, plain := x.choice(f.Orig.Src.Addr())
+	out := x.way(f, conditional)
 	decided := false
 	for _, i := range conditional {
 		z := &x.bindings.Zones[i]
-		if decided && !z.Interfaces || !z.matches(f) {
+		if z.strayed(out) || decided && !z.interfaces() || !z.matches(f) {
 			continue
 		}
 		if _, ok := x.translates(z, f); ok {
 			return true
 		}
-		decided = decided || !z.Interfaces
+		if z.decides(out) {
+			if len(z.OIf) > 0 {
+				return false
+			}
+			decided = true
+		}
 	}
 	if decided || plain < 0 {
 		return false
@@ -109,8 +131,8 @@ func (x *Index) translates(z *Zone, f *Flow) (*Pool, bool) {
 }
 
 // matches tells whether the zone's conditions hold for a flow from one of its sources. The
-// destination is the one that the packet leaves for; conditions on interfaces, which no
-// flow tells, are taken to hold.
+// destination is the one that the packet leaves for; conditions on interfaces are not its
+// concern.
 func (z *Zone) matches(f *Flow) bool {
 	to := f.Reply.Src
 	return (len(z.To) == 0 || contains(z.To, to.Addr())) && (len(z.Ports) == 0 || takes(z.Ports, f.Orig.Proto, to.Port()))

@@ -63,5 +63,15 @@ func ParseWeight(text string) (Weight, bool) {
 // them, but a table that was read back is told by its elements.
 const PoolPorts = "ports "
 
-// Interfaces says in the comment of a zone with conditions that it asks for interfaces.
-const Interfaces = "interfaces"
+// Words in the comment of a zone with conditions, for those on interfaces. Names that it asks for
+// stand in sets (OIf, IIf), patterns only in rules.
+const (
+	Interfaces  = "interfaces" // it asks for some
+	IIfPattern  = "iif"        // it asks for patterns on the way in
+	OIfPattern  = "oif:"       // and such a pattern on the way out: "oif:ppp*"
+	OIfPatterns = "oif:?"      // the same, where the comment has no room for them
+)
+
+// MostComment is how long, in bytes, nft lets the comment of an element be
+// (NFTNL_UDATA_COMMENT_MAXLEN).
+const MostComment = 128

@@ -144,13 +144,46 @@ func (rd *reading) conditions(order int, comment string) *zone {
 	if s := rd.sets[layout.Ports.Own(0, name).String()]; s != nil {
 		z.Ports = portsIn(s)
 	}
-	for _, word := range strings.Fields(words) {
+	list := strings.Fields(words)
+	for _, word := range list {
 		if p, err := inet.ParseProto(word); err == nil {
 			z.Ports = append(z.Ports, inet.ProtoPorts{Proto: p})
 		}
-		z.Interfaces = z.Interfaces || word == layout.Interfaces
 	}
+	z.OIf = rd.leavesBy(name, list)
+	z.IIf = rd.interfaces(layout.IIf, name) != nil || slices.Contains(list, layout.IIfPattern) ||
+		z.OIf == nil && slices.Contains(list, layout.Interfaces)
 	return z
+}
+
+// leavesBy returns the interfaces on the way out that a zone asks for, sorted; nil if it asks for
+// none, or if the table has no room to tell.
+func (rd *reading) leavesBy(zone string, words []string) []string {
+	if slices.Contains(words, layout.OIfPatterns) {
+		return nil
+	}
+	out := rd.interfaces(layout.OIf, zone)
+	for _, word := range words {
+		if pattern, ok := strings.CutPrefix(word, layout.OIfPattern); ok {
+			out = append(out, pattern)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// interfaces returns the names in a zone's set of interfaces.
+func (rd *reading) interfaces(kind layout.Kind, zone string) (names []string) {
+	s := rd.sets[kind.Own(0, zone).String()]
+	if s == nil {
+		return nil
+	}
+	for i := range s.Elements {
+		if name := strings.TrimRight(s.Elements[i].Key, "\x00"); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // triedIn returns the zones that a chain tries: it bears their names, or the first's and how

@@ -27,12 +27,13 @@ func Bindings(r *nft.Ruleset) ct.Bindings {
 	return ct.Bindings{Services: rd.boundServices(), Zones: rd.boundZones()}
 }
 
-// Services reads services out of a table: those of some names, or all if there are none.
-func Services(r *nft.Ruleset, only map[string]bool) map[string]*Service {
+// Services reads services out of a table, in its order: those of some names, or all if only is
+// nil.
+func Services(r *nft.Ruleset, only map[string]bool) []*Service {
 	rd := newReading(r)
 	rd.only = only
 	rd.readServices()
-	return rd.services
+	return rd.ordered
 }
 
 // reading is a table on its way to bindings.
@@ -42,6 +43,8 @@ type reading struct {
 	sets     map[string]*nft.Set
 	kinds    map[*nft.Set]layout.Kind
 	services map[string]*Service
+	ordered  []*Service          // the same, as the table has them
+	room     []Service           // for the next of them
 	fronts   map[string]*Service // by the key of their elements
 	zones    map[string]*zone
 	pools    map[string]listedPool // by the names of their maps

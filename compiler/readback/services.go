@@ -2,7 +2,6 @@ package readback
 
 import (
 	"cmp"
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -55,11 +54,18 @@ type schedSlot struct {
 	hits uint64
 }
 
+// mostRoom bounds for how many services memory is taken at once.
+const mostRoom = 256
+
 func (rd *reading) service(name string) *Service {
 	s := rd.services[name]
 	if s == nil && name != "" && (rd.only == nil || rd.only[name]) {
-		s = &Service{Service: ct.Service{Name: name, Mode: "nat"}}
-		rd.services[name] = s
+		if len(rd.room) == 0 {
+			rd.room = make([]Service, min(max(4, len(rd.ordered)), mostRoom))
+		}
+		s, rd.room = &rd.room[0], rd.room[1:]
+		s.Service = ct.Service{Name: name, Mode: "nat"}
+		rd.services[name], rd.ordered = s, append(rd.ordered, s)
 	}
 	return s
 }
@@ -106,7 +112,14 @@ func (rd *reading) readServices() {
 		}
 	}, layout.Remember)
 	rd.each(rd.readServer, layout.Servers)
-	rd.each(func(s *nft.Set, e *nft.Element) { rd.readSlot(rd.fronts[layout.SlotFront(e)], s, e) }, layout.Turns, layout.Slots)
+	var front string // slots of one front mostly stand together
+	var of *Service
+	rd.each(func(s *nft.Set, e *nft.Element) {
+		if f := layout.SlotFront(e); f != front {
+			front, of = f, rd.fronts[f]
+		}
+		rd.readSlot(of, s, e)
+	}, layout.Turns, layout.Slots)
 	rd.each(func(s *nft.Set, e *nft.Element) { rd.readSlot(rd.services[layout.VariantOf(s.Name)], s, e) }, layout.Table)
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		name, pool := layout.SplitOwner(e.Comment)
@@ -244,8 +257,7 @@ func (sv *Service) RealServers() []Server {
 }
 
 func (rd *reading) boundServices() []ct.Service {
-	ordered := slices.Collect(maps.Values(rd.services))
-	ordered = slices.DeleteFunc(ordered, func(sv *Service) bool { return len(sv.Fronts) == 0 }) // nobody can call it
+	ordered := slices.DeleteFunc(slices.Clone(rd.ordered), func(sv *Service) bool { return len(sv.Fronts) == 0 }) // nobody can call it
 	slices.SortFunc(ordered, func(a, b *Service) int { return strings.Compare(a.Name, b.Name) })
 	out := make([]ct.Service, len(ordered))
 	for i, sv := range ordered {

@@ -5,7 +5,6 @@ package tell
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -61,12 +60,13 @@ func Changes(live, want *nft.Ruleset, plan nft.Plan) []Change {
 	c := changes{table: want.Table}
 	c.gateway(live, want, plan, t)
 	for _, name := range both(was.pools, will.pools, layout.CompareNatural) {
-		c.pool(name, was.pools[name], will.pools[name], rulesOf(plan, name))
+		c.pool(name, was.pools[name], will.pools[name], plan)
 	}
 	for _, name := range both(was.zones, will.zones, layout.CompareNatural) {
 		c.zone(name, was.zones[name], will.zones[name])
 	}
-	for _, name := range both(was.services, will.services, layout.CompareNatural) {
+	c.list = slices.Grow(c.list, 4*max(len(was.services), len(will.services))) // about as many as there are
+	for _, name := range merged(was.serviceNames, will.serviceNames) {
 		told := len(c.list)
 		c.service(name, was.services[name], will.services[name])
 		if t.slots[name] && len(c.list) == told && plan.Whole == nft.Keep {
@@ -82,6 +82,10 @@ func Changes(live, want *nft.Ruleset, plan nft.Plan) []Change {
 type changes struct {
 	table string
 	list  []Change
+	text  []byte // room to put a name together
+
+	share    share // the last that was printed: those of one service are mostly equal
+	fraction string
 }
 
 func (c *changes) add(a Action, k Kind, name, detail string) {
@@ -101,7 +105,7 @@ func rulesOf(plan nft.Plan, pool string) bool {
 	return marks[nft.Add] && marks[nft.Delete]
 }
 
-func (c *changes) pool(name string, was, will *poolView, rules bool) {
+func (c *changes) pool(name string, was, will *poolView, plan nft.Plan) {
 	switch {
 	case was == nil:
 		c.add(AddObject, KindPool, name, will.describe())
@@ -110,7 +114,7 @@ func (c *changes) pool(name string, was, will *poolView, rules bool) {
 	default:
 		if d := poolChanges(was, will); d != "" {
 			c.add(ChangeObject, KindPool, name, d)
-		} else if rules {
+		} else if rulesOf(plan, name) {
 			c.add(ChangeObject, KindPool, name, "its source ports are chosen in another way")
 		}
 	}
@@ -203,117 +207,12 @@ func (z *zoneView) except() string {
 	return ""
 }
 
-func (c *changes) service(name string, was, will *serviceView) {
-	switch {
-	case was == nil:
-		c.add(AddObject, KindService, name, will.describe())
-		was = &serviceView{}
-	case will == nil:
-		c.add(RemoveObject, KindService, name, was.describe())
-		will = &serviceView{}
-	default:
-		if parts := serviceChanges(was, will); len(parts) > 0 {
-			c.add(ChangeObject, KindService, name, strings.Join(parts, "; "))
-		}
-	}
-	c.servers(name, was.shares(), will.shares())
-}
-
-func (c *changes) servers(service string, old, now map[serverKey]share) {
-	for _, rs := range both(old, now, serverKey.compare) {
-		id := service + "/" + rs.String()
-		a, had := old[rs]
-		b, has := now[rs]
-		switch {
-		case !had:
-			c.add(AddObject, KindRealServer, id, b.String())
-		case !has:
-			c.add(RemoveObject, KindRealServer, id, a.String())
-		case (a.slots == 0) != (b.slots == 0):
-			c.add(ChangeObject, KindRealServer, id, a.String()+" → "+b.String())
-		case a.slots*b.of != b.slots*a.of && active(old) == active(now):
-			c.add(ChangeObject, KindRealServer, id, fmt.Sprintf("%s → %s", a, strings.TrimPrefix(b.String(), "share ")))
-		case a.slots*b.of == b.slots*a.of && a.weight != b.weight:
-			c.add(ChangeObject, KindRealServer, id, fmt.Sprintf("weight %d → %d, %s", a.weight, b.weight, b))
-		}
-	}
-}
-
-// active counts real servers that take connections. Where their number changes, every share
-// does, and that of those that stay says nothing new.
-func active(servers map[serverKey]share) (n int) {
-	for _, s := range servers {
-		if s.slots > 0 {
-			n++
-		}
-	}
-	return n
-}
-
-func (sv *serviceView) describe() string {
-	text := wordsText(slices.SortedFunc(maps.Keys(sv.ports), layout.CompareNatural)) + ", " + sv.does + drainText(sv.drained) + ", " + byFamily(sv.sched)
-	if sticky := byFamily(sv.sticky); sticky != "" {
-		text += ", " + sticky
-	}
-	if len(sv.allowed) > 0 {
-		text += ", only from " + rangesText(sv.allowed)
-	}
-	return text
-}
-
-// byFamily prints what holds for the families, once where it is the same.
-func byFamily(m map[inet.Family]string) string {
-	four, six := m[inet.V4], m[inet.V6]
-	switch {
-	case six == "" || four == six:
-		return four
-	case four == "":
-		return six
-	}
-	return four + " (IPv4), " + six + " (IPv6)"
-}
-
-func serviceChanges(was, will *serviceView) []string {
-	var parts []string
-	if more := missing(will.ports, was.ports); len(more) > 0 {
-		parts = append(parts, "+ "+wordsText(more))
-	}
-	if less := missing(was.ports, will.ports); len(less) > 0 {
-		parts = append(parts, "- "+wordsText(less))
-	}
-	if was.does != will.does {
-		parts = append(parts, was.does+" → "+will.does)
-	}
-	parts = append(parts, drainChange(was.drained, will.drained)...)
-	if a, b := byFamily(was.sched), byFamily(will.sched); a != b {
-		parts = append(parts, cmp.Or(a, "none")+" → "+cmp.Or(b, "none"))
-	}
-	if a, b := byFamily(was.sticky), byFamily(will.sticky); a != b {
-		parts = append(parts, cmp.Or(a, "no persistence")+" → "+cmp.Or(b, "no persistence"))
-	}
-	if !slices.Equal(was.allowed, will.allowed) {
-		parts = append(parts, "only from "+allowedText(was)+" → "+allowedText(will))
-	}
-	return parts
-}
-
-func allowedText(sv *serviceView) string {
-	if len(sv.allowed) == 0 {
-		return "everywhere"
-	}
-	return rangesText(sv.allowed)
-}
-
-// missing returns what stands in a and not in b, sorted.
-func missing(a, b map[string]bool) []string {
-	var out []string
-	for k := range a {
-		if !b[k] {
-			out = append(out, k)
-		}
-	}
+// merged returns the names of two lists, each once, in natural order. Lists are mostly in order
+// already, which sorting makes use of.
+func merged(a, b []string) []string {
+	out := slices.Concat(a, b)
 	slices.SortFunc(out, layout.CompareNatural)
-	return out
+	return slices.Compact(out)
 }
 
 // both returns the keys of two maps, sorted.

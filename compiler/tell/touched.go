@@ -11,6 +11,10 @@ import (
 // touchedBy finds the objects that a plan's elements belong to.
 func touchedBy(live, want *nft.Ruleset, plan nft.Plan) touched {
 	t := touched{zones: make(map[string]bool), services: make(map[string]bool), pools: make(map[string]bool), slots: make(map[string]bool)}
+	if plan.Whole == nft.Create {
+		t.all = true
+		return t
+	}
 	var was, will owners
 	for _, op := range plan.Ops {
 		if op.Flowtable != nil {

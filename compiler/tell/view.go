@@ -17,6 +17,8 @@ type view struct {
 	zones    map[string]*zoneView
 	services map[string]*serviceView
 	pools    map[string]*poolView
+
+	serviceNames []string // of services, as the table has them
 }
 
 type poolView struct {
@@ -26,11 +28,16 @@ type poolView struct {
 
 // touched is the names of the objects that a difference is about.
 type touched struct {
+	all                    bool // every one, and none is named
 	zones, services, pools map[string]bool
 	strays                 []string        // elements that belong to none
 	unmatched              bool            // so do sources that no zone matches
 	slots                  map[string]bool // services whose slots change
 }
+
+func (t touched) zone(name string) bool    { return t.all && name != "" || t.zones[name] }
+func (t touched) service(name string) bool { return t.all && name != "" || t.services[name] }
+func (t touched) pool(name string) bool    { return t.all && name != "" || t.pools[name] }
 
 // poolNameOf returns the pool that a map or chain of a pool belongs to: its name, or "" for
 // one written in line.
@@ -46,8 +53,8 @@ func poolNameOf(name string) (pool string, ok bool) {
 }
 
 // look reads the touched objects out of a table.
-func look(r *nft.Ruleset, t touched) view {
-	v := view{make(map[string]*zoneView), make(map[string]*serviceView), make(map[string]*poolView)}
+func look(r *nft.Ruleset, t touched) *view {
+	v := &view{zones: make(map[string]*zoneView), pools: make(map[string]*poolView)}
 	if r == nil {
 		return v
 	}
@@ -71,16 +78,33 @@ func look(r *nft.Ruleset, t touched) view {
 			v.pools[pool].ranges = inet.Merge(append(v.pools[pool].ranges, readback.PoolRanges(s)...))
 		}
 	}
-	for name, z := range v.zones {
-		z.drained = readback.SetRanges(r.Set, layout.Drained, layout.Object{Of: layout.OfZone, Name: name})
-	}
-	for name, sv := range v.services {
-		sv.drained = readback.SetRanges(r.Set, layout.Drained, layout.Object{Of: layout.OfService, Name: name})
-	}
-	for name, p := range v.pools {
-		p.drained = readback.SetRanges(r.Set, layout.Drained, layout.Object{Of: layout.OfPool, Name: name})
-	}
+	v.readDrained(r)
 	return v
+}
+
+// readDrained reads the laddrs that only flows have, of the objects that the view holds.
+func (v *view) readDrained(r *nft.Ruleset) {
+	for _, s := range r.Sets {
+		n, _ := layout.ParseSet(s.Name)
+		if n.Kind != layout.Drained {
+			continue
+		}
+		ranges := readback.SetRanges(r.Set, layout.Drained, n.Object)
+		switch name := n.Object.Name; n.Object.Of {
+		case layout.OfZone:
+			if z := v.zones[name]; z != nil {
+				z.drained = ranges
+			}
+		case layout.OfService:
+			if sv := v.services[name]; sv != nil {
+				sv.drained = ranges
+			}
+		case layout.OfPool:
+			if p := v.pools[name]; p != nil {
+				p.drained = ranges
+			}
+		}
+	}
 }
 
 // rangesText prints ranges sorted, separated by commas, the tail of long lists counted.

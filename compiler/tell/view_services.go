@@ -1,9 +1,10 @@
 package tell
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/snatctl/snatctl/compiler/layout"
@@ -13,37 +14,23 @@ import (
 )
 
 type serviceView struct {
-	ports   map[string]bool // "203.0.113.10 tcp/80"
-	does    string          // mode and laddrs
-	sched   map[inet.Family]string
-	sticky  map[inet.Family]string // persistence
-	allowed []inet.Range           // sources; none: everyone
-	servers map[serverKey]serverView
-	drained []inet.Range // laddrs written in line that only flows have
+	name    string
+	read    *readback.Service // nil where the table holds nothing but laddrs of it
+	servers []readback.Server // in order, each once
+	does    string            // mode and laddrs
+	drained []inet.Range      // laddrs written in line that only flows have
 }
 
-// serverKey tells a service's real servers apart. One that takes clients at the port that
-// they called has another port in each of the service's keys, and port 0 here.
-type serverKey struct {
-	addr netip.Addr
-	port uint16
-}
+// serverName names a real server. One that takes clients at the port that they called has
+// another port in each of the service's keys, and port 0 here.
+func serverName(rs *readback.Server) netip.AddrPort { return netip.AddrPortFrom(rs.Addr, rs.Port) }
 
-func (k serverKey) String() string {
-	if k.port == 0 {
-		return k.addr.String()
+// appendServer appends the name of a real server.
+func appendServer(b []byte, rs netip.AddrPort) []byte {
+	if rs.Port() == 0 {
+		return rs.Addr().AppendTo(b)
 	}
-	return netip.AddrPortFrom(k.addr, k.port).String()
-}
-
-func (k serverKey) compare(o serverKey) int {
-	return cmp.Or(k.addr.Compare(o.addr), cmp.Compare(k.port, o.port))
-}
-
-// serverView is what new connections a real server gets.
-type serverView struct {
-	slots  int
-	weight int // 0: it drains
+	return rs.AppendTo(b)
 }
 
 // owners finds the service of a key in the slot maps.
@@ -71,34 +58,97 @@ func (o owners) of(e nft.Element) string {
 	return o[layout.SlotFront(&e)]
 }
 
-func (v view) service(name string) *serviceView {
-	if v.services[name] == nil {
-		v.services[name] = &serviceView{ports: make(map[string]bool), sched: make(map[inet.Family]string), sticky: make(map[inet.Family]string), servers: make(map[serverKey]serverView), does: "nat"}
+func (v *view) service(name string) *serviceView {
+	sv := v.services[name]
+	if sv == nil {
+		sv = v.enter(&serviceView{name: name})
 	}
-	return v.services[name]
+	return sv
+}
+
+func (v *view) enter(sv *serviceView) *serviceView {
+	sv.does = "nat"
+	v.services[sv.name], v.serviceNames = sv, append(v.serviceNames, sv.name)
+	return sv
 }
 
 // readServices reads the touched services, as bindings are read.
-func (v view) readServices(r *nft.Ruleset, t touched) {
-	for name, sv := range readback.Services(r, t.services) {
-		seen := v.service(name)
-		seen.allowed = inet.Merge(sv.Allowed)
-		for _, f := range sv.Fronts {
-			seen.ports[f.VIP.String()+" "+f.Ports.String()] = true
-		}
-		for _, f := range inet.Families {
-			on := sv.Family(f)
-			if on.Leads != (nft.Verdict{}) {
-				seen.sched[f] = readback.SchedulerOf(on.Leads)
-			}
-			if chain, ok := layout.ParseChain(on.Remember.Chain); ok {
-				seen.sticky[f] = fmt.Sprintf("persistence %ds by /%d", chain.Variant.Seconds, chain.Variant.Bits)
-			}
-		}
-		for _, rs := range sv.RealServers() {
-			seen.servers[serverKey{rs.Addr, rs.Port}] = serverView{rs.Slots, rs.Weight}
-		}
+func (v *view) readServices(r *nft.Ruleset, t touched) {
+	only := t.services
+	if t.all {
+		only = nil
 	}
+	read := readback.Services(r, only)
+	v.services, v.serviceNames = make(map[string]*serviceView, len(read)), make([]string, 0, len(read))
+	views := make([]serviceView, len(read))
+	for i, sv := range read {
+		views[i] = serviceView{name: sv.Name, read: sv, servers: distinct(sv.RealServers())}
+		v.enter(&views[i])
+	}
+}
+
+// distinct returns real servers, in order, once each: somebody may have changed a table so that
+// one stands twice.
+func distinct(servers []readback.Server) []readback.Server {
+	return slices.CompactFunc(servers, func(a, b readback.Server) bool { return a.Addr == b.Addr && a.Port == b.Port })
+}
+
+// ports returns where the service takes connections: "203.0.113.10 tcp/80".
+func (sv *serviceView) ports() []string {
+	if sv.read == nil {
+		return nil
+	}
+	out := make([]string, len(sv.read.Fronts))
+	for i, f := range sv.read.Fronts {
+		out[i] = f.VIP.String() + " " + f.Ports.String()
+	}
+	slices.SortFunc(out, layout.CompareNatural)
+	return slices.Compact(out)
+}
+
+// byFamily prints what holds for the families, once where it is the same.
+func (sv *serviceView) byFamily(text func(*readback.Family) string) string {
+	if sv.read == nil {
+		return ""
+	}
+	four, six := text(sv.read.Family(inet.V4)), text(sv.read.Family(inet.V6))
+	switch {
+	case six == "" || four == six:
+		return four
+	case four == "":
+		return six
+	}
+	return four + " (IPv4), " + six + " (IPv6)"
+}
+
+func (sv *serviceView) scheduler() string {
+	return sv.byFamily(func(f *readback.Family) string {
+		if f.Leads == (nft.Verdict{}) {
+			return ""
+		}
+		return readback.SchedulerOf(f.Leads)
+	})
+}
+
+func (sv *serviceView) persistence() string {
+	return sv.byFamily(func(f *readback.Family) string {
+		if f.Remember == (nft.Verdict{}) {
+			return ""
+		}
+		chain, ok := layout.ParseChain(f.Remember.Chain)
+		if !ok {
+			return ""
+		}
+		return fmt.Sprintf("persistence %ds by /%d", chain.Variant.Seconds, chain.Variant.Bits)
+	})
+}
+
+// allowed returns the sources that may use the service; none: all.
+func (sv *serviceView) allowed() []inet.Range {
+	if sv.read == nil {
+		return nil
+	}
+	return inet.Merge(sv.read.Allowed)
 }
 
 // share is a part of a service's new connections, in lowest terms, and the weight that it
@@ -109,34 +159,47 @@ func (s share) String() string {
 	if s.slots == 0 {
 		return "drains"
 	}
+	return "share " + s.fraction()
+}
+
+func (s share) fraction() string {
 	g := gcd(s.slots, s.of)
-	return fmt.Sprintf("share %d/%d", s.slots/g, s.of/g)
+	return strconv.Itoa(s.slots/g) + "/" + strconv.Itoa(s.of/g)
 }
 
-// shares returns what each real server gets of its family's connections.
-func (sv *serviceView) shares() map[serverKey]share {
-	total := map[inet.Family]int{}
-	for k, rs := range sv.servers {
-		total[inet.FamilyOf(k.addr)] += rs.slots
+// totals are how many slots each family has.
+type totals struct{ four, six int }
+
+func (sv *serviceView) totals() (t totals) {
+	for i := range sv.servers {
+		*t.of(sv.servers[i].Addr) += sv.servers[i].Slots
 	}
-	out := make(map[serverKey]share, len(sv.servers))
-	for k, rs := range sv.servers {
-		out[k] = share{rs.slots, total[inet.FamilyOf(k.addr)], rs.weight}
-	}
-	return out
+	return t
 }
 
-func (v view) readLaddrs(r *nft.Ruleset, s *nft.Set, t touched) {
+func (t *totals) of(a netip.Addr) *int {
+	if inet.FamilyOf(a) == inet.V4 {
+		return &t.four
+	}
+	return &t.six
+}
+
+// share returns what a real server gets of its family's connections.
+func (t totals) share(rs *readback.Server) share {
+	return share{rs.Slots, *t.of(rs.Addr), rs.Weight}
+}
+
+func (v *view) readLaddrs(r *nft.Ruleset, s *nft.Set, t touched) {
 	n, _ := layout.ParseSet(s.Name)
 	n.Variant.Ports = layout.ExactPorts
 	variant := layout.VariantOf(n.String())
 	for _, e := range s.Elements {
 		name, pool := layout.SplitOwner(e.Comment)
-		if !t.services[name] && !t.pools[pool] {
+		if !t.service(name) && !t.pool(pool) {
 			continue
 		}
 		how := v.translation(r, s, e, pool, variant)
-		if t.services[name] {
+		if t.service(name) {
 			v.service(name).does = join(v.service(name).does, "fullnat", how)
 		}
 	}

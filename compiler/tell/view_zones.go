@@ -31,18 +31,18 @@ func withoutShadows(does string) string {
 	return strings.Join(slices.DeleteFunc(slices.Clone(parts), shadow), "; ")
 }
 
-func (v view) zone(name string) *zoneView {
+func (v *view) zone(name string) *zoneView {
 	if v.zones[name] == nil {
 		v.zones[name] = &zoneView{}
 	}
 	return v.zones[name]
 }
 
-func (v view) readZones(r *nft.Ruleset, s *nft.Set, t touched) {
+func (v *view) readZones(r *nft.Ruleset, s *nft.Set, t touched) {
 	kind := layout.KindOfSet(s.Name)
 	for _, e := range s.Elements {
 		name, pool := layout.SplitOwner(e.Comment)
-		if name == "" || !t.zones[name] && !t.pools[pool] {
+		if !t.zone(name) && !t.pool(pool) || name == "" {
 			continue
 		}
 		does := e.Verdict.String()
@@ -65,7 +65,7 @@ func (v view) readZones(r *nft.Ruleset, s *nft.Set, t touched) {
 		case strings.HasPrefix(e.Verdict.Chain, layout.ChainPool.String()):
 			does = v.translation(r, s, e, pool, "")
 		}
-		if !t.zones[name] {
+		if !t.zone(name) {
 			continue
 		}
 		z := v.zone(name)
@@ -82,7 +82,7 @@ func (v view) readZones(r *nft.Ruleset, s *nft.Set, t touched) {
 }
 
 // translation describes the laddrs of an element, and enters those of a named pool.
-func (v view) translation(r *nft.Ruleset, s *nft.Set, e nft.Element, pool, variant string) string {
+func (v *view) translation(r *nft.Ruleset, s *nft.Set, e nft.Element, pool, variant string) string {
 	var ranges []inet.Range
 	how := variant
 	if c := e.Verdict.Chain; c != "" {
@@ -115,9 +115,11 @@ func (v view) translation(r *nft.Ruleset, s *nft.Set, e nft.Element, pool, varia
 }
 
 // readConditional reads the zones that have chains of their own.
-func (v view) readConditional(r *nft.Ruleset, t touched) {
-	for name := range t.zones {
-		if r.Chain(layout.ChainZone.Own(0, name).String()) == nil {
+func (v *view) readConditional(r *nft.Ruleset, t touched) {
+	for _, c := range r.Chains {
+		n, _ := layout.ParseChain(c.Name)
+		name := n.Object.Name
+		if n.Kind != layout.ChainZone || n.Variant != (layout.Variant{}) || !t.zone(name) {
 			continue
 		}
 		z := v.zone(name)
@@ -163,9 +165,9 @@ func conditionsText(r *nft.Ruleset, zone string) string {
 	return strings.Join(parts, ", ")
 }
 
-func (v view) readExcludes(r *nft.Ruleset, s *nft.Set, t touched) {
+func (v *view) readExcludes(r *nft.Ruleset, s *nft.Set, t touched) {
 	for _, e := range s.Elements {
-		if !t.zones[e.Comment] {
+		if !t.zone(e.Comment) {
 			continue
 		}
 		list := readback.SetRanges(r.Set, layout.Exclude, readback.ExcludedBy(e.Verdict))

@@ -1,0 +1,147 @@
+// Package routelink asks the kernel's routing.
+package routelink
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/ct"
+)
+
+// Ways answers by which interfaces flows leave now, for the network namespace of the thread that
+// asks first (ct.Ways). What it has found out it keeps: for each look at the flows make one
+// anew. The kernel decides, once for all pairs of addresses that no rule or route tells apart,
+// so that it is asked some dozen times however many flows there are. It is not safe for
+// concurrent use; the zero value is ready.
+type Ways struct {
+	conn  *netlink.Handle
+	tried bool
+	err   error
+	v4    routing
+	v6    routing
+	known map[pair][]string
+	from  map[netip.Addr]int // where packets from sources come in: an interface's index, 0 where it is not known
+	names map[int]string
+}
+
+// pair is a client and whom its packets go to, or the first addresses of those that routing
+// does not tell from them.
+type pair struct{ from, to netip.Addr }
+
+// Close gives back what was opened.
+func (w *Ways) Close() {
+	if w.conn != nil {
+		w.conn.Close()
+	}
+}
+
+// Err says why no way is known, if the kernel's rules and routes could not be read.
+func (w *Ways) Err() error { return w.err }
+
+// Of returns the interfaces by which packets of the flow's first direction may leave: those of
+// all next hops that are not dead, and for each mark that a rule asks for, since the packets'
+// marks are not known. nil: there is no way, the rules ask for what flows don't tell, or an
+// error is kept for Err.
+func (w *Ways) Of(f *ct.Flow) []string {
+	to := f.Reply.Src.Addr() // where a translation of the destination leads
+	if !w.open() || !to.IsValid() || to.IsMulticast() {
+		return nil
+	}
+	r := &w.v4
+	if to.Is6() {
+		r = &w.v6
+	}
+	p := pair{r.first(f.Orig.Src.Addr()), r.first(to)}
+	out, asked := w.known[p]
+	if !asked && !r.blind {
+		out = w.ask(r, f.Orig.Src.Addr(), to, p.from)
+		w.known[p] = out
+	}
+	return out
+}
+
+// open reads rules and routes on first use.
+func (w *Ways) open() bool {
+	if w.tried {
+		return w.err == nil
+	}
+	w.tried = true
+	w.known, w.from, w.names = make(map[pair][]string), make(map[netip.Addr]int), make(map[int]string)
+	if w.conn, w.err = netlink.NewHandle(unix.NETLINK_ROUTE); w.err != nil {
+		return false
+	}
+	for family, r := range map[int]*routing{netlink.FAMILY_V4: &w.v4, netlink.FAMILY_V6: &w.v6} {
+		if err := r.read(w.conn, family); err != nil {
+			w.err = fmt.Errorf("ask for the way of flows: %w", err)
+			return false
+		}
+	}
+	return true
+}
+
+// ask asks the kernel. Between addresses that it cannot lead from one to the other there is no way.
+func (w *Ways) ask(r *routing, from, to, source netip.Addr) []string {
+	var out []string
+	for _, mark := range r.marks {
+		routes, err := w.conn.RouteGetWithOptions(to.AsSlice(), &netlink.RouteGetOptions{
+			SrcAddr: from.AsSlice(), IifIndex: w.enters(from, source), Mark: mark, FIBMatch: true})
+		if err != nil || len(routes) != 1 || routes[0].Type != unix.RTN_UNICAST {
+			return nil
+		}
+		for _, index := range hops(&routes[0]) {
+			name := w.name(index)
+			if name == "" {
+				return nil
+			}
+			if !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	return out
+}
+
+// enters returns by which interface packets from a source come in: by that which answers leave
+// through. Rules may ask for it.
+func (w *Ways) enters(from, source netip.Addr) int {
+	index, asked := w.from[source]
+	if !asked {
+		routes, err := w.conn.RouteGetWithOptions(from.AsSlice(), &netlink.RouteGetOptions{FIBMatch: true})
+		if err == nil && len(routes) == 1 {
+			if all := hops(&routes[0]); len(all) > 0 {
+				index = all[0]
+			}
+		}
+		w.from[source] = index
+	}
+	return index
+}
+
+// hops returns the interfaces of a route's next hops, of those that are alive.
+func hops(r *netlink.Route) (out []int) {
+	if len(r.MultiPath) == 0 {
+		return []int{r.LinkIndex}
+	}
+	for _, hop := range r.MultiPath {
+		if hop.Flags&unix.RTNH_F_DEAD == 0 {
+			out = append(out, hop.LinkIndex)
+		}
+	}
+	return out
+}
+
+// name returns an interface's name; "" if there is none.
+func (w *Ways) name(index int) string {
+	name, ok := w.names[index]
+	if !ok {
+		if l, err := w.conn.LinkByIndex(index); err == nil {
+			name = l.Attrs().Name
+		}
+		w.names[index] = name
+	}
+	return name
+}

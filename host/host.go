@@ -1,12 +1,14 @@
-// Package host reads the facts of this machine that lint holds policies against: interfaces,
-// routes, sysctls, listeners, other tables, units. It changes nothing, and reads the network
-// namespace of the calling thread.
+// Package host reads the facts of this machine: for lint those that its rules need (Read), for
+// others one by one (Addresses, Devices, Sysctl). It looks at the network namespace of the calling
+// thread, and changes nothing but what SetSysctl is told to.
 package host
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -14,8 +16,9 @@ import (
 	"github.com/snatctl/snatctl/policy/lint"
 )
 
-// Ask says what to look for beside what concerns every policy. The zero value is fine.
+// Ask says what to look for. The zero value asks for nothing.
 type Ask struct {
+	Rules []lint.Rule  // what they need is read, and no more
 	Table string       // the policy's own table (family inet), whose chains are no others'
 	Want  *nft.Ruleset // what the kernel is tried with, to know what it lacks; nil: not tried
 	Root  string       // where /etc, /run and /usr/lib are looked for; empty: the root directory
@@ -36,36 +39,62 @@ func (u Unread) Unwrap() error { return u.Err }
 // ErrNothing says that no fact could be read.
 var ErrNothing = errors.New("nothing could be read of this host")
 
-// Read reads what it can. What it cannot, for lack of permission or of the kernel's support,
-// it returns by part; the error is ErrNothing if that is all.
+// Read reads what the rules need, as far as it can. What it cannot, for lack of permission or of
+// the kernel's support, it returns by part; the error is ErrNothing if that is all.
 func Read(ctx context.Context, ask Ask) (lint.Host, []Unread, error) {
 	h := lint.Host{Kernel: release()}
 	parts := []struct {
-		rules string
+		facts lint.Facts // zero: sysctls
 		read  func() error
 	}{
 		// First, since it loads modules, whose sysctls are not there before.
-		{"H03", func() error { return missing(ctx, &h, ask.Want) }},
-		{"Z11, P03, P09, S03, H05", func() error { return interfaces(&h) }},
-		{"Z12, P03, H05", func() error { return routes(&h) }},
-		{"P09, H04, H05, C01, C02, C03", func() error { return sysctls(&h) }},
-		{"S03", func() error { return listeners(&h) }},
-		{"H01, H06", func() error { return chains(ctx, &h, ask.Table) }},
-		{"H02", func() error { return units(&h, ask.Root) }},
+		{lint.Lacks, func() error { return missing(ctx, &h, ask.Want) }},
+		{lint.Interfaces, func() error { return interfaces(&h) }},
+		{lint.Routes, func() error { return routes(&h) }},
+		{0, func() error { return sysctls(&h, ask.sysctls()) }},
+		{lint.Listeners, func() error { return listeners(&h) }},
+		{lint.Chains, func() error { return chains(ctx, &h, ask.Table) }},
+		{lint.Units, func() error { return units(&h, ask.Root) }},
 	}
 	var unread []Unread
+	asked := 0
 	for _, p := range parts {
 		if err := ctx.Err(); err != nil {
 			return h, unread, err
 		}
+		rules := ask.need(p.facts)
+		if rules == "" {
+			continue
+		}
+		asked++
 		if err := p.read(); err != nil {
-			unread = append(unread, Unread{p.rules, err})
+			unread = append(unread, Unread{rules, err})
 		}
 	}
-	if len(unread) == len(parts) {
+	if asked > 0 && len(unread) == asked {
 		return h, unread, ErrNothing
 	}
 	return h, unread, nil
+}
+
+// need lists the codes of the rules that need some facts, or sysctls.
+func (a Ask) need(facts lint.Facts) string {
+	var codes []string
+	for _, r := range a.Rules {
+		if r.Needs.Facts&facts != 0 || facts == 0 && len(r.Needs.Sysctls) > 0 {
+			codes = append(codes, r.Code)
+		}
+	}
+	return strings.Join(codes, ", ")
+}
+
+// sysctls lists the keys that the rules need, each once.
+func (a Ask) sysctls() (keys []string) {
+	for _, r := range a.Rules {
+		keys = append(keys, r.Needs.Sysctls...)
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
 }
 
 // release returns the kernel's, as `uname -r` prints it.

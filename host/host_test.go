@@ -3,10 +3,12 @@ package host_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -20,9 +22,15 @@ import (
 	"github.com/snatctl/snatctl/policy/lint"
 )
 
-// read returns the facts of a namespace.
+// everybody lists all rules that look at a host.
+func everybody() []lint.Rule {
+	return slices.DeleteFunc(lint.Rules(), func(r lint.Rule) bool { return r.Needs.Facts == 0 && len(r.Needs.Sysctls) == 0 })
+}
+
+// read returns all facts of a namespace.
 func read(t *testing.T, on *nstest.Host, ask host.Ask) (h lint.Host) {
 	t.Helper()
+	ask.Rules = everybody()
 	must(t, on.Do(func() error {
 		facts, unread, err := host.Read(t.Context(), ask)
 		for _, u := range unread {
@@ -143,7 +151,7 @@ func TestMissing(t *testing.T) {
 	}
 	must(t, ns.Do(func() error {
 		want.Chains[0] = &nft.Chain{Name: strings.Repeat("x", 300)}
-		h, unread, err := host.Read(t.Context(), host.Ask{Want: want})
+		h, unread, err := host.Read(t.Context(), host.Ask{Rules: everybody(), Want: want})
 		if len(unread) != 1 || unread[0].Rules != "H03" || h.Missing != nil {
 			t.Errorf("a name that is too long gives %v, %+v", unread, h.Missing)
 		}
@@ -182,6 +190,87 @@ func TestUnits(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOnlyNeeded holds that what no rule needs is not read.
+func TestOnlyNeeded(t *testing.T) {
+	t.Parallel()
+	ns := nstest.NewHost(t, "host")
+	h03, _ := lint.Lookup("H03")
+	for code, want := range map[string]func(lint.Host) lint.Host{
+		"H01": func(h lint.Host) lint.Host { return lint.Host{Chains: h.Chains} },
+		"H02": func(h lint.Host) lint.Host { return lint.Host{Units: h.Units} },
+		"H03": func(h lint.Host) lint.Host { return lint.Host{Missing: h.Missing} },
+		"H05": func(h lint.Host) lint.Host {
+			return lint.Host{Interfaces: h.Interfaces, Routes: h.Routes, Sysctls: h.Sysctls}
+		},
+		"S03": func(h lint.Host) lint.Host { return lint.Host{Interfaces: h.Interfaces, Listeners: h.Listeners} },
+		"":    func(lint.Host) lint.Host { return lint.Host{} },
+	} {
+		var rules []lint.Rule
+		if r, ok := lint.Lookup(code); ok {
+			rules = append(rules, r)
+		}
+		must(t, ns.Do(func() error {
+			h, _, err := host.Read(t.Context(), host.Ask{Rules: rules, Root: t.TempDir()})
+			h.Kernel = ""
+			if diff := cmp.Diff(want(h), h, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b }), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+				t.Errorf("for %q was read (-needed +read):\n%s", code, diff)
+			}
+			if code != "" && code != "H03" && reflect.DeepEqual(h, lint.Host{}) {
+				t.Errorf("for %s nothing was read", code)
+			}
+			return err
+		}))
+	}
+	// A table that the kernel refuses outright is the only fact asked for: then nothing could be read.
+	must(t, ns.Do(func() error {
+		want := &nft.Ruleset{Table: "mine", Chains: []*nft.Chain{{Name: strings.Repeat("x", 300)}}}
+		if _, unread, err := host.Read(t.Context(), host.Ask{Rules: []lint.Rule{h03}, Want: want}); !errors.Is(err, host.ErrNothing) || len(unread) != 1 {
+			t.Errorf("gives %v, %v", unread, err)
+		}
+		return nil
+	}))
+}
+
+// TestSingleFacts holds what is asked for one by one against what Go's own library says.
+func TestSingleFacts(t *testing.T) {
+	t.Parallel()
+	ns := nstest.NewHost(t, "host")
+	sh(t, ns, `
+ip link add wan0 type veth peer name wan1
+ip addr add 192.0.2.1/24 dev wan0
+ip addr add 192.0.2.3 peer 192.0.2.4/32 dev wan1
+ip addr add 2001:db8::1/64 dev wan0 nodad
+ip link set wan0 up`)
+	must(t, ns.Do(func() error {
+		addrs, err := host.Addresses()
+		must(t, err)
+		all, err := net.InterfaceAddrs()
+		must(t, err)
+		var want []netip.Addr
+		for _, a := range all {
+			want = append(want, netip.MustParsePrefix(a.String()).Addr())
+		}
+		slices.SortFunc(want, netip.Addr.Compare)
+		if !slices.Equal(addrs, want) || !slices.Contains(addrs, netip.MustParseAddr("192.0.2.3")) {
+			t.Errorf("addresses are %v, want %v", addrs, want)
+		}
+		devices, err := host.Devices()
+		must(t, err)
+		if slices.Sort(devices); !slices.Equal(devices, []string{"wan0", "wan1"}) {
+			t.Errorf("devices are %v", devices)
+		}
+		const key = "net/ipv4/conf/wan0/rp_filter"
+		must(t, host.SetSysctl(key, "2"))
+		if v, err := host.Sysctl(key); v != "2" || err != nil {
+			t.Errorf("%s is %q, %v", key, v, err)
+		}
+		if _, err := host.Sysctl("net/no/such"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("a sysctl that is not there: %v", err)
+		}
+		return nil
+	}))
 }
 
 func TestCancelled(t *testing.T) {

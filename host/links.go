@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -25,14 +26,61 @@ func whole[T any](dump func() ([]T, error)) (list []T, err error) {
 	return list, err
 }
 
-func interfaces(h *lint.Host) error {
-	links, err := whole(netlink.LinkList)
+// Addresses lists the addresses of this host, sorted: what zones that masquerade translate to.
+func Addresses() ([]netip.Addr, error) {
+	all, err := addresses()
 	if err != nil {
-		return fmt.Errorf("list interfaces: %w", err)
+		return nil, err
 	}
-	addrs, err := whole(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
+	var out []netip.Addr
+	for _, a := range all {
+		if p, ok := prefixOf(a.IPNet); ok {
+			out = append(out, p.Addr())
+		}
+	}
+	slices.SortFunc(out, netip.Addr.Compare)
+	return out, nil
+}
+
+// Devices lists the interfaces that packets to be forwarded come in by: all but loopback.
+func Devices() ([]string, error) {
+	all, err := links()
 	if err != nil {
-		return fmt.Errorf("list addresses: %w", err)
+		return nil, err
+	}
+	var out []string
+	for _, l := range all {
+		if at := l.Attrs(); at.Flags&net.FlagLoopback == 0 {
+			out = append(out, at.Name)
+		}
+	}
+	return out, nil
+}
+
+func links() ([]netlink.Link, error) {
+	all, err := whole(netlink.LinkList)
+	if err != nil {
+		return nil, fmt.Errorf("list interfaces: %w", err)
+	}
+	return all, nil
+}
+
+func addresses() ([]netlink.Addr, error) {
+	all, err := whole(func() ([]netlink.Addr, error) { return netlink.AddrList(nil, netlink.FAMILY_ALL) })
+	if err != nil {
+		return nil, fmt.Errorf("list addresses: %w", err)
+	}
+	return all, nil
+}
+
+func interfaces(h *lint.Host) error {
+	all, err := links()
+	if err != nil {
+		return err
+	}
+	addrs, err := addresses()
+	if err != nil {
+		return err
 	}
 	of := make(map[int][]netip.Prefix)
 	for _, a := range addrs {
@@ -41,7 +89,7 @@ func interfaces(h *lint.Host) error {
 		}
 	}
 	h.Interfaces = []lint.Interface{}
-	for _, l := range links {
+	for _, l := range all {
 		at := l.Attrs()
 		h.Interfaces = append(h.Interfaces, lint.Interface{Name: at.Name, Up: at.Flags&net.FlagUp != 0, Addrs: of[at.Index]})
 	}
@@ -62,24 +110,24 @@ func prefixOf(n *net.IPNet) (netip.Prefix, bool) {
 
 // routes lists those of all tables that packets may take; of a multipath route each way.
 func routes(h *lint.Host) error {
-	links, err := whole(netlink.LinkList)
+	all, err := links()
 	if err != nil {
-		return fmt.Errorf("list interfaces: %w", err)
+		return err
 	}
 	names := make(map[int]string)
-	for _, l := range links {
+	for _, l := range all {
 		names[l.Attrs().Index] = l.Attrs().Name
 	}
 	h.Routes = []lint.Route{}
 	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
-		all, err := whole(func() ([]netlink.Route, error) {
+		list, err := whole(func() ([]netlink.Route, error) {
 			return netlink.RouteListFiltered(family, &netlink.Route{Table: unix.RT_TABLE_UNSPEC}, netlink.RT_FILTER_TABLE)
 		})
 		if err != nil {
 			h.Routes = nil
 			return fmt.Errorf("list routes: %w", err)
 		}
-		for _, r := range all {
+		for _, r := range list {
 			h.Routes = append(h.Routes, ways(r, family, names)...)
 		}
 	}

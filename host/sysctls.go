@@ -12,41 +12,43 @@ import (
 	"github.com/snatctl/snatctl/policy/lint"
 )
 
-// keys are the sysctls that rules ask for, or begin with what they ask for; rp_filter comes
-// once for each interface.
-var keys = [...]string{
-	"net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding", "net/ipv4/conf/*/rp_filter",
-	"net/ipv4/ip_local_port_range", "net/ipv4/ip_local_reserved_ports",
-	"net/netfilter/nf_conntrack_acct", "net/netfilter/nf_conntrack_timestamp", "net/netfilter/nf_conntrack_events",
-	"net/netfilter/nf_conntrack_max", "net/netfilter/nf_conntrack_buckets", "net/netfilter/nf_conntrack_count",
-	"net/netfilter/nf_conntrack_*timeout*",
-}
-
 const procSys = "/proc/sys/"
 
-func sysctls(h *lint.Host) error {
+// Sysctl returns the value of a sysctl by its path below /proc/sys ("net/ipv4/ip_forward"), without
+// white space at the ends. The error is fs.ErrNotExist for one that the kernel does not have.
+func Sysctl(key string) (string, error) {
+	text, err := os.ReadFile(procSys + key)
+	return strings.TrimSpace(string(text)), err
+}
+
+// SetSysctl writes a sysctl. It needs the right to (CAP_NET_ADMIN for those of networking).
+func SetSysctl(key, value string) error { return os.WriteFile(procSys+key, []byte(value), 0) }
+
+// sysctls reads those that some patterns match.
+func sysctls(h *lint.Host, patterns []string) error {
 	values := make(map[string]string)
 	var denied error
-	for _, pattern := range keys {
+	for _, pattern := range patterns {
 		paths, err := filepath.Glob(procSys + pattern)
 		if err != nil {
 			return fmt.Errorf("look for sysctls: %w", err)
 		}
 		for _, path := range paths {
-			text, err := os.ReadFile(path)
+			key := strings.TrimPrefix(path, procSys)
+			value, err := Sysctl(key)
 			switch {
 			case errors.Is(err, fs.ErrNotExist): // an interface that went away
 			case err != nil:
 				denied = err
 			default:
-				values[strings.TrimPrefix(path, procSys)] = strings.TrimSpace(string(text))
+				values[key] = value
 			}
 		}
 	}
-	if len(values) == 0 {
-		if denied == nil {
-			denied = errors.New("is /proc mounted?")
-		}
+	if len(values) == 0 && denied == nil {
+		_, denied = os.Stat(procSys + "net") // is /proc mounted?
+	}
+	if len(values) == 0 && denied != nil {
 		return fmt.Errorf("read sysctls: %w", denied)
 	}
 	h.Sysctls = values

@@ -181,7 +181,7 @@ func (o *lintOptions) check(ctx context.Context) (*findings.Report, error) {
 // onHost holds a policy and its table against this host. What could not be read it says,
 // after making quiet who else may be on the screen.
 func onHost(ctx context.Context, p *policy.Policy, want *nft.Ruleset, quiet func()) (policy.Diagnostics, error) {
-	h, unread, err := host.Read(ctx, host.Ask{Table: p.Gateway.Table, Want: want})
+	h, unread, err := host.Read(ctx, host.Ask{Rules: lint.HostRules(p), Table: p.Gateway.Table, Want: want})
 	if len(unread) > 0 {
 		quiet()
 	}

@@ -6,9 +6,6 @@ import (
 	"strings"
 )
 
-// dotted writes a sysctl as sysctl(8) does, where no part has dots of its own.
-func dotted(key string) string { return strings.ReplaceAll(key, "/", ".") }
-
 // crowded finds a conntrack table with little room, and one whose chains are long: a kernel
 // gives max and buckets the same size, or four flows a bucket before Linux 5.15
 // (nf_conntrack-sysctl.rst).
@@ -82,19 +79,16 @@ func shortTimeouts(r *run, h Host) {
 // unaccounted finds what reports need and the kernel does not keep. A value of 2 for events
 // tells of no end of a flow that is older than its first listener.
 func unaccounted(r *run, h Host) {
-	for _, s := range []struct{ key, lack string }{
-		{"net/netfilter/nf_conntrack_acct", "reports lack bytes and packets"},
-		{"net/netfilter/nf_conntrack_timestamp", "reports lack the times of flows"},
-		{"net/netfilter/nf_conntrack_events", "ends of flows that are older than the listener go unseen"},
-	} {
-		value, known := h.Sysctls[s.key]
+	lack := []string{"reports lack bytes and packets", "reports lack the times of flows", "ends of flows that are older than the listener go unseen"}
+	for i, key := range AccountingKeys() {
+		value, known := h.Sysctls[key]
 		if !known || value == "1" {
 			continue
 		}
-		hint := "snatctl apply sets it; sysctl -w " + dotted(s.key) + "=1 does so now"
+		hint := "snatctl apply sets it; sysctl -w " + dotted(key) + "=1 does so now"
 		if !r.Gateway.Sysctls {
-			hint = "sysctl -w " + dotted(s.key) + "=1, or take `sysctls: false` out: then apply sets it"
+			hint = "sysctl -w " + dotted(key) + "=1, or take `sysctls: false` out: then apply sets it"
 		}
-		r.find(r.gatewayAt("sysctls"), "conntrack", hint, "%s is %s: %s", dotted(s.key), value, s.lack)
+		r.find(r.gatewayAt("sysctls"), "conntrack", hint, "%s is %s: %s", dotted(key), value, lack[i])
 	}
 }

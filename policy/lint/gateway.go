@@ -129,18 +129,10 @@ func forwardingOff(r *run, h Host) {
 		return
 	}
 	for _, f := range inet.Families {
-		key := forwardingKey(f)
+		key := ForwardingKey(f)
 		if r.uses(f) && h.Sysctls[key] == "0" {
 			r.find(r.gatewayAt("forwarding"), "gateway", "sysctl -w "+dotted(key)+"=1, or take `forwarding: false` out: then apply switches it on",
 				"%s is not forwarded (%s is 0), and forwarding: false leaves it so: no packet of the policy's passes", f, dotted(key))
 		}
 	}
-}
-
-// forwardingKey is the sysctl that lets the kernel forward a family (ip-sysctl.rst).
-func forwardingKey(f inet.Family) string {
-	if f == inet.V6 {
-		return "net/ipv6/conf/all/forwarding"
-	}
-	return "net/ipv4/ip_forward"
 }

@@ -13,16 +13,19 @@ func hostRules() []Rule { return slices.Concat(placeRules(), gatewayRules(), con
 func placeRules() []Rule {
 	return []Rule{{
 		Code: "Z11", Severity: policy.Warning, Live: true, live: missingInterfaces,
+		Needs: Needs{Facts: Interfaces}, about: namesInterfaces,
 		Title: "An interface of the policy does not exist on this host.",
 		Why: "nftables compares names when a packet passes, and takes any. A zone of a misspelt uplink translates nothing, and its clients' " +
 			"packets leave with private addresses. Names with an asterisk, such as `ppp*`, are of interfaces that come and go.",
 	}, {
 		Code: "Z12", Severity: policy.Warning, Live: true, live: lost,
+		Needs: Needs{Facts: Routes}, about: hasZones,
 		Title: "No inside interface has a route to a zone's sources.",
 		Why: "Answers go to the client by the gateway's routes. Without one they leave by the default route, back to where they came from. Or " +
 			"the network is written wrong. Inside is every interface that is no uplink of the zone.",
 	}, {
 		Code: "P03", Severity: policy.Warning, Live: true, live: homeless,
+		Needs: Needs{Facts: Interfaces | Routes}, about: hasLaddrs,
 		Title: "A laddr is neither on this host nor routed to it.",
 		Why: "Somebody has to send the answers here. On a link, neighbours ask for the address itself, and nobody answers unless an interface " +
 			"has it, or for IPv4 a `local` route on lo. A blackhole route breaks translation there. IPv6 wants the local route and, on the uplink, " +
@@ -31,6 +34,7 @@ func placeRules() []Rule {
 			"the two routers until their hops are used up; translated answers do not meet it.",
 	}, {
 		Code: "P09", Severity: policy.Warning, Live: true, live: portsOfHost,
+		Needs: Needs{Interfaces, []string{"net/ipv4/ip_local_port_range", "net/ipv4/ip_local_reserved_ports"}}, about: hasPorts,
 		Title: "A pool's ports meet those that the host itself uses on the same address.",
 		Why: "The host's own connections (its updates, its health checks) take ports of net.ipv4.ip_local_port_range. Where a pool with `ports` " +
 			"has the same address and some of these ports, the two take each other's, and logs of ports name the wrong one.",

@@ -124,6 +124,7 @@ func lintHost(t *testing.T, text string, change func(*Host)) policy.Diagnostics 
 	}
 	ds = CheckHost(p, h)
 	checkPositions(t, srcs, ds)
+	checkNeeds(t, p, h, ds)
 	return Apply(ds, srcs, Ran{Host: true})
 }
 

@@ -22,9 +22,11 @@ type Rule struct {
 	Title     string          // what is wrong, in a sentence
 	Why       string          // what it does to operation, and the way out
 	Bad, Good string          // its Example
+	Needs     Needs           // what it looks at on a host; zero for a rule that looks at none
 
 	check func(*run)       // offline; nil for what policy finds when it loads, and for Live rules
 	live  func(*run, Host) // on a host; may stand beside check
+	about func(*run) bool  // whether the policy has what live looks for; nil: always
 }
 
 // Rules returns the whole catalogue in the order of the codes.

@@ -6,6 +6,7 @@ import "github.com/snatctl/snatctl/policy"
 func serviceRules() []Rule {
 	return []Rule{{
 		Code: "S03", Severity: policy.Warning, check: adminPortTaken, live: listeners,
+		Needs: Needs{Facts: Interfaces | Listeners}, about: hasServices,
 		Title: "A service takes a port that the gateway itself is needed by.",
 		Why: "Services come before the gateway's own sockets. A service with tcp/22, or with tcp/*, on an address that operators log in by " +
 			"sends them to a real server, and the way to repair it is gone, too. With `--live` every local listener on a VIP counts.",

@@ -9,7 +9,7 @@ import (
 
 	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/nft"
-	"github.com/snatctl/snatctl/nft/nftlink"
+	"github.com/snatctl/snatctl/nft/wire"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/read"
 )
@@ -83,7 +83,7 @@ func withForms(t *testing.T, r *nft.Ruleset) *nft.Ruleset {
 
 // formed gives a ruleset its forms, and diff compares with it.
 func formed(r *nft.Ruleset) nft.Formed {
-	f, err := nftlink.Forms(r)
+	f, err := wire.Forms(r)
 	if err != nil {
 		panic(err)
 	}

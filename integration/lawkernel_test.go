@@ -22,6 +22,7 @@ import (
 	"github.com/snatctl/snatctl/internal/nstest"
 	nftables "github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
+	"github.com/snatctl/snatctl/nft/wire"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/read"
 )
@@ -142,7 +143,7 @@ func (k *kernel) apply(ctx context.Context, want *nftables.Ruleset) error {
 		}
 		live, gen = nil, 0
 	}
-	formed, err := nftlink.Forms(want)
+	formed, err := wire.Forms(want)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/snatctl/snatctl/internal/nstest"
 	nftables "github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
+	"github.com/snatctl/snatctl/nft/wire"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/read"
 )
@@ -49,7 +50,7 @@ func TestLawOracle(t *testing.T) {
 		}
 		live, gen, err := conn.Read(ctx, want.Table)
 		must(t, err)
-		formed, err := nftlink.Forms(want)
+		formed, err := wire.Forms(want)
 		must(t, err)
 		if err := conn.Apply(ctx, nftables.Diff(live, formed), gen); err != nil {
 			fail("apply: %v", err)

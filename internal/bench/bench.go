@@ -10,7 +10,7 @@ import (
 	"github.com/snatctl/snatctl/internal/lab"
 	"github.com/snatctl/snatctl/internal/nstest"
 	"github.com/snatctl/snatctl/nft"
-	"github.com/snatctl/snatctl/nft/nftlink"
+	"github.com/snatctl/snatctl/nft/wire"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/read"
 )
@@ -88,7 +88,7 @@ func compiled(text []byte) (none nft.Formed, err error) {
 	if r == nil {
 		return none, ds.Err()
 	}
-	return nftlink.Forms(r)
+	return wire.Forms(r)
 }
 
 // clear deletes the table of a host and waits for its end.

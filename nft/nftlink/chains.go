@@ -6,22 +6,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/snatctl/snatctl/nfnl"
+	"github.com/snatctl/snatctl/nft/wire"
 )
 
 // BaseChain is a chain that a hook calls, of any table.
-type BaseChain struct {
-	Family   string // "ip", "ip6" or "inet"
-	Table    string
-	Name     string
-	Type     string // "filter", "nat" or "route"
-	Hook     string // "prerouting", "input", "forward", "output", "postrouting"; "ingress" in inet
-	Priority int
-	Rules    int  // how many it has
-	Fate     Fate // of a chain that filters at forward
+type BaseChain = wire.BaseChain
 
-	drops bool // by policy
-}
+// Fate is what becomes of new connections that come to the end of a chain.
+type Fate = wire.Fate
 
 // BaseChains lists the base chains of all tables that IP packets pass, by family.
 func (c *Conn) BaseChains(ctx context.Context) ([]BaseChain, error) {
@@ -32,7 +24,7 @@ func (c *Conn) BaseChains(ctx context.Context) ([]BaseChain, error) {
 	}{{unix.NFPROTO_IPV4, "ip"}, {unix.NFPROTO_IPV6, "ip6"}, {unix.NFPROTO_INET, "inet"}} {
 		from := len(out)
 		err := c.requestOf(ctx, f.number, unix.NFT_MSG_GETCHAIN, unix.NLM_F_DUMP, nil, func(b []byte) error {
-			if chain, ok := baseChain(b); ok {
+			if chain, ok := wire.DecodeBaseChain(b); ok {
 				chain.Family = f.name
 				out = append(out, chain)
 			}
@@ -41,50 +33,33 @@ func (c *Conn) BaseChains(ctx context.Context) ([]BaseChain, error) {
 		if err != nil {
 			return nil, fmt.Errorf("list the chains of family %s: %w", f.name, explainErrno(err))
 		}
-		if err := c.setFates(ctx, f.number, out[from:]); err != nil {
+		if err := c.judge(ctx, f.number, out[from:]); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-// baseChain decodes a chain; false for one without a hook. The users of a base chain are its
-// rules, since no rule can jump to it.
-func baseChain(b []byte) (BaseChain, bool) {
-	var c BaseChain
-	hooked := false
-	for a := (nfnl.Attrs{Rest: b}); a.Next(); {
-		switch a.Type {
-		case unix.NFTA_CHAIN_TABLE:
-			c.Table = a.Str()
-		case unix.NFTA_CHAIN_NAME:
-			c.Name = a.Str()
-		case unix.NFTA_CHAIN_TYPE:
-			c.Type = a.Str()
-		case unix.NFTA_CHAIN_POLICY:
-			c.drops = a.U32() == nfDrop
-		case unix.NFTA_CHAIN_USE:
-			c.Rules = int(a.U32())
-		case unix.NFTA_CHAIN_HOOK:
-			hooked = true
-			for h := (nfnl.Attrs{Rest: a.Val}); h.Next(); {
-				switch h.Type {
-				case unix.NFTA_HOOK_HOOKNUM:
-					c.Hook = hookName(h.U32())
-				case unix.NFTA_HOOK_PRIORITY:
-					c.Priority = int(int32(h.U32()))
-				}
-			}
+// judge follows the rules of the base chains that filter at forward.
+func (c *Conn) judge(ctx context.Context, family byte, chains []BaseChain) error {
+	tables := make(map[string]wire.Judged)
+	for i := range chains {
+		b := &chains[i]
+		if !b.Filters() {
+			continue
 		}
+		if tables[b.Table] == nil {
+			rules := make(wire.Judged)
+			err := c.requestOf(ctx, family, unix.NFT_MSG_GETRULE, unix.NLM_F_DUMP, wire.OfTable(b.Table), func(m []byte) error {
+				rules.Take(m, b.Table)
+				return nil
+			})
+			if err != nil {
+				return fmt.Errorf("list the rules of table %s: %w", b.Table, err)
+			}
+			tables[b.Table] = rules
+		}
+		b.Judge(tables[b.Table])
 	}
-	return c, hooked
-}
-
-// hookName returns the name of a hook of the IP families (include/uapi/linux/netfilter.h).
-func hookName(number uint32) string {
-	names := [...]string{"prerouting", "input", "forward", "output", "postrouting", "ingress"}
-	if number >= uint32(len(names)) {
-		return fmt.Sprintf("hook %d", number)
-	}
-	return names[number]
+	return nil
 }

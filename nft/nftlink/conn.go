@@ -1,5 +1,5 @@
-// Package nftlink is the kernel's side of package nft: it encodes plans, sends them as one
-// transaction, and reads tables back. Only here netlink is spoken for nftables.
+// Package nftlink is the kernel's side of package nft: it sends plans as one transaction, and
+// reads tables back. Only here a socket is open for nftables; the bytes are package wire's.
 package nftlink
 
 import (
@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -158,17 +157,4 @@ func (c *Conn) requestOf(ctx context.Context, family byte, typ, flags uint16, at
 		}
 	}
 	return failed
-}
-
-// ErrNoPermission says that the process may not change the ruleset.
-var ErrNoPermission = errors.New("not permitted: nftables needs CAP_NET_ADMIN in this network namespace (run as root)")
-
-func explainErrno(err error) error {
-	if errors.Is(err, unix.EPERM) {
-		return fmt.Errorf("%w (%w)", ErrNoPermission, os.ErrPermission)
-	}
-	if errors.Is(err, unix.EPROTONOSUPPORT) {
-		return fmt.Errorf("%w (%w)", ErrNoNFTables, err)
-	}
-	return err
 }

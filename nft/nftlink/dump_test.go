@@ -16,11 +16,12 @@ import (
 	"github.com/snatctl/snatctl/internal/nstest"
 	"github.com/snatctl/snatctl/nfnl"
 	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/nft/wire"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/read"
 )
 
-var seeds = flag.Bool("seeds", false, "write what the kernel returns for a golden case into the fuzz corpus")
+var seeds = flag.Bool("seeds", false, "write what the kernel returns for a golden case into the fuzz corpus of package wire")
 
 // dumped is what a kernel returns for one table, message by message, behind the nfgenmsg.
 type dumped struct{ sets, elements, rules [][]byte }
@@ -79,24 +80,27 @@ func TestUserdataIsNfts(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, b := range dumpAfter(t, h, r.Table, script.String()).sets {
-			s, anonymous := declaration(b)
+			s, anonymous := wire.DecodeSet(b)
 			if anonymous {
 				continue
 			}
 			compared++
 			want := r.Set(s.Name)
-			ours := setUserdata(want)
+			ours := wire.Userdata(want)
 			// Where a concatenation is declared by types, nft keeps a typeof without members for
 			// it, which says nothing. It stands before the interval flag, which maps have last.
 			before := len(ours) - 6
 			if want.Data == nft.NoData {
 				before = len(ours)
 			}
-			for typ, members := range [][]nft.Type{udKeyTypeof: want.Key, udDataTypeof: want.Data.Members()} {
-				if len(members) > 1 && !want.HasSlot() {
-					empty := tlv(nil, byte(typ), tlv(tlv32(nil, 0, exprConcat), 1, nil))
-					ours = slices.Insert(ours, before, empty...)
-					before += len(empty)
+			const keyTypeof, dataTypeof, exprConcat = 3, 4, 13 // see wire/userdata.go
+			for _, part := range []struct {
+				typ     byte
+				members []nft.Type
+			}{{keyTypeof, want.Key}, {dataTypeof, want.Data.Members()}} {
+				if len(part.members) > 1 && !want.HasSlot() {
+					ours = slices.Insert(ours, before, part.typ, 8, 0, 4, exprConcat, 0, 0, 0, 1, 0)
+					before += 10
 				}
 			}
 			if theirs := nfnl.Find(b, unix.NFTA_SET_USERDATA); !slices.Equal(theirs, ours) {
@@ -128,30 +132,17 @@ func TestSeeds(t *testing.T) {
 
 func writeSeeds(t *testing.T, target, name string, messages [][]byte) {
 	t.Helper()
-	dir := filepath.Join("testdata", "fuzz", target)
+	dir := filepath.Join("../wire/testdata/fuzz", target)
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
 	for i, m := range messages {
 		text := fmt.Sprintf("go test fuzz v1\n[]byte(%q)\n", m)
 		if target == "FuzzElements" {
-			text += fmt.Sprintf("byte('\\x%02x')\n", i%len(fuzzSets))
+			text += fmt.Sprintf("byte('\\x%02x')\n", i%256)
 		}
 		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%s-%02d", name, i)), []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
-}
-
-// fuzzSets are the kinds of sets that elements are decoded into.
-var fuzzSets = []nft.Set{
-	{Key: []nft.Type{nft.IPv4}, Data: nft.AddrRange4, Interval: true},
-	{Key: []nft.Type{nft.IPv4}, Data: nft.VerdictData, Interval: true},
-	{Key: []nft.Type{nft.IPv4}, Interval: true},
-	{Key: []nft.Type{nft.IPv4, nft.Proto, nft.Service}, Data: nft.VerdictData, Counter: true},
-	{Key: []nft.Type{nft.IPv4, nft.Proto, nft.Service}, Data: nft.AddrRange4Port, Interval: true},
-	{Key: []nft.Type{nft.IPv6, nft.Proto, nft.Service, nft.Slot}, Data: nft.Addr6Port, Interval: true},
-	{Key: []nft.Type{nft.Slot}, Data: nft.Addr4},
-	{Key: []nft.Type{nft.Ifname}},
-	{}, // what snatctl does not declare
 }

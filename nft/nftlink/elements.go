@@ -6,9 +6,8 @@ import (
 	"hash/maphash"
 	"time"
 
+	"github.com/snatctl/snatctl/nft/wire"
 	"golang.org/x/sys/unix"
-
-	"github.com/snatctl/snatctl/nfnl"
 )
 
 // errMoved says that a set's elements changed places while they were listed.
@@ -29,12 +28,12 @@ func (c *Conn) dumpElements(ctx context.Context, request []byte, begin func(), m
 	wait := settling
 	for try := 1; ; try++ {
 		begin()
-		seen := repeats{seed: maphash.MakeSeed(), keys: make(map[uint64]struct{})}
+		seen := wire.NewRepeats(maphash.MakeSeed())
 		err := c.dump(ctx, unix.NFT_MSG_GETSETELEM, request, func(b []byte) error {
-			seen.message(b)
+			seen.Take(b)
 			return message(b)
 		})
-		if err != nil || !seen.any {
+		if err != nil || !seen.Any() {
 			return err
 		}
 		if try == listings {
@@ -46,32 +45,5 @@ func (c *Conn) dumpElements(ctx context.Context, request []byte, begin func(), m
 		case <-time.After(wait):
 		}
 		wait *= 2
-	}
-}
-
-// repeats notices elements that are listed twice, by hashes of their keys. Should two keys
-// have one hash, the set is listed once more, with other hashes.
-type repeats struct {
-	seed maphash.Seed
-	keys map[uint64]struct{}
-	any  bool
-}
-
-func (r *repeats) message(b []byte) {
-	var h maphash.Hash
-	h.SetSeed(r.seed)
-	for list := (nfnl.Attrs{Rest: nfnl.Find(b, unix.NFTA_SET_ELEM_LIST_ELEMENTS)}); list.Next(); {
-		h.Reset()
-		for a := (nfnl.Attrs{Rest: list.Val}); a.Next(); {
-			switch a.Type {
-			case unix.NFTA_SET_ELEM_KEY, setElemKeyEnd, unix.NFTA_SET_ELEM_FLAGS: // a range's end has the key of the next one's start
-				h.WriteByte(byte(a.Type))
-				h.Write(a.Val)
-			}
-		}
-		sum := h.Sum64()
-		_, twice := r.keys[sum]
-		r.keys[sum] = struct{}{}
-		r.any = r.any || twice
 	}
 }

@@ -3,11 +3,14 @@ package nftlink
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
+	"fmt"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/snatctl/snatctl/nfnl"
 	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/nft/wire"
 )
 
 // Flood makes a connection lose answers: it hears of every change in its namespace, and has
@@ -28,23 +31,44 @@ func (c *Conn) Narrow() error {
 // Recommit carries out a plan after replacing some bytes of it: with names that no kernel
 // knows, it is what a kernel is asked that lacks the named part.
 func (c *Conn) Recommit(ctx context.Context, p nft.Plan, old, other string) error {
-	t, err := encode(p, c.seq+1, 0)
+	t, err := wire.Encode(p, c.seq+1, 0)
 	if err != nil {
 		return err
 	}
-	t.b = bytes.ReplaceAll(t.b, []byte(old), []byte(other))
+	if len(old) != len(other) {
+		return fmt.Errorf("%q and %q have different lengths", old, other)
+	}
+	copy(t.Bytes(), bytes.ReplaceAll(t.Bytes(), []byte(old), []byte(other)))
 	return c.commit(ctx, t)
 }
 
 // Own makes a table that only this connection may change, until it closes.
 func (c *Conn) Own(ctx context.Context, table string) error {
 	const flagOwner = 2 // NFT_TABLE_F_OWNER
-	t := &batch{seq: c.seq, first: c.seq + 1, table: table}
-	t.begin(unix.NFNL_MSG_BATCH_BEGIN, 0, unix.NFNL_SUBSYS_NFTABLES, origin{})
-	t.end()
-	t.start(unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE, origin{})
-	t.b = nfnl.AppendU32(t.b, unix.NFTA_TABLE_FLAGS, flagOwner)
-	t.end()
-	t.acknowledge()
-	return c.commit(ctx, t)
+	var all []byte
+	add := func(typ, flags, resID uint16, attributes []byte) {
+		c.seq++
+		b := nfnl.AppendHeader(nil, typ, unix.NLM_F_REQUEST|flags, c.seq, unix.NFPROTO_INET, resID)
+		b = append(b, attributes...)
+		binary.NativeEndian.PutUint32(b, uint32(len(b)))
+		all = append(all, b...)
+	}
+	add(unix.NFNL_MSG_BATCH_BEGIN, 0, unix.NFNL_SUBSYS_NFTABLES, nil)
+	add(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE|unix.NLM_F_ACK, 0, nfnl.AppendU32(wire.OfTable(table), unix.NFTA_TABLE_FLAGS, flagOwner))
+	add(unix.NFNL_MSG_BATCH_END, 0, unix.NFNL_SUBSYS_NFTABLES, nil)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := c.send(all); err != nil {
+		return err
+	}
+	d, err := c.recv(0)
+	if err != nil {
+		return err
+	}
+	m, _, err := nfnl.Cut(d)
+	if errno := nfnl.Errno(m.Data); err == nil && errno != 0 {
+		err = errno
+	}
+	return err
 }

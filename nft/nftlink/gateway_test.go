@@ -15,6 +15,7 @@ import (
 	"github.com/snatctl/snatctl/internal/nstest"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
+	"github.com/snatctl/snatctl/nft/wire"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/read"
 )
@@ -236,7 +237,7 @@ func glob(t testing.TB, pattern string) []string {
 
 // formed gives a ruleset its forms, and diff compares with it.
 func formed(r *nft.Ruleset) nft.Formed {
-	f, err := nftlink.Forms(r)
+	f, err := wire.Forms(r)
 	if err != nil {
 		panic(err)
 	}

@@ -7,17 +7,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/snatctl/snatctl/nfnl"
+	"github.com/snatctl/snatctl/nft/wire"
 )
 
 // Head is what a table says of itself.
-type Head struct {
-	Comment string
-	Owner   uint32 // netlink port of the process that alone may change it (flag owner); 0: anybody may
-}
-
-// Flags and attributes of tables that x/sys/unix lacks (include/uapi/linux/netfilter/nf_tables.h).
-const tableOwner = 7 // NFTA_TABLE_OWNER, Linux 5.12
+type Head = wire.Head
 
 // ErrOwned says that a table belongs to a running process, which alone may change it: even root
 // is refused (net/netfilter/nf_tables_api.c, nft_table_lookup).
@@ -25,16 +19,9 @@ var ErrOwned = errors.New("the table belongs to another program that is running 
 
 // Head reads what a table of family inet says of itself; nil if there is no such table.
 func (c *Conn) Head(ctx context.Context, table string) (*Head, error) {
-	h := &Head{}
-	err := c.request(ctx, unix.NFT_MSG_GETTABLE, 0, nfnl.AppendString(nil, unix.NFTA_TABLE_NAME, table), func(b []byte) error {
-		for a := (nfnl.Attrs{Rest: b}); a.Next(); {
-			switch a.Type {
-			case tableUserdata:
-				h.Comment = comment(a.Val)
-			case tableOwner:
-				h.Owner = a.U32()
-			}
-		}
+	var h Head
+	err := c.request(ctx, unix.NFT_MSG_GETTABLE, 0, wire.OfTable(table), func(b []byte) error {
+		h = wire.DecodeHead(b)
 		return nil
 	})
 	if errors.Is(err, unix.ENOENT) {
@@ -43,7 +30,7 @@ func (c *Conn) Head(ctx context.Context, table string) (*Head, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read table inet %s: %w", table, explainErrno(err))
 	}
-	return h, nil
+	return &h, nil
 }
 
 // owned tells of a transaction that was not permitted whether that is because of the table's

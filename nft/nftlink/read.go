@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
-	"github.com/snatctl/snatctl/nfnl"
 	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/nft/wire"
 )
 
 // Generation names a state of all rulesets of a network namespace: every committed
@@ -50,11 +49,7 @@ func (c *Conn) Read(ctx context.Context, table string) (*nft.Ruleset, Generation
 func (c *Conn) Generation(ctx context.Context) (Generation, error) {
 	var gen uint32
 	err := c.request(ctx, unix.NFT_MSG_GETGEN, 0, nil, func(b []byte) error {
-		for a := (nfnl.Attrs{Rest: b}); a.Next(); {
-			if a.Type == unix.NFTA_GEN_ID {
-				gen = a.U32()
-			}
-		}
+		gen = wire.DecodeGeneration(b)
 		return nil
 	})
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {
@@ -66,16 +61,10 @@ func (c *Conn) Generation(ctx context.Context) (Generation, error) {
 
 func (c *Conn) readTable(ctx context.Context, table string) (*nft.Ruleset, error) {
 	r := &nft.Ruleset{Table: table}
-	named := nfnl.AppendString(nil, unix.NFTA_TABLE_NAME, table) // attribute 1 in every request
+	named := wire.OfTable(table)
 	err := c.request(ctx, unix.NFT_MSG_GETTABLE, 0, named, func(b []byte) error {
-		for a := (nfnl.Attrs{Rest: b}); a.Next(); {
-			switch a.Type {
-			case unix.NFTA_TABLE_FLAGS:
-				r.Dormant = a.U32()&1 != 0 // NFT_TABLE_F_DORMANT
-			case tableUserdata:
-				r.Comment = comment(a.Val)
-			}
-		}
+		head := wire.DecodeHead(b)
+		r.Comment, r.Dormant = head.Comment, head.Dormant
 		return nil
 	})
 	if errors.Is(err, unix.ENOENT) {
@@ -106,7 +95,7 @@ func (c *Conn) readSets(ctx context.Context, r *nft.Ruleset, named []byte) (map[
 	isAnon := make(map[*nft.Set]bool)
 	var all []*nft.Set
 	err := c.dump(ctx, unix.NFT_MSG_GETSET, named, func(b []byte) error {
-		s, anon := declaration(b)
+		s, anon := wire.DecodeSet(b)
 		isAnon[s] = anon
 		all = append(all, s)
 		return nil
@@ -120,69 +109,25 @@ func (c *Conn) readSets(ctx context.Context, r *nft.Ruleset, named []byte) (map[
 			r.Sets = append(r.Sets, s) // what rules entered is no part of the ruleset
 			continue
 		}
-		d := elementDecoder{set: s, names: names}
-		request := nfnl.AppendString(append([]byte(nil), named...), unix.NFTA_SET_ELEM_LIST_SET, s.Name)
-		if err := c.dumpElements(ctx, request, d.begin, d.message); err != nil {
+		d := wire.Elements{Set: s, Names: names}
+		if err := c.dumpElements(ctx, wire.OfSet(r.Table, s.Name), d.Begin, d.Take); err != nil {
 			return nil, fmt.Errorf("elements of %s: %w", s.Name, err)
 		}
 		if isAnon[s] {
-			anonymous[s.Name] = anonymousForm(s)
+			anonymous[s.Name] = wire.AnonymousForm(s)
 			continue
 		}
-		d.finish()
+		d.Finish()
 		r.Sets = append(r.Sets, s)
 	}
 	return anonymous, nil
 }
 
-// anonymousForm lists an anonymous set as Forms does: protocol numbers in order.
-func anonymousForm(s *nft.Set) string {
-	var has [256]bool
-	for _, e := range s.Elements {
-		if len(e.Key) == 0 || e.Data != "" || e.Verdict != (nft.Verdict{}) || len(e.Key) > 1 && strings.Trim(e.Key[1:], "\x00") != "" {
-			return fmt.Sprintf("{%+v}", s.Elements) // not ours: differs from all that are
-		}
-		has[e.Key[0]] = true
-	}
-	var out []string
-	for p, ok := range has {
-		if ok {
-			out = append(out, fmt.Sprint(p))
-		}
-	}
-	return "{" + strings.Join(out, ",") + "}"
-}
-
 func (c *Conn) readChains(ctx context.Context, r *nft.Ruleset, named []byte) error {
 	err := c.dump(ctx, unix.NFT_MSG_GETCHAIN, named, func(b []byte) error {
-		chain := &nft.Chain{}
-		var hook nft.Hook
-		policy := uint32(nfAccept)
-		for a := (nfnl.Attrs{Rest: b}); a.Next(); {
-			switch a.Type {
-			case unix.NFTA_CHAIN_TABLE:
-				if a.Str() != r.Table {
-					return nil // older kernels return the chains of all tables
-				}
-			case unix.NFTA_CHAIN_NAME:
-				chain.Name = a.Str()
-			case unix.NFTA_CHAIN_HOOK:
-				hook.Point, hook.Priority = hookOf(a.Val)
-				chain.Hook = &hook
-			case unix.NFTA_CHAIN_TYPE:
-				hook.Type = a.Str()
-			case unix.NFTA_CHAIN_POLICY:
-				policy = a.U32()
-			case chainFlags:
-				if a.U32()&chainBinding != 0 {
-					return nil // part of the rule that goes there, whose form differs from all of ours
-				}
-			}
+		if chain := wire.DecodeChain(b, r.Table); chain != nil {
+			r.Chains = append(r.Chains, chain)
 		}
-		if policy != nfAccept {
-			hook.Type += " with another policy than accept" // differs from all that snatctl makes
-		}
-		r.Chains = append(r.Chains, chain)
 		return nil
 	})
 	if err != nil {
@@ -191,42 +136,13 @@ func (c *Conn) readChains(ctx context.Context, r *nft.Ruleset, named []byte) err
 	return nil
 }
 
-func hookOf(b []byte) (point string, priority int32) {
-	for a := (nfnl.Attrs{Rest: b}); a.Next(); {
-		switch a.Type {
-		case unix.NFTA_HOOK_HOOKNUM:
-			for name, n := range hookNumbers {
-				if n == a.U32() {
-					point = name
-				}
-			}
-		case unix.NFTA_HOOK_PRIORITY:
-			priority = int32(a.U32())
-		}
-	}
-	return point, priority
-}
-
 func (c *Conn) readRules(ctx context.Context, r *nft.Ruleset, named []byte, anonymous map[string]string) error {
 	chains := make(map[string]*nft.Chain, len(r.Chains))
 	for _, ch := range r.Chains {
 		chains[ch.Name] = ch
 	}
 	err := c.dump(ctx, unix.NFT_MSG_GETRULE, named, func(b []byte) error {
-		var chain string
-		var rule nft.Rule
-		for a := (nfnl.Attrs{Rest: b}); a.Next(); {
-			switch a.Type {
-			case unix.NFTA_RULE_CHAIN:
-				chain = a.Str()
-			case unix.NFTA_RULE_HANDLE:
-				rule.Handle = a.U64()
-			case unix.NFTA_RULE_EXPRESSIONS:
-				rule.Form = form(a.Val, func(name string) string { return anonymous[name] })
-			case unix.NFTA_RULE_USERDATA:
-				rule.Comment = comment(a.Val)
-			}
-		}
+		chain, rule := wire.DecodeRule(b, func(set string) string { return anonymous[set] })
 		if ch := chains[chain]; ch != nil {
 			ch.Rules = append(ch.Rules, rule)
 		}
@@ -238,11 +154,32 @@ func (c *Conn) readRules(ctx context.Context, r *nft.Ruleset, named []byte, anon
 	return nil
 }
 
+// readFlowtables reads the table's flowtable. Further ones, and what snatctl would not make
+// so, are noted as others.
+func (c *Conn) readFlowtables(ctx context.Context, r *nft.Ruleset, named []byte) error {
+	err := c.dump(ctx, unix.NFT_MSG_GETFLOWTABLE, named, func(b []byte) error {
+		if wire.TableOf(b) != r.Table {
+			return nil
+		}
+		f, ours := wire.DecodeFlowtable(b)
+		if ours && r.Flowtable == nil {
+			r.Flowtable = f
+		} else {
+			r.Others = append(r.Others, "flowtable "+f.Name)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("flowtables: %w", err)
+	}
+	return nil
+}
+
 // readObjects notes the table's named objects, which snatctl never makes.
 func (c *Conn) readObjects(ctx context.Context, r *nft.Ruleset, named []byte) error {
 	err := c.dump(ctx, unix.NFT_MSG_GETOBJ, named, func(b []byte) error {
-		if table := (&nfnl.Attrs{Val: nfnl.Find(b, unix.NFTA_OBJ_TABLE)}).Str(); table == r.Table {
-			r.Others = append(r.Others, "object "+(&nfnl.Attrs{Val: nfnl.Find(b, unix.NFTA_OBJ_NAME)}).Str())
+		if wire.TableOf(b) == r.Table {
+			r.Others = append(r.Others, "object "+wire.ObjectName(b))
 		}
 		return nil
 	})

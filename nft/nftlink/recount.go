@@ -6,8 +6,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/snatctl/snatctl/nfnl"
 	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/nft/wire"
 )
 
 // asked is how many elements one request asks for.
@@ -27,8 +27,8 @@ func (c *Conn) recount(ctx context.Context, p nft.Plan) nft.Plan {
 		for some := range slices.Chunk(o.Was, asked) {
 			live := *o.Set
 			live.Elements = nil
-			d := elementDecoder{set: &live, names: make(map[string]string)}
-			_ = c.request(ctx, unix.NFT_MSG_GETSETELEM, unix.NLM_F_ACK, elementRequest(p.Table(), o.Set, some), d.message)
+			d := wire.Elements{Set: &live, Names: make(map[string]string)}
+			_ = c.request(ctx, unix.NFT_MSG_GETSETELEM, unix.NLM_F_ACK, wire.OfElements(p.Table(), o.Set, some), d.Take)
 			for _, e := range live.Elements {
 				now[e.Key] = e
 			}
@@ -43,16 +43,4 @@ func (c *Conn) recount(ctx context.Context, p nft.Plan) nft.Plan {
 		}
 	}
 	return p
-}
-
-// elementRequest asks for single elements (nf_tables_api.c, nf_tables_getsetelem).
-func elementRequest(table string, s *nft.Set, es []nft.Element) []byte {
-	b := nfnl.AppendString(nil, unix.NFTA_SET_ELEM_LIST_TABLE, table)
-	b = nfnl.AppendString(b, unix.NFTA_SET_ELEM_LIST_SET, s.Name)
-	b, list := nfnl.OpenNest(b, unix.NFTA_SET_ELEM_LIST_ELEMENTS)
-	for i := range es {
-		b = appendStart(b, s, &es[i])
-	}
-	nfnl.CloseNest(b, list)
-	return b
 }

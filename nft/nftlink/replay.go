@@ -4,15 +4,16 @@ import (
 	"context"
 
 	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/nft/wire"
 )
 
 // Transaction is a plan in the form in which it goes to the kernel. Benchmarks replay it to
 // tell the kernel's own work from that of encoding.
-type Transaction struct{ batch *batch }
+type Transaction struct{ batch *wire.Batch }
 
 // Encode returns the transaction that carries out a plan, whatever the generation.
 func Encode(p nft.Plan) (*Transaction, error) {
-	b, err := encode(p, 1, 0)
+	b, err := wire.Encode(p, 1, 0)
 	return &Transaction{b}, err
 }
 

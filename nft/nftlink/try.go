@@ -5,15 +5,9 @@ import (
 	"fmt"
 	"os"
 
-	"golang.org/x/sys/unix"
-
-	"github.com/snatctl/snatctl/nfnl"
 	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/nft/wire"
 )
-
-// tableDormant is NFT_TABLE_F_DORMANT (include/uapi/linux/netfilter/nf_tables.h): base chains
-// are checked and registered nowhere.
-const tableDormant = 1
 
 // Try asks the kernel whether it would take a table, and changes nothing: the transaction has
 // no end, so the kernel validates it and then throws it away (nfnetlink_rcv_batch), as for
@@ -27,17 +21,11 @@ func (c *Conn) Try(ctx context.Context, r *nft.Ruleset) error {
 	if err != nil {
 		return err
 	}
-	t := &batch{seq: c.seq, first: c.seq + 1, table: sample.Table}
-	t.begin(unix.NFNL_MSG_BATCH_BEGIN, 0, unix.NFNL_SUBSYS_NFTABLES, origin{})
-	t.end()
-	t.start(unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, origin{})
-	t.b = nfnl.AppendU32(t.b, unix.NFTA_TABLE_FLAGS, tableDormant)
-	t.end()
-	if err := t.ops(nft.Diff(nil, want)); err != nil {
+	t, err := wire.EncodeTry(want, c.seq+1)
+	if err != nil {
 		return err
 	}
-	t.ask()
-	return c.exchange(ctx, t, t.seq)
+	return c.exchange(ctx, t)
 }
 
 // sampleOf returns a ruleset of the same sets, chains and rules that is cheap to try, under

@@ -1,9 +1,7 @@
-package nftlink
+package wire
 
 import (
-	"context"
 	"encoding/binary"
-	"fmt"
 
 	"golang.org/x/sys/unix"
 
@@ -16,9 +14,6 @@ type Fate struct {
 	Drops  bool // by policy, or by a rule that looks at nothing
 	Passes int  // rules before that which may let some new connections pass
 }
-
-// nfDrop is netfilter's verdict (include/uapi/linux/netfilter.h).
-const nfDrop = 0
 
 // verdictOf is how a rule ends.
 type verdictOf int
@@ -41,52 +36,40 @@ type judged struct {
 	chain   string // of jumps and goesTo
 }
 
-// setFates follows the rules of the base chains that filter at forward.
-func (c *Conn) setFates(ctx context.Context, family byte, chains []BaseChain) error {
-	tables := make(map[string]map[string][]judged)
-	for i := range chains {
-		b := &chains[i]
-		if b.Type != "filter" || b.Hook != "forward" {
-			continue
-		}
-		if tables[b.Table] == nil {
-			rules, err := c.judgedRules(ctx, family, b.Table)
-			if err != nil {
-				return fmt.Errorf("list the rules of table %s: %w", b.Table, err)
-			}
-			tables[b.Table] = rules
-		}
-		end, passes := follow(tables[b.Table], b.Name, 0)
-		if end == goesOn && b.drops {
-			end = drops
-		}
-		if end == drops {
-			b.Fate = Fate{Drops: true, Passes: passes}
+// Judged are a table's rules by chain, as far as the fate of new connections goes. The zero
+// value is no table: make one.
+type Judged map[string][]judged
+
+// Take takes a rule's message, if it is of the table.
+func (r Judged) Take(b []byte, table string) {
+	chain, list, in := "", []byte(nil), ""
+	for a := (nfnl.Attrs{Rest: b}); a.Next(); {
+		switch a.Type {
+		case ruleTable:
+			in = a.Str()
+		case ruleChain:
+			chain = a.Str()
+		case ruleExpressions:
+			list = a.Val
 		}
 	}
-	return nil
+	if in == table {
+		r[chain] = append(r[chain], judge(list))
+	}
 }
 
-func (c *Conn) judgedRules(ctx context.Context, family byte, table string) (map[string][]judged, error) {
-	rules := make(map[string][]judged)
-	err := c.requestOf(ctx, family, unix.NFT_MSG_GETRULE, unix.NLM_F_DUMP, nfnl.AppendString(nil, unix.NFTA_RULE_TABLE, table), func(b []byte) error {
-		chain, list, in := "", []byte(nil), ""
-		for a := (nfnl.Attrs{Rest: b}); a.Next(); {
-			switch a.Type {
-			case unix.NFTA_RULE_TABLE:
-				in = a.Str()
-			case unix.NFTA_RULE_CHAIN:
-				chain = a.Str()
-			case unix.NFTA_RULE_EXPRESSIONS:
-				list = a.Val
-			}
-		}
-		if in == table {
-			rules[chain] = append(rules[chain], judge(list))
-		}
-		return nil
-	})
-	return rules, err
+// Filters tells whether the chain decides about forwarded connections, so that it has a Fate.
+func (c *BaseChain) Filters() bool { return c.Type == "filter" && c.Hook == "forward" }
+
+// Judge follows the chain's rules and gives it its Fate.
+func (c *BaseChain) Judge(rules Judged) {
+	end, passes := follow(rules, c.Name, 0)
+	if end == goesOn && c.drops {
+		end = drops
+	}
+	if end == drops {
+		c.Fate = Fate{Drops: true, Passes: passes}
+	}
 }
 
 // deepest is how far jumps go (NFT_JUMP_STACK_SIZE, include/net/netfilter/nf_tables.h).
@@ -94,7 +77,7 @@ const deepest = 16
 
 // follow walks a chain. It returns goesOn where its end is reached, and how many of its rules
 // may have let new connections pass by then.
-func follow(rules map[string][]judged, chain string, depth int) (end verdictOf, passes int) {
+func follow(rules Judged, chain string, depth int) (end verdictOf, passes int) {
 	if depth > deepest {
 		return unclear, 0
 	}
@@ -134,8 +117,8 @@ func follow(rules map[string][]judged, chain string, depth int) (end verdictOf, 
 func judge(list []byte) (r judged) {
 	var state bool // the expression before loaded ct state
 	for a := (nfnl.Attrs{Rest: list}); a.Next(); {
-		e := expression{nfnl.Find(a.Val, unix.NFTA_EXPR_DATA)}
-		name := (&nfnl.Attrs{Val: nfnl.Find(a.Val, unix.NFTA_EXPR_NAME)}).Str()
+		e := expression{nfnl.Find(a.Val, exprData)}
+		name := (&nfnl.Attrs{Val: nfnl.Find(a.Val, exprName)}).Str()
 		switch name {
 		case "counter", "log", "last":
 		case "reject":
@@ -143,7 +126,7 @@ func judge(list []byte) (r judged) {
 		case "queue":
 			r.verdict = unclear
 		case "target": // of iptables: what is not known here changes packets and goes on
-			switch e.str(unix.NFTA_TARGET_NAME) {
+			switch e.str(targetName) {
 			case "REJECT":
 				r.verdict = drops
 			case "NFQUEUE", "SYNPROXY":
@@ -153,7 +136,7 @@ func judge(list []byte) (r judged) {
 			r.immediate(e)
 		case "lookup":
 			r.looks = true
-			if len(e.find(unix.NFTA_LOOKUP_DREG)) == 4 && e.u32(unix.NFTA_LOOKUP_DREG) == unix.NFT_REG_VERDICT {
+			if len(e.find(lookupDreg)) == 4 && e.u32(lookupDreg) == unix.NFT_REG_VERDICT {
 				r.verdict = unclear
 			}
 		default:
@@ -162,19 +145,19 @@ func judge(list []byte) (r judged) {
 				r.old = e.onlyOld()
 			}
 		}
-		state = name == "ct" && e.u32(unix.NFTA_CT_KEY) == unix.NFT_CT_STATE && len(e.find(unix.NFTA_CT_KEY)) == 4
+		state = name == "ct" && e.u32(ctKey) == unix.NFT_CT_STATE && len(e.find(ctKey)) == 4
 	}
 	return r
 }
 
 func (r *judged) immediate(e expression) {
-	verdict := nfnl.Find(e.find(unix.NFTA_IMMEDIATE_DATA), unix.NFTA_DATA_VERDICT)
+	verdict := nfnl.Find(e.find(immediateData), dataVerdict)
 	if verdict == nil {
 		return // it loads a value
 	}
 	v := expression{verdict}
-	r.chain = v.str(unix.NFTA_VERDICT_CHAIN)
-	switch int32(v.u32(unix.NFTA_VERDICT_CODE)) {
+	r.chain = v.str(verdictChain)
+	switch int32(v.u32(verdictCode)) {
 	case nfDrop:
 		r.verdict = drops
 	case nfAccept:
@@ -202,6 +185,6 @@ func (e expression) str(typ uint16) string  { return (&nfnl.Attrs{Val: e.find(ty
 // NF_CT_STATE_BIT and NF_CT_STATE_UNTRACKED_BIT (include/uapi/linux/netfilter/nf_conntrack_common.h).
 func (e expression) onlyOld() bool {
 	const fresh = 1<<3 | 1<<6
-	mask := nfnl.Find(e.find(unix.NFTA_BITWISE_MASK), unix.NFTA_DATA_VALUE)
+	mask := nfnl.Find(e.find(bitwiseMask), dataValue)
 	return len(mask) == 4 && binary.NativeEndian.Uint32(mask)&fresh == 0
 }

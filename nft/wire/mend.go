@@ -1,4 +1,4 @@
-package nftlink
+package wire
 
 import (
 	"strings"
@@ -6,15 +6,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/snatctl/snatctl/nfnl"
-)
-
-// Attributes of expressions that x/sys/unix lacks (include/uapi/linux/netfilter/nf_tables.h).
-const (
-	exthdrType  = 2 // NFTA_EXTHDR_TYPE
-	exthdrFlags = 5 // NFTA_EXTHDR_FLAGS
-	exthdrOp    = 6 // NFTA_EXTHDR_OP
-	exthdrSreg  = 7 // NFTA_EXTHDR_SREG
-	osfFlags    = 3 // NFTA_OSF_FLAGS
 )
 
 // mend returns a rule's attributes as the kernel takes them: some expressions are returned with
@@ -25,7 +16,7 @@ func mend(rule []byte) []byte {
 	}
 	var out []byte
 	for a := (nfnl.Attrs{Rest: rule}); a.Next(); {
-		if a.Type != unix.NFTA_RULE_EXPRESSIONS {
+		if a.Type != ruleExpressions {
 			out = nfnl.AppendAttr(out, a.Type, a.Val)
 			continue
 		}
@@ -41,14 +32,14 @@ func mend(rule []byte) []byte {
 
 // appendMended appends one expression to a list.
 func appendMended(b, expression []byte) []byte {
-	name, data := nameOf(expression, unix.NFTA_EXPR_NAME), nfnl.Find(expression, unix.NFTA_EXPR_DATA)
+	name, data := nameOf(expression, exprName), nfnl.Find(expression, exprData)
 	refused := refusedAttrs(name, data)
 	if refused == nil {
-		return nfnl.AppendAttr(b, unix.NLA_F_NESTED|unix.NFTA_LIST_ELEM, expression)
+		return nfnl.AppendAttr(b, unix.NLA_F_NESTED|listElem, expression)
 	}
-	b, at := nfnl.OpenNest(b, unix.NFTA_LIST_ELEM)
-	b = nfnl.AppendString(b, unix.NFTA_EXPR_NAME, name)
-	b, nest := nfnl.OpenNest(b, unix.NFTA_EXPR_DATA)
+	b, at := nfnl.OpenNest(b, listElem)
+	b = nfnl.AppendString(b, exprName, name)
+	b, nest := nfnl.OpenNest(b, exprData)
 	for a := (nfnl.Attrs{Rest: data}); a.Next(); {
 		if !refused(a.Type) {
 			b = nfnl.AppendAttr(b, a.Type, a.Val)
@@ -67,7 +58,7 @@ func refusedAttrs(name string, data []byte) func(uint16) bool {
 	switch {
 	case name == "exthdr" && nfnl.Find(data, exthdrSreg) != nil: // sets an option's field
 		return func(typ uint16) bool { return typ == exthdrFlags }
-	case name == "exthdr" && nfnl.Find(data, unix.NFTA_EXTHDR_DREG) == nil: // removes an option
+	case name == "exthdr" && nfnl.Find(data, exthdrDreg) == nil: // removes an option
 		return func(typ uint16) bool { return typ != exthdrType && typ != exthdrOp }
 	case name == "osf" && flags.U32() == 0:
 		return func(typ uint16) bool { return typ == osfFlags }

@@ -1,14 +1,12 @@
-package nftlink
+package wire
 
 import (
 	"fmt"
 	"strconv"
 	"strings"
 
-	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 
-	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nfnl"
 	"github.com/snatctl/snatctl/nft"
 )
@@ -27,49 +25,23 @@ func formOf(r nft.Rule, ranges func(set string) bool) (string, error) {
 	return form(b, func(string) string { n++; return anonForm(anon[n-1]) }), nil
 }
 
-// appendExprs appends a list of expressions; anonID gives the transaction's number for the
-// n-th anonymous set among them.
-func appendExprs(b []byte, es []expr.Any, anonID func(n int) uint32) ([]byte, error) {
-	n := 0
-	for _, e := range es {
-		if l, ok := e.(*expr.Lookup); ok && l.SetName == anonName {
-			l.SetID = anonID(n)
-			n++
-		}
-		x, err := expr.Marshal(unix.NFPROTO_INET, e)
-		if err != nil {
-			return nil, fmt.Errorf("encode %T: %w", e, err)
-		}
-		b = nfnl.AppendAttr(b, unix.NLA_F_NESTED|unix.NFTA_LIST_ELEM, x)
-	}
-	return b, nil
-}
-
-func anonForm(ps []inet.Proto) string {
-	names := make([]string, len(ps))
-	for i, p := range ps {
-		names[i] = strconv.Itoa(int(p))
-	}
-	return "{" + strings.Join(names, ",") + "}"
-}
-
 // form lists expressions canonically: names and attributes as the kernel returns them, less
 // what it fills in by itself. anon gives the contents of an anonymous set by its name.
 func form(list []byte, anon func(name string) string) string {
 	var b strings.Builder
 	for a := (nfnl.Attrs{Rest: list}); a.Next(); {
-		name := strings.TrimRight(string(nfnl.Find(a.Val, unix.NFTA_EXPR_NAME)), "\x00")
+		name := strings.TrimRight(string(nfnl.Find(a.Val, exprName)), "\x00")
 		vals := map[uint16]string{}
-		for d := (nfnl.Attrs{Rest: nfnl.Find(a.Val, unix.NFTA_EXPR_DATA)}); d.Next(); {
+		for d := (nfnl.Attrs{Rest: nfnl.Find(a.Val, exprData)}); d.Next(); {
 			vals[d.Type] = value(d.Val, depths[name][d.Type])
-			if name == "lookup" && d.Type == unix.NFTA_LOOKUP_SET {
+			if name == "lookup" && d.Type == lookupSet {
 				vals[d.Type] = d.Str()
 			}
 			if name == "flow_offload" {
 				vals[d.Type] = d.Str() // the library sends it without its NUL
 			}
 		}
-		if name == "byteorder" && vals[unix.NFTA_BYTEORDER_LEN] < vals[unix.NFTA_BYTEORDER_SIZE] {
+		if name == "byteorder" && vals[byteorderLen] < vals[byteorderSize] {
 			// nft writes it for a protocol's one byte. It turns nothing (nft_byteorder_eval), and
 			// kernels refuse it (seen on 7.3).
 			continue
@@ -89,9 +61,9 @@ func form(list []byte, anon func(name string) string) string {
 // depths says which attributes hold lists of attributes, and how deep: the kernel sets the
 // flag that marks them, which senders may leave out.
 var depths = map[string]map[uint16]int{
-	"immediate": {unix.NFTA_IMMEDIATE_DATA: 2},
-	"cmp":       {unix.NFTA_CMP_DATA: 1},
-	"bitwise":   {unix.NFTA_BITWISE_MASK: 1, unix.NFTA_BITWISE_XOR: 1},
+	"immediate": {immediateData: 2},
+	"cmp":       {cmpData: 1},
+	"bitwise":   {bitwiseMask: 1, bitwiseXor: 1},
 }
 
 // value lists an attribute's bytes, or the attributes in it down to a depth.
@@ -102,7 +74,7 @@ func value(b []byte, depth int) string {
 	var s strings.Builder
 	for a := (nfnl.Attrs{Rest: b}); a.Next(); {
 		below := depth - 1
-		if a.Type != unix.NFTA_DATA_VERDICT {
+		if a.Type != dataVerdict {
 			below = 0
 		}
 		fmt.Fprintf(&s, "(%d=%s)", a.Type, value(a.Val, below))
@@ -120,44 +92,44 @@ func normalize(name string, v map[uint16]string, anon func(string) string) {
 	const zero32 = "00000000"
 	switch name {
 	case "lookup":
-		delete(v, unix.NFTA_LOOKUP_SET_ID)
-		def(unix.NFTA_LOOKUP_FLAGS, zero32)
-		if s := v[unix.NFTA_LOOKUP_SET]; strings.HasPrefix(s, "__set") {
-			v[unix.NFTA_LOOKUP_SET] = anon(s)
+		delete(v, lookupSetID)
+		def(lookupFlags, zero32)
+		if s := v[lookupSet]; strings.HasPrefix(s, "__set") {
+			v[lookupSet] = anon(s)
 		}
 	case "dynset":
-		delete(v, unix.NFTA_DYNSET_SET_ID)
+		delete(v, dynsetSetID)
 	case "nat":
 		normalizeNAT(v)
 	case "bitwise":
 		def(bitwiseOp, zero32)
 	case "masq":
-		def(unix.NFTA_MASQ_FLAGS, zero32)
+		def(masqFlags, zero32)
 	case "counter":
 		clear(v)
 	case "reject":
-		if v[unix.NFTA_REJECT_TYPE] == fmt.Sprintf("%08x", unix.NFT_REJECT_TCP_RST) {
-			delete(v, unix.NFTA_REJECT_ICMP_CODE)
+		if v[rejectType] == fmt.Sprintf("%08x", unix.NFT_REJECT_TCP_RST) {
+			delete(v, rejectCode)
 		}
 	case "hash":
-		def(unix.NFTA_HASH_SEED, zero32)
-		def(unix.NFTA_HASH_OFFSET, zero32)
+		def(hashSeed, zero32)
+		def(hashOffset, zero32)
 	}
 }
 
 // normalizeNAT fills in what nft_nat_init and nft_nat_dump make of absent attributes.
 func normalizeNAT(v map[uint16]string) {
-	for lo, hi := range map[uint16]uint16{unix.NFTA_NAT_REG_ADDR_MIN: unix.NFTA_NAT_REG_ADDR_MAX, unix.NFTA_NAT_REG_PROTO_MIN: unix.NFTA_NAT_REG_PROTO_MAX} {
+	for lo, hi := range map[uint16]uint16{natAddrMin: natAddrMax, natProtoMin: natProtoMax} {
 		if _, ok := v[hi]; !ok && v[lo] != "" {
 			v[hi] = v[lo]
 		}
 	}
-	flags, _ := strconv.ParseUint(v[unix.NFTA_NAT_FLAGS], 16, 32)
-	if v[unix.NFTA_NAT_REG_ADDR_MIN] != "" {
+	flags, _ := strconv.ParseUint(v[natFlags], 16, 32)
+	if v[natAddrMin] != "" {
 		flags |= unix.NF_NAT_RANGE_MAP_IPS
 	}
-	if v[unix.NFTA_NAT_REG_PROTO_MIN] != "" {
+	if v[natProtoMin] != "" {
 		flags |= unix.NF_NAT_RANGE_PROTO_SPECIFIED
 	}
-	v[unix.NFTA_NAT_FLAGS] = fmt.Sprintf("%08x", flags)
+	v[natFlags] = fmt.Sprintf("%08x", flags)
 }

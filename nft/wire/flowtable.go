@@ -1,9 +1,6 @@
-package nftlink
+package wire
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -13,23 +10,25 @@ import (
 	"github.com/snatctl/snatctl/nft"
 )
 
-// Flowtables in messages (include/uapi/linux/netfilter/nf_tables.h).
+// Attributes of a flowtable (enum nft_flowtable_attributes) and of its hook (enum
+// nft_flowtable_hook_attributes).
 const (
-	flowtableTable    = 1 // NFTA_FLOWTABLE_TABLE
-	flowtableName     = 2 // NFTA_FLOWTABLE_NAME
-	flowtableHook     = 3 // NFTA_FLOWTABLE_HOOK
-	flowtableFlags    = 7 // NFTA_FLOWTABLE_FLAGS
-	flowtableHookNum  = 1 // NFTA_FLOWTABLE_HOOK_NUM
-	flowtablePriority = 2 // NFTA_FLOWTABLE_HOOK_PRIORITY
-	flowtableDevs     = 3 // NFTA_FLOWTABLE_HOOK_DEVS
-	deviceName        = 1 // NFTA_DEVICE_NAME
+	flowtableTable = 1 // NFTA_FLOWTABLE_TABLE, string
+	flowtableName  = 2 // NFTA_FLOWTABLE_NAME, string
+	flowtableHook  = 3 // NFTA_FLOWTABLE_HOOK, list: where it looks at packets
+	flowtableFlags = 7 // NFTA_FLOWTABLE_FLAGS, u32: NFT_FLOWTABLE_* (Linux 5.7)
 
-	ingress          = 0 // NF_NETDEV_INGRESS
-	flowtableCounter = 2 // NFT_FLOWTABLE_COUNTER, Linux 5.7: flows keep their counters
+	flowtableHookNum  = 1 // NFTA_FLOWTABLE_HOOK_NUM, u32: NF_NETDEV_*
+	flowtablePriority = 2 // NFTA_FLOWTABLE_HOOK_PRIORITY, u32
+	flowtableDevs     = 3 // NFTA_FLOWTABLE_HOOK_DEVS, list of device names
+	deviceName        = 1 // NFTA_DEVICE_NAME, string
+
+	ingress          = 0 // NF_NETDEV_INGRESS (include/uapi/linux/netfilter.h)
+	flowtableCounter = 2 // NFT_FLOWTABLE_COUNTER, a flag: flows keep their counters
 )
 
 // flowtable adds or deletes a flowtable, or some of its devices.
-func (t *batch) flowtable(o *nft.Op) {
+func (t *Batch) flowtable(o *nft.Op) {
 	typ, flags := uint16(unix.NFT_MSG_NEWFLOWTABLE), uint16(unix.NLM_F_CREATE)
 	if o.Mark == nft.Delete {
 		typ, flags = unix.NFT_MSG_DELFLOWTABLE, 0
@@ -65,29 +64,8 @@ func flowtables(f *nft.Flowtable) string {
 	return "flowtables (modules nf_flow_table_inet and nft_flow_offload, CONFIG_NF_FLOW_TABLE_INET and CONFIG_NFT_FLOW_OFFLOAD; Linux 4.16 or newer may have them)"
 }
 
-// readFlowtables reads the table's flowtable. Further ones, and what snatctl would not make
-// so, are noted as others.
-func (c *Conn) readFlowtables(ctx context.Context, r *nft.Ruleset, named []byte) error {
-	err := c.dump(ctx, unix.NFT_MSG_GETFLOWTABLE, named, func(b []byte) error {
-		if table := (&nfnl.Attrs{Val: nfnl.Find(b, flowtableTable)}).Str(); table != r.Table {
-			return nil
-		}
-		f, ours := flowtableOf(b)
-		if ours && r.Flowtable == nil {
-			r.Flowtable = f
-		} else {
-			r.Others = append(r.Others, "flowtable "+f.Name)
-		}
-		return nil
-	})
-	if err != nil && !errors.Is(err, unix.EOPNOTSUPP) && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("flowtables: %w", err)
-	}
-	return nil
-}
-
-// flowtableOf decodes a flowtable, and tells whether it is one as snatctl makes them.
-func flowtableOf(b []byte) (f *nft.Flowtable, ours bool) {
+// DecodeFlowtable decodes a flowtable, and tells whether it is one as snatctl makes them.
+func DecodeFlowtable(b []byte) (f *nft.Flowtable, ours bool) {
 	f, ours = &nft.Flowtable{}, true
 	var flags uint32
 	for a := (nfnl.Attrs{Rest: b}); a.Next(); {
@@ -114,18 +92,17 @@ func flowtableOf(b []byte) (f *nft.Flowtable, ours bool) {
 	return f, ours && flags == flowtableCounter
 }
 
-// lostInterface tells whether the kernel refused a flowtable of a snapshot because an interface
+// LostInterface tells whether the kernel refused a flowtable of a snapshot because an interface
 // of it is gone: that the kernel has flowtables the snapshot shows.
-func lostInterface(err error) bool {
-	var refused *RefusedError
-	return errors.As(err, &refused) && refused.Errno == unix.ENOENT && strings.HasPrefix(refused.Object, savedFlowtable)
+func (e *RefusedError) LostInterface() bool {
+	return e.Errno == unix.ENOENT && strings.HasPrefix(e.Object, savedFlowtable)
 }
 
 // savedFlowtable begins what a snapshot's flowtable is called in errors.
 const savedFlowtable = "flowtable "
 
-// withoutInterfaces returns the snapshot with flowtables that have no interfaces.
-func (s *Snapshot) withoutInterfaces() *Snapshot {
+// WithoutInterfaces returns the snapshot with flowtables that have no interfaces.
+func (s *Snapshot) WithoutInterfaces() *Snapshot {
 	bare := *s
 	bare.flowtables = nil
 	for _, f := range s.flowtables {

@@ -1,8 +1,7 @@
-package nftlink
+package wire
 
 import (
 	"encoding/binary"
-	"errors"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -11,9 +10,6 @@ import (
 	"github.com/snatctl/snatctl/nft"
 )
 
-// ErrNoNFTables says that the kernel does not have what every ruleset of snatctl needs.
-var ErrNoNFTables = errors.New("this kernel has no nftables: it needs Linux 5.10 or newer with module nf_tables (CONFIG_NF_TABLES, CONFIG_NF_TABLES_INET)")
-
 // lacks returns what the kernel does not have, if that is why it refuses an object: a module,
 // or what its version does not know yet. Offset is where in the message the kernel stopped
 // reading, 0 if it does not say.
@@ -21,7 +17,7 @@ var ErrNoNFTables = errors.New("this kernel has no nftables: it needs Linux 5.10
 // The kernel looks for a module by a name in the message and answers ENOENT when there is none
 // (net/netfilter/nf_tables_api.c: nft_expr_type_get, nf_tables_chain_type_lookup), EOPNOTSUPP
 // for a kind of set that it cannot hold (nft_select_set_ops) or a hook (nft_chain_parse_hook).
-func (t *batch) lacks(o origin, e unix.Errno, offset int) string {
+func (t *Batch) lacks(o origin, e unix.Errno, offset int) string {
 	missing, unable := e == unix.ENOENT, e == unix.EOPNOTSUPP || e == unix.EAFNOSUPPORT
 	switch op := o.op; {
 	case op == nil:
@@ -67,17 +63,17 @@ func moduleOf(expression string) string {
 
 // expressionAt returns the name of the rule's expression that an offset into its message
 // points at, "" if there is none.
-func (t *batch) expressionAt(o origin, offset int) string {
+func (t *Batch) expressionAt(o origin, offset int) string {
 	msg := t.b[o.at:]
 	msg = msg[:binary.NativeEndian.Uint32(msg)]
 	for top := (nfnl.Attrs{Rest: msg[unix.NLMSG_HDRLEN+4:]}); top.Next(); {
-		if top.Type != unix.NFTA_RULE_EXPRESSIONS {
+		if top.Type != ruleExpressions {
 			continue
 		}
 		for list := (nfnl.Attrs{Rest: top.Val}); list.Next(); {
 			end := len(msg) - len(top.Rest) - len(list.Rest)
 			if start := end - nfnl.Align(len(list.Val)) - unix.NLA_HDRLEN; start <= offset && offset < end {
-				return strings.TrimRight(string(nfnl.Find(list.Val, unix.NFTA_EXPR_NAME)), "\x00")
+				return strings.TrimRight(string(nfnl.Find(list.Val, exprName)), "\x00")
 			}
 		}
 	}

@@ -1,10 +1,9 @@
-package nftlink
+package wire
 
 import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
-	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -42,14 +41,8 @@ const (
 	ackOffs = 2 // NLMSGERR_ATTR_OFFS
 )
 
-// explain turns an error answer into one that names the object at fault.
-func (t *batch) explain(m nfnl.Message, e unix.Errno) error {
-	switch {
-	case e == unix.ERESTART:
-		return ErrStale
-	case e == unix.EPERM:
-		return fmt.Errorf("%w (%w)", ErrNoPermission, os.ErrPermission)
-	}
+// Refusal turns an error answer into one that names the object at fault.
+func (t *Batch) Refusal(m nfnl.Message, e unix.Errno) *RefusedError {
 	refused := &RefusedError{Object: "the transaction", Errno: e}
 	offset := 0
 	if len(m.Data) > 4+unix.NLMSG_HDRLEN && m.Flags&unix.NLM_F_ACK_TLVS != 0 {
@@ -75,7 +68,7 @@ func (t *batch) explain(m nfnl.Message, e unix.Errno) error {
 }
 
 // part returns what a message, and an offset into it, were made from.
-func (t *batch) part(o origin, offset int) nft.Op {
+func (t *Batch) part(o origin, offset int) nft.Op {
 	if o.op == nil {
 		return nft.Op{}
 	}
@@ -93,7 +86,7 @@ func (t *batch) part(o origin, offset int) nft.Op {
 	return op
 }
 
-func (t *batch) describe(op nft.Op) string {
+func (t *Batch) describe(op nft.Op) string {
 	switch {
 	case op.Flowtable != nil:
 		return "flowtable " + op.Flowtable.String()
@@ -111,16 +104,16 @@ func (t *batch) describe(op nft.Op) string {
 
 // elementAt returns which element of a message an offset into it lies in. Ranges over one
 // field take two entries each, the second flagged as an end.
-func (t *batch) elementAt(o origin, offset int) int {
+func (t *Batch) elementAt(o origin, offset int) int {
 	msg := t.b[o.at:]
 	msg = msg[:binary.NativeEndian.Uint32(msg)]
 	n, at := -1, unix.NLMSG_HDRLEN+4
 	for top := (nfnl.Attrs{Rest: msg[at:]}); top.Next(); {
-		if top.Type != unix.NFTA_SET_ELEM_LIST_ELEMENTS {
+		if top.Type != listElements {
 			continue
 		}
 		for list := (nfnl.Attrs{Rest: top.Val}); list.Next(); {
-			if len(list.Val) > 6 && list.Val[2] == byte(unix.NFTA_SET_ELEM_FLAGS) {
+			if len(list.Val) > 6 && list.Val[2] == byte(elemFlags) {
 				continue // an end
 			}
 			start := len(msg) - len(top.Rest) - len(list.Rest) - nfnl.Align(len(list.Val)) - unix.NLA_HDRLEN

@@ -1,13 +1,11 @@
-package nftlink
+package wire
 
 import (
 	"encoding/hex"
-	"reflect"
 	"slices"
 	"testing"
 
 	"github.com/snatctl/snatctl/internal/golden"
-	"github.com/snatctl/snatctl/nfnl"
 	"github.com/snatctl/snatctl/nft"
 )
 
@@ -40,7 +38,7 @@ func TestSetUserdata(t *testing.T) {
 		{"slots of IPv6", nft.Set{Key: []nft.Type{nft.IPv6, nft.Slot}, Data: nft.Addr6},
 			"0004 00000000 0104 02000000 033a 0004 0d000000 0132 0014" + daddr6 + "011a" + slot + "0414" + daddr6 + "0604 00000000"},
 	} {
-		if got, want := setUserdata(&c.set), golden.Unhex(t, c.want); !slices.Equal(got, want) {
+		if got, want := Userdata(&c.set), golden.Unhex(t, c.want); !slices.Equal(got, want) {
 			t.Errorf("%s: the userdata is\n%s\nwant\n%s", c.name, hex.EncodeToString(got), hex.EncodeToString(want))
 		}
 	}
@@ -58,7 +56,7 @@ func TestComments(t *testing.T) {
 		t.Errorf("a comment is %x, want %x", got, want)
 	}
 	for _, s := range []string{"", "a", "zone: pool", string(make([]byte, 200))} {
-		if got := comment(commentUserdata(s)); got != s {
+		if got := Comment(commentUserdata(s)); got != s {
 			t.Errorf("the comment %q is read as %q", s, got)
 		}
 	}
@@ -73,59 +71,8 @@ func TestComments(t *testing.T) {
 		"0001 00":                               "",    // an empty one
 		"0703 616200 000b 7a6f6e653a2070706f00": "",    // cut short behind another
 	} {
-		if got := comment(golden.Unhex(t, input)); got != want {
+		if got := Comment(golden.Unhex(t, input)); got != want {
 			t.Errorf("the comment in %s is %q, want %q", input, got, want)
 		}
-	}
-}
-
-// decode(encode(x)) is x for every kind of set that snatctl declares.
-func TestDeclarations(t *testing.T) {
-	keys := [][]nft.Type{{nft.IPv4}, {nft.IPv6}, {nft.Ifname}, {nft.Slot}, {nft.IPv4, nft.Proto}, {nft.IPv6, nft.Proto, nft.Service},
-		{nft.IPv4, nft.Proto, nft.Service, nft.Slot}, {nft.IPv6, nft.Proto, nft.Slot}}
-	for _, key := range keys {
-		for d := nft.NoData; d <= nft.AddrRange4Port; d++ {
-			for _, interval := range []bool{false, true} {
-				for _, counter := range []bool{false, true} {
-					s := &nft.Set{Name: "zones4/ports", Key: key, Data: d, Interval: interval, Counter: counter}
-					got, anonymous := declaration(appendSet(nfnl.AppendString(nil, 2, s.Name), s, 1))
-					if anonymous || !reflect.DeepEqual(got, s) {
-						t.Errorf("%+v is read as %+v, anonymous %t", s, got, anonymous)
-					}
-				}
-			}
-		}
-	}
-}
-
-// What snatctl does not declare like this has no key, and so equals nothing that it does.
-func TestForeignDeclarations(t *testing.T) {
-	ours := func(more ...func(b []byte) []byte) []byte {
-		b := appendSet(nfnl.AppendString(nil, 2, "zones4"), &nft.Set{Key: []nft.Type{nft.IPv4}, Data: nft.Addr4}, 1)
-		for _, f := range more {
-			b = f(b)
-		}
-		return b
-	}
-	for name, b := range map[string][]byte{
-		"no attributes":  nil,
-		"with a timeout": ours(func(b []byte) []byte { return nfnl.AppendU64(b, 11, 1000) }),
-		"other flags":    ours(func(b []byte) []byte { return nfnl.AppendU32(b, 3, 8|2) }),
-		"another type":   ours(func(b []byte) []byte { return nfnl.AppendU32(b, 4, 9) }),
-		"another length": ours(func(b []byte) []byte { return nfnl.AppendU32(b, 5, 16) }),
-		"of objects":     ours(func(b []byte) []byte { return nfnl.AppendU32(b, 15, 1) }),
-		"that limits": ours(func(b []byte) []byte {
-			b, at := nfnl.OpenNest(b, 17)
-			b = nfnl.AppendString(b, 1, "limit")
-			nfnl.CloseNest(b, at)
-			return b
-		}),
-	} {
-		if s, _ := declaration(b); s.Key != nil {
-			t.Errorf("a set %s is read as one of ours: %+v", name, s)
-		}
-	}
-	if s, anonymous := declaration(ours(func(b []byte) []byte { return nfnl.AppendU32(b, 3, 1|8) })); !anonymous {
-		t.Errorf("an anonymous set is read as %+v", s)
 	}
 }

@@ -27,6 +27,9 @@ type Tuple struct {
 // translated destination, Reply.Src, and go to the translated source, Reply.Dst.
 type Flow struct {
 	Orig, Reply Tuple
+	// Master is Orig of the flow whose helper expected this one; without addresses where there is
+	// none. The kernel does not tell it when a flow changes or ends (Masters).
+	Master      Tuple
 	ID          uint32 // the kernel's name for the entry; 0 if it was not told
 	CTZone      uint16 // conntrack zone (not a zone of the policy) of Orig; 0 is the default one
 	ReplyCTZone uint16 // that of Reply: the same, unless a rule sets zones by direction
@@ -68,6 +71,7 @@ type Status uint32
 
 // The facts that snatctl looks at.
 const (
+	Expected  Status = 1 << 0 // a helper expected it
 	SeenReply Status = 1 << 1 // an answer has come
 	Assured   Status = 1 << 2 // not dropped early when the table is full
 	SrcNAT    Status = 1 << 4

@@ -35,12 +35,25 @@ type claim struct {
 // nobody is the claim of a flow that belongs to nobody.
 var nobody = claim{service: none, server: none, zone: none}
 
-// Owner tells whom a flow belongs to. It takes less than a microsecond and allocates
-// nothing.
+// Owner tells whom a flow belongs to; one that is related to another, whom that belongs to. It
+// takes less than a microsecond and allocates nothing.
 func (x *Index) Owner(f *Flow) Owner {
 	if x == nil {
 		x = &Index{}
 	}
+	if !f.related() {
+		return x.owner(f)
+	}
+	if o, ok := x.ofMaster(f); ok {
+		return o
+	}
+	o := x.owner(f)
+	o.Past = o.Past && f.Master.Src.IsValid() // what made it is not known, be it the policy
+	return o
+}
+
+// owner tells whom a flow belongs to by its own tuples.
+func (x *Index) owner(f *Flow) Owner {
 	c := x.claim(f)
 	o := Owner{claim: c}
 	if c.service >= 0 {
@@ -94,7 +107,11 @@ func (x *Index) claim(f *Flow) claim {
 func (x *Index) claimDst(f *Flow, c *claim) {
 	to := f.Orig.Dst
 	if c.service = x.service(f.Orig.Proto, to); c.service >= 0 {
-		c.server = x.server(c.service, to.Port(), f.Reply.Src)
+		if f.Reply.Src.Port() == 0 && f.Orig.hasEnds() { // a master's (Flow.master)
+			c.server = x.serverAt(c.service, f.Reply.Src.Addr())
+		} else {
+			c.server = x.server(c.service, to.Port(), f.Reply.Src)
+		}
 		c.oddDst = c.server < 0
 		return
 	}

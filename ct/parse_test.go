@@ -14,9 +14,16 @@ import (
 var gateway = []netip.Addr{netip.MustParseAddr("10.1.0.1"), netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")}
 
 // parseFlow reads "tcp 10.1.0.9:999 > 203.0.113.10:80 as 198.51.100.1:999 > 192.168.1.1:80",
-// where "as" and what follows may be absent. ICMP has addresses without ports.
+// where "as" and what follows may be absent. ICMP has addresses without ports. A related flow
+// ends in "of 10.1.0.9:998 > 203.0.113.10:21", its master.
 func parseFlow(t testing.TB, text string) *Flow {
 	t.Helper()
+	text, of, related := strings.Cut(text, " of ")
+	if related {
+		f, m := parseFlow(t, text), parseFlow(t, strings.Fields(text)[0]+" "+of)
+		f.Status, f.Master = Expected, m.Orig
+		return f
+	}
 	words := strings.Fields(text)
 	if len(words) != 4 && len(words) != 8 {
 		t.Fatalf("%q is no flow", text)

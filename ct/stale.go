@@ -36,13 +36,20 @@ func (r Reason) String() string { return r.Kind + " " + r.Name + ": " + r.Why }
 // this host, which others masquerade with. So nothing is stale where there was no policy, and
 // a front or laddr that is new takes over from others without ending what they made. Flows in
 // conntrack zones are others', too. Of zones that ask for interfaces any that matches may have
-// decided.
+// decided. A flow that is related to another is judged by that.
 func Stale(was, will *Index, f *Flow) (Reason, bool) {
 	if was == nil || f.CTZone != 0 || f.ReplyCTZone != 0 {
 		return Reason{}, false
 	}
 	if will == nil {
 		will = &Index{}
+	}
+	if f.related() {
+		m, ok := f.master()
+		if !ok {
+			return Reason{}, false
+		}
+		f = &m
 	}
 	c := will.claim(f)
 	if c.oddDst {
@@ -96,8 +103,12 @@ func staleDst(was, will *Index, f *Flow, c claim) (Reason, bool) {
 	at := address(f.Orig.Proto, f.Orig.Dst)
 	switch {
 	case c.service >= 0:
-		r := will.reason(c, "real server "+f.Reply.Src.String()+" is no longer listed")
-		r.Server = f.Reply.Src
+		server := f.Reply.Src
+		if had.server >= 0 {
+			server = was.listed(had, f.Orig.Dst.Port())
+		}
+		r := will.reason(c, "real server "+server.String()+" is no longer listed")
+		r.Server = server
 		return r, true
 	case c.mapped:
 		return will.reason(c, "no longer maps "+at+" to "+f.Reply.Src.Addr().String()), true

@@ -91,7 +91,7 @@ func (t *Tally) AddOwned(f *Flow, o *Owner) {
 	if i := o.claim.zone; i >= 0 {
 		t.zones[i].add(o.Past)
 	}
-	if f.hasLaddr() {
+	if f.hasLaddr() && o.Laddr.IsValid() {
 		t.laddr(f, o)
 	}
 }

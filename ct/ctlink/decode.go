@@ -36,6 +36,9 @@ func decode(b []byte, f *ct.Flow) (at int64, err error) {
 		case ctaZone:
 			f.CTZone = a.U16()
 			f.ReplyCTZone = f.CTZone
+		case ctaTupleMaster: // its direction of the first packet (ctnetlink_dump_master)
+			var zone uint16
+			err = tuple(a.Val, &f.Master, &zone)
 		case ctaTimestamp:
 			err = times(a.Val, f)
 		case ctaTimestampEvent:

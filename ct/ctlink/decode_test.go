@@ -63,6 +63,22 @@ func TestDecodeEvent(t *testing.T) {
 	}
 }
 
+// A related flow's master is told by the direction of its first packet.
+func TestDecodeMaster(t *testing.T) {
+	master := ct.Tuple{Proto: inet.TCP, Src: netip.MustParseAddrPort("10.1.5.9:40000"), Dst: netip.MustParseAddrPort("203.0.113.10:21")}
+	data := ct.Tuple{Proto: inet.TCP, Src: netip.MustParseAddrPort("10.1.5.9:40001"), Dst: netip.MustParseAddrPort("203.0.113.10:6000")}
+	b := appendTuple(nil, ctaTupleOrig, &data)
+	b = nfnl.AppendU32(b, ctaStatus, uint32(ct.Expected))
+	b = appendTuple(b, ctaTupleMaster, &master)
+	var f ct.Flow
+	if _, err := decode(b, &f); err != nil || f.Master != master || f.Orig != data || f.Status != ct.Expected {
+		t.Errorf("the flow is read as %+v (%v)", f, err)
+	}
+	if _, err := decode(b[:len(b)-4], &f); err == nil {
+		t.Error("a master that is cut off is read")
+	}
+}
+
 // Reading an event or a flow takes no memory.
 func TestDecodeAllocatesNothing(t *testing.T) {
 	b, e := destroyed(), ct.Event{}

@@ -21,6 +21,7 @@ const (
 	ctaCountersOrig   = 9
 	ctaCountersReply  = 10
 	ctaID             = 12
+	ctaTupleMaster    = 14
 	ctaZone           = 18
 	ctaTimestamp      = 20
 	ctaTimestampEvent = 27 // Linux 6.14

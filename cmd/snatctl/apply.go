@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,10 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/gateway/history"
-	"github.com/snatctl/snatctl/nft"
-	"github.com/snatctl/snatctl/nft/nftlink"
-	"github.com/snatctl/snatctl/policy"
 )
 
 type applyOptions struct {
@@ -106,73 +103,57 @@ func (o *applyOptions) run(c *cobra.Command) error {
 	return apply(ctx, *o, line)
 }
 
-// apply is the spine: load, compile, read, diff, commit, clean up. Every failure before the
-// cleanup leaves the kernel as it was. The lifeline is for an apply that awaits confirmation.
+// apply is the spine: load and compile the policy, hold the gateway, commit, finish, report.
+// Until the commit every failure leaves the kernel as it was. The lifeline is for an apply that
+// awaits confirmation.
 func apply(ctx context.Context, o applyOptions, line *lifeline) (err error) {
-	t := newTimings(6)
+	t := newTimings(7)
 	if o.timings {
 		defer func() { err = t.last(err) }()
 	}
 	defer t.bar.stop()
-	p, want, srcs, err := o.load(&t, exitRefused)
-	if err != nil {
-		return err
-	}
-	held, err := lock(want.Table)
-	if err != nil {
-		return err
-	}
-	defer held.Release()
-	conn, err := nftlink.Open()
+	w, err := o.load(t)
 	if err != nil {
 		return exit{exitRefused, err}
 	}
-	defer conn.Close()
-	if err := offload(ctx, conn, p, want); err != nil {
-		t.bar.stop()
-		return exit{exitRefused, fmt.Errorf("%w; nothing was changed", err)}
-	}
-
-	c, err := commit(ctx, conn, want, o.confirm > 0, func() (func(), error) { return forwardingOn(p, want, t.bar.stop) }, &t)
-	began := time.Now()
-	t.bar.stop()
+	g, err := gateway.Hold(gateway.Options{Table: w.Ruleset.Table, StateDir: o.stateDir, Tell: t.hear})
 	if err != nil {
-		return exit{exitRefused, unchanged(err)}
+		return statusOf(err)
 	}
-	d, unmeasured := measure(c.was, want, c.plan, &t)
-	if o.confirm == 0 || c.plan.Empty() {
-		o.record(want, srcs, d, history.Applied, &t)
-		return cmp.Or(o.finish(ctx, conn, p, want, c, d, &t), unmeasured)
+	defer g.Close()
+	c, err := g.Commit(ctx, w, gateway.ApplyOptions{Command: o.command, User: operator(), Keep: o.keep, Confirm: o.confirm})
+	if err != nil {
+		return statusOf(gateway.Unchanged(err))
 	}
-	trial := trial{lock: held, line: line, change: c, want: want, cleanup: o.cleans(p), began: began, limit: o.confirm}
-	going := trial.start(ctx)
-	trial.recorded <- o.record(want, srcs, d, history.Unconfirmed, &t)
-	finished := o.finish(going, conn, p, want, c, d, &t)
-	return cmp.Or(trial.wait(), finished, unmeasured)
+	if c.Trial != nil {
+		line.await(c.Trial)
+	}
+	r, err := c.Finish(ctx)
+	t.bar.stop()
+	lost := t.report(o.format, w.Ruleset.Table, r)
+	if c.Trial == nil {
+		return errors.Join(statusOf(err), lost)
+	}
+	if verdict := line.wait(c.Trial); verdict != nil {
+		return statusOf(verdict)
+	}
+	return errors.Join(statusOf(err), lost)
 }
 
-// cleans tells whether flows that contradict the policy end.
-func (o applyOptions) cleans(p *policy.Policy) bool {
-	return !o.keep && p.Gateway.Cleanup != policy.CleanupNone
-}
-
-// finish does what comes after the transaction, and reports.
-func (o applyOptions) finish(ctx context.Context, conn *nftlink.Conn, p *policy.Policy, want *nft.Ruleset, c change, d difference, t *timings) (err error) {
-	if c.was != nil && !c.plan.Empty() {
-		settle(t)
+// statusOf gives an error of the engine the exit status for it.
+func statusOf(err error) error {
+	var busy *gateway.BusyError
+	var reverted *gateway.RevertedError
+	var incomplete *gateway.IncompleteError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &busy):
+		return exit{exitBusy, err}
+	case errors.As(err, &reverted):
+		return exit{exitReverted, err}
+	case errors.As(err, &incomplete):
+		return exit{exitIncomplete, err}
 	}
-	releaseClients(ctx, conn, p, want, t)
-	accountingOn(p)
-	var stale staleFlows
-	if o.cleans(p) {
-		stale, err = cleanup(ctx, c.was, want, t)
-		t.bar.stop()
-	}
-	defer func(start time.Time) { t.Report = since(start) }(time.Now())
-	lost := report(o.format, want.Table, d, c.plan, stale, true)
-	if err == nil {
-		return lost
-	}
-	err = exit{exitIncomplete, fmt.Errorf("the policy is in force, but connections that contradict it may be left: %w; apply again to end them (it no longer recognizes connections of a service or laddr that is gone: see `conntrack -L`)", err)}
-	return errors.Join(err, lost)
+	return exit{exitRefused, err}
 }

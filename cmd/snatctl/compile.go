@@ -1,9 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"github.com/snatctl/snatctl/policy"
 )
 
 func compileCommand() *cobra.Command {
@@ -23,16 +26,28 @@ Exit status: 0 printed, 1 invalid policy, 2 usage.`,
 			if err != nil {
 				return err
 			}
-			p, want, err := load(files, new(timings), exitRefused)
+			w, err := load(files, new(timings))
 			if err != nil {
+				return exit{exitRefused, err}
+			}
+			if _, err := os.Stdout.WriteString(withoutOffload(w.Policy)); err != nil {
 				return err
 			}
-			if _, err := os.Stdout.WriteString(withoutOffload(p)); err != nil {
-				return err
-			}
-			return want.WriteScript(os.Stdout)
+			return w.Ruleset.WriteScript(os.Stdout)
 		},
 	}
 	fileFlag(c, &files)
 	return c
+}
+
+// withoutOffload says that a script has no flowtable, because it may be meant for another host.
+func withoutOffload(p *policy.Policy) string {
+	if p.Gateway.Offload == policy.OffloadOff {
+		return ""
+	}
+	where := ""
+	if p.Gateway.Offload == policy.OffloadAuto {
+		where = ", if the kernel can"
+	}
+	return fmt.Sprintf("# gateway.offload is %s: snatctl apply adds a flowtable of the interfaces that the host has then%s.\n", p.Gateway.Offload, where)
 }

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/snatctl/snatctl/nft/nftlink"
-	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/gateway"
 )
 
 const (
@@ -48,43 +46,28 @@ Exit status: 0 no difference, 1 differences, 2 error.`,
 }
 
 func diff(ctx context.Context, o applyOptions) (err error) {
-	t := newTimings(5)
+	t := newTimings(6)
 	if o.timings {
 		defer func() { err = t.last(err) }()
 	}
 	defer t.bar.stop()
-	p, want, _, err := o.load(&t, exitDiffError)
-	if err != nil {
-		return err
-	}
-	conn, err := nftlink.Open()
+	w, err := o.load(t)
 	if err != nil {
 		return exit{exitDiffError, err}
 	}
-	defer conn.Close()
-	if err := offload(ctx, conn, p, want); err != nil {
-		return exit{exitDiffError, err}
-	}
-	live, _, plan, err := compare(ctx, conn, want, &t)
+	g, err := gateway.Look(gateway.Options{Table: w.Ruleset.Table, StateDir: o.stateDir, Tell: t.hear})
 	if err != nil {
 		return exit{exitDiffError, err}
 	}
-	var stale staleFlows
-	if !o.keep && p.Gateway.Cleanup != policy.CleanupNone {
-		if stale, err = foresee(ctx, live, want, &t); err != nil {
-			t.bar.stop()
-			fmt.Fprintf(stderr, "warning: cannot tell which connections apply would end: %v\n", err)
-		}
+	defer g.Close()
+	r, err := g.Diff(ctx, w, !o.keep)
+	if err != nil {
+		return exit{exitDiffError, err}
 	}
 	t.bar.stop()
-	d, err := measure(live, want, plan, &t)
-	if err != nil {
-		return exit{exitDiffError, err}
-	}
-	defer func(start time.Time) { t.Report = since(start) }(time.Now())
-	tellAwaiting(want.Table)
-	lost := report(o.format, want.Table, d, plan, stale, false)
-	if !plan.Empty() {
+	tellAwaiting(w.Ruleset.Table)
+	lost := t.report(o.format, w.Ruleset.Table, r)
+	if !r.Plan.Empty() {
 		return errors.Join(exit{code: exitDiffers}, lost)
 	}
 	return lost

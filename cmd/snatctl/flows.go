@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/plain"
 )
 
@@ -45,15 +46,15 @@ asked; 2 usage.`,
 			if table, err = tableName(table, files); err != nil {
 				return err
 			}
-			l, err := openLive(c.Context(), table)
+			r, p, err := standing(c.Context(), table)
 			if err != nil {
 				return exit{exitRefused, err}
 			}
-			defer l.close()
-			if err := o.selection.known(l.bindings); err != nil {
+			defer r.Close()
+			if err := o.selection.known(p.Bindings); err != nil {
 				return exit{exitRefused, err}
 			}
-			if err := listFlows(c.Context(), outlet(o.format), l, o); err != nil {
+			if err := listFlows(c.Context(), outlet(o.format), r, p, o); err != nil {
 				return exit{exitRefused, fmt.Errorf("list flows: %w", err)}
 			}
 			return nil
@@ -74,14 +75,14 @@ type flowsOptions struct {
 }
 
 // listFlows prints the selected flows as the kernel lists them, and holds none of them.
-func listFlows(ctx context.Context, w io.Writer, l *live, o flowsOptions) error {
+func listFlows(ctx context.Context, w io.Writer, r *gateway.Reader, p *gateway.Picture, o flowsOptions) error {
 	list := newFlowList(w, o.format)
 	n := 0
-	for f, err := range l.ct.Flows(ctx) {
+	for f, err := range r.Flows(ctx) {
 		if err != nil {
 			return err
 		}
-		owner := l.index.Owner(f)
+		owner := p.Index.Owner(f)
 		if !o.selection.match(f, &owner) {
 			continue
 		}

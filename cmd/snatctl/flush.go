@@ -2,11 +2,10 @@ package main
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/snatctl/snatctl/nft/nftlink"
+	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/policy"
 )
 
@@ -31,32 +30,20 @@ of this table is running.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if len(files) > 0 {
-				p, want, err := load(files, new(timings), exitRefused)
+				w, err := load(files, new(timings))
 				if err != nil {
-					return err
+					return exit{exitRefused, err}
 				}
-				_, table = p, want.Table
+				table = w.Ruleset.Table
 			}
-			held, err := lock(table)
+			g, err := gateway.Hold(gateway.Options{Table: table})
 			if err != nil {
-				return err
+				return statusOf(err)
 			}
-			defer held.Release()
-			conn, err := nftlink.Open()
-			if err != nil {
-				return exit{exitRefused, err}
-			}
-			defer conn.Close()
-			head, err := conn.Head(c.Context(), table)
+			defer g.Close()
+			was, err := g.Remove(c.Context(), foreign)
 			if err != nil {
 				return exit{exitRefused, err}
-			}
-			if head != nil && !strings.HasPrefix(head.Comment, "made by snatctl") && !foreign {
-				return exit{exitRefused, fmt.Errorf("table inet %s was not made by snatctl, so it stays: --foreign removes it all the same (`nft list table inet %s` shows it)", table, table)}
-			}
-			was, err := conn.Delete(c.Context(), table)
-			if err != nil {
-				return exit{exitRefused, fmt.Errorf("remove table inet %s: %w; nothing was changed", table, err)}
 			}
 			if was {
 				fmt.Fprintf(stdout, "removed table inet %s\n", table)

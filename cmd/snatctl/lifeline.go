@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/gateway"
 )
 
 // An apply that awaits confirmation is two processes. The one in the foreground shows it and
@@ -22,8 +24,15 @@ import (
 // foreground is gone. A lifeline connects the two, a word a line.
 type lifeline struct {
 	conn  net.Conn
-	words chan func(string)
+	enter chan struct{} // the operator keeps what was applied
 }
+
+// Words of the lifeline.
+const (
+	wordConfirm = "confirm"
+	wordRevert  = "revert"
+	wordWaiting = "waiting"
+)
 
 // keeperVar is set in the environment of the process that applies; keeperFD is its end.
 const (
@@ -46,7 +55,7 @@ func openLifeline(ctx context.Context) (context.Context, *lifeline, error) {
 		return ctx, nil, fmt.Errorf("%s is for snatctl's own use: %w", keeperVar, err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	l := &lifeline{conn, make(chan func(string), 1)}
+	l := &lifeline{conn, make(chan struct{}, 1)}
 	go l.listen(cancel)
 	return ctx, l, nil
 }
@@ -56,26 +65,42 @@ func (l *lifeline) listen(revert func()) {
 	for in := bufio.NewScanner(l.conn); in.Scan(); {
 		switch in.Text() {
 		case wordConfirm:
-			l.words <- func(string) {}
+			select {
+			case l.enter <- struct{}{}:
+			default: // once is enough
+			}
 		case wordRevert:
 			revert()
 		}
 	}
 }
 
-// confirms is where Enter arrives; nil, which never does, without a foreground.
-func (l *lifeline) confirms() <-chan func(string) {
-	if l == nil {
-		return nil
-	}
-	return l.words
+// await stands by while the trial goes on: it passes Enter on, and ends the process if the rest
+// of it hangs when all is decided.
+func (l *lifeline) await(t *gateway.Trial) {
+	go func() {
+		select {
+		case <-l.enter:
+			t.Confirm()
+		case <-t.Done():
+		}
+	}()
+	go func() {
+		<-t.Done()
+		time.Sleep(gateway.Hanging)
+		var status exit
+		errors.As(statusOf(t.Wait()), &status)
+		os.Exit(status.code)
+	}()
 }
 
-// say tells the foreground something, if there is one.
-func (l *lifeline) say(word string) {
-	if l != nil && l.conn.SetWriteDeadline(time.Now().Add(time.Second)) == nil {
-		_, _ = fmt.Fprintln(l.conn, word) // it may be gone
+// wait tells the foreground that all that is left is to confirm, and returns what became of
+// the trial.
+func (l *lifeline) wait(t *gateway.Trial) error {
+	if l.conn.SetWriteDeadline(time.Now().Add(time.Second)) == nil {
+		_, _ = fmt.Fprintf(l.conn, "%s %d\n", wordWaiting, max(0, int(t.Left().Seconds()+0.5))) // it may be gone
 	}
+	return t.Wait()
 }
 
 // foreground runs this very command again as the process that applies, and stays beside it.

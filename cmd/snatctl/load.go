@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/snatctl/snatctl/compiler"
-	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/gateway"
+	"github.com/snatctl/snatctl/gateway/history"
 	"github.com/snatctl/snatctl/plain"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/read"
@@ -31,23 +31,54 @@ func policyFiles(flags, args []string) ([]string, error) {
 	return files, nil
 }
 
-// load reads and compiles the policy of some files.
-func load(files []string, t *timings, status int) (*policy.Policy, *nft.Ruleset, error) {
-	if err := fits(files); err != nil {
-		return nil, nil, exit{status, fmt.Errorf("%w; nothing was changed", err)}
+// load reads and compiles the policy of some files. Nobody needs the files themselves.
+func load(files []string, t *timings) (*gateway.Wanted, error) {
+	if err := roomFor(files); err != nil {
+		return nil, err
 	}
-	makeRoom(sizeOf(files))
-	p, want, _, err := loadFrom(func() (*policy.Policy, []policy.Source, policy.Diagnostics) {
+	return compiled(t, func() (*policy.Policy, []policy.Source, policy.Diagnostics) {
 		p, ds := read.Load(files, os.Stdin)
 		return p, nil, ds
-	}, t, status)
-	return p, want, err
+	})
 }
 
-// loadFrom reads and compiles a policy. Findings go to standard error; an invalid policy ends
-// with the given status.
-func loadFrom(read func() (*policy.Policy, []policy.Source, policy.Diagnostics), t *timings, status int) (*policy.Policy, *nft.Ruleset, []policy.Source, error) {
-	t.bar.stage("reading the policy")
+// load reads and compiles what is to be applied: files, or an entry of the history.
+func (o applyOptions) load(t *timings) (*gateway.Wanted, error) {
+	if o.entry == nil {
+		if err := roomFor(o.files); err != nil {
+			return nil, err
+		}
+		return compiled(t, func() (*policy.Policy, []policy.Source, policy.Diagnostics) {
+			return read.LoadSources(o.files, os.Stdin)
+		})
+	}
+	srcs, err := history.Open(o.stateDir).Sources(*o.entry)
+	if err != nil {
+		return nil, fmt.Errorf("read entry %d of the history: %w; nothing was changed", o.entry.ID, err)
+	}
+	size := 0
+	for _, src := range srcs {
+		size += len(src.Data)
+	}
+	makeRoom(int64(size))
+	return compiled(t, func() (*policy.Policy, []policy.Source, policy.Diagnostics) {
+		p, ds := read.Parse(srcs)
+		return p, srcs, ds
+	})
+}
+
+// roomFor makes room for files, or refuses them where there is none.
+func roomFor(files []string) error {
+	if err := fits(files); err != nil {
+		return fmt.Errorf("%w; nothing was changed", err)
+	}
+	makeRoom(sizeOf(files))
+	return nil
+}
+
+// compiled reads and compiles a policy. Findings go to standard error.
+func compiled(t *timings, read func() (*policy.Policy, []policy.Source, policy.Diagnostics)) (*gateway.Wanted, error) {
+	t.hear(gateway.Stage("reading the policy"))
 	start := time.Now()
 	p, srcs, ds := read()
 	t.Load = since(start)
@@ -56,11 +87,11 @@ func loadFrom(read func() (*policy.Policy, []policy.Source, policy.Diagnostics),
 	}
 	p, err := judge(p, ds)
 	if err != nil {
-		return nil, nil, nil, exit{status, fmt.Errorf("%w; nothing was changed", err)}
+		return nil, fmt.Errorf("%w; nothing was changed", err)
 	}
-	t.bar.stage("compiling")
+	t.hear(gateway.Stage("compiling"))
 	start = time.Now()
-	want, more := compiler.Compile(p)
+	w, more := gateway.Compile(p, srcs)
 	t.Compile = since(start)
 	if len(more) > 0 {
 		t.bar.stop()
@@ -68,10 +99,10 @@ func loadFrom(read func() (*policy.Policy, []policy.Source, policy.Diagnostics),
 	for _, d := range more {
 		printDiagnostic(d)
 	}
-	if want == nil {
-		return nil, nil, nil, exit{status, fmt.Errorf("policy cannot be carried out: %s; nothing was changed", count(len(errorsOf(more)), "error"))}
+	if w == nil {
+		return nil, fmt.Errorf("policy cannot be carried out: %s; nothing was changed", count(len(errorsOf(more)), "error"))
 	}
-	return p, want, srcs, nil
+	return w, nil
 }
 
 // readPolicy reads a policy. Findings go to standard error.

@@ -4,20 +4,23 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
+	"slices"
 
 	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/inet"
 )
 
 // lookupLive answers from the kernel: its flows, and the blocks in its table.
 func lookupLive(ctx context.Context, w io.Writer, o lookupOptions) error {
-	l, err := openLive(ctx, o.table)
+	r, p, err := standing(ctx, o.table)
 	if err != nil {
 		return exit{exitNotFound, err}
 	}
-	defer l.close()
-	s, err := l.subscriber(ctx, o)
+	defer r.Close()
+	s, err := subscriberIn(ctx, r, p, o.at)
 	if err != nil {
 		return exit{exitNotFound, err}
 	}
@@ -25,9 +28,9 @@ func lookupLive(ctx context.Context, w io.Writer, o lookupOptions) error {
 		fmt.Fprintln(w, s)
 	}
 	list := newFlowList(w, o.format)
-	for f, err := range l.ct.Flows(ctx) {
+	for f, err := range r.Flows(ctx) {
 		if err == nil && o.behind(f) {
-			owner := l.index.Owner(f)
+			owner := p.Index.Owner(f)
 			err = list.add(f, &owner)
 		}
 		if err != nil {
@@ -57,27 +60,19 @@ func (o *lookupOptions) behind(f *ct.Flow) bool {
 	return p.HasPorts() && at.Port() == o.at.Port()
 }
 
-// subscriber finds the source that has the laddr and port in a block of its own, if the
-// table has blocks at all.
-func (l *live) subscriber(ctx context.Context, o lookupOptions) (subscription, error) {
-	if !l.hasBlocks() {
+// subscriberIn finds the source that has a laddr and port in a block of its own, if the table
+// has blocks at all.
+func subscriberIn(ctx context.Context, r *gateway.Reader, p *gateway.Picture, at netip.AddrPort) (subscription, error) {
+	blocks := slices.ContainsFunc(p.Bindings.Zones, func(z ct.Zone) bool {
+		return slices.ContainsFunc(z.Pools, func(p ct.Pool) bool { return p.Block > 0 })
+	})
+	if !blocks {
 		return subscription{}, nil
 	}
-	r, _, err := l.nft.Read(ctx, l.table)
+	table, err := r.Ruleset(ctx)
 	if err != nil {
 		return subscription{}, err
 	}
-	b, _ := readback.BlockWith(r, o.at)
+	b, _ := readback.BlockWith(table, at)
 	return subscription(b), nil
-}
-
-func (l *live) hasBlocks() bool {
-	for _, z := range l.bindings.Zones {
-		for _, p := range z.Pools {
-			if p.Block > 0 {
-				return true
-			}
-		}
-	}
-	return false
 }

@@ -75,6 +75,9 @@ func (e exit) Error() string {
 	return e.err.Error()
 }
 
+// Unwrap returns what happened.
+func (e exit) Unwrap() error { return e.err }
+
 func root() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "snatctl",

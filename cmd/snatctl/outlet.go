@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/snatctl/snatctl/plain"
 )
@@ -72,4 +73,16 @@ func without(c *cobra.Command, err, lost error) error {
 		lost = fmt.Errorf("the output is not complete: %w", lost)
 	}
 	return exit{status.code, lost}
+}
+
+// colourful tells whether to write colours: only on a terminal, and never where NO_COLOR is
+// set (no-color.org).
+func colourful(w io.Writer) bool {
+	f, isFile := w.(*os.File)
+	return isFile && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && isTerminal(f)
+}
+
+func isTerminal(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/ct/ctlink"
+	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/plain"
 )
 
@@ -99,60 +100,41 @@ func (o *statusOptions) complete(c *cobra.Command) (err error) {
 	return err
 }
 
-// picture is what status shows.
-type picture struct {
-	ct.Report
-	stats     ctlink.Stats
-	dead      []ct.Problem  // why nothing is forwarded; only --check looks
-	uncounted bool          // the kernel counts no bytes
-	took      time.Duration // to read the table and to list the flows
-}
-
 func status(ctx context.Context, o statusOptions) error {
-	l, err := openLive(ctx, o.table)
+	r, p, err := standing(ctx, o.table)
 	if err != nil {
 		if o.check {
 			return err
 		}
 		return exit{exitRefused, err}
 	}
-	defer l.close()
+	defer r.Close()
 	if o.watch > 0 {
-		return watchStatus(ctx, l, o)
+		return watchStatus(ctx, r, o)
 	}
-	p, err := look(ctx, l, o.names)
+	s, err := look(ctx, r, p, o.names)
 	switch {
 	case err != nil && o.check:
 		return err
 	case err != nil:
 		return exit{exitRefused, err}
 	case o.check:
-		if p.dead, err = deadGateway(ctx, l); err != nil {
+		if s.Dead, err = r.Dead(ctx, p); err != nil {
 			return err
 		}
-		return check(outlet(o.format), p, o)
+		return check(outlet(o.format), s, o)
 	}
 	tellAwaiting(o.table)
-	return printStatus(outlet(o.format), p, o, warner(stdout.Colour()))
+	return printStatus(outlet(o.format), s, o, warner(stdout.Colour()))
 }
 
-// look lists the flows once and sums them up.
-func look(ctx context.Context, l *live, names nameFilter) (picture, error) {
-	tally := ct.NewTally(l.index)
-	for f, err := range l.ct.Flows(ctx) {
-		if err != nil {
-			return picture{}, fmt.Errorf("list the flows: %w", err)
-		}
-		tally.Add(f)
+// look sums up the flows of what is asked for.
+func look(ctx context.Context, r *gateway.Reader, p *gateway.Picture, names nameFilter) (gateway.Survey, error) {
+	s, err := r.Survey(ctx, p)
+	if err != nil {
+		return s, err
 	}
-	p := picture{Report: tally.Report()}
-	var err error
-	if p.stats, err = l.ct.Stats(ctx); err != nil {
-		return p, fmt.Errorf("read the counters of conntrack: %w", err)
-	}
-	p.Conntrack.Max, p.Conntrack.InsertFailed = uint64(p.stats.Max), p.stats.InsertFailed
-	p.uncounted = !on(accountingKeys[0])
-	return p, names.narrow(&p.Report)
+	return s, names.narrow(&s.Report)
 }
 
 // nameFilter is the one service or zone that status is asked for. The zero value is all.
@@ -187,17 +169,17 @@ func (n nameFilter) narrow(r *ct.Report) error {
 	return nil
 }
 
-func printStatus(w io.Writer, p picture, o statusOptions, paint paintFunc) error {
+func printStatus(w io.Writer, s gateway.Survey, o statusOptions, paint paintFunc) error {
 	if o.format == "json" {
-		return printJSON(w, p.Report)
+		return printJSON(w, s.Report)
 	}
-	return printStatusText(w, p, o.all, paint)
+	return printStatusText(w, s, o.all, paint)
 }
 
 // check prints one line that a monitoring system shows, and the problems behind it; as JSON
 // the report.
-func check(w io.Writer, p picture, o statusOptions) error {
-	problems := append(p.dead, p.Problems()...)
+func check(w io.Writer, s gateway.Survey, o statusOptions) error {
+	problems := append(s.Dead, s.Problems()...)
 	word, code := "OK", 0
 	if len(problems) > 0 {
 		switch problems[0].Severity { // critical ones come first
@@ -216,11 +198,11 @@ func check(w io.Writer, p picture, o statusOptions) error {
 	}
 	switch {
 	case o.format == "json":
-		if err := printJSON(w, p.Report); err != nil {
+		if err := printJSON(w, s.Report); err != nil {
 			return exit{exitCritical, err}
 		}
 	default:
-		fmt.Fprintf(w, "%s: %s; %s\n", word, what, refused(p.stats))
+		fmt.Fprintf(w, "%s: %s; %s\n", word, what, refused(s.Stats))
 		if len(problems) > 1 {
 			printProblems(w, problems)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/ct/ctlink"
+	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/internal/golden"
 )
@@ -19,7 +20,7 @@ import (
 // TestStatusText prints made-up reports. The input of a case is its flags.
 func TestStatusText(t *testing.T) {
 	golden.Run(t, "testdata/status/*.txtar", func(t *testing.T, input []golden.File) []golden.File {
-		pictures := map[string]picture{"site": sitePicture(), "many": manyPicture(), "empty": {}}
+		pictures := map[string]gateway.Survey{"site": sitePicture(), "many": manyPicture(), "empty": {}}
 		name, flags, _ := strings.Cut(strings.TrimSpace(string(input[0].Data)), " ")
 		p, known := pictures[name]
 		if !known {
@@ -40,12 +41,12 @@ func TestStatusText(t *testing.T) {
 
 // sitePicture has one of everything: both modes and families, a drained server, one that is
 // gone, laddrs at all degrees of use, and sizes from bytes to gigabytes.
-func sitePicture() picture {
+func sitePicture() gateway.Survey {
 	addr := netip.MustParseAddr
 	at := func(s string, p inet.Proto) ct.Destination {
 		return ct.Destination{To: netip.MustParseAddrPort(s), Proto: p}
 	}
-	return picture{
+	return gateway.Survey{
 		Report: ct.Report{
 			Services: []ct.ServiceReport{
 				{Name: "dns", VIP: []string{"203.0.113.10"}, Ports: []string{"udp/53", "tcp/53"}, Mode: "fullnat", Scheduler: "rr", Flows: 61, New: 4012,
@@ -72,14 +73,14 @@ func sitePicture() picture {
 			Conntrack: ct.Conntrack{Entries: 1255600, Max: 2097152, InsertFailed: 1204},
 			Totals:    ct.Totals{Entries: 1255600, Owned: 1255519, Past: 2, Nobodys: 79},
 		},
-		stats:     ctlink.Stats{InsertFailed: 1204, Drop: 31},
-		uncounted: true,
+		Stats:     ctlink.Stats{InsertFailed: 1204, Drop: 31},
+		Uncounted: true,
 	}
 }
 
 // manyPicture has more services and zones than are listed, a flow in one of each.
-func manyPicture() picture {
-	var p picture
+func manyPicture() gateway.Survey {
+	var p gateway.Survey
 	for i := range mostIdle + 1 {
 		p.Services = append(p.Services, ct.ServiceReport{Name: fmt.Sprintf("s%03d", i), VIP: []string{"203.0.113.10"}, Ports: []string{fmt.Sprintf("tcp/%d", i+1)}, Mode: "nat", Scheduler: "rr",
 			Servers: []ct.ServerReport{{Address: netip.MustParseAddr("192.168.1.1"), Weight: 1}}})
@@ -98,7 +99,7 @@ func TestStatusAll(t *testing.T) {
 	few := manyPicture()
 	few.Services, few.Zones = few.Services[:mostIdle], few.Zones[:mostIdle]
 	for _, c := range []struct {
-		p    picture
+		p    gateway.Survey
 		all  bool
 		want int
 	}{{few, false, mostIdle}, {manyPicture(), false, 1}, {manyPicture(), true, mostIdle + 1}} {

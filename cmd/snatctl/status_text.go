@@ -12,6 +12,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/plain"
 )
 
@@ -23,7 +24,7 @@ const (
 )
 
 // printStatusText prints what `ipvsadm -Ln --stats` would show, and the same for zones.
-func printStatusText(out io.Writer, p picture, all bool, paint paintFunc) error {
+func printStatusText(out io.Writer, p gateway.Survey, all bool, paint paintFunc) error {
 	w := bufio.NewWriter(out)
 	idle := 0
 	for i := range p.Services {
@@ -47,7 +48,7 @@ func printStatusText(out io.Writer, p picture, all bool, paint paintFunc) error 
 	}
 	printIdle(w, idle, "zone")
 	printConntrack(w, p)
-	if p.uncounted {
+	if p.Uncounted {
 		fmt.Fprintln(w, "bytes are not counted: net.netfilter.nf_conntrack_acct is 0 (apply sets it, unless the policy says gateway: {sysctls: false})")
 	}
 	for _, pr := range p.Problems() {
@@ -62,14 +63,14 @@ func printIdle(w io.Writer, n int, kind string) {
 	}
 }
 
-func printConntrack(w io.Writer, p picture) {
+func printConntrack(w io.Writer, p gateway.Survey) {
 	c, t := p.Conntrack, p.Totals
 	share := ""
 	if c.Max > 0 {
 		share = fmt.Sprintf(" of %s (%s)", comma(c.Max), percent(c.Entries, c.Max))
 	}
 	fmt.Fprintf(w, "conntrack: %s%s entries: %s of this policy, %s no longer in policy, %s nobody's; %s\n",
-		comma(c.Entries), share, comma(t.Owned), comma(t.Past), comma(t.Nobodys), refused(p.stats))
+		comma(c.Entries), share, comma(t.Owned), comma(t.Past), comma(t.Nobodys), refused(p.Stats))
 }
 
 func printService(w io.Writer, s *ct.ServiceReport, all bool, paint paintFunc) {

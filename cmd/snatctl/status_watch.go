@@ -10,13 +10,15 @@ import (
 	"os/signal"
 	"time"
 
-	"github.com/snatctl/snatctl/plain"
 	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/gateway"
+	"github.com/snatctl/snatctl/plain"
 )
 
 // watchStatus prints a picture every so often until it is interrupted: in place on a
 // terminal, elsewhere one behind the other.
-func watchStatus(ctx context.Context, l *live, o statusOptions) error {
+func watchStatus(ctx context.Context, r *gateway.Reader, o statusOptions) error {
 	staySmall()
 	show := following(o)
 	resized := make(chan os.Signal, 1)
@@ -30,7 +32,7 @@ func watchStatus(ctx context.Context, l *live, o statusOptions) error {
 	tick := time.NewTicker(o.watch)
 	defer tick.Stop()
 	for {
-		p, err := lookAnew(ctx, l, o)
+		s, err := lookAnew(ctx, r, o)
 		if err != nil {
 			return interrupted(ctx, err)
 		}
@@ -39,11 +41,11 @@ func watchStatus(ctx context.Context, l *live, o statusOptions) error {
 		if o.format == "text" {
 			w = plain.NewWriter(&b, stdout.Colour())
 		}
-		if err := printStatus(w, p, o, warner(stdout.Colour())); err != nil {
+		if err := printStatus(w, s, o, warner(stdout.Colour())); err != nil {
 			return exit{exitRefused, err}
 		}
 		for again := true; again; {
-			if err := show(b.Bytes(), p.took); err != nil {
+			if err := show(b.Bytes(), s.Took); err != nil {
 				return exit{exitRefused, err}
 			}
 			select {
@@ -58,17 +60,18 @@ func watchStatus(ctx context.Context, l *live, o statusOptions) error {
 }
 
 // lookAnew reads the table, as the counters of new connections stand there, and looks.
-func lookAnew(ctx context.Context, l *live, o statusOptions) (picture, error) {
+func lookAnew(ctx context.Context, r *gateway.Reader, o statusOptions) (gateway.Survey, error) {
 	start := time.Now()
-	if err := l.read(ctx); err != nil {
-		return picture{}, err
+	p, err := r.Read(ctx)
+	if err == nil {
+		err = p.Missing()
 	}
-	if !l.there {
-		return picture{}, l.noTable()
+	if err != nil {
+		return gateway.Survey{}, err
 	}
-	p, err := look(ctx, l, o.names)
-	p.took = time.Since(start)
-	return p, err
+	s, err := look(ctx, r, p, o.names)
+	s.Took = time.Since(start)
+	return s, err
 }
 
 // following returns what prints one report behind the other: text with an empty line

@@ -4,7 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"sync"
 	"time"
+
+	"github.com/snatctl/snatctl/cmd/snatctl/view"
+	"github.com/snatctl/snatctl/gateway"
 )
 
 // timings is what --timings prints: wall seconds of each stage. The stages and Other add up to
@@ -23,12 +27,48 @@ type timings struct {
 	Other  float64 `json:"other_s"`  // all the rest, waiting for confirmation too
 	Total  float64 `json:"total_s"`
 
+	mu    sync.Mutex // over what hear writes
 	began time.Time
 	bar   *bar // shows the stages as they come
 }
 
 // newTimings begins to measure a command of some stages.
-func newTimings(stages int64) timings { return timings{began: time.Now(), bar: newBar(stages)} }
+func newTimings(stages int64) *timings { return &timings{began: time.Now(), bar: newBar(stages)} }
+
+// hear takes what the engine tells: stages for the bar, times, and what people should know.
+func (t *timings) hear(e gateway.Event) {
+	switch e := e.(type) {
+	case gateway.Stage:
+		t.bar.stage(string(e))
+		return
+	case gateway.Took:
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if at := t.of(e.Stage); at != nil {
+			*at += e.Time.Seconds()
+		}
+		return
+	}
+	t.bar.stop()
+	view.Event(stderr, e)
+}
+
+// of is where the time of a stage of the engine is summed up.
+func (t *timings) of(s gateway.Stage) *float64 {
+	return map[gateway.Stage]*float64{
+		gateway.Reading: &t.Read, gateway.Comparing: &t.Diff, gateway.Committing: &t.Commit, gateway.Telling: &t.Tell,
+		gateway.Recording: &t.Record, gateway.Cleaning: &t.Cleanup, gateway.Foreseeing: &t.Cleanup,
+	}[s]
+}
+
+// report prints a result, and measures that.
+func (t *timings) report(format, table string, r gateway.Result) error {
+	defer func(start time.Time) { t.Report = since(start) }(time.Now())
+	if format == "json" {
+		return view.ResultJSON(os.Stdout, r)
+	}
+	return view.Result(stdout, table, r)
+}
 
 func since(start time.Time) float64 { return time.Since(start).Seconds() }
 

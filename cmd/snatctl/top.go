@@ -64,12 +64,12 @@ Exit status: 0 ended, 1 no table or the kernel could not be asked, 2 usage, no t
 // top shows the screen until the user or a signal ends it.
 func top(ctx context.Context, table string, every time.Duration) error {
 	staySmall()
-	l, err := openLive(ctx, table)
+	r, p, err := standing(ctx, table)
 	if err != nil {
 		return err
 	}
-	defer l.close()
-	m, err := newMeter(l)
+	defer r.Close()
+	m, err := newMeter(r, p)
 	if err != nil {
 		return err
 	}

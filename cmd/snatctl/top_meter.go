@@ -8,12 +8,14 @@ import (
 
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/ct/ctlink"
+	"github.com/snatctl/snatctl/gateway"
 )
 
 // meter measures rates: one goroutine hears of ends, another lists the flows.
 type meter struct {
-	live   *live
-	source *ctlink.EventSource
+	reader  *gateway.Reader
+	picture *gateway.Picture
+	source  *ctlink.EventSource
 
 	mu    sync.Mutex // over what follows
 	rates *ct.Rates
@@ -36,12 +38,12 @@ type reading struct {
 	absent error  // there is no table
 }
 
-func newMeter(l *live) (*meter, error) {
+func newMeter(r *gateway.Reader, p *gateway.Picture) (*meter, error) {
 	source, err := ctlink.Listen(ctlink.ListenOptions{Kinds: []ct.EventKind{ct.Destroy}})
 	if err != nil {
 		return nil, err
 	}
-	return &meter{live: l, source: source}, nil
+	return &meter{reader: r, picture: p, source: source}, nil
 }
 
 // close must not be called before listen has returned.
@@ -77,7 +79,7 @@ func (m *meter) read(ctx context.Context, by ct.Grouping) (reading, error) {
 	if err != nil {
 		return r, err
 	}
-	for f, err := range m.live.ct.Flows(ctx) {
+	for f, err := range m.reader.Flows(ctx) {
 		if err != nil {
 			return r, err
 		}
@@ -97,24 +99,23 @@ func (m *meter) read(ctx context.Context, by ct.Grouping) (reading, error) {
 	}
 	r.over = start.Sub(before)
 	r.lost = m.source.Lost()
-	if !m.live.there {
-		r.absent = m.live.noTable()
-	}
-	r.stats, err = m.live.ct.Stats(ctx)
+	r.absent = m.picture.Missing()
+	r.stats, err = m.reader.Stats(ctx)
 	return r, err
 }
 
 // begin begins a list, from anew if the table or what is asked for has changed.
 func (m *meter) begin(ctx context.Context, by ct.Grouping) (start, before time.Time, err error) {
-	changed, err := m.live.refresh(ctx)
+	now, err := m.reader.Refresh(ctx, m.picture)
 	if err != nil {
 		return start, before, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.rates == nil || changed || by != m.by {
-		m.rates, m.by = ct.NewRates(m.live.index, by), by
+	if m.rates == nil || now != m.picture || by != m.by {
+		m.rates, m.by = ct.NewRates(now.Index, by), by
 	}
+	m.picture = now
 	before, m.start = m.start, time.Now()
 	m.rates.Begin()
 	return m.start, before, nil

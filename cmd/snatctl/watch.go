@@ -15,7 +15,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/snatctl/snatctl/ct"
-	"github.com/snatctl/snatctl/ct/ctlink"
+	"github.com/snatctl/snatctl/gateway"
+	"github.com/snatctl/snatctl/host"
 )
 
 type watchOptions struct {
@@ -114,58 +115,56 @@ func watch(ctx context.Context, o watchOptions) error {
 			close(hangups)
 		}()
 	}
-	l, err := openLive(ctx, o.table)
+	reader, p, err := standing(ctx, o.table)
 	if err != nil {
 		return err
 	}
-	defer l.close()
-	if err := o.selection.known(l.bindings); err != nil {
+	defer reader.Close()
+	if err := o.selection.known(p.Bindings); err != nil {
 		return err
 	}
-	w := newWatcher(l, o)
+	r := newReporter(o)
 	if o.log != "" {
-		if w.log, err = openNATLogUnless(ctx, o.log); err != nil || w.log == nil {
+		if r.log, err = openNATLogUnless(ctx, o.log); err != nil || r.log == nil {
 			return err
 		}
-		go w.log.rotateOn(hangups)
+		go r.log.rotateOn(hangups)
 		signal.Ignore(syscall.SIGPIPE)
 	}
-	w.tellRefused(ctx) // what was refused so far is no news
 	// What reading a large table has left behind would be collected while events come.
 	debug.FreeOSMemory()
-	listen := ctlink.ListenOptions{Buffer: o.buffer}
+	listen := gateway.WatchOptions{Buffer: o.buffer, Report: r.report, Tell: r.hear}
 	if o.format == "" {
 		listen.Kinds = []ct.EventKind{ct.New, ct.Destroy} // all that a log is about
+	} else {
+		r.out = newSpool(spoolRoom, r.writeOut)
 	}
-	if w.source, err = ctlink.Listen(listen); err != nil {
+	w, err := gateway.Listen(reader, p, listen)
+	if err != nil {
 		return err
 	}
-	defer w.source.Close()
+	defer w.Close()
 	warnAccounting()
 	if o.format == "" {
 		fmt.Fprintf(stderr, "writing the NAT log to %s; --format text or jsonl prints events as well\n", o.log)
-	} else {
-		w.out = newSpool(spoolRoom, w.writeOut)
 	}
-	ctx, stop := context.WithCancel(ctx)
-	kept := make(chan struct{})
-	go func() { defer close(kept); w.keep(ctx) }()
-	err = w.events(ctx)
-	stop()
-	<-kept
-	w.close()
+	done := make(chan struct{})
+	go r.tellLossesUntil(done)
+	err = w.Run(ctx)
+	close(done)
+	r.close()
 	return err
 }
 
 // writeOut writes events to standard output. A reader that is gone ends the program as any
 // other in a pipe, by SIGPIPE, unless it ignores that since it has a log to write.
-func (w *watcher) writeOut(lines []byte) int {
+func (r *reporter) writeOut(lines []byte) int {
 	if len(lines) == 0 {
 		return 0
 	}
 	n, err := os.Stdout.Write(lines) // what is not written is counted
 	if errors.Is(err, syscall.EPIPE) {
-		w.notices.say("reader", once, "warning: nobody reads standard output any more; the NAT log goes on")
+		r.notices.say("reader", once, "warning: nobody reads standard output any more; the NAT log goes on")
 		return len(lines)
 	}
 	return n
@@ -185,8 +184,8 @@ func warnAccounting() {
 		"net/netfilter/nf_conntrack_timestamp": "when connections began",
 		"net/netfilter/nf_conntrack_events":    "the end of connections that began before the watcher",
 	}
-	for _, key := range accountingKeys {
-		if name := strings.ReplaceAll(key, "/", "."); !on(key) {
+	for _, key := range host.Accounting {
+		if name := host.SysctlName(key); !host.IsOn(key) {
 			fmt.Fprintf(stderr, "warning: %s is not 1, so events lack %s: `sysctl -w %s=1`, or let apply set it (gateway: sysctls)\n", name, lacking[key], name)
 		}
 	}

@@ -36,6 +36,9 @@ type Store struct {
 // Open returns the store in a directory; it reads and makes nothing yet.
 func Open(dir string) Store { return Store{dir} }
 
+// Dir returns the state directory.
+func (s Store) Dir() string { return s.dir }
+
 // Entry is one policy that was applied.
 type Entry struct {
 	ID      int       `json:"id"` // counts up from 1 for each table

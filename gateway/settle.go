@@ -1,4 +1,4 @@
-package main
+package gateway
 
 import (
 	"context"
@@ -8,9 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/snatctl/snatctl/compiler"
-	"github.com/snatctl/snatctl/nft"
-	"github.com/snatctl/snatctl/nft/nftlink"
-	"github.com/snatctl/snatctl/policy"
 )
 
 // membarrierGlobal is MEMBARRIER_CMD_GLOBAL (membarrier(2)).
@@ -28,8 +25,8 @@ const unhurried = 100 * time.Millisecond
 // of these to end (kernel/sched/membarrier.c); with one processor there are none while a
 // program runs. Kernels with nohz_full refuse it, and there time alone must do. Packets that
 // others keep in a queue of their own (NFQUEUE) are not waited for.
-func settle(t *timings) {
-	defer func(start time.Time) { t.Cleanup += since(start) }(time.Now())
+func (g *Gateway) settle() {
+	defer g.took(Cleaning, time.Now())
 	if _, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, membarrierGlobal, 0, 0); errno != 0 {
 		time.Sleep(unhurried)
 	}
@@ -43,36 +40,36 @@ const releases = 3
 //
 // A connection that met such an entry enters it once more when it leaves. So it looks again
 // when all that came before are through.
-func releaseClients(ctx context.Context, conn *nftlink.Conn, p *policy.Policy, want *nft.Ruleset, t *timings) {
+func (g *Gateway) releaseClients(ctx context.Context, w *Wanted) {
 	released := 0
 	for range releases {
-		n, err := releaseOnce(ctx, conn, p, want)
+		n, err := g.releaseOnce(ctx, w)
 		if err != nil {
-			fmt.Fprintf(stderr, "warning: clients of removed real servers may stay with them until their persistence ends: %v\n", err)
+			g.tell(Warning{fmt.Errorf("clients of removed real servers may stay with them until their persistence ends: %w", err)})
 			break
 		}
 		if n == 0 {
 			break
 		}
 		released = max(released, n) // later ones are clients again
-		settle(t)
+		g.settle()
 	}
 	if released > 0 {
-		fmt.Fprintf(stderr, "released %s of real servers that take no new connections\n", count(released, "client"))
+		g.tell(Released{released})
 	}
 }
 
-func releaseOnce(ctx context.Context, conn *nftlink.Conn, p *policy.Policy, want *nft.Ruleset) (int, error) {
-	entered, err := conn.Entered(ctx, want)
+func (g *Gateway) releaseOnce(ctx context.Context, w *Wanted) (int, error) {
+	entered, err := g.conn.Entered(ctx, w.Ruleset)
 	if err != nil {
 		return 0, err
 	}
-	stale, n := compiler.StaleClients(p, entered), 0
+	stale, n := compiler.StaleClients(w.Policy, entered), 0
 	for _, es := range stale {
 		n += len(es)
 	}
 	if n == 0 {
 		return 0, nil
 	}
-	return n, conn.Forget(ctx, want.Table, stale)
+	return n, g.conn.Forget(ctx, g.table, stale)
 }

@@ -1,8 +1,7 @@
-package main
+package gateway
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -129,34 +128,33 @@ func (r *resync) take(now time.Time) (lost uint64, since time.Time) {
 }
 
 // mend lists the flows after a loss. The other goroutine goes on taking events.
-func (w *watcher) mend(ctx context.Context) {
+func (w *Watch) mend(ctx context.Context) {
 	r := &w.resync
 	lost, since := r.take(time.Now())
 	if lost == 0 {
 		return
 	}
-	flows, begun, err := w.listSince(ctx, since)
+	flows, unseen, err := w.listSince(ctx, since)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err != nil { // the next second tries again
 		r.lost += lost
 		r.since = since
 		if ctx.Err() == nil {
-			w.notices.say("list", time.Second, fmt.Sprintf("warning: lost %s, and the flows could not be listed: %v", count(int(lost), "event"), err))
+			w.o.Tell(Unlisted{lost, err})
 		}
 		return
 	}
 	r.until = time.Now().Add(settled)
-	w.notices.say("", 0, fmt.Sprintf("lost %s, %d in all; read the table again: %s, %d of them begun unseen (a larger --buffer loses less)", count(int(lost), "event"), r.total, count(flows, "flow"), begun))
+	w.o.Tell(Resynced{lost, r.total, flows, unseen})
 }
 
 // listSince lists all flows, and reports those that began since and that no event told of.
 // Where the kernel keeps no times nobody can tell which these are.
-func (w *watcher) listSince(ctx context.Context, since time.Time) (flows, begun int, err error) {
-	var line, record []byte
-	for f, err := range w.live.ct.Flows(ctx) {
+func (w *Watch) listSince(ctx context.Context, since time.Time) (flows, unseen int, err error) {
+	for f, err := range w.reader.Flows(ctx) {
 		if err != nil {
-			return flows, begun, err
+			return flows, unseen, err
 		}
 		flows++
 		if f.Start.Before(since) {
@@ -164,11 +162,11 @@ func (w *watcher) listSince(ctx context.Context, since time.Time) (flows, begun 
 		}
 		if w.resync.missed(f, func() {
 			e := ct.Event{Kind: ct.New, Flow: *f}
-			owner := w.index.Load().Owner(f)
-			line, record = w.report(line, record, &e, f.Start, &owner)
+			owner := w.picture.Load().Index.Owner(f)
+			w.o.Report(&e, f.Start, &owner)
 		}) {
-			begun++
+			unseen++
 		}
 	}
-	return flows, begun, nil
+	return flows, unseen, nil
 }

@@ -1,4 +1,4 @@
-package main
+package gateway
 
 import (
 	"context"
@@ -9,26 +9,26 @@ import (
 	"github.com/snatctl/snatctl/internal/nstest"
 	"github.com/snatctl/snatctl/internal/sample"
 	"github.com/snatctl/snatctl/nft"
-	"github.com/snatctl/snatctl/nft/nftlink"
+	"github.com/snatctl/snatctl/nft/wire"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/read"
 )
 
-// connect opens a connection to the nftables of a namespace of the test's own.
-func connect(t *testing.T) (*nstest.Host, *nftlink.Conn) {
+// look opens the gateway of a namespace of the test's own.
+func look(t *testing.T) (*nstest.Host, *Gateway) {
 	t.Helper()
 	nstest.Require(t)
 	h := nstest.NewHost(t, "gateway")
-	var conn *nftlink.Conn
+	var g *Gateway
 	err := h.Do(func() (err error) {
-		conn, err = nftlink.Open()
+		g, err = Look(Options{Table: "snatctl", StateDir: t.TempDir()})
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() })
-	return h, conn
+	t.Cleanup(g.Close)
+	return h, g
 }
 
 func ruleset(t *testing.T, text string) *nft.Ruleset {
@@ -45,8 +45,8 @@ func ruleset(t *testing.T, text string) *nft.Ruleset {
 }
 
 // meanwhile makes a function for commit to call between reading and sending.
-func meanwhile(f func()) func() (func(), error) {
-	return func() (func(), error) {
+func meanwhile(f func()) func(nft.Plan) (func(), error) {
+	return func(nft.Plan) (func(), error) {
 		f()
 		return func() {}, nil
 	}
@@ -57,7 +57,7 @@ func meanwhile(f func()) func() (func(), error) {
 // the test spoils one.
 func TestRefusedElementNamesPolicy(t *testing.T) {
 	t.Parallel()
-	_, conn := connect(t)
+	_, g := look(t)
 	want := ruleset(t, string(sample.Services(25000, 4)))
 	for set, spoil := range map[string]func(e *nft.Element){
 		"services4":          func(e *nft.Element) { e.Verdict = nft.GotoChain("nowhere") },
@@ -69,16 +69,16 @@ func TestRefusedElementNamesPolicy(t *testing.T) {
 		good := *e
 		spoil(e)
 		start := "service " + serviceOf(t, want, *e) + ": the kernel refused element " + s.ElementString(*e) + " of " + set + ": "
-		_, err := commit(t.Context(), conn, want, false, meanwhile(func() {}), new(timings))
+		_, err := g.commit(t.Context(), want, false, meanwhile(func() {}))
 		if err == nil || !strings.HasPrefix(err.Error(), start) {
 			t.Errorf("the error is\n%v\nand should begin\n%s", err, start)
 		}
 		*e = good
-		if live, _, err := conn.Read(t.Context(), want.Table); live != nil || err != nil {
+		if live, _, err := g.conn.Read(t.Context(), want.Table); live != nil || err != nil {
 			t.Errorf("there is a table, or %v", err)
 		}
 	}
-	if _, err := commit(t.Context(), conn, want, false, meanwhile(func() {}), new(timings)); err != nil {
+	if _, err := g.commit(t.Context(), want, false, meanwhile(func() {})); err != nil {
 		t.Errorf("with nothing spoilt: %v", err)
 	}
 }
@@ -114,16 +114,16 @@ func TestForeignBetween(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h, conn := connect(t)
-			if _, err := commit(t.Context(), conn, ruleset(t, before), false, meanwhile(func() {}), new(timings)); err != nil {
+			h, g := look(t)
+			if _, err := g.commit(t.Context(), ruleset(t, before), false, meanwhile(func() {})); err != nil {
 				t.Fatal(err)
 			}
 			want := ruleset(t, after)
-			c, err := commit(t.Context(), conn, want, false, meanwhile(func() { runNft(t, h, script) }), new(timings))
+			c, err := g.commit(t.Context(), want, false, meanwhile(func() { runNft(t, h, script) }))
 			if err != nil || c.plan.Empty() {
 				t.Fatalf("commit says %v, and its plan is %v", err, c.plan)
 			}
-			live, _, err := conn.Read(t.Context(), want.Table)
+			live, _, err := g.conn.Read(t.Context(), want.Table)
 			if err != nil || !nft.Diff(live, formed(t, want)).Empty() {
 				t.Errorf("what stands is not the policy (%v)", err)
 			}
@@ -140,7 +140,7 @@ func runNft(t *testing.T, h *nstest.Host, script string) {
 
 func formed(t *testing.T, r *nft.Ruleset) nft.Formed {
 	t.Helper()
-	f, err := nftlink.Forms(r)
+	f, err := wire.Forms(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/user"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// defaultStateDir is where history lives unless a service manager gives another directory
+// (systemd.exec(5), StateDirectory).
+const defaultStateDir = "/var/lib/snatctl"
+
+func stateDirFlag(c *cobra.Command, dir *string) {
+	given, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":")
+	if given == "" {
+		given = defaultStateDir
+	}
+	c.Flags().StringVar(dir, "state-dir", given, "where the history of what was applied is kept")
+	c.Flags().Lookup("state-dir").DefValue = defaultStateDir
+	_ = c.MarkFlagDirname("state-dir")
+}
+
+// operator names who runs this, and behind sudo who asked for it.
+func operator() string {
+	name := fmt.Sprintf("uid %d", os.Geteuid())
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if by := os.Getenv("SUDO_USER"); by != "" && by != name {
+		return by + " as " + name
+	}
+	return name
+}

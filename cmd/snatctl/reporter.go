@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/gateway"
+)
+
+// reporter turns what a watch tells into lines: events on standard output, the NAT log, and
+// notices on standard error.
+type reporter struct {
+	watchOptions
+	out *spool  // nil: nothing is printed
+	log *natLog // nil: nothing is logged
+
+	mu           sync.Mutex // over the scratch
+	line, record []byte
+
+	notices notices
+}
+
+func newReporter(o watchOptions) *reporter {
+	r := &reporter{watchOptions: o}
+	r.notices.last, r.notices.told = make(map[string]time.Time), make(map[*spool]uint64)
+	return r
+}
+
+// report prints and logs an event.
+func (r *reporter) report(e *ct.Event, at time.Time, o *ct.Owner) {
+	if !r.selection.match(&e.Flow, o) {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.out != nil {
+		if r.format == "jsonl" {
+			r.line = ct.AppendEvent(r.line[:0], e, at, o)
+		} else {
+			r.line = appendEventText(r.line[:0], e, at, o)
+		}
+		r.line = append(r.line, '\n')
+		r.out.add(r.line)
+	}
+	if r.log != nil {
+		var logged bool
+		if r.record, logged = ct.AppendLog(r.record[:0], e, at, o, r.destinations); logged {
+			r.record = append(r.record, '\n')
+			r.log.add(r.record)
+		}
+	}
+}
+
+// appendEventText appends "13:38:08.123456 new      tcp …": local time, as people's clocks.
+func appendEventText(b []byte, e *ct.Event, at time.Time, o *ct.Owner) []byte {
+	b = at.Local().AppendFormat(b, "15:04:05.000000 ")
+	b = append(b, e.Kind.String()...)
+	b = append(b, "        "[len(e.Kind.String()):]...)
+	b = appendFlowText(b, &e.Flow, o)
+	if e.Kind != ct.Destroy { // only ends come with counters
+		b = bytes.TrimRight(bytes.TrimSuffix(b, []byte("not counted")), " ")
+	}
+	return b
+}
+
+// hear says on standard error what else happens. What may come again and again is said once a
+// second.
+func (r *reporter) hear(e gateway.Event) {
+	switch e := e.(type) {
+	case gateway.Overrun:
+		if r.log != nil {
+			r.log.add(appendLost(nil, time.Now(), "events", e.Lost))
+		}
+	case gateway.Gone:
+		r.notices.say("table", 0, fmt.Sprintf("warning: table inet %s is gone: connections belong to nobody until it is back", e.Table))
+	case gateway.Unread:
+		r.notices.say("read", time.Second, fmt.Sprintf("warning: the table could not be read again, zones and services are those of before: %v", e.Err))
+	case gateway.Unlisted:
+		r.notices.say("list", time.Second, fmt.Sprintf("warning: lost %s, and the flows could not be listed: %v", count64(e.Lost, "event"), e.Err))
+	case gateway.Resynced:
+		r.notices.say("", 0, fmt.Sprintf("lost %s, %d in all; read the table again: %s, %d of them begun unseen (a larger --buffer loses less)", count64(e.Lost, "event"), e.Total, count(e.Flows, "flow"), e.Unseen))
+	case gateway.Refused:
+		text := fmt.Sprintf("warning: %s refused: conntrack found no free port, no room, or two packets in a race", count64(e.Connections, "new connection"))
+		for _, p := range e.Problems {
+			text += fmt.Sprintf("\n  %s: %s: %s", p.Severity, p.Object, p.Text)
+		}
+		r.notices.say("", 0, text)
+	}
+}
+
+// tellLosses says how many lines were lost since it last did.
+func (r *reporter) tellLosses() {
+	if r.out != nil {
+		r.notices.losses("standard output is not read fast enough: lost", "line", r.out)
+	}
+	if r.log != nil {
+		if err := r.log.failure(); err != nil {
+			r.notices.say("log", time.Second, fmt.Sprintf("warning: NAT log: %v", err))
+		}
+		r.notices.losses("NAT log "+r.log.path+": lost", "record", r.log.spool)
+	}
+}
+
+// tellLossesUntil does so once a second, until the channel is closed.
+func (r *reporter) tellLossesUntil(done <-chan struct{}) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-tick.C:
+			r.tellLosses()
+		}
+	}
+}
+
+func (r *reporter) close() {
+	if r.out != nil {
+		r.out.close(stuck)
+	}
+	if r.log != nil {
+		r.log.close(stuck)
+	}
+	r.tellLosses()
+}
+
+// notices are what the watcher says on standard error, each kind at most so often.
+type notices struct {
+	mu   sync.Mutex
+	last map[string]time.Time // by kind
+	told map[*spool]uint64    // losses
+}
+
+// once is the pause of what is said a single time.
+const once = time.Duration(math.MaxInt64)
+
+// say prints a line, unless one of its kind was printed within the pause.
+func (n *notices) say(kind string, pause time.Duration, text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := time.Now()
+	if pause > 0 && now.Sub(n.last[kind]) < pause {
+		return
+	}
+	n.last[kind] = now
+	fmt.Fprintln(stderr, text)
+}
+
+// losses says how many lines a spool has lost since it was last told.
+func (n *notices) losses(what, noun string, s *spool) {
+	lost := s.losses()
+	n.mu.Lock()
+	before := n.told[s]
+	n.told[s] = lost
+	n.mu.Unlock()
+	if lost > before {
+		n.say("", 0, fmt.Sprintf("warning: %s %s, %d in all", what, count(int(lost-before), noun), lost))
+	}
+}

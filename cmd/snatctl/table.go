@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snatctl/snatctl/gateway"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// standing opens the way to a table, and reads it. The error says so if it does not stand.
+func standing(ctx context.Context, table string) (*gateway.Reader, *gateway.Picture, error) {
+	r, err := gateway.OpenReader(table)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := r.Read(ctx)
+	if err == nil {
+		err = p.Missing()
+	}
+	if err != nil {
+		r.Close()
+		return nil, nil, err
+	}
+	return r, p, nil
+}
+
+// tableFlags adds --table and -f/--file, which name the table to look at.
+func tableFlags(c *cobra.Command, table *string, files *[]string) {
+	c.Flags().StringVar(table, "table", policy.DefaultGateway().Table, "name of the table")
+	fileFlag(c, files)
+	c.Flags().Lookup("file").Usage = "take the table's name from this policy; " + c.Flags().Lookup("file").Usage
+}
+
+// tableName returns the table that the flags name: that of a policy, if one is given.
+func tableName(table string, files []string) (string, error) {
+	if len(files) == 0 {
+		return table, nil
+	}
+	p, err := readPolicy(files)
+	if err != nil {
+		return "", exit{exitRefused, err}
+	}
+	return p.Gateway.Table, nil
+}

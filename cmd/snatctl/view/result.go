@@ -1,0 +1,120 @@
+// Package view shows what the engine and the policy give: as text for people, as JSON, on a
+// screen. It decides nothing.
+package view
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/snatctl/snatctl/compiler/tell"
+	"github.com/snatctl/snatctl/gateway"
+	"github.com/snatctl/snatctl/plain"
+)
+
+// JSON prints a value on one line.
+func JSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// mostChanges bounds what the text form lists; JSON lists all.
+const mostChanges = 200
+
+// ResultJSON prints what an apply has done, or a diff has found.
+func ResultJSON(w io.Writer, r gateway.Result) error {
+	d := r.Difference
+	d.FlowsEnded = r.Stale.Count(r.Done)
+	r.Stale.Tell(d.Changes, r.Done)
+	if d.Changes == nil {
+		d.Changes = []tell.Change{}
+	}
+	return JSON(w, d)
+}
+
+// Result prints it for people.
+func Result(w *plain.Writer, table string, r gateway.Result) error {
+	if r.Plan.Empty() {
+		fmt.Fprintf(w, "no difference: table inet %s is as the policy says\n", table)
+		if !r.Done {
+			contradicting(w, r.Stale.Count(false))
+		}
+		stale(w, r.Stale, r.Done)
+		return w.Err()
+	}
+	paint := painter(w.Colour())
+	for i, c := range r.Changes {
+		if i == mostChanges {
+			fmt.Fprintf(w, "… and %d more (--format json lists all)\n", len(r.Changes)-i)
+			break
+		}
+		indent := ""
+		if c.Kind == tell.KindRealServer {
+			indent = "  "
+		}
+		kind := map[tell.Kind]string{tell.KindRealServer: "real server"}[c.Kind]
+		if kind == "" {
+			kind = string(c.Kind)
+		}
+		fmt.Fprintf(w, "%s%s %s: %s\n", indent, paint(c.Action, c.Action.Mark()+" "+kind), plain.Text(c.Name), plain.Text(c.Detail))
+	}
+	verb := "would change"
+	if r.Done {
+		verb = "changed"
+	}
+	fmt.Fprintf(w, "%s table inet %s: rules +%d -%d, elements +%d -%d\n", verb, table, r.Rules.Add, r.Rules.Delete, r.Elements.Add, r.Elements.Delete)
+	stale(w, r.Stale, r.Done)
+	return w.Err()
+}
+
+// stale lists flows that contradict the policy, by object.
+func stale(w io.Writer, s gateway.StaleFlows, done bool) {
+	verb := "would end"
+	if done {
+		verb = "ended"
+	}
+	for i := range s {
+		if i == mostChanges {
+			fmt.Fprintf(w, "… and flows of %d more\n", len(s)-i)
+			break
+		}
+		o := &s[i]
+		why := o.Why
+		if o.Mixed {
+			why += " (and similar)"
+		}
+		fmt.Fprintf(w, "%s %s of %s %s: %s\n", verb, Count(o.Flows(done), "flow"), o.Kind, plain.Text(o.Name), plain.Text(why))
+	}
+	if len(s) > 1 {
+		fmt.Fprintf(w, "%s %s in all\n", verb, Count(s.Count(done), "flow"))
+	}
+}
+
+// contradicting says that flows alone contradict the policy.
+func contradicting(w io.Writer, n int) {
+	switch n {
+	case 0:
+	case 1:
+		fmt.Fprintln(w, "1 live flow contradicts the policy; apply would end it")
+	default:
+		fmt.Fprintf(w, "%d live flows contradict the policy; apply would end them\n", n)
+	}
+}
+
+// painter returns a function that colours by action, if there are colours.
+func painter(colour bool) func(tell.Action, string) string {
+	colours := map[tell.Action]string{tell.AddObject: "32", tell.RemoveObject: "31", tell.ChangeObject: "33"}
+	if !colour {
+		return func(_ tell.Action, s string) string { return s }
+	}
+	return func(a tell.Action, s string) string { return plain.Paint(colours[a], s) }
+}
+
+// Count returns "1 flow" or "2 flows".
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

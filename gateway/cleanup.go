@@ -1,0 +1,120 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/snatctl/snatctl/compiler/readback"
+	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/ct/ctlink"
+	"github.com/snatctl/snatctl/host"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// flowTable is where flows are listed and ended: the kernel's, by ctlink.Conn.
+type flowTable interface {
+	Flows(context.Context) iter.Seq2[*ct.Flow, error]
+	Delete(context.Context, []ctlink.Key) (int, error)
+}
+
+// cleans tells whether flows that contradict the policy are to end.
+func (w *Wanted) cleans() bool { return w.Policy.Gateway.Cleanup != policy.CleanupNone }
+
+// cleanup ends the flows that contradict the policy now in force; was are tables that stood
+// before. What it returns beside an error is what it has done so far.
+func (g *Gateway) cleanup(ctx context.Context, was []*nft.Ruleset, want *nft.Ruleset) (StaleFlows, error) {
+	g.tell(Cleaning)
+	defer g.took(Cleaning, time.Now())
+	return overFlows(was, func(table flowTable) (StaleFlows, error) {
+		s, findErr := findStale(ctx, table, was, want)
+		return s, errors.Join(findErr, s.end(ctx, table))
+	})
+}
+
+// foresee finds the flows that an apply would end, and leaves them alone.
+func (g *Gateway) foresee(ctx context.Context, was []*nft.Ruleset, want *nft.Ruleset) (StaleFlows, error) {
+	g.tell(Foreseeing)
+	defer g.took(Foreseeing, time.Now())
+	s, err := overFlows(was, func(table flowTable) (StaleFlows, error) { return findStale(ctx, table, was, want) })
+	if err != nil {
+		err = fmt.Errorf("cannot tell which connections apply would end: %w", err)
+	}
+	return s, err
+}
+
+// before is the tables that stood before: one, or none.
+func before(live *nft.Ruleset) []*nft.Ruleset {
+	if live == nil {
+		return nil
+	}
+	return []*nft.Ruleset{live}
+}
+
+// overFlows does something to the kernel's flows. Where no table stood none are stale, and
+// nobody looks.
+func overFlows(was []*nft.Ruleset, do func(flowTable) (StaleFlows, error)) (StaleFlows, error) {
+	if len(was) == 0 {
+		return nil, nil
+	}
+	conn, err := ctlink.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	return do(conn)
+}
+
+// findStale lists the flows once and judges each by the tables that were and the one to be.
+func findStale(ctx context.Context, table flowTable, was []*nft.Ruleset, will *nft.Ruleset) (StaleFlows, error) {
+	local, err := host.Addresses()
+	if err != nil {
+		return nil, err
+	}
+	after := ct.NewIndex(readback.Bindings(will), local)
+	var before []*ct.Index
+	for _, r := range was {
+		before = append(before, ct.NewIndex(readback.Bindings(r), local))
+	}
+	var s StaleFlows
+	places := make(map[staleKey]int)
+	for f, err := range table.Flows(ctx) {
+		if err != nil {
+			return s.sorted(), fmt.Errorf("list the flows: %w", err)
+		}
+		for _, b := range before {
+			if why, stale := ct.Stale(b, after, f); stale {
+				s = s.enter(places, why, ctlink.KeyOf(f))
+				break
+			}
+		}
+	}
+	return s.sorted(), nil
+}
+
+// end ends the flows. What cannot be ended is told and does not stop the rest.
+func (s StaleFlows) end(ctx context.Context, table flowTable) error {
+	var refused *ctlink.DeleteError
+	for i := range s {
+		o := &s[i]
+		var err error
+		o.Ended, err = table.Delete(ctx, o.Keys)
+		var some *ctlink.DeleteError
+		switch {
+		case err == nil:
+		case !errors.As(err, &some):
+			return err
+		case refused == nil:
+			refused = some
+		default:
+			refused.Failed += some.Failed
+		}
+	}
+	if refused != nil {
+		return refused
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/snatctl/snatctl/compiler/tell"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/nft/nftlink"
+)
+
+// patience is how long a commit reads again and again because another program changed a
+// ruleset between reading and committing.
+const patience = 30 * time.Second
+
+// Pauses between two tries double up to the longest. They vary, so that two programs that write
+// in turn fall out of step.
+const longestPause = 100 * time.Millisecond
+
+// waitAbout waits for about so long, and tells whether ctx let it come to the end.
+func waitAbout(ctx context.Context, about time.Duration) bool {
+	select {
+	case <-time.After(about/2 + rand.N(about)):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// committed is what a commit did, and what takes it back.
+type committed struct {
+	comparison
+	difference Difference
+	kept       *nftlink.Snapshot // the table as it stood, if that was asked for
+	undo       func()            // of what went before the transaction
+}
+
+// commit sends the difference, reading again whenever another writer came between. before
+// runs once, ahead of the transaction and only if there is one to send or nothing to compare
+// with; it returns what undoes it should that fail. If keep is set the table is kept as it
+// stands, and can be put back.
+func (g *Gateway) commit(ctx context.Context, want *nft.Ruleset, keep bool, before func(nft.Plan) (func(), error)) (*committed, error) {
+	c := &committed{undo: func() {}}
+	prepared := false
+	began, about := time.Now(), time.Millisecond
+	for try := 1; ; try++ {
+		var err error
+		c.comparison, err = g.compare(ctx, want)
+		if err == nil && keep {
+			c.kept, err = g.keepTable(ctx, c.generation)
+		}
+		if err == nil && !prepared {
+			prepared = true
+			var undo func()
+			if undo, err = before(c.plan); err == nil {
+				c.undo = undo
+			}
+		}
+		if err == nil {
+			err = g.send(ctx, want, c)
+		}
+		if err == nil {
+			return c, nil
+		}
+		if !errors.Is(err, nftlink.ErrStale) || time.Since(began) > patience || !waitAbout(ctx, about) {
+			c.undo()
+			if errors.Is(err, nftlink.ErrStale) {
+				err = fmt.Errorf("another program keeps changing the rulesets of this network namespace (tried %d times; `nft monitor` shows who): %w", try, err)
+			}
+			return nil, err
+		}
+		about = min(2*about, longestPause)
+	}
+}
+
+// send sends the plan. Meanwhile, for the kernel's work keeps one processor busy, it puts the
+// plan into words.
+func (g *Gateway) send(ctx context.Context, want *nft.Ruleset, c *committed) error {
+	g.tell(Committing)
+	start := time.Now()
+	var unmeasured error
+	measured := make(chan struct{})
+	go func() {
+		defer close(measured)
+		c.difference, unmeasured = c.measure(want)
+	}()
+	err := g.conn.Apply(ctx, c.plan, c.generation)
+	g.took(Committing, start)
+	start = time.Now()
+	<-measured
+	g.took(Telling, start)
+	if err != nil {
+		return blame(c.live, want, err)
+	}
+	if unmeasured != nil {
+		g.tell(Warning{fmt.Errorf("what changed cannot be told: %w", unmeasured)})
+	}
+	return nil
+}
+
+// keepTable reads the table so that it can be put back as it stands at a generation, and asks
+// the kernel whether it would take it.
+func (g *Gateway) keepTable(ctx context.Context, at nftlink.Generation) (*nftlink.Snapshot, error) {
+	kept, now, err := g.conn.Snapshot(ctx, g.table)
+	if err == nil && now != at {
+		err = nftlink.ErrStale
+	}
+	if err == nil {
+		err = g.conn.Check(ctx, kept)
+	}
+	if err != nil && !errors.Is(err, nftlink.ErrStale) {
+		err = fmt.Errorf("the table that stands could not be put back, so --confirm cannot promise that: %w", err)
+	}
+	return kept, err
+}
+
+// blame adds to the kernel's refusal of an element or rule the policy object that it is for:
+// an element's key says little to who wrote the policy.
+func blame(live, want *nft.Ruleset, err error) error {
+	var refused *nftlink.RefusedError
+	if !errors.As(err, &refused) {
+		return err
+	}
+	if objects := tell.ObjectsOf(live, want, refused.Op); objects != "" {
+		return fmt.Errorf("%s: %w", objects, err)
+	}
+	return err
+}

@@ -1,0 +1,84 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/compiler/tell"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/nft/nftlink"
+	"github.com/snatctl/snatctl/nft/wire"
+)
+
+// comparison is the table as it stands at a generation, and what turns it into a wanted one.
+type comparison struct {
+	live       *nft.Ruleset // nil: no table stands
+	generation nftlink.Generation
+	plan       nft.Plan
+}
+
+// compare reads the table and compares it with the wanted one.
+func (g *Gateway) compare(ctx context.Context, want *nft.Ruleset) (c comparison, err error) {
+	g.tell(Reading)
+	start := time.Now()
+	c.live, c.generation, err = g.conn.Read(ctx, g.table)
+	g.took(Reading, start)
+	if err != nil {
+		return c, err
+	}
+	g.tell(Comparing)
+	defer g.took(Comparing, time.Now())
+	formed, err := wire.Forms(want)
+	if err != nil {
+		return c, err
+	}
+	c.plan = nft.Diff(c.live, formed)
+	return c, nil
+}
+
+// measure says what the plan changes, in the policy's words and in numbers.
+func (c *comparison) measure(want *nft.Ruleset) (d Difference, err error) {
+	d.Rules, d.Elements = c.plan.Counts()
+	if c.live != nil && !c.plan.Empty() {
+		if err := recognize(c.live, c.plan.Want); err != nil {
+			return d, err
+		}
+	}
+	d.Changes = tell.Changes(c.live, want, c.plan)
+	return d, nil
+}
+
+// recognize spells the rules that were read from the kernel, as far as snatctl could have
+// made them.
+func recognize(live *nft.Ruleset, want nft.Formed) error {
+	vocabulary, err := wire.Forms(compiler.Vocabulary())
+	if err != nil {
+		return err
+	}
+	live.Recognize(vocabulary)
+	live.Recognize(want)
+	return nil
+}
+
+// Diff tells what Apply would do. With cleanup it also finds the flows that this would end;
+// where these cannot be told it warns.
+func (g *Gateway) Diff(ctx context.Context, w *Wanted, cleanup bool) (r Result, err error) {
+	if err := w.complete(ctx, g.conn); err != nil {
+		return r, err
+	}
+	c, err := g.compare(ctx, w.Ruleset)
+	if err != nil {
+		return r, err
+	}
+	r.Plan = c.plan
+	if cleanup && w.cleans() {
+		if r.Stale, err = g.foresee(ctx, before(c.live), w.Ruleset); err != nil {
+			g.tell(Warning{err})
+		}
+	}
+	g.tell(Telling)
+	defer g.took(Telling, time.Now())
+	r.Difference, err = c.measure(w.Ruleset)
+	return r, err
+}

@@ -1,0 +1,70 @@
+package gateway
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/snatctl/snatctl/compiler/tell"
+	"github.com/snatctl/snatctl/nft"
+)
+
+// Difference is what an apply changes, or would change.
+type Difference struct {
+	Changes    []tell.Change `json:"changes"`
+	Elements   nft.Tally     `json:"elements"`
+	Rules      nft.Tally     `json:"rules"`
+	FlowsEnded int           `json:"flows_ended"`
+}
+
+// Result is what an apply has done, or a diff has found.
+type Result struct {
+	Difference
+	Plan  nft.Plan
+	Stale StaleFlows // that contradict the policy
+	Done  bool       // otherwise nothing was changed
+}
+
+// named bounds how many objects a summary names.
+const named = 3
+
+// Summary says in one line what changes.
+func (d Difference) Summary() string {
+	if len(d.Changes) == 0 && d.Rules == (nft.Tally{}) && d.Elements == (nft.Tally{}) {
+		return "no difference"
+	}
+	services := make(map[string]bool)
+	for _, c := range d.Changes {
+		if c.Kind == tell.KindService {
+			services[c.Name] = true
+		}
+	}
+	type object struct {
+		action tell.Action
+		kind   tell.Kind
+		name   string
+	}
+	var objects []string
+	more, told := 0, make(map[object]bool) // an object may have changed in several ways
+	for _, c := range d.Changes {
+		if service, _, _ := strings.Cut(c.Name, "/"); c.Kind == tell.KindRealServer && services[service] {
+			continue // its service says enough
+		}
+		o := object{c.Action, c.Kind, c.Name}
+		switch {
+		case told[o]:
+		case len(objects) == named:
+			more++
+		default:
+			objects = append(objects, fmt.Sprintf("%s %s %s", c.Action.Mark(), strings.ReplaceAll(string(c.Kind), "_", " "), c.Name))
+		}
+		told[o] = true
+	}
+	s := strings.Join(objects, ", ")
+	if more > 0 {
+		s += fmt.Sprintf(" and %d more", more)
+	}
+	if s == "" {
+		return fmt.Sprintf("rules +%d -%d, elements +%d -%d", d.Rules.Add, d.Rules.Delete, d.Elements.Add, d.Elements.Delete)
+	}
+	return s
+}

@@ -1,0 +1,96 @@
+// Package gateway is the engine. It brings a table of this network namespace to a policy in one
+// transaction, takes that back unless somebody confirms it, ends the flows that contradict what
+// stands, keeps the history, and tells what stands and what becomes of connections.
+//
+// Values go in, values and events come out. It prints nothing and knows no flags and no exit
+// statuses: a command, an agent and a test call the same functions.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/snatctl/snatctl/gateway/history"
+	"github.com/snatctl/snatctl/nft/nftlink"
+)
+
+// Gateway is a table of this network namespace and the way to it. It is not safe for concurrent
+// use, but for what a Trial does beside it.
+type Gateway struct {
+	table string
+	store history.Store
+	tell  func(Event)
+	lock  *Lock // nil: it only looks
+	conn  *nftlink.Conn
+}
+
+// Options say which table a Gateway is about.
+type Options struct {
+	Table    string      // its name; the family is inet
+	StateDir string      // where the history is kept
+	Tell     func(Event) // hears of what goes on; it may be called by several goroutines. nil: nobody hears
+}
+
+// Look opens a gateway to look at: what changes something fails with ErrNotHeld.
+func Look(o Options) (*Gateway, error) {
+	conn, err := nftlink.Open()
+	if err != nil {
+		return nil, err
+	}
+	g := &Gateway{table: o.Table, store: history.Open(o.StateDir), tell: o.Tell, conn: conn}
+	if g.tell == nil {
+		g.tell = func(Event) {}
+	}
+	return g, nil
+}
+
+// Hold opens a gateway to change: nobody else may until it is closed. If somebody does already
+// it fails with a BusyError.
+func Hold(o Options) (*Gateway, error) {
+	held, err := TakeLock(o.Table)
+	if errors.Is(err, ErrLocked) {
+		return nil, &BusyError{o.Table, WhoHolds(o.Table)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	g, err := Look(o)
+	if err != nil {
+		held.Release()
+		return nil, err
+	}
+	g.lock = held
+	return g, nil
+}
+
+// Close lets go of the table and of the lock.
+func (g *Gateway) Close() {
+	g.conn.Close()
+	if g.lock != nil {
+		g.lock.Release()
+	}
+}
+
+// ErrNotHeld says that a gateway was opened to look at only.
+var ErrNotHeld = errors.New("the table is not held")
+
+// Remove deletes the table, and tells whether there was one. A table of that name that snatctl
+// did not make stays unless foreign is set: a ForeignError.
+func (g *Gateway) Remove(ctx context.Context, foreign bool) (was bool, err error) {
+	if g.lock == nil {
+		return false, ErrNotHeld
+	}
+	head, err := g.conn.Head(ctx, g.table)
+	if err != nil {
+		return false, err
+	}
+	if head != nil && !ours(head) && !foreign {
+		return false, &ForeignError{g.table}
+	}
+	was, err = g.conn.Delete(ctx, g.table)
+	if err != nil {
+		err = fmt.Errorf("remove table inet %s: %w; nothing was changed", g.table, err)
+	}
+	return was, err
+}

@@ -1,0 +1,66 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/ct/ctlink"
+	"github.com/snatctl/snatctl/host"
+	"github.com/snatctl/snatctl/inet"
+)
+
+// Survey is a picture with the sums over all flows: what status shows.
+type Survey struct {
+	ct.Report
+	Stats     ctlink.Stats
+	Dead      []ct.Problem  // why nothing is forwarded; only Dead looks
+	Uncounted bool          // the kernel counts no bytes
+	Took      time.Duration // to read the table and to list the flows
+}
+
+// Survey lists the flows once and sums them up.
+func (r *Reader) Survey(ctx context.Context, p *Picture) (Survey, error) {
+	tally := ct.NewTally(p.Index)
+	for f, err := range r.Flows(ctx) {
+		if err != nil {
+			return Survey{}, fmt.Errorf("list the flows: %w", err)
+		}
+		tally.Add(f)
+	}
+	s := Survey{Report: tally.Report()}
+	var err error
+	if s.Stats, err = r.Stats(ctx); err != nil {
+		return s, fmt.Errorf("read the counters of conntrack: %w", err)
+	}
+	s.Conntrack.Max, s.Conntrack.InsertFailed = uint64(s.Stats.Max), s.Stats.InsertFailed
+	s.Uncounted = !host.IsOn(host.Accounting[0])
+	return s, nil
+}
+
+// Dead finds why a gateway forwards nothing although its table stands: the kernel does not
+// forward a family that the table is about, or another table drops all new connections. Of a
+// chain whose rules may let some pass it says nothing: `lint --live` does.
+func (r *Reader) Dead(ctx context.Context, p *Picture) ([]ct.Problem, error) {
+	var out []ct.Problem
+	add := func(format string, args ...any) {
+		out = append(out, ct.Problem{Severity: ct.Critical, Object: "gateway", Text: fmt.Sprintf(format, args...)})
+	}
+	for _, f := range inet.Families {
+		if key := host.Forwarding(f); p.Uses[f] && !host.IsOn(key) {
+			add("forwards no %s: %s is not 1; sysctl -w %[2]s=1", f, host.SysctlName(key))
+		}
+	}
+	chains, err := r.nft.BaseChains(ctx)
+	if err != nil {
+		return nil, err
+	}
+	of := map[string]bool{"ip": p.Uses[inet.V4], "ip6": p.Uses[inet.V6], "inet": true}
+	for _, c := range chains {
+		if of[c.Family] && !(c.Family == "inet" && c.Table == p.Table) && c.Fate.Drops && c.Fate.Passes == 0 {
+			add("chain %q of table %s %q drops every new connection that is forwarded; accept the policy's traffic there", c.Name, c.Family, c.Table)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,64 @@
+package gateway
+
+import (
+	"fmt"
+
+	"github.com/snatctl/snatctl/host"
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// forwardingOn switches forwarding on for the families that the table uses, unless the
+// policy leaves that to others, and returns what undoes it.
+func (g *Gateway) forwardingOn(w *Wanted) (undo func(), err error) {
+	var changed []string
+	undo = func() {
+		for _, key := range changed {
+			_ = host.SetSysctl(key, "0")
+		}
+	}
+	if !w.Policy.Gateway.Forwarding {
+		return undo, nil
+	}
+	for _, f := range inet.Families {
+		key := host.Forwarding(f)
+		if !usesFamily(w.Ruleset, f) || host.IsOn(key) {
+			continue
+		}
+		if err := host.SetSysctl(key, "1"); err != nil {
+			undo()
+			return func() {}, fmt.Errorf("switch on forwarding of %s: %w (switch it on yourself and say `forwarding: false` under gateway)", f, err)
+		}
+		changed = append(changed, key)
+		g.tell(Switched{key})
+	}
+	return undo, nil
+}
+
+// usesFamily tells whether the table translates or refuses anything of a family.
+func usesFamily(r *nft.Ruleset, f inet.Family) bool {
+	for _, s := range r.Sets {
+		if len(s.Elements) > 0 && len(s.Key) > 0 && s.Key[0] == nft.AddrType(f) {
+			return true
+		}
+	}
+	return false
+}
+
+// accountingOn switches on what reports need. A kernel without it is only worth a warning.
+func (g *Gateway) accountingOn(p *policy.Policy) {
+	if !p.Gateway.Sysctls {
+		return
+	}
+	for _, key := range host.Accounting {
+		if host.IsOn(key) {
+			continue
+		}
+		if err := host.SetSysctl(key, "1"); err != nil {
+			g.tell(Warning{fmt.Errorf("%w (reports will lack data; `sysctls: false` under gateway silences this)", err)})
+			continue
+		}
+		g.tell(Switched{key})
+	}
+}

@@ -1,0 +1,178 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/snatctl/snatctl/gateway/history"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/nft/nftlink"
+)
+
+// Trial is a policy that is taken back unless somebody confirms it in time. It waits beside
+// who applied it, who may hang where he prints: on a terminal that nobody reads any more.
+type Trial struct {
+	change *Change
+	began  time.Time
+	going  context.Context // ends once the trial is decided
+
+	confirms chan func(Answer) // those who confirm, and how to answer them
+	decided  chan struct{}     // closed once it is too late to confirm
+	done     chan struct{}     // closed once the verdict stands
+	verdict  error
+	recorded chan func(history.State) error // marks the entry in the history, once there is one
+}
+
+// Answer is what who confirms is told.
+type Answer string
+
+// The answers.
+const (
+	Kept      Answer = "kept"
+	Unwritten Answer = "unwritten" // kept, and not in the history
+	TooLate   Answer = "too late"
+)
+
+// newTrial lets the time run. A context that ends takes the change back at once.
+func newTrial(ctx context.Context, c *Change) *Trial {
+	t := &Trial{change: c, began: time.Now()}
+	t.confirms, t.decided, t.done = make(chan func(Answer)), make(chan struct{}), make(chan struct{})
+	t.recorded = make(chan func(history.State) error, 1)
+	going, cancel := context.WithCancel(ctx)
+	t.going = going
+	go t.serve(c.g.lock)
+	go t.watch(ctx, cancel)
+	return t
+}
+
+// Left is how much time there is to confirm. Go measures by the monotonic clock: setting the
+// clock of the machine changes nothing.
+func (t *Trial) Left() time.Duration { return t.change.o.Confirm - time.Since(t.began) }
+
+// Done is closed once it is decided what became of the trial.
+func (t *Trial) Done() <-chan struct{} { return t.done }
+
+// Wait returns what became of the trial: nil if it was confirmed, a RevertedError if it was taken
+// back, and an IncompleteError if either left something undone.
+func (t *Trial) Wait() error {
+	<-t.done
+	return t.verdict
+}
+
+// Confirm keeps what is on trial, and says whether it was in time.
+func (t *Trial) Confirm() (a Answer) {
+	t.confirm(func(given Answer) { a = given })
+	return a
+}
+
+// confirm asks for a decision, and returns once it was answered. The trial does not end before:
+// with it the process may.
+func (t *Trial) confirm(answer func(Answer)) {
+	answered := make(chan struct{})
+	done := func(a Answer) {
+		defer close(answered)
+		answer(a)
+	}
+	select {
+	case t.confirms <- done:
+		<-answered
+	case <-t.decided:
+		done(TooLate)
+	}
+}
+
+func (t *Trial) watch(ctx context.Context, cancel func()) {
+	defer close(t.done)
+	defer cancel()
+	why := ""
+	select {
+	case <-time.After(t.Left()):
+		why = fmt.Sprintf("nobody confirmed within %v", t.change.o.Confirm)
+	case <-ctx.Done():
+		why = "interrupted before it was confirmed"
+	case answer := <-t.confirms:
+		close(t.decided)
+		t.verdict = t.keep(answer)
+		return
+	}
+	close(t.decided)
+	cancel()
+	t.verdict = t.revert(context.WithoutCancel(ctx), why)
+}
+
+// keep writes down that the policy stays before it says so.
+func (t *Trial) keep(answer func(Answer)) error {
+	if err := t.mark(history.Applied); err != nil {
+		answer(Unwritten)
+		return incomplete("the policy stays in force, but the history does not say so: %w; boot would apply an older one, so make room and apply it again", err)
+	}
+	answer(Kept)
+	return nil
+}
+
+// Hanging is how long the disk, or what shows a result, may hold up what became of a trial.
+const Hanging = 10 * time.Second
+
+// mark says in the history what became of the trial. A disk that hangs holds up nothing else.
+func (t *Trial) mark(as history.State) error {
+	select {
+	case mark := <-t.recorded:
+		return mark(as)
+	case <-time.After(Hanging):
+		return fmt.Errorf("writing it takes longer than %v", Hanging)
+	}
+}
+
+// Reverting is tried again, since nothing else would bring the table back.
+const (
+	revertTries = 10
+	revertPause = time.Second
+)
+
+// revert brings back the table that stood, forwarding as it was, and ends the flows that
+// contradict that.
+func (t *Trial) revert(ctx context.Context, why string) error {
+	g, did := t.change.g, t.change.did
+	now, err := t.restore(ctx)
+	if errors.Is(err, nftlink.ErrOwned) {
+		return incomplete("%s, and table inet %s COULD NOT BE TAKEN BACK: the table that stands now is neither the new policy's nor the one before: %w; see `snatctl history`, and go back by `snatctl rollback 0`", why, g.table, err)
+	}
+	if err != nil {
+		return incomplete("%s, and table inet %s COULD NOT BE TAKEN BACK: the new policy is still in force: %w; see `snatctl history`, and go back by `snatctl rollback 0` or `snatctl flush`", why, g.table, err)
+	}
+	did.undo()
+	_ = t.mark(history.Reverted) // it was told, and an unconfirmed entry does no harm
+	reverted := &RevertedError{Table: g.table, Why: why}
+	if !t.change.cleans() {
+		return reverted
+	}
+	g.settle()
+	stale, failed := g.cleanup(ctx, before(now), did.live)
+	reverted.Ended, reverted.Left = stale.Count(true), failed
+	return reverted
+}
+
+// restore puts the table back, and returns the one that stood until then.
+func (t *Trial) restore(ctx context.Context) (now *nft.Ruleset, err error) {
+	for try := 1; ; try++ {
+		if now, err = t.restoreOnce(ctx); err == nil || try == revertTries {
+			return now, err
+		}
+		time.Sleep(revertPause)
+	}
+}
+
+func (t *Trial) restoreOnce(ctx context.Context) (*nft.Ruleset, error) {
+	conn, err := nftlink.Open() // the apply may be at work with its own
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	now, _, err := conn.Read(ctx, t.change.g.table)
+	if err != nil || now == nil {
+		now = t.change.w.Ruleset // it tells whom flows belong to, nothing more
+	}
+	return now, conn.Restore(ctx, t.change.did.kept)
+}

@@ -1,0 +1,62 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/host"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/nft/nftlink"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// Wanted is a policy on its way to the kernel: as it was written, as a model, and as a table.
+type Wanted struct {
+	Sources []policy.Source
+	Policy  *policy.Policy
+	Ruleset *nft.Ruleset
+}
+
+// Compile makes a policy's table. It is nil where the policy cannot be carried out; the
+// diagnostics say why.
+func Compile(p *policy.Policy, sources []policy.Source) (*Wanted, policy.Diagnostics) {
+	r, ds := compiler.Compile(p)
+	if r == nil {
+		return nil, ds
+	}
+	return &Wanted{sources, p, r}, ds
+}
+
+// complete gives the table the flowtable that the policy asks for, over the interfaces that
+// this host has now. With offload: auto a kernel without flowtables is no error.
+func (w *Wanted) complete(ctx context.Context, conn *nftlink.Conn) error {
+	offload := w.Policy.Gateway.Offload
+	if offload == policy.OffloadOff || w.Ruleset.Flowtable != nil {
+		return nil
+	}
+	auto := offload == policy.OffloadAuto
+	probe := &nft.Ruleset{}
+	compiler.Offload(probe, nil)
+	var refused *nftlink.RefusedError
+	switch err := conn.Try(ctx, probe); {
+	case errors.As(err, &refused) && auto:
+		return nil
+	case err != nil:
+		return fmt.Errorf("gateway.offload: software: %w (`offload: auto` does without where it must)", err)
+	}
+	devices, err := host.Devices() // the kernel hooks a flowtable into any (nf_register_net_hook looks at no type)
+	switch {
+	case err != nil:
+		return err
+	case len(devices) > nft.FlowtableDevices && auto:
+		return nil
+	case len(devices) > nft.FlowtableDevices:
+		return fmt.Errorf("gateway.offload: software: this host has %d interfaces, and a flowtable can have %d (`offload: auto` does without)", len(devices), nft.FlowtableDevices)
+	}
+	if len(devices) > 0 {
+		compiler.Offload(w.Ruleset, devices)
+	}
+	return nil
+}

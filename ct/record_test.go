@@ -137,6 +137,23 @@ func TestAppendText(t *testing.T) {
 	}
 }
 
+// Text says in which conntrack zone a flow stands, if it is in another than all are.
+func TestAppendTextOfCTZones(t *testing.T) {
+	for zones, want := range map[[2]uint16]string{
+		{7, 7}: "zone lan, conntrack zone 7 not",
+		{8, 0}: "zone lan, conntrack zone 8 (sent) not",
+		{0, 9}: "zone lan, conntrack zone 9 (answers) not",
+		{8, 9}: "zone lan, conntrack zone 8 (sent) 9 (answers) not",
+	} {
+		f := parseFlow(t, "icmp 10.3.0.9 > 9.9.9.9")
+		f.CTZone, f.ReplyCTZone = zones[0], zones[1]
+		got := string(AppendText(nil, f, &Owner{Zone: "lan"}))
+		if words := strings.Fields(got[strings.Index(got, "zone lan"):]); strings.Join(words, " ") != want+" counted" {
+			t.Errorf("in zones %d: %q, want %q", zones, got, want)
+		}
+	}
+}
+
 func TestAppendHeader(t *testing.T) {
 	const want = "PROTO  CLIENT → CALLED as LEAVING → REACHING                                                    STATE        OF                                TRAFFIC"
 	if got := string(AppendHeader([]byte("é"))); got != "é"+want {

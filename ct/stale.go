@@ -35,10 +35,19 @@ func (r Reason) String() string { return r.Kind + " " + r.Name + ": " + r.Why }
 // stands at a front (or in a map) of was; and laddrs of was, unless they are addresses of
 // this host, which others masquerade with. So nothing is stale where there was no policy, and
 // a front or laddr that is new takes over from others without ending what they made. Flows in
-// conntrack zones are others', too. Of zones that ask for interfaces any that matches may have
-// decided. A flow that is related to another is judged by that.
+// conntrack zones are others', too (Contradicts). Of zones that ask for interfaces any that
+// matches may have decided. A flow that is related to another is judged by that.
 func Stale(was, will *Index, f *Flow) (Reason, bool) {
-	if was == nil || f.CTZone != 0 || f.ReplyCTZone != 0 {
+	if f.Zoned() {
+		return Reason{}, false
+	}
+	return Contradicts(was, will, f)
+}
+
+// Contradicts is Stale in whatever conntrack zone the flow stands. What sets zones may translate
+// there what looks like snatctl's work, so such flows end only if somebody says so.
+func Contradicts(was, will *Index, f *Flow) (Reason, bool) {
+	if was == nil {
 		return Reason{}, false
 	}
 	if will == nil {

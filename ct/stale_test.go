@@ -135,7 +135,8 @@ func TestStale(t *testing.T) {
 	}
 }
 
-// Flows in conntrack zones, even of one direction only, are none of snatctl's.
+// Flows in conntrack zones, even of one direction only, are none of snatctl's. That they
+// contradict its policy can be told all the same.
 func TestStaleSparesConntrackZones(t *testing.T) {
 	was := NewIndex(parseBindings(t, "service web at=203.0.113.10/tcp/80 servers=192.168.1.1"), gateway)
 	for zones, want := range map[[2]uint16]bool{{0, 0}: true, {7, 7}: false, {8, 0}: false, {0, 9}: false} {
@@ -143,6 +144,9 @@ func TestStaleSparesConntrackZones(t *testing.T) {
 		f.CTZone, f.ReplyCTZone = zones[0], zones[1]
 		if why, stale := Stale(was, nil, f); stale != want {
 			t.Errorf("in zones %d the flow is stale: %v (%s), want %v", zones, stale, why, want)
+		}
+		if why, contradicts := Contradicts(was, nil, f); !contradicts || why.String() != "service web: is no longer there" {
+			t.Errorf("in zones %d the flow contradicts: %v (%s)", zones, contradicts, why)
 		}
 	}
 }

@@ -47,6 +47,7 @@ type Totals struct {
 	Owned   uint64 // those that belong to a service or zone and are as the policy says
 	Past    uint64 // translated, but not by the policy as it is now
 	Nobodys uint64 // untranslated, and no zone's
+	Zoned   uint64 // of all these: in a conntrack zone that another table sets; Stale spares them
 }
 
 // NewTally returns sums of no flows yet. A nil index is that of no policy.
@@ -76,6 +77,9 @@ func (t *Tally) Add(f *Flow) {
 // AddOwned is Add for a caller that has asked the tally's index for the owner already.
 func (t *Tally) AddOwned(f *Flow, o *Owner) {
 	t.totals.Entries++
+	if f.Zoned() {
+		t.totals.Zoned++
+	}
 	switch {
 	case o.Past:
 		t.totals.Past++

@@ -161,3 +161,16 @@ func officePolicy(t testing.TB) Bindings {
 			Pools: []Pool{{Name: "office", Laddrs: ranges("198.51.100.1-198.51.100.2", "198.51.100.9")}}}},
 	}
 }
+
+// Flows in conntrack zones count as all others, and apart.
+func TestTallyZoned(t *testing.T) {
+	y := NewTally(NewIndex(parseBindings(t, town), gateway))
+	for _, zones := range [][2]uint16{{0, 0}, {7, 7}, {0, 9}} {
+		f := parseFlow(t, "tcp 10.1.5.9:1 > 8.8.8.8:443 as 198.51.100.2:1 > 8.8.8.8:443")
+		f.CTZone, f.ReplyCTZone = zones[0], zones[1]
+		y.Add(f)
+	}
+	if got, want := y.Report().Totals, (Totals{Entries: 3, Owned: 3, Zoned: 2}); got != want {
+		t.Errorf("the totals are %+v, want %+v", got, want)
+	}
+}

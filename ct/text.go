@@ -24,7 +24,8 @@ func AppendHeader(dst []byte) []byte {
 //
 //	tcp    10.1.5.9:53436 → 203.0.113.10:80 as 192.168.2.250:53436 → 192.168.1.3:80   ESTABLISHED  service dns   in 642 B, out 402 B
 //
-// What follows "as" is how packets leave, where anything is translated.
+// What follows "as" is how packets leave, where anything is translated. Where the flow stands
+// in a conntrack zone, that follows its owner.
 func AppendText(dst []byte, f *Flow, o *Owner) []byte {
 	p, start := f.Orig.Proto, len(dst)
 	dst = pad(appendProto(dst, p), start, textTuples)
@@ -39,7 +40,11 @@ func AppendText(dst []byte, f *Flow, o *Owner) []byte {
 	}
 	dst = pad(dst, start, textState)
 	dst = pad(append(dst, f.State()...), start, textOwner)
-	dst = pad(appendOwner(dst, o), start, textTraffic)
+	dst = appendOwner(dst, o)
+	if f.Zoned() {
+		dst = AppendCTZone(append(dst, ", "...), f)
+	}
+	dst = pad(dst, start, textTraffic)
 	if !f.Counted() {
 		return append(dst, "not counted"...)
 	}

@@ -1,4 +1,5 @@
-// Package format writes a policy in its one canonical form, with all comments. It is pure.
+// Package format writes a policy in its one canonical form, with all comments: one that a person
+// wrote (Format), or one that a program builds (Document). It is pure.
 package format
 
 import (

@@ -63,11 +63,12 @@ func (p *printer) add(s string) {
 
 // above writes the lines above an entry. The first of a group has no blank line above it.
 func (p *printer) above(lines []string, indent int, first bool) {
-	for i, line := range lines {
+	for _, line := range lines {
 		switch {
 		case line != "":
 			p.line(spaces(indent) + line)
-		case i > 0 || !first:
+			first = false
+		case !first:
 			p.blank()
 		}
 	}

@@ -49,21 +49,25 @@ func mayStay(text string) bool {
 		!strings.HasPrefix(text, "---") && !strings.HasPrefix(text, "...") && text[0] != '%'
 }
 
+// strange tells whether a character cannot be printed as it is.
+func strange(r rune) bool { return !unicode.IsPrint(r) }
+
 // quote returns a text in quotes: double ones, or single ones where that saves escapes.
 func quote(text string) string {
-	strange := func(r rune) bool { return !unicode.IsPrint(r) }
-	if strings.IndexFunc(text, strange) < 0 {
-		if !strings.ContainsAny(text, `"\`) {
-			return `"` + text + `"`
-		}
-		return "'" + strings.ReplaceAll(text, "'", "''") + "'"
+	if strings.IndexFunc(text, strange) >= 0 {
+		return `"` + escaped(strings.NewReplacer(`"`, `\"`, `\`, `\\`).Replace(text)) + `"`
 	}
+	if !strings.ContainsAny(text, `"\`) {
+		return `"` + text + `"`
+	}
+	return "'" + strings.ReplaceAll(text, "'", "''") + "'"
+}
+
+// escaped writes what cannot be printed as YAML does in double quotes.
+func escaped(text string) string {
 	var b strings.Builder
-	b.WriteByte('"')
 	for _, r := range text {
 		switch {
-		case r == '"' || r == '\\':
-			b.WriteString(`\` + string(r))
 		case r == '\n':
 			b.WriteString(`\n`)
 		case r == '\t':
@@ -76,7 +80,6 @@ func quote(text string) string {
 			fmt.Fprintf(&b, `\u%04x`, r)
 		}
 	}
-	b.WriteByte('"')
 	return b.String()
 }
 

@@ -120,15 +120,20 @@ func (g *group) sort(path string) {
 		if e.inner == nil {
 			continue
 		}
-		switch {
-		case e.key == nil:
+		if e.key == nil {
 			e.inner.sort(path + "[]")
-		case path == "laddrs":
-			e.inner.sort("laddrs.NAME")
-		default:
-			e.inner.sort(strings.TrimPrefix(path+"."+e.key.Value, "."))
+		} else {
+			e.inner.sort(below(path, e.key.Value))
 		}
 	}
+}
+
+// below returns the path of a key in a mapping. Pools have names of the operator's.
+func below(path, key string) string {
+	if path == "laddrs" {
+		key = "NAME"
+	}
+	return strings.TrimPrefix(path+"."+key, ".")
 }
 
 // splitHeader parts what stands above the first entry of a file: what concerns the file, up to

@@ -9,7 +9,7 @@ const (
 
 // DefaultGateway is the gateway of a policy that does not mention it.
 func DefaultGateway() Gateway {
-	return Gateway{Table: "snatctl", Unmatched: Accept, Invalid: Drop, Cleanup: CleanupStale, Forwarding: true, Sysctls: true, Offload: OffloadOff}
+	return Gateway{Table: "snatctl", Unmatched: Accept, Invalid: Drop, Cleanup: CleanupStale, Forwarding: true, Sysctls: true, Offload: OffloadOff, Addresses: Addresses{Mode: AddressesNone}}
 }
 
 // DefaultZone is a zone of which nothing is written yet. Its action follows from the other

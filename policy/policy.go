@@ -98,6 +98,7 @@ type Gateway struct {
 	Forwarding bool
 	Sysctls    bool
 	Offload    Offload
+	Addresses  Addresses
 }
 
 // Action is what becomes of a zone's connections.
@@ -129,6 +130,23 @@ const (
 	OffloadOff      Offload = "off"
 	OffloadSoftware Offload = "software"
 	OffloadAuto     Offload = "auto"
+)
+
+// Addresses says what the host itself does about VIPs and laddrs that no interface has. The zero
+// value does nothing.
+type Addresses struct {
+	Mode      AddressMode
+	Interface string // that gets them; of AddressesAssign alone
+}
+
+// AddressMode is a value of gateway.addresses.
+type AddressMode string
+
+// The modes.
+const (
+	AddressesNone   AddressMode = "none" // default: nothing
+	AddressesRoutes AddressMode = "routes"
+	AddressesAssign AddressMode = "assign"
 )
 
 // Select is how a connection's laddr is chosen from its pool.

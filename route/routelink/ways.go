@@ -1,4 +1,6 @@
-// Package routelink asks the kernel's routing.
+// Package routelink is the kernel's routing: by which interfaces flows leave, and what of package
+// route a host has: it reads what is ours, carries out plans, and tells neighbours of new
+// addresses. It works in the network namespace of the thread that calls.
 package routelink
 
 import (

@@ -1,0 +1,107 @@
+package route
+
+import (
+	"cmp"
+	"slices"
+)
+
+// Op is one step of a plan.
+type Op struct {
+	Remove bool // otherwise: add
+	Thing  Thing
+}
+
+// String returns "+ local 203.0.113.10/32" or the like.
+func (o Op) String() string {
+	if o.Remove {
+		return "- " + o.Thing.String()
+	}
+	return "+ " + o.Thing.String()
+}
+
+// Plan is steps in their order.
+type Plan []Op
+
+// Inverse returns what takes the plan back.
+func (p Plan) Inverse() Plan {
+	out := make(Plan, 0, len(p))
+	for _, o := range slices.Backward(p) {
+		out = append(out, Op{!o.Remove, o.Thing})
+	}
+	return out
+}
+
+// Diff returns what makes want of have. What is needed comes before what is not any more
+// goes, and a proxy never stands without its route: so whoever finds a plan carried out in part
+// knows all of ours. A route of another kind takes the place of the one that stands there.
+func Diff(have, want State) Plan {
+	var p Plan
+	add := func(t Thing) { p = append(p, Op{false, t}) }
+	remove := func(t Thing) { p = append(p, Op{true, t}) }
+
+	_, switches := compare(have.Proxying, want.Proxying, func(a, b Proxying) int { return cmp.Compare(a, b) })
+	oldRoutes, newRoutes := compare(have.Routes, want.Routes, byDst)
+	oldProxies, newProxies := compare(have.Neighbours, want.Neighbours, func(a, b Neighbour) int {
+		return cmp.Or(cmp.Compare(a.Interface, b.Interface), a.Addr.Compare(b.Addr))
+	})
+	oldAddrs, newAddrs := compare(have.Addresses, want.Addresses, func(a, b Address) int {
+		return cmp.Or(cmp.Compare(a.Interface, b.Interface), a.Addr.Compare(b.Addr))
+	})
+	replaced := make(map[Route]bool)
+	for _, t := range switches {
+		add(t)
+	}
+	for _, r := range newRoutes {
+		other := r
+		other.Kind = Local + Blackhole - r.Kind
+		if _, stands := slices.BinarySearchFunc(oldRoutes, other, byDst); stands {
+			remove(other)
+			replaced[other] = true
+		}
+		add(r)
+	}
+	for _, t := range newProxies {
+		add(t)
+	}
+	for _, t := range newAddrs {
+		add(t)
+	}
+	for _, t := range oldAddrs {
+		remove(t)
+	}
+	for _, t := range oldProxies {
+		remove(t)
+	}
+	for _, t := range oldRoutes {
+		if !replaced[t] {
+			remove(t)
+		}
+	}
+	return p
+}
+
+func byDst(a, b Route) int {
+	return cmp.Or(a.Dst.Addr().Compare(b.Dst.Addr()), cmp.Compare(a.Dst.Bits(), b.Dst.Bits()), cmp.Compare(a.Kind, b.Kind))
+}
+
+// compare returns what stands in the first list alone and in the second alone, sorted.
+func compare[T comparable](have, want []T, order func(a, b T) int) (gone, come []T) {
+	had, wanted := make(map[T]bool, len(have)), make(map[T]bool, len(want))
+	for _, x := range have {
+		had[x] = true
+	}
+	for _, x := range want {
+		if !had[x] && !wanted[x] {
+			come = append(come, x)
+		}
+		wanted[x] = true
+	}
+	for x := range had {
+		if !wanted[x] {
+			gone = append(gone, x)
+		}
+	}
+	slices.SortFunc(gone, order)
+	slices.SortFunc(come, order)
+	return gone, come
+}

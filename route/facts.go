@@ -1,0 +1,90 @@
+package route
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	"github.com/snatctl/snatctl/inet"
+)
+
+// Facts is what a host has, without what is ours.
+type Facts struct {
+	Interfaces []string
+	Own        []netip.Addr // addresses of interfaces
+	Links      []Link
+	Hops       []Hop
+	Neighbours []Neighbour // proxies that others entered
+}
+
+// Link is a network whose hosts reach each other by asking for addresses: by ARP or neighbour
+// discovery. Interfaces that do neither, as ppp0, have none.
+type Link struct {
+	Interface string
+	Prefix    netip.Prefix // masked, never a whole family
+}
+
+// Hop is another host that some route of this one leads to.
+type Hop struct {
+	Addr      netip.Addr
+	Interface string
+}
+
+// near finds on which interface neighbours ask for an address: the one whose network holds it
+// most closely.
+type near struct {
+	owned []inet.Owned
+	links []Link
+}
+
+func nearOf(links []Link) near {
+	links = slices.Clone(links)
+	slices.SortFunc(links, func(a, b Link) int {
+		return cmp.Or(cmp.Compare(b.Prefix.Bits(), a.Prefix.Bits()), a.Prefix.Addr().Compare(b.Prefix.Addr()), cmp.Compare(a.Interface, b.Interface))
+	})
+	lists := make([][]inet.Range, len(links))
+	for i, l := range links {
+		lists[i] = []inet.Range{inet.PrefixRange(l.Prefix)}
+	}
+	return near{inet.Flatten(lists), links}
+}
+
+// ranges returns all addresses that neighbours ask for.
+func (n near) ranges() []inet.Range {
+	out := make([]inet.Range, len(n.owned))
+	for i, o := range n.owned {
+		out[i] = o.Range
+	}
+	return inet.Merge(out)
+}
+
+// within returns the parts of a range that neighbours ask for, and on which interface.
+func (n near) within(r inet.Range) (parts []Part) {
+	i, _ := slices.BinarySearchFunc(n.owned, r.From, func(o inet.Owned, a netip.Addr) int {
+		switch {
+		case o.Range.Contains(a):
+			return 0
+		case o.Range.Family() != inet.FamilyOf(a):
+			return cmp.Compare(o.Range.Family(), inet.FamilyOf(a))
+		}
+		return o.Range.From.Compare(a)
+	})
+	for ; i < len(n.owned) && n.owned[i].Range.Family() == r.Family() && !r.To.Less(n.owned[i].Range.From); i++ {
+		o := n.owned[i]
+		part := inet.Range{From: o.Range.From, To: o.Range.To}
+		if part.From.Less(r.From) {
+			part.From = r.From
+		}
+		if r.To.Less(part.To) {
+			part.To = r.To
+		}
+		parts = append(parts, Part{part, n.links[o.Owner].Interface})
+	}
+	return parts
+}
+
+// Part is addresses that one interface's neighbours ask for.
+type Part struct {
+	Range     inet.Range
+	Interface string
+}

@@ -1,0 +1,93 @@
+package route
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/snatctl/snatctl/inet"
+)
+
+// Change is what a plan means for some addresses, or for an interface.
+type Change struct {
+	Action Action
+	Name   string // an address, range or prefix; an interface
+	Detail string
+}
+
+// Action says what happens.
+type Action uint8
+
+// The actions.
+const (
+	Add Action = iota
+	Remove
+	Replace
+)
+
+// Changes tells what a plan means: neighbouring addresses to which the same happens are one
+// change.
+func (p Plan) Changes() []Change {
+	var out []Change
+	of := map[Change][]inet.Range{} // by a change without a name
+	var order []Change
+	collect := func(c Change, r inet.Range) {
+		if of[c] == nil {
+			order = append(order, c)
+		}
+		of[c] = append(of[c], r)
+	}
+	for i, o := range p {
+		c := Change{Action: Add}
+		if o.Remove {
+			c.Action = Remove
+		}
+		switch t := o.Thing.(type) {
+		case Proxying:
+			out = append(out, Change{Replace, string(t), "proxy_ndp 0 -> 1"})
+		case Route:
+			if was, ok := p.replaced(i, t.Dst); ok {
+				c.Action, c.Detail = Replace, was.Kind.String()+" route -> "+t.Kind.String()+" route"
+			} else if _, ok := p.replaced(i+1, t.Dst); ok {
+				continue
+			} else {
+				c.Detail = t.Kind.String() + " route"
+			}
+			collect(c, inet.PrefixRange(t.Dst))
+		case Neighbour:
+			c.Detail = "neighbour proxy on " + t.Interface
+			collect(c, inet.AddrRange(t.Addr))
+		case Address:
+			c.Detail = "address of " + t.Interface
+			collect(c, inet.AddrRange(t.Addr))
+		}
+	}
+	for _, c := range order {
+		for _, r := range inet.Merge(of[c]) {
+			c.Name = r.String()
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// replaced returns the route that the step before the i-th removes, if the i-th adds another
+// one in its place.
+func (p Plan) replaced(i int, dst netip.Prefix) (Route, bool) {
+	if i < 1 || i >= len(p) || p[i].Remove || !p[i-1].Remove {
+		return Route{}, false
+	}
+	was, ok1 := p[i-1].Thing.(Route)
+	is, ok2 := p[i].Thing.(Route)
+	return was, ok1 && ok2 && was.Dst == dst && is.Dst == dst
+}
+
+// Assigned returns the addresses that the plan gives to interfaces.
+func (p Plan) Assigned() []Address {
+	var out []Address
+	for _, o := range p {
+		if a, ok := o.Thing.(Address); ok && !o.Remove {
+			out = append(out, a)
+		}
+	}
+	return slices.Clip(out)
+}

@@ -1,0 +1,214 @@
+package route
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// Most bounds what is entered address by address: addresses of an interface and neighbour
+// proxies. The kernel looks at all of an interface's when it gets one more: so many IPv6
+// addresses took 17 s on a busy machine, IPv4 addresses 0.6 s, proxies 0.3 s, and as many
+// routes 0.06 s. (route/routelink, BenchmarkApply)
+const Most = 4096
+
+// ErrRefused says that the addresses of a policy cannot be had on this host as the policy
+// wants it.
+var ErrRefused = errors.New("gateway.addresses cannot be done here")
+
+// Want returns what a host needs so that packets to the policy's VIPs, laddrs and maps end on
+// it, as far as no interface has the addresses (gateway.addresses). The error is ErrRefused.
+func Want(p *policy.Policy, f Facts) (State, error) {
+	mode := p.Gateway.Addresses.Mode
+	if mode != policy.AddressesRoutes && mode != policy.AddressesAssign {
+		return State{}, nil
+	}
+	cs := claimsOf(p)
+	if err := cs.meet(f.Hops); err != nil {
+		return State{}, err
+	}
+	own := make([]inet.Range, len(f.Own))
+	for i, a := range f.Own {
+		own[i] = inet.AddrRange(a)
+	}
+	vips, maps, laddrs := cs.ranges(own)
+	if mode == policy.AddressesAssign {
+		return assign(p.Gateway.Addresses.Interface, f, slices.Concat(vips, maps, laddrs))
+	}
+	return routes(f, vips, maps, laddrs)
+}
+
+// assign puts all addresses on an interface.
+func assign(name string, f Facts, ranges []inet.Range) (State, error) {
+	if !slices.Contains(f.Interfaces, name) {
+		return State{}, fmt.Errorf("%w: there is no interface %s to assign the VIPs and laddrs to", ErrRefused, name)
+	}
+	if err := few(ranges, "assign: "+name+" puts each address on the interface"); err != nil {
+		return State{}, err
+	}
+	var s State
+	for _, r := range ranges {
+		for a := r.From; a.IsValid() && !r.To.Less(a); a = a.Next() {
+			s.Addresses = append(s.Addresses, Address{a, name})
+		}
+	}
+	return s, nil
+}
+
+// routes leads all addresses to this host. The gateway itself may call VIPs and maps, and
+// neighbours may ask for what lies in their network: both need a local route, and IPv6
+// neighbours a proxy. What a router sends here needs only an end.
+func routes(f Facts, vips, maps, laddrs []inet.Range) (State, error) {
+	var s State
+	add := func(k Kind, rs []inet.Range) {
+		for _, r := range rs {
+			for _, p := range r.Prefixes() {
+				s.Routes = append(s.Routes, Route{p, k})
+			}
+		}
+	}
+	links := nearOf(f.Links)
+	asked := inet.Intersect(laddrs, links.ranges())
+	add(Local, vips)
+	add(Local, maps)
+	add(Local, asked)
+	add(Blackhole, inet.Subtract(laddrs, asked))
+
+	var parts []Part
+	var ranges []inet.Range
+	for _, r := range inet.Of(inet.V6, slices.Concat(vips, maps, asked)) {
+		for _, part := range links.within(r) {
+			parts, ranges = append(parts, part), append(ranges, part.Range)
+		}
+	}
+	if err := few(ranges, "neighbours of this host ask for each of these IPv6 addresses"); err != nil {
+		return State{}, err
+	}
+	others := make(map[Neighbour]bool, len(f.Neighbours))
+	for _, n := range f.Neighbours {
+		others[n] = true
+	}
+	for _, part := range parts {
+		for a := part.Range.From; a.IsValid() && !part.Range.To.Less(a); a = a.Next() {
+			if n := (Neighbour{a, part.Interface}); !others[n] {
+				s.Neighbours = append(s.Neighbours, n)
+			}
+		}
+		if p := Proxying(part.Interface); !slices.Contains(s.Proxying, p) {
+			s.Proxying = append(s.Proxying, p)
+		}
+	}
+	return s, nil
+}
+
+// few refuses more addresses than can be entered one by one.
+func few(ranges []inet.Range, why string) error {
+	var sum uint64
+	for _, r := range ranges {
+		if sum += r.Count(); sum > Most {
+			return fmt.Errorf("%w: %s, and with %s they are more than %d; have the router send a prefix to this host instead, and take addresses of it", ErrRefused, why, r, Most)
+		}
+	}
+	return nil
+}
+
+// claims is the addresses that a policy names, and who does.
+type claims []claim
+
+type claim struct {
+	what   string // as an error names it: "pool office"
+	kind   claimKind
+	ranges []inet.Range
+}
+
+type claimKind uint8
+
+const (
+	ofVIP claimKind = iota
+	ofMap
+	ofLaddr
+)
+
+// claimsOf lists what services and zones use. A pool that nobody uses may be another machine's.
+func claimsOf(p *policy.Policy) claims {
+	var cs claims
+	seen := map[*policy.Pool]bool{}
+	pool := func(l *policy.Pool, user string) {
+		if l == nil || seen[l] {
+			return
+		}
+		seen[l] = true
+		c := claim{what: "pool " + l.Name, kind: ofLaddr}
+		if l.Name == "" {
+			c.what = "the laddrs of " + user
+		}
+		for _, laddr := range l.Laddrs { // of weight 0, too: it has flows
+			c.ranges = append(c.ranges, laddr.Range)
+		}
+		cs = append(cs, c)
+	}
+	for i := range p.Services {
+		s := &p.Services[i]
+		c := claim{what: "service " + s.Name, ranges: make([]inet.Range, len(s.VIP))}
+		for i, vip := range s.VIP {
+			c.ranges[i] = inet.AddrRange(vip)
+		}
+		cs = append(cs, c)
+		pool(s.Laddrs, c.what)
+	}
+	for i := range p.Zones {
+		z := &p.Zones[i]
+		if z.Map.Family() != 0 {
+			cs = append(cs, claim{"the map of zone " + z.Name, ofMap, []inet.Range{z.Map}})
+		}
+		pool(z.Laddrs, "zone "+z.Name)
+	}
+	return cs
+}
+
+// meet refuses addresses of hosts that routes lead to: taking those would cut this host off.
+func (cs claims) meet(hops []Hop) error {
+	hops = slices.Clone(hops)
+	slices.SortFunc(hops, func(a, b Hop) int { return a.Addr.Compare(b.Addr) })
+	for _, c := range cs {
+		for _, r := range c.ranges {
+			i, _ := slices.BinarySearchFunc(hops, r.From, func(h Hop, a netip.Addr) int { return h.Addr.Compare(a) })
+			if i < len(hops) && r.Contains(hops[i].Addr) {
+				return fmt.Errorf("%w: %s holds %s, another host that routes lead to by %s, and this host would take its address; leave it out of %s", ErrRefused, c.what, hops[i].Addr, hops[i].Interface, c.what)
+			}
+		}
+	}
+	return nil
+}
+
+// ranges returns what no interface has, each address once. VIPs stay apart from each other, so that
+// one more or less changes nothing of the others.
+func (cs claims) ranges(own []inet.Range) (vips, maps, laddrs []inet.Range) {
+	taken := make(map[inet.Range]bool)
+	for _, r := range own {
+		taken[r] = true
+	}
+	for _, c := range cs {
+		switch c.kind {
+		case ofVIP:
+			for _, r := range c.ranges {
+				if !taken[r] {
+					taken[r] = true
+					vips = append(vips, r)
+				}
+			}
+		case ofMap:
+			maps = append(maps, c.ranges...)
+		case ofLaddr:
+			laddrs = append(laddrs, c.ranges...)
+		}
+	}
+	gone := slices.Concat(own, vips)
+	maps = inet.Subtract(maps, gone)
+	laddrs = inet.Subtract(laddrs, slices.Concat(gone, maps))
+	return vips, maps, laddrs
+}

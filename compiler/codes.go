@@ -8,7 +8,7 @@ import "github.com/snatctl/snatctl/policy"
 func Codes() []policy.Code {
 	return []policy.Code{
 		{Code: "K01", Meaning: "The policy needs more nftables chains than a table may have."},
-		{Code: "K02", Meaning: "A pool has more addresses than can be listed one by one, in a form that needs it."},
-		{Code: "K04", Meaning: "IPv6 sources have blocks of ports, which nft cannot hold."},
+		{Code: "K02", Meaning: "A pool needs its addresses listed one by one, and has too many for that."},
+		{Code: "K04", Meaning: "IPv6 sources have blocks of ports, which nft cannot handle."},
 	}
 }

@@ -17,15 +17,15 @@ func TestReference(t *testing.T) {
 
 const referenceHead = `# The policy language
 
-This page is made from the table that ` + "`snatctl`" + ` itself reads policies by (` + "`policy/words/language.go`" + `). Do not edit it:
-change the table and run ` + "`make golden`" + `.
+This page is made from the table that ` + "`snatctl`" + ` itself uses to read policies (` + "`policy/words/language.go`" + `). Do not edit it:
+change the table and run ` + "`make docs`" + `.
 
-A policy is YAML, one document a file. ` + "`-f`" + ` takes a file, a directory (its *.yaml and *.yml, sorted by name) or ` + "`-`" + ` for
-standard input, and may be repeated: lists of several files are joined in order. A key that takes a list also takes one
-item alone. All errors of all files are reported in one run, as ` + "`file:line:col: error: message [code]`" + `; a policy with an
+A policy is YAML, one document per file. ` + "`-f`" + ` takes a file, a directory (its ` + "`*.yaml` and `*.yml`" + `, sorted by name) or ` + "`-`" + ` for
+standard input, and may be repeated: the lists of all files are joined in order. A key that takes a list also takes a
+single item. All errors of all files are reported in one run, as ` + "`file:line:col: error: message [code]`" + `. A policy with an
 error is not applied.
 
-Keys at the top of a file that begin with ` + "`x-`" + ` are ignored: they are a place for YAML anchors (` + "`x-rs: &rs [192.168.1.1, 192.168.1.2]`" + `, then
+Top-level keys that begin with ` + "`x-`" + ` are ignored: they are a place for YAML anchors (` + "`x-rs: &rs [192.168.1.1, 192.168.1.2]`" + `, then
 ` + "`real_servers: *rs`" + `).
 
 ` + "```yaml" + `
@@ -47,10 +47,11 @@ tests:
 
 How values are written:
 
-* **addresses**: IPv4 or IPv6; both families may stand side by side, and each is used for its own traffic. A range is
-  ` + "`A-B`" + `, a prefix ` + "`A/len`" + ` without host bits. An IPv6 address with a port stands in brackets: ` + "`\"[2001:db8::1]:443\"`" + `.
-  YAML wants quotes around what begins with ` + "`[`" + ` or ` + "`::`" + `, and inside brackets around every IPv6 address.
-* **names**: letters, digits, dots, underscores and dashes, 63 at most, a letter or digit first; unique among objects of a kind.
+* **addresses**: IPv4 or IPv6. A list may have both families; each is used for its own traffic. A range is written
+  ` + "`A-B`" + `, a prefix ` + "`A/len`" + ` without host bits. An IPv6 address with a port is written in brackets: ` + "`\"[2001:db8::1]:443\"`" + `.
+  YAML needs quotes around values that begin with ` + "`[`" + ` or ` + "`::`" + `, and around every IPv6 address inside brackets.
+* **names**: letters, digits, dots, underscores and dashes, at most 63; the first is a letter or digit. Names are unique among objects
+  of a kind.
 * **numbers**: plain decimal. **Durations**: ` + "`300s`, `5m`, `1h30m`" + `.
 
 ## Overview
@@ -75,7 +76,7 @@ func reference() []byte {
 		}
 		entry(&b, k)
 	}
-	b.WriteString("\n## Errors\n\nThe code stands at the end of each message. Codes that begin with K or X come from compiling.\n\n| code | what is wrong |\n|---|---|\n")
+	b.WriteString("\n## Errors\n\nThe code is at the end of each message. Codes that begin with K or X come from the compiler.\n\n| code | what is wrong |\n|---|---|\n")
 	for _, c := range policy.Codes() {
 		fmt.Fprintf(&b, "| %s | %s |\n", c.Code, c.Meaning)
 	}

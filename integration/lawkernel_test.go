@@ -43,9 +43,9 @@ func TestLawKernel(t *testing.T) {
 			t.Errorf("LAW_SEEDS=%d: %v\n%s", seed, err, yaml)
 		}
 	}
-	t.Logf("%d policies, %d packets (%d flows, %d of them clients that came again, %d refused with an answer, %d in silence, %d that may or may not find a port) in %s",
-		to-from, k.sent, k.flows, k.stayed, k.answered, k.silent, k.crowded, time.Since(start).Round(time.Millisecond))
-	if to-from >= 20 && (k.flows == 0 || k.answered == 0 || k.silent == 0 || k.stayed == 0) {
+	t.Logf("%d policies, %d packets (%d flows, %d of them clients that came again, %d refused with an answer, %d in silence, %d that may or may not find a port, %d of no connection, %d of which passed) in %s",
+		to-from, k.sent, k.flows, k.stayed, k.answered, k.silent, k.crowded, k.stray, k.strayed, time.Since(start).Round(time.Millisecond))
+	if to-from >= 20 && (k.flows == 0 || k.answered == 0 || k.silent == 0 || k.stayed == 0 || k.strayed == 0 || k.strayed == k.stray) {
 		t.Error("some outcome never came")
 	}
 }
@@ -78,6 +78,8 @@ type kernel struct {
 	port uint16 // of the last packet: each has its own
 
 	sent, flows, answered, silent, crowded, stayed int
+	stray                                          int // belonged to no connection; of them
+	strayed                                        int // passed
 }
 
 func newKernel(t *testing.T) *kernel {
@@ -176,6 +178,9 @@ func (k *kernel) shoot(p *policy.Policy, r *rand.Rand) (shots []*shot, err error
 	shots = append(shots, k.again(p, shots)...)
 	for _, s := range shots {
 		raw := nstest.Craft(int(s.Proto), s.From, s.To)
+		if s.Invalid {
+			raw = nstest.CraftFIN(s.From, s.To)
+		}
 		if s.Self {
 			err = k.SendSelf(raw)
 		} else {
@@ -222,6 +227,7 @@ func (k *kernel) possible(pkt *law.Packet, r *rand.Rand) bool {
 		return lawInterfaces[r.IntN(len(lawInterfaces))]
 	}
 	pkt.OIf = known(pkt.OIf)
+	pkt.Invalid = pkt.Invalid && pkt.Proto == inet.TCP
 	if k.port++; k.port == 60000 {
 		k.port = 10001
 	}
@@ -373,6 +379,12 @@ func (k *kernel) differs(s *shot, f nstest.Flow, found bool) string {
 		return ""
 	}
 	switch {
+	case s.Invalid && found:
+		return "it belongs to no connection, but there is a flow"
+	case s.Invalid && !s.passed:
+		return "accept, but it did not pass"
+	case s.Invalid:
+		return ""
 	case !found && crowded(d):
 		return ""
 	case !found && s.passed && s.answer == "" && s.untranslated():
@@ -421,6 +433,11 @@ func (k *kernel) count(shots []*shot) {
 			k.stayed++
 		}
 		switch {
+		case s.Invalid:
+			k.stray++
+			if s.passed {
+				k.strayed++
+			}
 		case s.Verdict == policy.Accept && crowded(&s.Decision):
 			k.crowded++
 		case s.Verdict == policy.Accept:

@@ -34,6 +34,12 @@ func (w *walk) load(f nft.Field) (string, bool) {
 		return wire.Port(p).Take(), true
 	}
 	switch f.Kind {
+	case nft.CtIPDaddr, nft.CtIP6Daddr, nft.CtDport:
+		if w.pkt.Invalid {
+			return "", false
+		}
+	}
+	switch f.Kind {
 	case nft.IPSaddr:
 		return addr(w.from.Addr(), inet.V4)
 	case nft.IP6Saddr:

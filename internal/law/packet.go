@@ -11,7 +11,7 @@ import (
 	"github.com/snatctl/snatctl/policy"
 )
 
-// Packet is the first packet of a connection.
+// Packet is the first packet of a connection, or one that belongs to none (Invalid).
 type Packet struct {
 	policy.Packet
 	Junk uint16 // what stands where other protocols have ports; a rule must not mistake it for one
@@ -33,10 +33,13 @@ func (p Packet) String() string {
 	if p.Self {
 		b.WriteString(" self")
 	}
+	if p.Invalid {
+		b.WriteString(" invalid")
+	}
 	return b.String()
 }
 
-// ParsePacket reads "tcp 10.0.0.1:1024 > 8.8.8.8:53 iif lan0 oif wan0 self".
+// ParsePacket reads "tcp 10.0.0.1:1024 > 8.8.8.8:53 iif lan0 oif wan0 self invalid".
 func ParsePacket(s string) (Packet, error) {
 	var p Packet
 	words := strings.Fields(s)
@@ -57,6 +60,10 @@ func ParsePacket(s string) (Packet, error) {
 		switch {
 		case rest[0] == "self":
 			p.Self = true
+			rest = rest[1:]
+			continue
+		case rest[0] == "invalid":
+			p.Invalid = true
 			rest = rest[1:]
 			continue
 		case len(rest) == 1:

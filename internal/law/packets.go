@@ -162,6 +162,7 @@ func (a *aim) packet() Packet {
 	if a.often(10) {
 		p.Self, p.IIf = true, ""
 	}
+	p.Invalid = a.often(10)
 	sport := uint16(1024 + a.IntN(60000))
 	if !p.Proto.HasPorts() {
 		port, sport = 0, 0

@@ -131,6 +131,9 @@ func (g *maker) gateway() string {
 	if g.often(60) {
 		keys = append(keys, "unmatched: "+g.pick("accept", "drop", "reject"))
 	}
+	if g.often(30) {
+		keys = append(keys, "invalid: "+g.pick("accept", "accept", "drop"))
+	}
 	return strings.Join(keys, ", ")
 }
 

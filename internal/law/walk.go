@@ -34,6 +34,9 @@ func (w *walk) run() {
 	for _, w.point = range points {
 		for _, c := range w.machine.hooks[w.point] {
 			w.typ = c.Hook.Type
+			if w.typ == "nat" && w.pkt.Invalid {
+				continue // it has no flow that could be translated (nf_nat_inet_fn)
+			}
 			if w.typ == "nat" && !w.machine.tracks {
 				w.out.Untracked = true // the packet has no flow, unless others on the machine want some (nf_nat_inet_fn)
 				continue
@@ -116,7 +119,7 @@ func (w *walk) stmt(s nft.Stmt) (v nft.Verdict, match bool) {
 	case nft.DportIs:
 		return v, w.pkt.Proto.HasPorts() && w.to.Port() == s.Port
 	case nft.CtNew:
-		return v, true
+		return v, !w.pkt.Invalid
 	case nft.CtEstablished:
 		return v, false
 	case nft.CtInvalid:
@@ -124,6 +127,9 @@ func (w *walk) stmt(s nft.Stmt) (v nft.Verdict, match bool) {
 	case nft.Counter:
 		return v, true
 	case nft.CtStatus:
+		if w.pkt.Invalid {
+			return v, false // whatever is asked of the flow's status (nft_ct_get_eval)
+		}
 		switch s.Bit {
 		case nft.Confirmed:
 			return v, s.Not

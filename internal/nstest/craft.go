@@ -11,7 +11,20 @@ import (
 // Craft returns the first IP packet of a connection: a TCP SYN, a UDP datagram, an SCTP INIT,
 // an echo request with the source port as its number, or four bytes of any other protocol.
 func Craft(proto int, from, to netip.AddrPort) []byte {
-	payload := transport(proto, from.Port(), to.Port())
+	return craft(proto, from, to, transport(proto, from.Port(), to.Port()))
+}
+
+// CraftFIN returns a TCP segment that ends a connection which never was: conntrack calls it
+// invalid (nf_conntrack_tcp_packet).
+func CraftFIN(from, to netip.AddrPort) []byte {
+	const flags, fin = 13, 1
+	payload := transport(unix.IPPROTO_TCP, from.Port(), to.Port())
+	payload[flags] = fin
+	return craft(unix.IPPROTO_TCP, from, to, payload)
+}
+
+// craft puts a payload into an IP packet, and its checksum right.
+func craft(proto int, from, to netip.AddrPort, payload []byte) []byte {
 	v6 := from.Addr().Is6()
 	pseudo := append(from.Addr().AsSlice(), to.Addr().AsSlice()...)
 	pseudo = binary.BigEndian.AppendUint32(pseudo, uint32(len(payload)))

@@ -56,7 +56,7 @@ func NewRates(x *Index, by Grouping) *Rates {
 
 // Begin begins a list. One that was begun and not finished is forgotten.
 func (r *Rates) Begin() {
-	r.settle()
+	r.attribute()
 	// New maps, as one that was large once never gets small again.
 	r.now = make(groupSums, len(r.before))
 	r.listed = make(map[FlowName]struct{}, len(r.listed))
@@ -93,7 +93,7 @@ func (r *Rates) Lost() {
 // Finish ends a list. It returns all groups, in no order, and whether New, In and Out are
 // known: if not, they are 0.
 func (r *Rates) Finish() (rates []Rate, known bool) {
-	after := r.settle()
+	after := r.attribute()
 	known = !r.unsure
 	rates = r.rates(known)
 	r.before, r.ended = r.now, make(groupSums)
@@ -104,9 +104,9 @@ func (r *Rates) Finish() (rates []Rate, known bool) {
 	return rates, known
 }
 
-// settle decides about the flows that ended while a list was made. It returns those that the
+// attribute decides about the flows that ended while a list was made. It returns those that the
 // list has.
-func (r *Rates) settle() (listed []endedFlow) {
+func (r *Rates) attribute() (listed []endedFlow) {
 	for _, e := range r.late {
 		if _, has := r.listed[e.flow]; has {
 			listed = append(listed, e)

@@ -12,41 +12,41 @@ type Owned struct {
 	Owner int
 }
 
-// Flatten turns first-match order into disjoint ranges: lists[i] is what i claims, and
-// where several claim an address the lowest i owns it. The result is sorted; adjacent
+// Flatten turns first-match order into disjoint ranges: lists[i] is what i asks for, and
+// where several ask for an address the lowest i owns it. The result is sorted; adjacent
 // ranges of one owner are joined. It takes O(n log n) for n ranges.
 func Flatten(lists [][]Range) []Owned {
-	var claims []Owned
+	var asked []Owned
 	for i, rs := range lists {
 		for _, r := range rs {
-			claims = append(claims, Owned{r, i})
+			asked = append(asked, Owned{r, i})
 		}
 	}
-	slices.SortFunc(claims, func(a, b Owned) int { return a.Range.Compare(b.Range) })
+	slices.SortFunc(asked, func(a, b Owned) int { return a.Range.Compare(b.Range) })
 	var out []Owned
 	for _, f := range Families {
 		n := 0
-		for n < len(claims) && claims[n].Range.Family() == f {
+		for n < len(asked) && asked[n].Range.Family() == f {
 			n++
 		}
-		out = sweep(out, claims[:n])
-		claims = claims[n:]
+		out = sweep(out, asked[:n])
+		asked = asked[n:]
 	}
 	return out
 }
 
-// sweep walks the claims of one family in address order, keeping those that hold the
+// sweep walks the ranges of one family in address order, keeping those that hold the
 // current address in a heap by owner.
-func sweep(out []Owned, claims []Owned) []Owned {
+func sweep(out []Owned, asked []Owned) []Owned {
 	var active byOwner
 	var at netip.Addr
-	for len(claims) > 0 || len(active) > 0 {
+	for len(asked) > 0 || len(active) > 0 {
 		if len(active) == 0 {
-			at = claims[0].Range.From
+			at = asked[0].Range.From
 		}
-		for len(claims) > 0 && !at.Less(claims[0].Range.From) {
-			heap.Push(&active, claims[0])
-			claims = claims[1:]
+		for len(asked) > 0 && !at.Less(asked[0].Range.From) {
+			heap.Push(&active, asked[0])
+			asked = asked[1:]
 		}
 		top := active[0]
 		if top.Range.To.Less(at) {
@@ -54,8 +54,8 @@ func sweep(out []Owned, claims []Owned) []Owned {
 			continue
 		}
 		end := top.Range.To
-		if len(claims) > 0 && !end.Less(claims[0].Range.From) {
-			end = claims[0].Range.From.Prev()
+		if len(asked) > 0 && !end.Less(asked[0].Range.From) {
+			end = asked[0].Range.From.Prev()
 		}
 		out = own(out, Owned{Range{at, end}, top.Owner})
 		if at = end.Next(); !at.IsValid() {

@@ -65,12 +65,12 @@ func TestPictures(t *testing.T) {
 	s.start(t, string(policy))
 	must(t, s.Gateway.Sysctl("net/netfilter/nf_conntrack_udp_timeout", "600"))
 	for i := range 12 {
-		keep(t, s.Office, 1+i%3, "tcp", fmt.Sprintf("10.1.200.%d", i+1), "8.8.8.8:80")
-		keep(t, s.Guests, 1+i%4, "tcp", fmt.Sprintf("10.2.200.%d", i+1), "203.0.113.10:80")
-		keep(t, s.Guests, 1+i%2, "udp", fmt.Sprintf("10.2.200.%d", i+1), "203.0.113.10:53")
-		keep(t, s.Guests, 1, "udp", fmt.Sprintf("10.2.200.%d", i+1), "9.9.9.9:53")
+		hold(t, s.Office, 1+i%3, "tcp", fmt.Sprintf("10.1.200.%d", i+1), "8.8.8.8:80")
+		hold(t, s.Guests, 1+i%4, "tcp", fmt.Sprintf("10.2.200.%d", i+1), "203.0.113.10:80")
+		hold(t, s.Guests, 1+i%2, "udp", fmt.Sprintf("10.2.200.%d", i+1), "203.0.113.10:53")
+		hold(t, s.Guests, 1, "udp", fmt.Sprintf("10.2.200.%d", i+1), "9.9.9.9:53")
 	}
-	keep(t, s.Outside, 3, "tcp", "", "[2001:db8::10]:80")
+	hold(t, s.Outside, 3, "tcp", "", "[2001:db8::10]:80")
 	stream, err := s.Guests.OpenStream("10.2.200.7", "203.0.113.10:80")
 	must(t, err)
 	defer stream.Close()

@@ -137,8 +137,8 @@ services:
      real_servers: ["192.168.1.3:5353", "[fd05::3]:5353"]}
 `
 
-// keep opens connections that stay, each answered once.
-func keep(t testing.TB, h *nstest.Host, n int, network, from, to string) {
+// hold opens connections that stay open, each answered once.
+func hold(t testing.TB, h *nstest.Host, n int, network, from, to string) {
 	t.Helper()
 	for range n {
 		c, err := h.Dial(network, from, to)
@@ -153,12 +153,12 @@ func keep(t testing.TB, h *nstest.Host, n int, network, from, to string) {
 // Every number of status is what the test has done, or what conntrack and the kernel say.
 func TestStatusNumbers(t *testing.T) {
 	s := startSite(t, statusPolicy)
-	keep(t, s.Office, 6, "tcp", "", "203.0.113.1:80")
-	keep(t, s.Guests, 4, "udp", "", "203.0.113.1:53")
-	keep(t, s.Outside, 2, "tcp", "", "[2001:db8::1]:53")
-	keep(t, s.Office, 5, "tcp", "", "8.8.8.8:53")
-	keep(t, s.Office, 3, "udp", "", "8.8.8.8:53")
-	keep(t, s.Guests, 2, "udp", "", "9.9.9.9:53")
+	hold(t, s.Office, 6, "tcp", "", "203.0.113.1:80")
+	hold(t, s.Guests, 4, "udp", "", "203.0.113.1:53")
+	hold(t, s.Outside, 2, "tcp", "", "[2001:db8::1]:53")
+	hold(t, s.Office, 5, "tcp", "", "8.8.8.8:53")
+	hold(t, s.Office, 3, "udp", "", "8.8.8.8:53")
+	hold(t, s.Guests, 2, "udp", "", "9.9.9.9:53")
 	s.check(t, packet{s.Lab, "udp 8.8.8.8:53", "silent"})
 
 	// The last packets may be under way still: an acknowledgement that waits for company.
@@ -246,7 +246,7 @@ services:
 `
 	}
 	s := startSite(t, policy("192.168.1.1"))
-	keep(t, s.Office, 3, "tcp", "", "203.0.113.1:80")
+	hold(t, s.Office, 3, "tcp", "", "203.0.113.1:80")
 	apply(t, s.Gateway, policy("192.168.1.2"), "--no-cleanup")
 	text := prints(t, s.Gateway, "status")
 	if !regexp.MustCompile(`(?m)^  192\.168\.1\.1:80 +not listed +3 `).MatchString(text) || !strings.Contains(text, " 3 no longer in policy,") {
@@ -282,11 +282,11 @@ zones:
 		}
 	}
 	const laddr = "zone office: laddr 198.51.100.1 of pool few uses %d of 64 ports toward 8.8.8.8:53/udp; give it more laddrs"
-	keep(t, s.Office, 51, "udp", "", "8.8.8.8:53")
+	hold(t, s.Office, 51, "udp", "", "8.8.8.8:53")
 	check(0, "OK: no problems")
-	keep(t, s.Office, 1, "udp", "", "8.8.8.8:53")
+	hold(t, s.Office, 1, "udp", "", "8.8.8.8:53")
 	check(1, "WARNING: "+fmt.Sprintf(laddr, 52))
-	keep(t, s.Office, 12, "udp", "", "8.8.8.8:53")
+	hold(t, s.Office, 12, "udp", "", "8.8.8.8:53")
 	for range 3 {
 		c, err := s.Office.Dial("udp", "", "8.8.8.8:53")
 		must(t, err)

@@ -32,10 +32,10 @@ func (x *terminal) lists(want string) {
 func TestTop(t *testing.T) {
 	s := startSite(t, statusPolicy)
 	must(t, s.Gateway.Sysctl("net/netfilter/nf_conntrack_udp_timeout", "600")) // as long as the test may take
-	keep(t, s.Office, 6, "tcp", "", "203.0.113.1:80")
-	keep(t, s.Guests, 4, "udp", "", "203.0.113.1:53")
-	keep(t, s.Office, 5, "tcp", "", "8.8.8.8:53")
-	keep(t, s.Guests, 2, "udp", "", "9.9.9.9:53")
+	hold(t, s.Office, 6, "tcp", "", "203.0.113.1:80")
+	hold(t, s.Guests, 4, "udp", "", "203.0.113.1:53")
+	hold(t, s.Office, 5, "tcp", "", "8.8.8.8:53")
+	hold(t, s.Guests, 2, "udp", "", "9.9.9.9:53")
 	x := onTerminal(t, s.Gateway, 100, 24, program(t), "top", "--interval", "500ms")
 	x.shows("flows by zone, every 500ms")
 	x.lists("-, office, guests")
@@ -78,7 +78,7 @@ func TestTop(t *testing.T) {
 
 	x.press(" ")
 	x.shows("FROZEN")
-	keep(t, s.Lab, 1, "tcp", "", "203.0.113.1:80")
+	hold(t, s.Lab, 1, "tcp", "", "203.0.113.1:80")
 	x.press("+")
 	x.shows("every 1s")
 	x.lists("10.1.5.9, 10.2.5.9")

@@ -94,6 +94,6 @@ func compiled(text []byte) (none nft.Formed, err error) {
 // clear deletes the table of a host and waits for its end.
 func clear(ctx context.Context, h *nstest.Host) error {
 	_, err := h.Output(ctx, "nft", "delete table inet snatctl")
-	lab.Settle()
+	lab.Pause()
 	return err
 }

@@ -84,7 +84,7 @@ func (b *bench) changeAt(ctx context.Context, services int) (c changes, err erro
 	if _, err := lab.Run(ctx, theirs, "nft", "-f", script); err != nil {
 		return c, err
 	}
-	lab.Settle()
+	lab.Pause()
 	was, err := compiled(base.Policy())
 	if err != nil {
 		return c, err

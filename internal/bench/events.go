@@ -119,7 +119,7 @@ func (l *listener) round(ctx context.Context, g *lab.Gateway, flows []lab.Flow) 
 	}
 	l.cost = append(l.cost, (used-before).Seconds()/float64(received))
 	l.lost = append(l.lost, float64(end.drops))
-	lab.Settle()
+	lab.Pause()
 	return nil
 }
 

@@ -53,7 +53,7 @@ func (b *bench) flowTable(ctx context.Context) error {
 		if err := g.Forget(ctx, b.size.table-b.size.stale); err != nil {
 			return err
 		}
-		lab.Settle()
+		lab.Pause()
 		if err := b.replaceServer(ctx, g, fleet, flows, &apply); err != nil {
 			return err
 		}
@@ -90,7 +90,7 @@ func (b *bench) replaceServer(ctx context.Context, g *lab.Gateway, fleet sample.
 	if err := g.Gateway.FlushFlows(ctx); err != nil {
 		return err
 	}
-	lab.Settle()
+	lab.Pause()
 	return b.flowsFor(ctx, g, fleet, time.Hour)
 }
 

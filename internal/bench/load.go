@@ -89,9 +89,9 @@ func (b *bench) load(ctx context.Context) error {
 
 // loads is what a command took in each round.
 type loads struct {
-	wall, cpu, peak                        lab.Series
-	compile, read, commit, prepare, settle lab.Series // prepare: compile and diff; settle: compile and commit
-	stdout                                 string     // of the last round
+	wall, cpu, peak                       lab.Series
+	compile, read, commit, prepare, enact lab.Series // prepare: compile and diff; enact: compile and commit
+	stdout                                string     // of the last round
 }
 
 func (l *loads) take(ctx context.Context, h *nstest.Host, argv ...string) error {
@@ -102,7 +102,7 @@ func (l *loads) take(ctx context.Context, h *nstest.Host, argv ...string) error 
 	l.wall, l.cpu, l.peak = append(l.wall, u.Wall.Seconds()), append(l.cpu, u.CPU.Seconds()), append(l.peak, float64(u.Peak))
 	l.compile, l.read, l.commit = append(l.compile, u.Timings.Compile), append(l.read, u.Timings.Read), append(l.commit, u.Timings.Commit)
 	l.prepare = append(l.prepare, u.Timings.Compile+u.Timings.Diff)
-	l.settle = append(l.settle, u.Timings.Compile+u.Timings.Commit)
+	l.enact = append(l.enact, u.Timings.Compile+u.Timings.Commit)
 	l.stdout = u.Stdout
 	return nil
 }

@@ -130,7 +130,7 @@ func (c contest) run(ctx context.Context, b *bench, ours, theirs *lab.Gateway) e
 			return err
 		}
 	}
-	lab.Settle()
+	lab.Pause()
 	var mine, hand lab.Series
 	for range b.n {
 		m, h, err := c.round(ctx, ours, theirs)
@@ -173,6 +173,6 @@ func (c contest) round(ctx context.Context, ours, theirs *lab.Gateway) (mine, ha
 			return 0, 0, err
 		}
 	}
-	lab.Settle()
+	lab.Pause()
 	return 1 / took[0].Median(), 1 / took[1].Median(), nil
 }

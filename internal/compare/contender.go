@@ -144,7 +144,7 @@ func (s *site) Close() {
 func flush(ctx context.Context, s *site) error {
 	s.stop()
 	_, err := s.host().Output(ctx, "nft", "flush", "ruleset")
-	lab.Settle()
+	lab.Pause()
 	return err
 }
 

@@ -51,7 +51,7 @@ func writeDocs(dir string, known runs) error {
 			fmt.Fprintf(&b, "\n**%s**\n\n%s\n", s.title, t.RenderMarkdown())
 		}
 	}
-	if text := claim(known["zones"]); text != "" {
+	if text := besideIptables(known["zones"]); text != "" {
 		b.WriteString("\n" + text)
 	}
 	b.WriteString("\n" + provenance(known) + "\n" + legend() + "\n" + end + tail)

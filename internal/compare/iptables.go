@@ -29,7 +29,7 @@ func iptables(kind string) contender {
 		},
 		clear: func(ctx context.Context, s *site) error {
 			_, err := s.runFile(ctx, []byte(natTable+"COMMIT\n"), restore)
-			lab.Settle()
+			lab.Pause()
 			return err
 		},
 	}

@@ -46,7 +46,7 @@ func (c *comparison) loadsOf(ctx context.Context, s *site, j job) error {
 			return err
 		}
 		load.add(cost)
-		lab.Settle()
+		lab.Pause()
 		if s.change == nil || j.services == 0 {
 			continue
 		}
@@ -54,7 +54,7 @@ func (c *comparison) loadsOf(ctx context.Context, s *site, j job) error {
 			return err
 		}
 		change.add(cost)
-		lab.Settle()
+		lab.Pause()
 	}
 	c.say("    %s: %s", s.name, load.wall.Seconds())
 	if s.passes {

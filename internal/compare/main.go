@@ -129,7 +129,7 @@ func compare(ctx context.Context, o options) error {
 }
 
 // run runs parts and keeps what each has found. What keeps one from its end spoils no other.
-func (c *comparison) run(ctx context.Context, chosen []part, known runs, keep string) (failed error) {
+func (c *comparison) run(ctx context.Context, chosen []part, known runs, path string) (failed error) {
 	for _, p := range chosen {
 		r, err := c.part(ctx, p)
 		switch {
@@ -141,7 +141,7 @@ func (c *comparison) run(ctx context.Context, chosen []part, known runs, keep st
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", p.name, err))
 		default:
 			known[p.name] = r
-			if err := known.write(keep); err != nil {
+			if err := known.write(path); err != nil {
 				return errors.Join(failed, err)
 			}
 		}

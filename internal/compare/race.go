@@ -35,7 +35,7 @@ func (c *comparison) race(ctx context.Context, sites []*site, j job, r race) err
 		return ctx.Err()
 	}
 	paces := make([]taken, len(sites)) // wall: connections a second
-	lab.Settle()
+	lab.Pause()
 	for range c.rounds {
 		round, err := r.round(ctx, sites, c.turn)
 		if err != nil {
@@ -76,7 +76,7 @@ func (r race) round(ctx context.Context, sites []*site, turn int) ([]taken, erro
 			return nil, fmt.Errorf("%s: %w", s.name, err)
 		}
 	}
-	lab.Settle()
+	lab.Pause()
 	return out, nil
 }
 

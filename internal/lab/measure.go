@@ -123,9 +123,9 @@ func Machine() string {
 	return fmt.Sprintf("%d processors, Linux %s; load average before the run: %s.", runtime.NumCPU(), strings.TrimSpace(string(release)), first)
 }
 
-// Settle lets the kernel finish what it does after a command has returned: it frees deleted
+// Pause lets the kernel finish what it does after a command has returned: it frees deleted
 // elements in a worker, which would be charged to the next contender.
-func Settle() { time.Sleep(250 * time.Millisecond) }
+func Pause() { time.Sleep(250 * time.Millisecond) }
 
 // CPUOf returns the user and system time of a running process, to 10 ms (proc_pid_stat(5),
 // fields 14 and 15; USER_HZ is 100 everywhere).

@@ -141,8 +141,8 @@ func (h *Host) Output(ctx context.Context, name string, args ...string) (string,
 	return r.Stdout, err
 }
 
-// keep closes c together with the host.
-func (h *Host) keep(c io.Closer) {
+// owns closes c together with the host.
+func (h *Host) owns(c io.Closer) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.closers = append(h.closers, c)

@@ -30,7 +30,7 @@ func (h *Host) SniffSCTP() (*SCTPSniffer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: raw SCTP socket: %w", h.Name, err)
 	}
-	h.keep(s)
+	h.owns(s)
 	return s, nil
 }
 

@@ -19,7 +19,7 @@ func (h *Host) ServeTCP(addr string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", h.Name, err)
 	}
-	h.keep(l)
+	h.owns(l)
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -91,7 +91,7 @@ func (h *Host) listenUDP(addr string) (*net.UDPConn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", h.Name, err)
 	}
-	h.keep(c)
+	h.owns(c)
 	return c.(*net.UDPConn), nil
 }
 

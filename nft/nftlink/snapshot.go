@@ -20,7 +20,7 @@ func (c *Conn) Snapshot(ctx context.Context, table string) (*Snapshot, Generatio
 	if err != nil {
 		return nil, 0, fmt.Errorf("read generation of the ruleset: %w", explainErrno(err))
 	}
-	s, err := c.keep(ctx, table)
+	s, err := c.snapshot(ctx, table)
 	after, genErr := c.Generation(ctx)
 	switch {
 	case genErr != nil:
@@ -33,8 +33,8 @@ func (c *Conn) Snapshot(ctx context.Context, table string) (*Snapshot, Generatio
 	return s, after, nil
 }
 
-// keep reads what a snapshot holds.
-func (c *Conn) keep(ctx context.Context, table string) (*Snapshot, error) {
+// snapshot reads what a Snapshot holds.
+func (c *Conn) snapshot(ctx context.Context, table string) (*Snapshot, error) {
 	s, named := wire.NewSnapshot(table), wire.OfTable(table)
 	err := c.request(ctx, unix.NFT_MSG_GETTABLE, 0, named, func(b []byte) error {
 		s.TakeTable(b)
@@ -61,13 +61,13 @@ func (c *Conn) keep(ctx context.Context, table string) (*Snapshot, error) {
 		collect(unix.NFT_MSG_GETFLOWTABLE, s.TakeFlowtable),
 		collect(unix.NFT_MSG_GETCHAIN, s.TakeChain),
 		collect(unix.NFT_MSG_GETRULE, s.TakeRule),
-		c.keepSets(ctx, s, table),
+		c.snapshotSets(ctx, s, table),
 	)
 	s.Finish()
 	return s, err
 }
 
-func (c *Conn) keepSets(ctx context.Context, s *Snapshot, table string) error {
+func (c *Conn) snapshotSets(ctx context.Context, s *Snapshot, table string) error {
 	err := c.dump(ctx, unix.NFT_MSG_GETSET, wire.OfTable(table), func(b []byte) error {
 		s.TakeSet(b)
 		return nil

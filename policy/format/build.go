@@ -47,7 +47,7 @@ func (d *Document) Bytes() ([]byte, error) {
 		root.foot = append([]string{""}, strings.Split(foot, "\n")...)
 	}
 	root.sort("")
-	root.settle()
+	root.lift()
 	out := (&file{root: root}).print()
 	after, diag := parse(policy.Source{Name: "policy", Data: out})
 	switch {

@@ -31,7 +31,7 @@ func Format(src policy.Source) ([]byte, *policy.Diagnostic) {
 	if !before.anchors {
 		before.root.sort("")
 	}
-	before.root.settle()
+	before.root.lift()
 	out := before.print()
 	after, diag := parse(policy.Source{Name: src.Name, Data: out})
 	if diag != nil || !sameNode(before.root, after.root.node) || !sameComments(before.comments, after.comments) {

@@ -150,14 +150,14 @@ func splitHeader(head []string) (header, rest []string) {
 	return nil, head
 }
 
-// settle moves comments to where they can be written, once brackets and order are decided: the
+// lift moves comments to where they can be written, once brackets and order are decided: the
 // first line of a list item belongs to what it holds, so that comments there go above it.
-func (g *group) settle() {
+func (g *group) lift() {
 	for _, e := range g.entries {
 		if e.inner == nil {
 			continue
 		}
-		e.inner.settle()
+		e.inner.lift()
 		if e.key != nil || e.inner.flow || e.value.Anchor != "" {
 			continue
 		}

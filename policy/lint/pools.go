@@ -55,8 +55,8 @@ func (r *run) given() []owned {
 	return out
 }
 
-// claim is one laddr of one of many pools.
-type claim struct {
+// member is one laddr of one of many pools.
+type member struct {
 	policy.Laddr
 	pool int
 }
@@ -65,16 +65,16 @@ type claim struct {
 // the one that reaches farthest and the one of another pool that does.
 func inTwoPools(r *run) {
 	pools := r.given()
-	var claims []claim
+	var members []member
 	for i, p := range pools {
 		for _, l := range p.Laddrs {
-			claims = append(claims, claim{l, i})
+			members = append(members, member{l, i})
 		}
 	}
-	slices.SortStableFunc(claims, func(a, b claim) int { return a.Range.Compare(b.Range) })
+	slices.SortStableFunc(members, func(a, b member) int { return a.Range.Compare(b.Range) })
 	reported := make([]bool, len(pools))
-	var far, other claim
-	for _, c := range claims {
+	var far, other member
+	for _, c := range members {
 		before := far
 		if before.pool == c.pool {
 			before = other
@@ -84,7 +84,7 @@ func inTwoPools(r *run) {
 		}
 		switch {
 		case far.Range.Family() != c.Range.Family():
-			far, other = c, claim{}
+			far, other = c, member{}
 		case !c.Range.To.Less(far.Range.To):
 			if far.pool != c.pool {
 				other = far
@@ -97,7 +97,7 @@ func inTwoPools(r *run) {
 }
 
 // twoPools reports a laddr of two pools at the pool that comes later, once for a pool.
-func (r *run) twoPools(pools []owned, reported []bool, a, b claim) {
+func (r *run) twoPools(pools []owned, reported []bool, a, b member) {
 	if b.pool < a.pool {
 		a, b = b, a
 	}

@@ -23,11 +23,11 @@ func shadowed(r *run) {
 		key := conditionsOf(&r.Zones[i])
 		byConditions[key] = append(byConditions[key], i)
 	}
-	plain := r.claims(byConditions[""])
+	plain := r.sources(byConditions[""])
 	for key, members := range byConditions {
 		var same owners
 		if key != "" && len(members) > 1 {
-			same = r.claims(members)
+			same = r.sources(members)
 		}
 		for _, i := range members {
 			if !r.leavesByUplink(&r.Zones[i]) || !r.shadow(plain, i) {
@@ -63,9 +63,9 @@ func (r *run) leavesByUplink(z *policy.Zone) bool {
 	return true
 }
 
-// claims returns which of some zones, in their order, owns which source. Owners are indexes
+// sources returns which of some zones, in their order, owns which source. Owners are indexes
 // of r.Zones.
-func (r *run) claims(zones []int) owners {
+func (r *run) sources(zones []int) owners {
 	lists := make([][]inet.Range, len(zones))
 	for n, i := range zones {
 		lists[n] = r.Zones[i].From
@@ -78,13 +78,13 @@ func (r *run) claims(zones []int) owners {
 }
 
 // shadow reports a zone of which others take a part, once. It returns whether it did.
-func (r *run) shadow(claims owners, zone int) bool {
+func (r *run) shadow(before owners, zone int) bool {
 	z := &r.Zones[zone]
 	for i, source := range z.From {
 		if isEverything(source) {
 			continue
 		}
-		piece, ok := r.taken(claims, zone, source)
+		piece, ok := r.taken(before, zone, source)
 		if !ok {
 			continue
 		}
@@ -98,11 +98,11 @@ func (r *run) shadow(claims owners, zone int) bool {
 }
 
 // taken returns what another zone takes of a source, if that looks like an oversight.
-func (r *run) taken(claims owners, zone int, source inet.Range) (inet.Owned, bool) {
+func (r *run) taken(before owners, zone int, source inet.Range) (inet.Owned, bool) {
 	z := &r.Zones[zone]
 	var exception inet.Owned
 	whole, next := true, source.From // all up to next is taken
-	pieces := claims.from(source.From)
+	pieces := before.from(source.From)
 	for _, piece := range pieces[:min(len(pieces), most)] {
 		if !piece.Range.Overlaps(source) {
 			break

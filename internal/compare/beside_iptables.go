@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// claim is the comparison that lvs-snat's authors made: new connections of snatctl's zones by
+// besideIptables is the comparison that lvs-snat's authors made: new connections of snatctl's zones by
 // those of iptables' SNAT rules. They claimed 1.80 for theirs.
-func claim(r run) string {
+func besideIptables(r run) string {
 	var b strings.Builder
 	sizes, _ := sheet{measure: "udp last"}.reach(r)
 	for _, n := range sizes {

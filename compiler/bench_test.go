@@ -3,8 +3,6 @@ package compiler
 import (
 	"testing"
 
-	"github.com/snatctl/snatctl/compiler/readback"
-	"github.com/snatctl/snatctl/compiler/tell"
 	"github.com/snatctl/snatctl/internal/sample"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
@@ -54,27 +52,6 @@ func BenchmarkDiffUnchanged30kServices(b *testing.B) {
 	for b.Loop() {
 		if plan := nft.Diff(live, with); !plan.Empty() {
 			b.Fatal("equal rulesets differ")
-		}
-	}
-}
-
-func BenchmarkBindings(b *testing.B) {
-	r := mustCompile(b, mustParse(b, sample.Services(30000, 4)))
-	for b.Loop() {
-		if len(readback.Bindings(r).Services) != 30000 {
-			b.Fatal("services are missing")
-		}
-	}
-}
-
-// A table of many services that is all new is what a first apply tells of.
-func BenchmarkChangesNew30kServices(b *testing.B) {
-	want := mustCompile(b, mustParse(b, sample.Services(30000, 4)))
-	plan := nft.Diff(nil, formed(want))
-	b.ReportAllocs()
-	for b.Loop() {
-		if n := len(tell.Changes(nil, want, plan)); n != 1+30000*5 {
-			b.Fatalf("%d changes", n)
 		}
 	}
 }

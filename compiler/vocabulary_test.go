@@ -81,7 +81,7 @@ func withForms(t *testing.T, r *nft.Ruleset) *nft.Ruleset {
 	return r
 }
 
-// formed gives a ruleset its forms, and diff compares with it.
+// formed gives a ruleset its forms.
 func formed(r *nft.Ruleset) nft.Formed {
 	f, err := wire.Forms(r)
 	if err != nil {
@@ -89,8 +89,6 @@ func formed(r *nft.Ruleset) nft.Formed {
 	}
 	return f
 }
-
-func diff(live, want *nft.Ruleset) nft.Plan { return nft.Diff(live, formed(want)) }
 
 // compiledCases returns the rulesets of the golden cases that compile, by file name.
 func compiledCases(t *testing.T) map[string]*nft.Ruleset {

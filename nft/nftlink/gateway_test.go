@@ -183,7 +183,7 @@ func features(t testing.TB) []testCase {
 
 // steps returns the policies that golden cases walk through.
 func steps(t testing.TB) []testCase {
-	return append(archives(t, "../../compiler/testdata/changes/*.txtar"), archives(t, "../testdata/*.txtar")...)
+	return append(archives(t, "../../compiler/tell/testdata/*.txtar"), archives(t, "../testdata/*.txtar")...)
 }
 
 // archives returns the policies in txtar files that compile.

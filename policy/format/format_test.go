@@ -143,7 +143,7 @@ func commentsOf(t *testing.T, text []byte) map[string]int {
 // policies returns all that stands in the repository as a policy, whole or broken.
 func policies(t testing.TB) (out [][]byte) {
 	for _, glob := range []string{"../../examples/*.yaml", "../../testdata/*/*.yaml", "../../integration/testdata/*.yaml", "../../internal/law/testdata/*.yaml",
-		"../read/testdata/*.txtar", "../testdata/*/*.txtar", "../../compiler/testdata/*/*.txtar", "testdata/*.txtar"} {
+		"../read/testdata/*.txtar", "../testdata/*/*.txtar", "../../compiler/testdata/*/*.txtar", "../../compiler/*/testdata/*.txtar", "testdata/*.txtar"} {
 		for _, path := range globbed(t, glob) {
 			text, err := os.ReadFile(path)
 			if err != nil {

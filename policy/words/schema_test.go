@@ -41,7 +41,7 @@ func TestSchemaOfValid(t *testing.T) {
 			check(path, data)
 		}
 	}
-	for _, glob := range []string{"../read/testdata/*.txtar", "../testdata/*/*.txtar", "../../compiler/testdata/*/*.txtar"} {
+	for _, glob := range []string{"../read/testdata/*.txtar", "../testdata/*/*.txtar", "../../compiler/testdata/*/*.txtar", "../../compiler/*/testdata/*.txtar"} {
 		for _, path := range globbed(t, glob) {
 			for _, f := range archived(t, path) {
 				check(path+" "+f.Name, f.Data)

@@ -1,28 +1,34 @@
-package compiler
+package tell_test
 
 import (
 	"bytes"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/compiler/tell"
 	"github.com/snatctl/snatctl/internal/golden"
 	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/nft/wire"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
-// TestChanges walks through the policies of an archive in testdata/changes, from one to the
+// TestChanges walks through the policies of an archive in testdata, from one to the
 // next, and holds all that Changes says about each step. A file named "none" is a kernel
 // without a table.
 func TestChanges(t *testing.T) {
-	golden.Run(t, "testdata/changes/*.txtar", func(t *testing.T, input []golden.File) []golden.File {
+	golden.Run(t, "testdata/*.txtar", func(t *testing.T, input []golden.File) []golden.File {
 		var out bytes.Buffer
 		live := stage(t, input[0])
 		for _, f := range input[1:] {
 			want := stage(t, f)
-			list := tell.Changes(live, want, diff(live, want))
+			list := tell.Changes(live, want, diff(t, live, want))
 			if len(list) == 0 {
 				t.Errorf("%s: a difference that no object accounts for", f.Name)
 			}
@@ -40,15 +46,48 @@ func stage(t *testing.T, f golden.File) *nft.Ruleset {
 	if f.Name == "none" {
 		return nil
 	}
-	p := parse(t, []golden.File{f})
-	r, ds := Compile(p)
-	if r == nil {
-		t.Fatalf("%s: %s", f.Name, render(ds))
-	}
+	p := parse(t, f.Data)
+	r := compile(t, p)
 	if p.Gateway.Offload == policy.OffloadSoftware { // on a host that has the uplinks and lan0
-		Offload(r, append([]string{"lan0"}, p.Gateway.Uplinks...))
+		compiler.Offload(r, append([]string{"lan0"}, p.Gateway.Uplinks...))
 	}
-	return withForms(t, r)
+	return r
+}
+
+func parse(t testing.TB, text []byte) *policy.Policy {
+	t.Helper()
+	p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: text}})
+	if p == nil {
+		t.Fatal(ds)
+	}
+	return p
+}
+
+func compile(t testing.TB, p *policy.Policy) *nft.Ruleset {
+	t.Helper()
+	r, ds := compiler.Compile(p)
+	if r == nil {
+		t.Fatal(ds)
+	}
+	return r
+}
+
+// diff compares rulesets, after giving both their forms.
+func diff(t testing.TB, live, want *nft.Ruleset) nft.Plan {
+	t.Helper()
+	if live != nil {
+		formed(t, live)
+	}
+	return nft.Diff(live, formed(t, want))
+}
+
+func formed(t testing.TB, r *nft.Ruleset) nft.Formed {
+	t.Helper()
+	f, err := wire.Forms(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
 func changesText(list []tell.Change) string {
@@ -61,29 +100,40 @@ func changesText(list []tell.Change) string {
 
 func unchanged(t *testing.T, live, want *nft.Ruleset) {
 	t.Helper()
-	if list := tell.Changes(live, want, diff(live, want)); len(list) > 0 {
+	if list := tell.Changes(live, want, diff(t, live, want)); len(list) > 0 {
 		t.Errorf("from a policy to itself there are changes:\n%s", changesText(list))
 	}
 }
 
 func TestNoChangesBetweenEqualPolicies(t *testing.T) {
-	for name, r := range compiledCases(t) {
-		t.Run(name, func(t *testing.T) {
-			withForms(t, r)
-			unchanged(t, r, r)
-		})
+	paths, err := filepath.Glob("../testdata/compile/*.txtar")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no policies: %v", err)
+	}
+	for _, path := range paths {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, _ := compiler.Compile(parse(t, archive.Files[0].Data)); r != nil {
+			t.Run(filepath.Base(path), func(t *testing.T) { unchanged(t, r, r) })
+		}
 	}
 }
 
 // What somebody did to the table by hand shows too, and names what goes.
 func TestChangesOfForeignHands(t *testing.T) {
-	parsed := parse(t, []golden.File{{Name: "policy.yaml", Data: []byte(`version: 1
+	parsed := parse(t, []byte(`version: 1
 zones:
   - {name: office, from: 10.1.0.0/16, laddrs: 198.51.100.1}
 services:
   - {name: web, vip: 203.0.113.1, ports: tcp/80, mode: nat, real_servers: [192.168.1.1, 192.168.1.2]}
-`)}})
-	compile := func() *nft.Ruleset { return withForms(t, mustCompile(t, parsed)) }
+`))
+	table := func() *nft.Ruleset {
+		r := compile(t, parsed)
+		formed(t, r)
+		return r
+	}
 	element := func(r *nft.Ruleset, set string) *nft.Element { return &r.Set(set).Elements[0] }
 	for _, c := range []struct {
 		name  string
@@ -131,9 +181,9 @@ services:
 			"  ~ gateway snatctl: table is made anew: chain output is hooked differently\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			live, want := compile(), compile()
+			live, want := table(), table()
 			c.spoil(live)
-			if got := changesText(tell.Changes(live, want, diff(live, want))); got != c.want {
+			if got := changesText(tell.Changes(live, want, diff(t, live, want))); got != c.want {
 				t.Errorf("changes are\n%s\nwant\n%s", got, c.want)
 			}
 		})
@@ -145,7 +195,7 @@ var chainForZones = layout.ChainZones.String()
 
 // A detail never breaks the line that it stands in, and names every real server of a policy.
 func TestNewTableListsEveryObject(t *testing.T) {
-	p := parse(t, []golden.File{{Name: "policy.yaml", Data: []byte(`version: 1
+	p := parse(t, []byte(`version: 1
 laddrs:
   guests: 198.51.100.16/28
 zones:
@@ -153,10 +203,10 @@ zones:
   - {name: lab, from: 10.2.0.0/16, action: drop}
 services:
   - {name: web, vip: 203.0.113.1, ports: tcp/80, mode: nat, real_servers: [192.168.1.1, 192.168.1.2]}
-`)}})
-	want := withForms(t, mustCompile(t, p))
+`))
+	want := compile(t, p)
 	var names []string
-	for _, c := range tell.Changes(nil, want, diff(nil, want)) {
+	for _, c := range tell.Changes(nil, want, diff(t, nil, want)) {
 		if c.Action != tell.AddObject {
 			t.Errorf("a new table has the change %+v", c)
 		}

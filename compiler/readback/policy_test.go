@@ -1,4 +1,4 @@
-package compiler
+package readback_test
 
 import (
 	"cmp"
@@ -12,7 +12,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/snatctl/snatctl/compiler/layout"
+	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/inet"
@@ -23,7 +23,7 @@ import (
 // What the table tells is what the policy says, for every policy that is here for others.
 func TestBindingsSayWhatThePolicySays(t *testing.T) {
 	var files []string
-	for _, pattern := range []string{"../testdata/valid/*.yaml", "../examples/*.yaml", "../integration/testdata/*.yaml", "testdata/compile/*.txtar", "testdata/changes/*.txtar"} {
+	for _, pattern := range []string{"../../testdata/valid/*.yaml", "../../examples/*.yaml", "../../integration/testdata/*.yaml", "../testdata/compile/*.txtar", "../tell/testdata/*.txtar"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil || len(found) == 0 {
 			t.Fatalf("%s: %d files, %v", pattern, len(found), err)
@@ -40,7 +40,7 @@ func TestBindingsSayWhatThePolicySays(t *testing.T) {
 			if p == nil {
 				continue
 			}
-			r, _ := Compile(p)
+			r, _ := compiler.Compile(p)
 			if r == nil {
 				continue
 			}
@@ -154,20 +154,52 @@ func leftOf(p *policy.Policy, s *policy.Service, vip netip.Addr, pp inet.ProtoPo
 	left := []inet.PortRange{pp.Ports}
 	for i := range p.Services {
 		o := &p.Services[i]
-		if kindOf(s) != layout.PortRanges || kindOf(o) != layout.PortRanges || !slices.Contains(o.VIP, vip) {
+		if !inRanges(s) || !inRanges(o) || !slices.Contains(o.VIP, vip) {
 			continue
 		}
 		for _, other := range o.Ports {
-			if other.Proto == pp.Proto && rankOf(other.Ports) < rankOf(pp.Ports) {
+			if other.Proto == pp.Proto && precision(other.Ports) > precision(pp.Ports) {
 				var rest []inet.PortRange
 				for _, l := range left {
-					rest = append(rest, cut(l, other.Ports)...)
+					rest = append(rest, without(l, other.Ports)...)
 				}
 				left = rest
 			}
 		}
 	}
 	return left
+}
+
+// inRanges tells whether a service stands in the map of ranges: not all of its ports are exact,
+// nor all of them any.
+func inRanges(s *policy.Service) bool {
+	return slices.ContainsFunc(s.Ports, func(p inet.ProtoPorts) bool { return !p.Ports.Single() }) &&
+		slices.ContainsFunc(s.Ports, func(p inet.ProtoPorts) bool { return p.Ports != inet.AnyPort })
+}
+
+// precision orders ports by what wins: an exact port over a range, a range over any.
+func precision(r inet.PortRange) int {
+	switch {
+	case r.Single():
+		return 2
+	case r == inet.AnyPort:
+		return 0
+	}
+	return 1
+}
+
+// without returns what of a range lies outside of another.
+func without(a, b inet.PortRange) (out []inet.PortRange) {
+	if !a.Overlaps(b) {
+		return []inet.PortRange{a}
+	}
+	if a.First < b.First {
+		out = append(out, inet.PortRange{First: a.First, Last: b.First - 1})
+	}
+	if b.Last < a.Last {
+		out = append(out, inet.PortRange{First: b.Last + 1, Last: a.Last})
+	}
+	return out
 }
 
 // poolSays returns a pool as far as some families have addresses for new connections in it.

@@ -1,13 +1,17 @@
-package compiler
+package readback_test
 
 import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/ct"
@@ -15,14 +19,53 @@ import (
 	"github.com/snatctl/snatctl/internal/sample"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
-// TestBindings prints what a table tells of its policy. Each archive of testdata/bindings is
+// TestBindings prints what a table tells of its policy. Each archive of testdata is
 // one policy.
 func TestBindings(t *testing.T) {
-	golden.Run(t, "testdata/bindings/*.txtar", func(t *testing.T, input []golden.File) []golden.File {
-		return []golden.File{{Name: "want", Data: bindingsText(readback.Bindings(mustCompile(t, parse(t, input))))}}
+	golden.Run(t, "testdata/*.txtar", func(t *testing.T, input []golden.File) []golden.File {
+		return []golden.File{{Name: "want", Data: bindingsText(readback.Bindings(compile(t, parse(t, input[0].Data))))}}
 	})
+}
+
+func parse(t testing.TB, text []byte) *policy.Policy {
+	t.Helper()
+	p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: text}})
+	if p == nil {
+		t.Fatal(ds)
+	}
+	return p
+}
+
+func compile(t testing.TB, p *policy.Policy) *nft.Ruleset {
+	t.Helper()
+	r, ds := compiler.Compile(p)
+	if r == nil {
+		t.Fatal(ds)
+	}
+	return r
+}
+
+// tables returns the compiler's golden cases, by file name, each made anew.
+func tables(t *testing.T) map[string]*nft.Ruleset {
+	t.Helper()
+	paths, err := filepath.Glob("../testdata/compile/*.txtar")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no policies: %v", err)
+	}
+	out := make(map[string]*nft.Ruleset)
+	for _, path := range paths {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r, _ := compiler.Compile(parse(t, archive.Files[0].Data)); r != nil {
+			out[path] = r
+		}
+	}
+	return out
 }
 
 func TestBindingsOfNoTable(t *testing.T) {
@@ -82,8 +125,8 @@ func TestBindingsOfManyPatterns(t *testing.T) {
 		for i := range patterns {
 			patterns[i] = fmt.Sprintf("interface-%02d*", i)
 		}
-		p := mustParse(t, []byte("version: 1\nzones:\n  - {name: out, from: 10.2.0.0/16, oif: [wan0, '"+strings.Join(patterns, "', '")+"'], laddrs: 198.51.100.1}\n"))
-		table := mustCompile(t, p)
+		p := parse(t, []byte("version: 1\nzones:\n  - {name: out, from: 10.2.0.0/16, oif: [wan0, '"+strings.Join(patterns, "', '")+"'], laddrs: 198.51.100.1}\n"))
+		table := compile(t, p)
 		for _, e := range table.Set(layout.Conditions.String()).Elements {
 			if len(e.Comment) > layout.MostComment {
 				t.Errorf("a comment is %d bytes long", len(e.Comment))
@@ -102,7 +145,7 @@ func TestBindingsOfForeignHands(t *testing.T) {
 	names := []string{"", "servers4", "does4/x", "conditions", "pool4/office", "slots4/range", "table4/web", "drained6/zone/x", "zones4/ports"}
 	comments := []string{"", "web", "web: weight -1", "x: weight 1 port 99999", "x: icmp", ": ", "ports 9-1", "x: interfaces oif: oif:? oif:*"}
 	for range 20 {
-		for name, table := range compiledCases(t) {
+		for name, table := range tables(t) {
 			for _, s := range table.Sets {
 				if r.IntN(4) > 0 {
 					continue
@@ -142,10 +185,10 @@ func TestBindingsOfForeignHands(t *testing.T) {
 // lane are, and so are those with persistence, whose real servers count for themselves.
 func TestUncounted(t *testing.T) {
 	for _, c := range []struct{ services, uncounted int }{{4000, 0}, {30000, 30000 - layout.MaxLanes - 1}} {
-		p := mustParse(t, sample.Services(c.services, 4))
+		p := parse(t, sample.Services(c.services, 4))
 		p.Services[c.services-1].Persistence = policy.Persistence{Timeout: time.Minute, Mask4: 32, Mask6: 128}
 		n := 0
-		for _, s := range readback.Bindings(mustCompile(t, p)).Services {
+		for _, s := range readback.Bindings(compile(t, p)).Services {
 			if s.Uncounted {
 				n++
 			}

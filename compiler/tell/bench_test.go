@@ -1,0 +1,21 @@
+package tell_test
+
+import (
+	"testing"
+
+	"github.com/snatctl/snatctl/compiler/tell"
+	"github.com/snatctl/snatctl/internal/sample"
+	"github.com/snatctl/snatctl/nft"
+)
+
+// A table of many services that is all new is what a first apply tells of.
+func BenchmarkChangesNew30kServices(b *testing.B) {
+	want := compile(b, parse(b, sample.Services(30000, 4)))
+	plan := nft.Diff(nil, formed(b, want))
+	b.ReportAllocs()
+	for b.Loop() {
+		if n := len(tell.Changes(nil, want, plan)); n != 1+30000*5 {
+			b.Fatalf("%d changes", n)
+		}
+	}
+}

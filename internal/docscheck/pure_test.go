@@ -29,7 +29,7 @@ var pure = map[string][]string{
 		"slices", "strconv", "strings", "unicode", "github.com/mattn/go-runewidth"},
 	"policy":       {"bytes", "cmp", "fmt", "math/big", "math/bits", "net/netip", "slices", "sort", "strings", "time"},
 	"policy/words": {"bytes", "encoding/json", "fmt", "regexp", "slices", "strings", "gopkg.in/yaml.v3"},
-	"policy/read": {"bytes", "errors", "fmt", "io", "maps", "math", "net/netip", "regexp", "slices", "sort", "strconv", "strings", "time",
+	"policy/read": {"bytes", "errors", "fmt", "io", "iter", "maps", "math", "net/netip", "regexp", "slices", "sort", "strconv", "strings", "time",
 		"unicode/utf8", "gopkg.in/yaml.v3"},
 }
 

@@ -19,7 +19,7 @@ import (
 // cannot be done. The tree is walked by hand afterwards: yaml.v3's own decoding to
 // structs knows lines only, stops early and lets too much pass.
 func Document(src policy.Source) (*yaml.Node, *policy.Diagnostic) {
-	data := bytes.TrimPrefix(src.Data, []byte("\xef\xbb\xbf"))
+	data := withoutMark(src.Data)
 	fail := func(line, col int, msg, hint string) (*yaml.Node, *policy.Diagnostic) {
 		return nil, &policy.Diagnostic{Pos: policy.Pos{File: src.Name, Line: line, Col: col}, Severity: policy.Error, Code: "N03", Msg: msg, Hint: hint}
 	}
@@ -51,6 +51,9 @@ func Document(src policy.Source) (*yaml.Node, *policy.Diagnostic) {
 	}
 	return root, nil
 }
+
+// withoutMark returns a text without the byte order mark that it may begin with.
+func withoutMark(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")) }
 
 // tagDirective returns the line of the first %TAG above the document, 0 if there is none.
 // yaml.v3 holds each of them against all others, which takes long for very many.

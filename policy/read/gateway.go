@@ -20,10 +20,10 @@ func (w *walker) root(n *yaml.Node) {
 		case "laddrs":
 			w.laddrs(v)
 		case "zones":
-			w.policy.Zones = slices.Grow(w.policy.Zones, len(v.Content))
+			w.policy.Zones = slices.Grow(w.policy.Zones, w.length(v))
 			w.objects(v, "zone", w.zone)
 		case "services":
-			w.policy.Services = slices.Grow(w.policy.Services, len(v.Content))
+			w.policy.Services = slices.Grow(w.policy.Services, w.length(v))
 			w.objects(v, "service", w.service)
 		case "tests":
 			w.objects(v, "test", w.test)
@@ -52,15 +52,30 @@ func (w *walker) objects(n *yaml.Node, kind string, read func(*yaml.Node)) {
 		return
 	}
 	path := w.path
-	for i, item := range v.Content {
+	object := func(item *yaml.Node) {
 		if item, ok := w.value(item); ok {
 			w.begin(kind, nameOf(item))
 			read(item)
 			w.begin("", "")
 		}
 		w.path = path
+	}
+	if items, _, ok := w.quick.each(v); ok {
+		items(func(item *yaml.Node) bool { object(item); return true })
+		return
+	}
+	for i, item := range v.Content {
+		object(item)
 		w.release(v, i)
 	}
+}
+
+// length returns how many items a list has.
+func (w *walker) length(list *yaml.Node) int {
+	if _, n, ok := w.quick.each(list); ok {
+		return n
+	}
+	return len(list.Content)
 }
 
 // gateway reads the section of that name.

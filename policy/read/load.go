@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 
+	"gopkg.in/yaml.v3"
+
 	"github.com/snatctl/snatctl/policy"
 )
 
@@ -80,6 +82,7 @@ type loader struct {
 	size    int  // bytes read so far
 	items   int  // lines and commas so far
 	keep    bool // sources hold what was read; else its memory is let go
+	slow    bool // all is read by yaml.v3
 	sources []policy.Source
 	whole   bool                               // nothing was wrong before whole objects were checked
 	partial policy.Partial                     // objects that had errors already: checks that need all of them would mislead
@@ -108,17 +111,26 @@ func (l *loader) add(src policy.Source) {
 		l.unreadable(src.Name, fmt.Errorf("a policy may hold %d lines and commas in all, and here that is exceeded; is it a policy?", maxItems))
 		return
 	}
-	root, diag := Document(src)
+	w := &walker{loader: l, file: src.Name, expand: maxExpansion}
+	root, diag := w.document(src)
 	if diag != nil {
 		l.incomplete = true
 		l.report.Add(*diag)
 		return
 	}
-	w := &walker{loader: l, file: src.Name, expand: maxExpansion}
 	if l.policy.Start.Line == 0 {
 		l.policy.Start = w.pos(root)
 	}
 	w.root(root)
+}
+
+// document returns the tree of a file, or tells why there is none.
+func (w *walker) document(src policy.Source) (*yaml.Node, *policy.Diagnostic) {
+	if q, ok := scanQuick(withoutMark(src.Data)); ok && !w.slow {
+		w.quick = q
+		return q.root(), nil
+	}
+	return Document(src)
 }
 
 // finish joins what was read: names are resolved, rules checked.

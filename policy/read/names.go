@@ -23,7 +23,7 @@ func (w *walker) objectName(n *yaml.Node) (string, bool) {
 		w.fail(n, "N01", "a name begins with a letter or digit and goes on with letters, digits, dots, underscores and dashes, 63 at most", "%q is not a name", text)
 		return "", false
 	}
-	return text, true
+	return strings.Clone(text), true // and not the whole file with it
 }
 
 // nameOf returns the name in a mapping without a report, for what is said about the
@@ -82,7 +82,7 @@ func (w *walker) iface(n *yaml.Node, wildcard bool) (string, bool) {
 	case stem == "" || name == "." || name == ".." || strings.ContainsAny(name, "/: \t\n\r\v\f\""):
 		w.fail(n, "N01", "", "%q is not an interface name", name)
 	default:
-		return name, true
+		return strings.Clone(name), true
 	}
 	return "", false
 }
@@ -97,7 +97,7 @@ func (w *walker) tableName(n *yaml.Node, into *string) {
 	case words.NFTKeyword(name):
 		w.fail(n, "N01", "choose another, such as snatctl_"+name, "nft takes the table name %q for a keyword", name)
 	default:
-		*into = name
+		*into = strings.Clone(name)
 	}
 }
 

@@ -120,15 +120,17 @@ func (w *walker) duration(n *yaml.Node) (time.Duration, bool) {
 
 // enum reads one of the words of a key.
 func enum[T ~string](w *walker, n *yaml.Node, k *words.Keyword, into *T) {
-	text, ok := w.text(n, words.List(k.Words))
+	v, ok := w.value(n)
 	if !ok {
 		return
 	}
-	if !slices.Contains(k.Words, text) {
-		w.fail(n, k.Errors[0], "write "+words.List(k.Words), "%q is not known here%s", text, words.DidYouMean(text, k.Words))
+	if i := slices.Index(k.Words, v.Value); i >= 0 && v.Kind == yaml.ScalarNode {
+		*into = T(k.Words[i])
 		return
 	}
-	*into = T(text)
+	if text, ok := w.text(v, words.List(k.Words)); ok {
+		w.fail(n, k.Errors[0], "write "+words.List(k.Words), "%q is not known here%s", text, words.DidYouMean(text, k.Words))
+	}
 }
 
 // ranges reads a list of addresses, ranges and prefixes.

@@ -3,6 +3,7 @@ package read
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 
@@ -17,7 +18,8 @@ func (w *walker) test(n *yaml.Node) {
 	t.Keys = w.fields(n, words.Test, func(k *words.Keyword, v *yaml.Node) {
 		switch k.Name() {
 		case "name":
-			t.Name, _ = w.text(v, "a name")
+			name, _ := w.text(v, "a name")
+			t.Name = strings.Clone(name)
 		case "from":
 			t.From = w.packetAddr(v)
 		case "to":
@@ -110,7 +112,7 @@ func (w *walker) translation(n *yaml.Node, known []string) (out policy.Translati
 		case slices.Contains(known, text) && len(items) > 1:
 			w.fail(item, "N03", "write "+text+" alone, or remove it", "%s contradicts the rest of the list", text)
 		case slices.Contains(known, text):
-			return policy.Translation{Word: text}
+			return policy.Translation{Word: known[slices.Index(known, text)]}
 		default:
 			if t, ok := w.target(item, text); ok {
 				out.Targets = append(out.Targets, t)

@@ -25,6 +25,7 @@ type walker struct {
 	inner  [4]string     // room for the path inside an object
 	broken bool          // an error was reported since begin
 	expand int           // nodes that aliases may still stand for
+	quick  *quick        // makes the items of long lists; nil: they are in the tree
 	spent  yaml.Node
 }
 
@@ -155,10 +156,12 @@ func (w *walker) fields(n *yaml.Node, s *words.Section, visit func(k *words.Keyw
 			w.twice(n, k)
 			continue
 		}
-		written = append(written, policy.KeyPos{Key: key, Pos: w.pos(v)})
 		if ignored {
+			written = append(written, policy.KeyPos{Key: strings.Clone(key), Pos: w.pos(v)})
 			continue
 		}
+		key = known.Name()
+		written = append(written, policy.KeyPos{Key: key, Pos: w.pos(v)})
 		w.path = append(path, key)
 		visit(known, v)
 		w.path = path

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/snatctl/snatctl/gateway/history"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
-	"github.com/snatctl/snatctl/policy"
 )
 
 // ApplyOptions say how a policy is applied. The zero value applies it for good, ends the flows
@@ -24,11 +23,17 @@ type ApplyOptions struct {
 
 // Change is a policy that has been put in force.
 type Change struct {
-	g    *Gateway
-	w    *Wanted
-	o    ApplyOptions
-	did  *committed
-	mark func(history.State) error // says in the history what became of it
+	g   *Gateway
+	w   *Wanted
+	o   ApplyOptions
+	did *committed
+	off func() // switches forwarding off again, as far as this change switched it on
+
+	mu    sync.Mutex // over entry: a trial ends beside the rest
+	entry entry      // in the history
+
+	earlier []*nft.Ruleset  // tables that stood before, and whose flows may be left
+	unclean []history.Entry // about which that is so
 
 	// Trial waits for confirmation; nil if none was asked for, or if nothing has changed.
 	Trial *Trial
@@ -54,21 +59,55 @@ func (g *Gateway) Commit(ctx context.Context, w *Wanted, o ApplyOptions) (*Chang
 	if err := w.complete(ctx, g.conn); err != nil {
 		return nil, err
 	}
-	did, err := g.commit(ctx, w.Ruleset, o.Confirm > 0, func(nft.Plan) (func(), error) { return g.forwardingOn(w) })
-	if err != nil {
+	c := &Change{g: g, w: w, o: o}
+	if entries, _, err := g.History(ctx); err == nil {
+		c.earlier, c.unclean = g.leftovers(entries)
+	}
+	var err error
+	if c.did, err = g.commit(ctx, w.Ruleset, o.Confirm > 0, c.prepare); err != nil {
 		return nil, err
 	}
-	c := &Change{g: g, w: w, o: o, did: did}
-	as := history.Applied
-	if o.Confirm > 0 && !did.plan.Empty() {
+	c.inForce(ctx)
+	return c, nil
+}
+
+// prepare does what goes before the transaction, and returns what undoes it.
+func (c *Change) prepare(at comparison) (func(), error) {
+	if !at.plan.Empty() {
+		c.entry = c.g.enter(c.w, c.o, history.Pending, at.live != nil || len(c.unclean) > 0)
+	}
+	var err error
+	c.off, err = c.g.forwardingOn(c.w)
+	return func() { c.off(); c.g.drop(c.entry) }, err
+}
+
+// inForce starts the trial, if there is one, and enters what happened into the history.
+func (c *Change) inForce(ctx context.Context) {
+	as, summary := history.Applied, c.did.difference.Summary()
+	if c.did.plan.Empty() {
+		c.entry = c.g.enter(c.w, c.o, history.Pending, len(c.unclean) > 0)
+	} else if c.o.Confirm > 0 {
 		as = history.Unconfirmed
+		c.entry.State = as // before the trial may decide otherwise
 		c.Trial = newTrial(ctx, c)
 	}
-	c.mark = g.record(w, o, did.difference, as)
-	if c.Trial != nil {
-		c.Trial.recorded <- c.mark
+	err := c.note(func(e *history.Entry) {
+		e.Summary = summary
+		if e.State == history.Pending {
+			e.State = as
+		}
+	})
+	if err != nil {
+		c.g.tell(Warning{fmt.Errorf("the policy is in force, but the history in %s is not complete: %w (rollback and boot may not know this policy; see --state-dir)", c.g.store.Dir(), err)})
 	}
-	return c, nil
+}
+
+// note changes the entry, and writes that down.
+func (c *Change) note(change func(*history.Entry)) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	change(&c.entry.Entry)
+	return c.g.update(c.entry)
 }
 
 // Finish does what comes after the transaction: it makes persistent services forget clients,
@@ -85,53 +124,29 @@ func (c *Change) Finish(ctx context.Context) (Result, error) {
 	}
 	g.releaseClients(ctx, c.w)
 	g.accountingOn(c.w.Policy)
-	if !c.cleans() || did.live == nil {
+	if !c.cleans() {
 		return r, nil
 	}
 	var err error
-	if r.Stale, err = g.cleanup(ctx, before(did.live), c.w.Ruleset); err != nil {
-		err = incomplete("the policy is in force, but connections that contradict it may be left: %w; apply again to end them (it no longer recognizes connections of a service or laddr that is gone: see `conntrack -L`)", err)
+	if r.Stale, err = g.cleanup(ctx, append(before(did.live), c.earlier...), c.w.Ruleset); err != nil {
+		return r, incomplete("the policy is in force, but connections that contradict it may be left: %w; apply again to end them", err)
 	}
-	return r, err
+	c.clean()
+	return r, nil
 }
 
 func (c *Change) cleans() bool { return !c.o.Keep && c.w.cleans() }
 
-// record keeps what was applied, and returns what marks it later. The policy is in force by
-// then: what fails is worth a warning.
-func (g *Gateway) record(w *Wanted, o ApplyOptions, d Difference, as history.State) (mark func(history.State) error) {
-	if o.Command == "" {
-		return func(history.State) error { return nil }
+// clean says in the history that no flows are left that contradict what stands.
+func (c *Change) clean() {
+	if c.entry.ID == 0 || !c.entry.Unclean {
+		return
 	}
-	g.tell(Recording)
-	defer g.took(Recording, time.Now())
-	e := history.Entry{Table: g.table, Time: time.Now().UTC().Truncate(time.Second), User: o.User, Command: o.Command, Summary: d.Summary(), State: as}
-	e, err := g.store.Add(e, absolute(w.Sources))
-	if err != nil {
-		g.tell(Warning{fmt.Errorf("the policy is in force, but the history in %s is not complete: %w (rollback and boot may not know this policy; see --state-dir)", g.store.Dir(), err)})
+	for i := range c.unclean {
+		c.unclean[i].Unclean = false
+		_ = c.g.store.Update(c.unclean[i]) // at worst they are looked for again
 	}
-	return func(s history.State) error {
-		if e.ID == 0 {
-			return err
-		}
-		err := g.store.Mark(e, s)
-		if err != nil {
-			g.tell(Warning{fmt.Errorf("entry %d of the history in %s still says %q, and should say %q: %w", e.ID, g.store.Dir(), e.State, s, err)})
-		}
-		return err
-	}
-}
-
-// absolute returns the sources with names that tell where they were.
-func absolute(sources []policy.Source) []policy.Source {
-	out := make([]policy.Source, len(sources))
-	for i, s := range sources {
-		out[i] = s
-		if path, err := filepath.Abs(s.Name); err == nil && s.Name != "<stdin>" {
-			out[i].Name = path
-		}
-	}
-	return out
+	_ = c.note(func(e *history.Entry) { e.Unclean = false })
 }
 
 // Unchanged adds to the error of an apply that the kernel is as it was, if so.

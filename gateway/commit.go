@@ -35,16 +35,14 @@ type committed struct {
 	comparison
 	difference Difference
 	kept       *nftlink.Snapshot // the table as it stood, if that was asked for
-	undo       func()            // of what went before the transaction
 }
 
 // commit sends the difference, reading again whenever another writer came between. before
 // runs once, ahead of the transaction and only if there is one to send or nothing to compare
 // with; it returns what undoes it should that fail. If keep is set the table is kept as it
 // stands, and can be put back.
-func (g *Gateway) commit(ctx context.Context, want *nft.Ruleset, keep bool, before func(nft.Plan) (func(), error)) (*committed, error) {
-	c := &committed{undo: func() {}}
-	prepared := false
+func (g *Gateway) commit(ctx context.Context, want *nft.Ruleset, keep bool, before func(comparison) (func(), error)) (*committed, error) {
+	c, undo, prepared := &committed{}, func() {}, false
 	began, about := time.Now(), time.Millisecond
 	for try := 1; ; try++ {
 		var err error
@@ -54,10 +52,7 @@ func (g *Gateway) commit(ctx context.Context, want *nft.Ruleset, keep bool, befo
 		}
 		if err == nil && !prepared {
 			prepared = true
-			var undo func()
-			if undo, err = before(c.plan); err == nil {
-				c.undo = undo
-			}
+			undo, err = before(c.comparison)
 		}
 		if err == nil {
 			err = g.send(ctx, want, c)
@@ -66,7 +61,7 @@ func (g *Gateway) commit(ctx context.Context, want *nft.Ruleset, keep bool, befo
 			return c, nil
 		}
 		if !errors.Is(err, nftlink.ErrStale) || time.Since(began) > patience || !waitAbout(ctx, about) {
-			c.undo()
+			undo()
 			if errors.Is(err, nftlink.ErrStale) {
 				err = fmt.Errorf("another program keeps changing the rulesets of this network namespace (tried %d times; `nft monitor` shows who): %w", try, err)
 			}

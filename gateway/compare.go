@@ -73,7 +73,12 @@ func (g *Gateway) Diff(ctx context.Context, w *Wanted, cleanup bool) (r Result, 
 	}
 	r.Plan = c.plan
 	if cleanup && w.cleans() {
-		if r.Stale, err = g.foresee(ctx, before(c.live), w.Ruleset); err != nil {
+		was := before(c.live)
+		if entries, _, err := g.History(ctx); err == nil {
+			earlier, _ := g.leftovers(entries)
+			was = append(was, earlier...)
+		}
+		if r.Stale, err = g.foresee(ctx, was, w.Ruleset); err != nil {
 			g.tell(Warning{err})
 		}
 	}

@@ -45,8 +45,8 @@ func ruleset(t *testing.T, text string) *nft.Ruleset {
 }
 
 // meanwhile makes a function for commit to call between reading and sending.
-func meanwhile(f func()) func(nft.Plan) (func(), error) {
-	return func(nft.Plan) (func(), error) {
+func meanwhile(f func()) func(comparison) (func(), error) {
+	return func(comparison) (func(), error) {
 		f()
 		return func() {}, nil
 	}
@@ -145,4 +145,10 @@ func formed(t *testing.T, r *nft.Ruleset) nft.Formed {
 		t.Fatal(err)
 	}
 	return f
+}
+
+// plan is what makes a table of nothing.
+func plan(t *testing.T, w *Wanted) nft.Plan {
+	t.Helper()
+	return nft.Diff(nil, formed(t, w.Ruleset))
 }

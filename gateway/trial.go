@@ -22,7 +22,6 @@ type Trial struct {
 	decided  chan struct{}     // closed once it is too late to confirm
 	done     chan struct{}     // closed once the verdict stands
 	verdict  error
-	recorded chan func(history.State) error // marks the entry in the history, once there is one
 }
 
 // Answer is what who confirms is told.
@@ -39,7 +38,6 @@ const (
 func newTrial(ctx context.Context, c *Change) *Trial {
 	t := &Trial{change: c, began: time.Now()}
 	t.confirms, t.decided, t.done = make(chan func(Answer)), make(chan struct{}), make(chan struct{})
-	t.recorded = make(chan func(history.State) error, 1)
 	going, cancel := context.WithCancel(ctx)
 	t.going = going
 	go t.serve(c.g.lock)
@@ -104,7 +102,7 @@ func (t *Trial) watch(ctx context.Context, cancel func()) {
 
 // keep writes down that the policy stays before it says so.
 func (t *Trial) keep(answer func(Answer)) error {
-	if err := t.mark(history.Applied); err != nil {
+	if err := t.mark(func(e *history.Entry) { e.State = history.Applied }); err != nil {
 		answer(Unwritten)
 		return incomplete("the policy stays in force, but the history does not say so: %w; boot would apply an older one, so make room and apply it again", err)
 	}
@@ -116,10 +114,12 @@ func (t *Trial) keep(answer func(Answer)) error {
 const Hanging = 10 * time.Second
 
 // mark says in the history what became of the trial. A disk that hangs holds up nothing else.
-func (t *Trial) mark(as history.State) error {
+func (t *Trial) mark(change func(*history.Entry)) error {
+	marked := make(chan error, 1)
+	go func() { marked <- t.change.note(change) }()
 	select {
-	case mark := <-t.recorded:
-		return mark(as)
+	case err := <-marked:
+		return err
 	case <-time.After(Hanging):
 		return fmt.Errorf("writing it takes longer than %v", Hanging)
 	}
@@ -142,15 +142,18 @@ func (t *Trial) revert(ctx context.Context, why string) error {
 	if err != nil {
 		return incomplete("%s, and table inet %s COULD NOT BE TAKEN BACK: the new policy is still in force: %w; see `snatctl history`, and go back by `snatctl rollback 0` or `snatctl flush`", why, g.table, err)
 	}
-	did.undo()
-	_ = t.mark(history.Reverted) // it was told, and an unconfirmed entry does no harm
-	reverted := &RevertedError{Table: g.table, Why: why}
-	if !t.change.cleans() {
-		return reverted
+	t.change.off()
+	reverted, clean := &RevertedError{Table: g.table, Why: why}, false
+	if t.change.cleans() {
+		g.settle()
+		var stale StaleFlows
+		stale, reverted.Left = g.cleanup(ctx, before(now), did.live)
+		reverted.Ended, clean = stale.Count(true), reverted.Left == nil
 	}
-	g.settle()
-	stale, failed := g.cleanup(ctx, before(now), did.live)
-	reverted.Ended, reverted.Left = stale.Count(true), failed
+	_ = t.mark(func(e *history.Entry) { // it was told, and an unconfirmed entry does no harm
+		e.State = history.Reverted
+		e.Unclean = e.Unclean && !clean
+	})
 	return reverted
 }
 

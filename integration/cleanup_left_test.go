@@ -86,6 +86,30 @@ func TestCleanupLater(t *testing.T) {
 	web("rs3 sees 10.1.5.9")
 }
 
+// Flows of a service that left the table while nothing was cleaned up, as if apply had been
+// killed, are known by the earlier table: the next apply ends them, and only once.
+func TestCleanupOfGone(t *testing.T) {
+	gone := strings.ReplaceAll(twoServices(cleans, "192.168.1.1"), "  - {name: dns, vip: 203.0.113.1, ports: udp/53, real_servers: 192.168.1.1}\n", "")
+	s := startSite(t, twoServices(cleans, "192.168.1.1"))
+	dns := s.asked(t, "203.0.113.1:53", "rs1 sees 10.1.5.9")
+	web := s.asked(t, "203.0.113.1:80", "rs3 sees 10.1.5.9")
+	apply(t, s.Gateway, gone, "--no-cleanup")
+	apply(t, s.Gateway, gone+"# another entry\n", "--no-cleanup")
+	dns("rs1 sees 10.1.5.9")
+	const same, flow = "no difference: table inet snatctl is as the policy says\n", " 1 flow of service dns: is no longer there\n"
+	for _, c := range []struct{ command, want string }{
+		{"diff", same + "1 live flow contradicts the policy; apply would end it\nwould end" + flow},
+		{"apply", same + "ended" + flow},
+		{"diff", same},
+		{"apply", same},
+	} {
+		if r := snatctl(t, s.Gateway, gone, c.command); r.Code != 0 || r.Stdout != c.want {
+			t.Errorf("%s exits %d and prints\n%s%swant\n%s", c.command, r.Code, r.Stdout, r.Stderr, c.want)
+		}
+	}
+	web("rs3 sees 10.1.5.9")
+}
+
 // Where the flows cannot be looked at the policy is in force all the same, apply says what is
 // left, and the next one ends it. Here the process may open one file too few.
 func TestCleanupIncomplete(t *testing.T) {

@@ -60,12 +60,13 @@ func bootAll(ctx context.Context, o applyOptions, tables []string) error {
 	var failed error
 	applied := 0
 	for _, table := range tables {
-		entries, err := listHistory(o.stateDir, table)
-		if err == nil && len(history.Good(entries)) == 0 {
+		entries, damaged, err := listHistory(ctx, o.stateDir, table)
+		good := history.Good(entries)
+		if err == nil && len(good) == 0 {
 			continue
 		}
 		if err == nil {
-			err = boot(ctx, o, history.Good(entries))
+			err = boot(ctx, o, good, missing(o.stateDir, table, entries, good[0], damaged))
 		}
 		if err != nil && failed != nil {
 			fmt.Fprintf(stderr, "snatctl: %v\n", failed)
@@ -81,23 +82,44 @@ func bootAll(ctx context.Context, o applyOptions, tables []string) error {
 	return failed
 }
 
-// boot applies the newest entry that works.
-func boot(ctx context.Context, o applyOptions, good []history.Entry) error {
-	dir, older := o.stateDir, error(nil)
+// missing says why the newest good entry is not the policy that was in force last, if that is so.
+func missing(dir, table string, entries []history.Entry, good history.Entry, damaged int) error {
+	why := ""
+	switch newest := entries[0]; {
+	case damaged > good.ID:
+		why = fmt.Sprintf("entry %d of the history is damaged", damaged)
+	case newest.State == history.Pending:
+		why = fmt.Sprintf("the policy of %s was being applied when the machine stopped, and nothing tells whether it came into force", newest.Time.Format(time.RFC3339))
+	case history.Open(dir).Missed(table):
+		why = "a newer policy was applied that the history could not keep (was the disk full?)"
+	default:
+		return nil
+	}
+	return older(why, good)
+}
+
+// older is what boot ends with that did not apply the last policy.
+func older(why string, in history.Entry) error {
+	return exit{exitOlder, fmt.Errorf("AN OLDER POLICY IS IN FORCE, that of %s: %s; apply a policy that works", in.Time.Format(time.RFC3339), why)}
+}
+
+// boot applies the newest entry that works. behind is what it ends with where even the newest is
+// an older policy.
+func boot(ctx context.Context, o applyOptions, good []history.Entry, behind error) error {
 	for i := range good {
 		o.entry = &good[i]
 		err := apply(ctx, o, nil)
 		var status exit
 		if err == nil {
-			return older
+			return behind
 		}
 		if !errors.As(err, &status) || status.code != exitRefused || i == len(good)-1 || errors.Is(err, nftlink.ErrStale) {
 			return err
 		}
 		next := good[i+1]
 		fmt.Fprintf(stderr, "snatctl: %v\nwarning: the policy of %s in %s cannot be applied; falling back to that of %s\n",
-			err, o.entry.Time.Format(time.RFC3339), dir, next.Time.Format(time.RFC3339))
-		older = exit{exitOlder, fmt.Errorf("AN OLDER POLICY IS IN FORCE, that of %s: apply a policy that works", next.Time.Format(time.RFC3339))}
+			err, o.entry.Time.Format(time.RFC3339), o.stateDir, next.Time.Format(time.RFC3339))
+		behind = older("the last good one cannot be applied", next)
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ const (
 )
 
 func diffCommand() *cobra.Command {
-	var o applyOptions
+	o := applyOptions{stateDir: usualStateDir()}
 	c := &cobra.Command{
 		Annotations: map[string]string{decides: ""},
 		Use:         "diff -f FILE",

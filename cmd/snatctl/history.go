@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/gateway/history"
 	"github.com/snatctl/snatctl/plain"
 )
@@ -38,7 +41,7 @@ Exit status: 0, 1 the history cannot be read, 2 usage.`,
 			if table, err = tableName(table, files); err != nil {
 				return err
 			}
-			entries, err := listHistory(dir, table)
+			entries, _, err := listHistory(c.Context(), dir, table)
 			if err != nil {
 				return err
 			}
@@ -51,16 +54,28 @@ Exit status: 0, 1 the history cannot be read, 2 usage.`,
 	return c
 }
 
-// listHistory returns a table's entries, the newest first, and warns of damaged ones.
-func listHistory(dir, table string) ([]history.Entry, error) {
-	entries, damaged, err := history.Open(dir).List(table)
+// listHistory returns a table's entries, the newest first, and warns of damaged ones. The
+// newest damaged one is returned too, 0 if there is none.
+func listHistory(ctx context.Context, dir, table string) (entries []history.Entry, newestDamaged int, err error) {
+	var damaged []error
+	g, err := gateway.Look(gateway.Options{Table: table, StateDir: dir})
+	if err == nil {
+		defer g.Close()
+		entries, damaged, err = g.History(ctx)
+	} else { // no kernel to ask
+		entries, damaged, err = history.Open(dir).List(table)
+	}
 	if err != nil {
-		return nil, exit{exitRefused, fmt.Errorf("read the history: %w", err)}
+		return nil, 0, exit{exitRefused, fmt.Errorf("read the history: %w", err)}
 	}
 	for _, d := range damaged {
 		fmt.Fprintf(stderr, "warning: %s (left out)\n", plain.Text(d.Error()))
+		var one *history.Damaged
+		if errors.As(d, &one) {
+			newestDamaged = max(newestDamaged, one.ID)
+		}
 	}
-	return entries, nil
+	return entries, newestDamaged, nil
 }
 
 // numbered is an entry as history lists it.

@@ -13,12 +13,16 @@ import (
 // (systemd.exec(5), StateDirectory).
 const defaultStateDir = "/var/lib/snatctl"
 
-func stateDirFlag(c *cobra.Command, dir *string) {
-	given, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":")
-	if given == "" {
-		given = defaultStateDir
+// usualStateDir is where the history lives unless a flag says otherwise.
+func usualStateDir() string {
+	if given, _, _ := strings.Cut(os.Getenv("STATE_DIRECTORY"), ":"); given != "" {
+		return given
 	}
-	c.Flags().StringVar(dir, "state-dir", given, "where the history of what was applied is kept")
+	return defaultStateDir
+}
+
+func stateDirFlag(c *cobra.Command, dir *string) {
+	c.Flags().StringVar(dir, "state-dir", usualStateDir(), "where the history of what was applied is kept")
 	c.Flags().Lookup("state-dir").DefValue = defaultStateDir
 	_ = c.MarkFlagDirname("state-dir")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"time"
@@ -44,7 +45,7 @@ Exit status: as apply, and 1 if the history has no such entry. With --dry-run as
 			if table, err = tableName(table, files); err != nil {
 				return err
 			}
-			if o.entry, err = goodEntry(o.stateDir, table, n); err != nil {
+			if o.entry, err = goodEntry(c.Context(), o.stateDir, table, n); err != nil {
 				if o.dryRun {
 					return exit{exitDiffError, err}
 				}
@@ -63,8 +64,8 @@ Exit status: as apply, and 1 if the history has no such entry. With --dry-run as
 
 // goodEntry returns the n-th entry that was applied and not taken back, counted from the
 // newest, 0.
-func goodEntry(dir, table string, n int) (*history.Entry, error) {
-	entries, err := listHistory(dir, table)
+func goodEntry(ctx context.Context, dir, table string, n int) (*history.Entry, error) {
+	entries, _, err := listHistory(ctx, dir, table)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@
 //
 //	history/TABLE/000017/entry.json        who, when, what
 //	history/TABLE/000017/policy/0001.yaml  the files of the policy as they were given
+//	history/TABLE/missed                   whether a newer policy could not be kept
 //
 // The table is not kept: the policy makes it again. Entries of older versions hold it as
 // table.nft.gz, which nobody reads.
@@ -48,7 +49,9 @@ type Entry struct {
 	Command string    `json:"command"` // apply, or rollback and to which entry
 	Summary string    `json:"summary"`
 	State   State     `json:"state"`
-	Files   []File    `json:"files"` // in the order in which they were given
+	Trial   bool      `json:"trial,omitempty"`   // it awaits confirmation once it is in force
+	Unclean bool      `json:"unclean,omitempty"` // flows that contradict it have not been ended, or not all
+	Files   []File    `json:"files"`             // in the order in which they were given
 
 	dir string // where it was read from
 }
@@ -67,12 +70,15 @@ type State string
 
 // The states.
 const (
+	Pending     State = "pending"     // about to be applied; what stays so ended at that moment
 	Applied     State = "applied"     // good: applied, and confirmed if that was asked for
 	Unconfirmed State = "unconfirmed" // applied for now; what stays so ended without a word
 	Reverted    State = "reverted"    // not confirmed, and taken back
 )
 
-func (s State) valid() bool { return s == Applied || s == Unconfirmed || s == Reverted }
+func (s State) valid() bool {
+	return s == Pending || s == Applied || s == Unconfirmed || s == Reverted
+}
 
 // Good returns the entries that were applied and not taken back, in the order given.
 func Good(entries []Entry) []Entry {

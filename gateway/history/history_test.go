@@ -86,7 +86,8 @@ func TestOlderEntry(t *testing.T) {
 	if got, err := s.Sources(es[0]); err != nil || len(got) != 1 || string(got[0].Data) != "version: 1\n" {
 		t.Errorf("the sources are %v, %v", got, err)
 	}
-	if err := s.Mark(es[0], history.Reverted); err != nil {
+	es[0].State = history.Reverted
+	if err := s.Update(es[0]); err != nil {
 		t.Error(err)
 	}
 }
@@ -113,7 +114,7 @@ func TestModes(t *testing.T) {
 	}
 }
 
-func TestMark(t *testing.T) {
+func TestUpdate(t *testing.T) {
 	s := history.Open(t.TempDir())
 	add(t, s, history.Applied, one("a"))
 	e := add(t, s, history.Unconfirmed, one("b"))
@@ -121,7 +122,8 @@ func TestMark(t *testing.T) {
 		t.Errorf("good is %v, want the first alone", good)
 	}
 	for _, st := range []history.State{history.Reverted, history.Applied} {
-		if err := s.Mark(e, st); err != nil {
+		e.State = st
+		if err := s.Update(e); err != nil {
 			t.Fatal(err)
 		}
 		if es := list(t, s, 0); es[0].State != st || es[0].User != "ops" {
@@ -254,8 +256,15 @@ func TestFailedAdd(t *testing.T) {
 		t.Errorf("Add fails with %v", err)
 	}
 	names, err := os.ReadDir(filepath.Join(dir, "history", "snatctl"))
-	if err != nil || len(names) != 0 {
+	if err != nil || len(names) != 1 || names[0].Name() != "missed" {
 		t.Errorf("left are %v, %v", names, err)
+	}
+	if !s.Missed("snatctl") {
+		t.Error("nobody knows that a policy is missed")
+	}
+	add(t, s, history.Applied, one("version: 1\n"))
+	if s.Missed("snatctl") {
+		t.Error("a policy is missed although the last one was kept")
 	}
 	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
 		t.Fatal(err)

@@ -28,6 +28,18 @@ const (
 // ErrDamaged says that an entry is not as it was written.
 var ErrDamaged = errors.New("damaged")
 
+// Damaged is an entry that is not as it was written, or cannot be read.
+type Damaged struct {
+	ID  int
+	Err error
+}
+
+// Error names the entry.
+func (d *Damaged) Error() string { return fmt.Sprintf("entry %d of the history: %v", d.ID, d.Err) }
+
+// Unwrap returns the reason.
+func (d *Damaged) Unwrap() error { return d.Err }
+
 // lastID bounds numbers, so that no directory that somebody made by hand leaves none for the next.
 const lastID = 1<<31 - 1<<10
 
@@ -49,8 +61,8 @@ func numbersIn(dir string) ([]int, error) {
 	return out, nil
 }
 
-// List returns a table's entries, the newest first, and for each that is damaged why. Where
-// nothing was ever kept there are none.
+// List returns a table's entries, the newest first, and for each that is damaged why: a Damaged.
+// Where nothing was ever kept there are none.
 func (s Store) List(table string) (entries []Entry, damaged []error, err error) {
 	dir, err := s.ofTable(table)
 	var numbers []int
@@ -69,7 +81,7 @@ func (s Store) List(table string) (entries []Entry, damaged []error, err error) 
 		case errors.Is(err, fs.ErrNotExist) && !exists(filepath.Join(dir, entryName(n))):
 			// another process dropped it just now
 		case err != nil:
-			damaged = append(damaged, fmt.Errorf("entry %d of the history: %w", n, err))
+			damaged = append(damaged, &Damaged{n, err})
 		default:
 			entries = append(entries, e)
 		}

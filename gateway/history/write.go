@@ -46,6 +46,7 @@ func (s Store) Add(e Entry, files []policy.Source) (Entry, error) {
 			written, err = s.add(dir, e, files)
 		}
 	}
+	note(dir, err != nil)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -149,22 +150,34 @@ func (e Entry) writeMetadata() error {
 	return errors.Join(err, syncDir(e.dir))
 }
 
-// Mark says what became of an entry.
-func (s Store) Mark(e Entry, state State) error {
+// Update writes down what became of an entry that Add or List returned.
+func (s Store) Update(e Entry) error {
 	if _, err := s.ofTable(e.Table); err != nil {
 		return err
 	}
 	if err := realDir(e.dir); err != nil {
 		return err
 	}
-	e.State = state
 	err := e.writeMetadata()
 	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
 		if s.prune(filepath.Dir(e.dir), e.Table, e.Time, keptFull) == nil {
 			err = e.writeMetadata()
 		}
 	}
+	note(filepath.Dir(e.dir), err != nil)
 	return err
+}
+
+// Drop removes an entry that came to nothing.
+func (s Store) Drop(e Entry) error {
+	dir, err := s.ofTable(e.Table)
+	if err != nil {
+		return err
+	}
+	if err := os.RemoveAll(filepath.Join(dir, entryName(e.ID))); err != nil {
+		return err
+	}
+	return syncDir(dir)
 }
 
 // abandoned is how long an entry may take to be written. What is older is left over.

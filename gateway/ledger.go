@@ -1,0 +1,155 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/snatctl/snatctl/gateway/history"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
+)
+
+// An entry of the history is written before its transaction, as pending: so whoever finds the table
+// of an apply that was killed knows which policy it is. What follows (in force, confirmed or taken
+// back, flows ended) is entered as it happens.
+
+// entry is the history's entry of a change. The zero value is of one that is not entered.
+type entry struct {
+	history.Entry
+	err error // why it is not there
+}
+
+// enter adds the entry of a policy.
+func (g *Gateway) enter(w *Wanted, o ApplyOptions, as history.State, unclean bool) (e entry) {
+	if o.Command == "" {
+		return e
+	}
+	g.tell(Recording)
+	defer g.took(Recording, time.Now())
+	e.Entry, e.err = g.store.Add(history.Entry{
+		Table: g.table, Time: time.Now().UTC().Truncate(time.Second), User: o.User, Command: o.Command,
+		State: as, Trial: o.Confirm > 0, Unclean: unclean,
+	}, absolute(w.Sources))
+	return e
+}
+
+// drop takes back the entry of what did not come about.
+func (g *Gateway) drop(e entry) {
+	if e.ID != 0 {
+		_ = g.store.Drop(e.Entry) // a pending entry does no harm
+	}
+}
+
+// update writes an entry down as it is now.
+func (g *Gateway) update(e entry) error {
+	if e.ID == 0 {
+		return e.err
+	}
+	defer g.took(Recording, time.Now())
+	return g.store.Update(e.Entry)
+}
+
+// absolute returns the sources with names that tell where they were.
+func absolute(sources []policy.Source) []policy.Source {
+	out := make([]policy.Source, len(sources))
+	for i, s := range sources {
+		out[i] = s
+		if path, err := filepath.Abs(s.Name); err == nil && s.Name != "<stdin>" {
+			out[i].Name = path
+		}
+	}
+	return out
+}
+
+// History returns the entries of the table, the newest first, and why others are damaged. If an
+// apply was killed at its commit, the table that stands tells whether its entry is in force: the
+// entry says so then, or is left out. Where that cannot be told it stays pending. A gateway that
+// is held writes down what it finds.
+func (g *Gateway) History(ctx context.Context) ([]history.Entry, []error, error) {
+	entries, damaged, err := g.store.List(g.table)
+	if err != nil || len(entries) == 0 || entries[0].State != history.Pending {
+		return entries, damaged, err
+	}
+	switch is, known := g.inForce(ctx, entries); {
+	case !known:
+	case is:
+		e := &entries[0]
+		e.State = history.Applied
+		if e.Trial {
+			e.State = history.Unconfirmed
+		}
+		if g.lock != nil {
+			err = g.store.Update(*e)
+		}
+	default:
+		if g.lock != nil {
+			err = g.store.Drop(entries[0])
+		}
+		entries = entries[1:]
+	}
+	return entries, damaged, err
+}
+
+// inForce tells whether the table that stands is that of the newest entry, and not that of the one
+// before. A table of neither, or none, tells nothing.
+func (g *Gateway) inForce(ctx context.Context, entries []history.Entry) (is, known bool) {
+	for i, e := range entries[:min(2, len(entries))] {
+		w, err := g.again(e)
+		if err != nil {
+			continue
+		}
+		if w.complete(ctx, g.conn) != nil {
+			return false, false
+		}
+		if c, err := g.compare(ctx, w.Ruleset); err == nil && c.live != nil && c.plan.Empty() {
+			return i == 0, true
+		}
+	}
+	return false, false
+}
+
+// again makes the policy of an entry again.
+func (g *Gateway) again(e history.Entry) (*Wanted, error) {
+	sources, err := g.store.Sources(e)
+	if err != nil {
+		return nil, err
+	}
+	p, _ := read.Parse(sources)
+	if p == nil {
+		return nil, errors.New("the policy is invalid now")
+	}
+	w, _ := Compile(p, sources)
+	if w == nil {
+		return nil, errors.New("the policy cannot be carried out now")
+	}
+	return w, nil
+}
+
+// mostEarlier bounds how many earlier tables flows are judged by.
+const mostEarlier = 5
+
+// leftovers returns the tables that stood before, while flows that contradicted what came after
+// were not ended: cleanup was off, or the apply was killed. entries are those before the change, the
+// newest first; unclean are those of them about which that is so.
+func (g *Gateway) leftovers(entries []history.Entry) (tables []*nft.Ruleset, unclean []history.Entry) {
+	for i, e := range entries {
+		if !e.Unclean || len(unclean) == mostEarlier {
+			break
+		}
+		unclean = append(unclean, e)
+		stood := slices.Clone(entries[i+1 : min(i+2, len(entries))])
+		if e.State == history.Reverted || e.State == history.Unconfirmed {
+			stood = append(stood, e)
+		}
+		for _, s := range stood {
+			if w, err := g.again(s); err == nil {
+				tables = append(tables, w.Ruleset)
+			}
+		}
+	}
+	return tables, unclean
+}

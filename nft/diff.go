@@ -29,8 +29,9 @@ func Diff(live *Ruleset, formed Formed) Plan {
 		p.Whole = Wake
 	}
 	var d differ
-	d.sets(live, want)
-	d.chains(live, want)
+	anew := d.objects(live.Objects, want.Objects)
+	d.sets(live, want, anew)
+	d.chains(live, want, anew)
 	d.flowtable(live.Flowtable, want.Flowtable)
 	p.Ops = d.ordered()
 	return p
@@ -57,7 +58,7 @@ func irreconcilable(live, want *Ruleset) string {
 }
 
 func sameDeclaration(a, b *Set) bool {
-	return slices.Equal(a.Key, b.Key) && a.Data == b.Data && a.Interval == b.Interval && a.Counter == b.Counter && a.Dynamic == b.Dynamic
+	return slices.Equal(a.Key, b.Key) && a.Data == b.Data && a.Objects == b.Objects && a.Interval == b.Interval && a.Counter == b.Counter && a.Dynamic == b.Dynamic
 }
 
 func sameHook(a, b *Hook) bool {
@@ -72,8 +73,9 @@ func whole(w Whole, reason string, formed Formed) Plan {
 	p, want := Plan{Want: formed, Whole: w, Reason: reason}, formed.Ruleset()
 	var d differ
 	empty := &Ruleset{}
-	d.sets(empty, want)
-	d.chains(empty, want)
+	d.objects(nil, want.Objects)
+	d.sets(empty, want, nil)
+	d.chains(empty, want, nil)
 	d.flowtable(nil, want.Flowtable)
 	p.Ops = d.ordered()
 	return p
@@ -85,16 +87,17 @@ type differ struct {
 	addSets, addChains, addElems, addRules []Op
 	change                                 []Op
 	delFlowtable, addFlowtable             []Op
+	delObjects, addObjects                 []Op
 }
 
 // ordered returns the operations as the kernel can take them: what refers goes before what
 // it refers to when deleting, and comes after it when adding. Rules come before elements:
 // binding a rule to a map walks all that the map holds (nf_tables_bind_set).
 func (d *differ) ordered() []Op {
-	return slices.Concat(d.delElems, d.delRules, d.delSets, d.delChains, d.delFlowtable, d.addSets, d.addFlowtable, d.addChains, d.addRules, d.change, d.addElems)
+	return slices.Concat(d.delElems, d.delRules, d.delSets, d.delChains, d.delFlowtable, d.delObjects, d.addObjects, d.addSets, d.addFlowtable, d.addChains, d.addRules, d.change, d.addElems)
 }
 
-func (d *differ) sets(live, want *Ruleset) {
+func (d *differ) sets(live, want *Ruleset, anew map[Ref]bool) {
 	old := index(live.Sets, func(s *Set) string { return s.Name })
 	for _, w := range want.Sets {
 		l := old[w.Name]
@@ -109,7 +112,7 @@ func (d *differ) sets(live, want *Ruleset) {
 		if w.Dynamic {
 			continue
 		}
-		d.elements(w, l.Elements)
+		d.elements(w, l.Elements, anew)
 	}
 	for _, l := range live.Sets {
 		if old[l.Name] != nil {
@@ -122,8 +125,9 @@ func (d *differ) sets(live, want *Ruleset) {
 }
 
 // elements compares the elements of a set that stays. What a slot has counted belongs to the
-// real server or laddr that stands in it: with another one it begins anew.
-func (d *differ) elements(s *Set, live []Element) {
+// real server or laddr that stands in it: with another one it begins anew. An element whose
+// object is made anew changes, too, though it looks the same.
+func (d *differ) elements(s *Set, live []Element, anew map[Ref]bool) {
 	del, add, change := Op{Mark: Delete, Set: s}, Op{Mark: Add, Set: s}, Op{Mark: Change, Set: s}
 	old := make(map[string]int32, len(live)) // ranges in one set never start at the same key
 	for i := range live {
@@ -138,7 +142,7 @@ func (d *differ) elements(s *Set, live []Element) {
 			continue
 		}
 		kept[l] = true
-		if !live[l].same(w) {
+		if !live[l].same(w) || s.Data == ObjectData && anew[Ref{s.Objects, w.Data}] {
 			change.Was, change.Elements = append(change.Was, live[l]), append(change.Elements, *w)
 		}
 	}
@@ -159,7 +163,7 @@ func appendFilled(ops []Op, o Op) []Op {
 	return append(ops, o)
 }
 
-func (d *differ) chains(live, want *Ruleset) {
+func (d *differ) chains(live, want *Ruleset, anew map[Ref]bool) {
 	old := index(live.Chains, func(c *Chain) string { return c.Name })
 	for _, w := range want.Chains {
 		l := old[w.Name]
@@ -169,7 +173,7 @@ func (d *differ) chains(live, want *Ruleset) {
 			l = &Chain{}
 		}
 		same := 0
-		for same < len(l.Rules) && same < len(w.Rules) && l.Rules[same].Form == w.Rules[same].Form && l.Rules[same].Comment == w.Rules[same].Comment {
+		for same < len(l.Rules) && same < len(w.Rules) && l.Rules[same].Form == w.Rules[same].Form && l.Rules[same].Comment == w.Rules[same].Comment && !w.Rules[same].uses(anew) {
 			same++
 		}
 		if same < len(l.Rules) {
@@ -187,6 +191,19 @@ func (d *differ) chains(live, want *Ruleset) {
 			d.delChains = append(d.delChains, Op{Mark: Delete, Chain: l})
 		}
 	}
+}
+
+// uses tells whether a rule uses one of some objects by name.
+func (r Rule) uses(objects map[Ref]bool) bool {
+	if len(objects) == 0 {
+		return false
+	}
+	for _, s := range r.Stmts {
+		if u, ok := s.(Use); ok && objects[u.Object] {
+			return true
+		}
+	}
+	return false
 }
 
 func index[T any](xs []*T, name func(*T) string) map[string]*T {

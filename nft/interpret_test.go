@@ -53,6 +53,8 @@ func changesApart(ops []nft.Op) (out []nft.Op) {
 
 func (k *kernel) op(op nft.Op) error {
 	switch {
+	case op.Object != nil:
+		return wrap(k.object(op), "%c object %s", op.Mark, op.Object.Ref())
 	case op.Flowtable != nil:
 		return wrap(k.flowtable(op), "%c flowtable %s", op.Mark, op.Flowtable)
 	case op.Set != nil && op.Elements != nil:
@@ -126,6 +128,9 @@ func (k *kernel) element(op nft.Op, e nft.Element) error {
 	if at >= 0 {
 		return fmt.Errorf("it exists")
 	}
+	if s.Data == nft.ObjectData && k.table.Object(nft.Ref{Kind: s.Objects, Name: e.Data}) == nil {
+		return fmt.Errorf("its object does not exist")
+	}
 	if e.Verdict.Chain != "" && k.table.Chain(e.Verdict.Chain) == nil {
 		return fmt.Errorf("its chain does not exist")
 	}
@@ -171,6 +176,47 @@ func (k *kernel) chain(op nft.Op) error {
 	}
 	k.table.Chains = slices.DeleteFunc(k.table.Chains, func(x *nft.Chain) bool { return x == c })
 	return nil
+}
+
+func (k *kernel) object(op nft.Op) error {
+	ref := op.Object.Ref()
+	held := k.table.Object(ref)
+	if op.Mark == nft.Add {
+		if held != nil {
+			return fmt.Errorf("it exists")
+		}
+		k.table.Objects = append(slices.Clone(k.table.Objects), op.Object)
+		return nil
+	}
+	if held == nil {
+		return fmt.Errorf("there is none")
+	}
+	for _, c := range k.table.Chains {
+		for _, r := range c.Rules {
+			if slices.Contains(used(r), ref) {
+				return fmt.Errorf("rule %s of chain %s uses it", r, c.Name)
+			}
+		}
+	}
+	for _, s := range k.table.Sets {
+		for _, e := range s.Elements {
+			if s.Data == nft.ObjectData && ref == (nft.Ref{Kind: s.Objects, Name: e.Data}) {
+				return fmt.Errorf("element %s of %s names it", s.ElementString(e), s.Name)
+			}
+		}
+	}
+	k.table.Objects = slices.DeleteFunc(slices.Clone(k.table.Objects), func(o nft.Object) bool { return o.Ref() == ref })
+	return nil
+}
+
+// used returns the objects that a rule names.
+func used(r nft.Rule) (refs []nft.Ref) {
+	for _, s := range r.Stmts {
+		if u, ok := s.(nft.Use); ok {
+			refs = append(refs, u.Object)
+		}
+	}
+	return refs
 }
 
 func (k *kernel) flowtable(op nft.Op) error {
@@ -239,6 +285,11 @@ func (k *kernel) rule(op nft.Op, r nft.Rule) error {
 			return fmt.Errorf("there is no set %s", name)
 		}
 	}
+	for _, ref := range used(r) {
+		if k.table.Object(ref) == nil {
+			return fmt.Errorf("there is no %s", ref)
+		}
+	}
 	for _, s := range r.Stmts {
 		if add, ok := s.(nft.FlowAdd); ok && (k.table.Flowtable == nil || k.table.Flowtable.Name != add.Flowtable) {
 			return fmt.Errorf("there is no flowtable %s", add.Flowtable)
@@ -256,6 +307,8 @@ func refers(r nft.Rule) (chains, sets []string) {
 			if s.Verdict.Chain != "" {
 				chains = append(chains, s.Verdict.Chain)
 			}
+		case nft.UseBy:
+			sets = append(sets, s.Map)
 		case nft.Vmap:
 			sets = append(sets, s.Map)
 		case nft.NAT:
@@ -273,6 +326,8 @@ func refers(r nft.Rule) (chains, sets []string) {
 // sorted, and whose rules have no handles.
 func canonical(r *nft.Ruleset) *nft.Ruleset {
 	out := &nft.Ruleset{Table: r.Table, Comment: r.Comment, Flowtable: r.Flowtable, Dormant: r.Dormant, Others: r.Others}
+	out.Objects = slices.Clone(r.Objects)
+	slices.SortFunc(out.Objects, func(a, b nft.Object) int { return cmp.Compare(a.Ref().String(), b.Ref().String()) })
 	for _, s := range r.Sets {
 		c := *s
 		c.Elements = slices.Clone(s.Elements)

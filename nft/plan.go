@@ -40,12 +40,13 @@ const (
 	Change Mark = '~' // elements keep their key and what they have counted, and get other data or another comment
 )
 
-// Op is one operation. Exactly one of Set, Chain and Flowtable is not nil.
+// Op is one operation. Exactly one of Object, Set, Chain and Flowtable is not nil.
 //
 //	Set alone               the set or map itself
 //	Set with Elements       those elements of it; changed: what they become, and Was what they are
 //	Chain alone             the chain itself
 //	Chain with Rules        those rules of it, added at its end
+//	Object                  the object
 //	Flowtable               added: with its devices, or more devices to one that is there
 //	                        deleted: those devices of it, or all of it if it names none
 type Op struct {
@@ -56,6 +57,7 @@ type Op struct {
 	Chain    *Chain
 	Rules    []Rule
 
+	Object    Object
 	Flowtable *Flowtable
 }
 
@@ -125,6 +127,8 @@ func (p Plan) Format(w io.Writer) {
 
 func (o Op) format(w io.Writer) {
 	switch {
+	case o.Object != nil:
+		fmt.Fprintf(w, "%c %s\n", o.Mark, ObjectString(o.Object))
 	case o.Flowtable != nil:
 		fmt.Fprintf(w, "%c flowtable %s\n", o.Mark, o.Flowtable)
 	case o.Set != nil && o.Elements == nil && o.Set.Data == NoData:
@@ -133,7 +137,12 @@ func (o Op) format(w io.Writer) {
 		fmt.Fprintf(w, "%c map %s { %s }\n", o.Mark, o.Set.Name, o.Set.header())
 	case o.Mark == Change:
 		for i, e := range o.Elements {
-			fmt.Fprintf(w, "~ element %s { %s } → { %s }\n", o.Set.Name, o.Set.ElementString(o.Was[i]), o.Set.ElementString(e))
+			was, is := o.Set.ElementString(o.Was[i]), o.Set.ElementString(e)
+			if was == is { // what it names is made anew
+				fmt.Fprintf(w, "~ element %s { %s }\n", o.Set.Name, is)
+				continue
+			}
+			fmt.Fprintf(w, "~ element %s { %s } → { %s }\n", o.Set.Name, was, is)
 		}
 	case o.Set != nil:
 		for _, e := range o.Elements {

@@ -11,13 +11,14 @@ import "strconv"
 type Ruleset struct {
 	Table   string // family inet
 	Comment string
+	Objects []Object // their order is that of the text form
 	Sets    []*Set
 	Chains  []*Chain
 
 	Flowtable *Flowtable // nil: none
 
 	Dormant bool     // the table is there but switched off; only ever read from a kernel
-	Others  []string // what snatctl never makes (objects, other flowtables), as read from a kernel
+	Others  []string // what snatctl never makes (objects of other kinds, other flowtables), as read from a kernel
 }
 
 // Set is a named set or map. A verdict map, a data map and a plain set differ in Data.
@@ -25,9 +26,10 @@ type Set struct {
 	Name     string
 	Key      []Type
 	Data     Data
-	Interval bool // keys are ranges (set flag `interval`)
-	Counter  bool // every element counts what hits it
-	Dynamic  bool // rules enter elements, which time out; what they entered is no part of a diff
+	Objects  ObjectKind // of the objects that elements name, where Data is ObjectData
+	Interval bool       // keys are ranges (set flag `interval`)
+	Counter  bool       // every element counts what hits it
+	Dynamic  bool       // rules enter elements, which time out; what they entered is no part of a diff
 	Elements []Element
 }
 
@@ -36,7 +38,7 @@ type Set struct {
 type Element struct {
 	Key     string // empty: all keys that no other element has; only ever read from a kernel
 	KeyEnd  string // last key of a range, inclusive; empty in sets that are not Interval
-	Data    string // for data maps; of a range: first and last, one behind the other
+	Data    string // for data maps; of a range: first and last, one behind the other; of an object: its name
 	Verdict Verdict
 	Comment string // leads back to the policy: see package compiler
 	Packets uint64 // what the element has counted; only ever read from a kernel, never compared

@@ -160,6 +160,15 @@ type (
 	// it needs a closer look: what is neither TCP nor UDP, not fully open or about to close,
 	// or has a helper (net/netfilter/nft_flow_offload.c). The packet itself goes on.
 	FlowAdd struct{ Flowtable string }
+	// Use hands the packet to a named object. A limit that does not match ends the rule.
+	Use struct{ Object Ref }
+	// UseBy hands the packet to the object that a map names for its key. A miss ends the rule, as
+	// does a limit that does not match.
+	UseBy struct {
+		Kind ObjectKind
+		Key  []Field
+		Map  string
+	}
 	// Counter counts the packets that come by, and lets them go on.
 	Counter struct{}
 	// Give is a verdict.
@@ -195,6 +204,8 @@ func (Masq) stmt()                  {}
 func (RejectTCPReset) stmt()        {}
 func (RejectPortUnreachable) stmt() {}
 func (FlowAdd) stmt()               {}
+func (Use) stmt()                   {}
+func (UseBy) stmt()                 {}
 func (Give) stmt()                  {}
 
 func (s L4Is) String() string {
@@ -282,6 +293,14 @@ func (RejectTCPReset) String() string        { return "reject with tcp reset" }
 func (RejectPortUnreachable) String() string { return "reject" }
 func (s FlowAdd) String() string             { return "flow add @" + s.Flowtable }
 func (s Give) String() string                { return s.Verdict.String() }
+
+func (s Use) String() string {
+	return objectKinds[s.Object.Kind].use + " " + strconv.Quote(s.Object.Name)
+}
+
+func (s UseBy) String() string {
+	return objectKinds[s.Kind].use + " " + concat(s.Key) + " map @" + s.Map
+}
 
 // String returns the rule as nft writes it.
 func (r Rule) String() string {

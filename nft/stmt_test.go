@@ -46,6 +46,12 @@ var stmtTexts = []struct {
 		Ports: inet.PortRange{First: 1024, Last: 65535}, Random: true, Persistent: true},
 		"snat ip to jhash ip saddr . ip daddr . th sport mod 5 seed 0xbeef map @pool4/x:1024-65535 fully-random,persistent"},
 	{NAT{Source: true, Key: []Field{F(IP6Saddr)}, Map: "p", Data: Addr6, Ports: inet.PortRange{First: 7, Last: 7}}, "snat ip6 to ip6 saddr map @p:7"},
+	{Use{Ref{KindCounter, "hits"}}, `counter name "hits"`},
+	{Use{Ref{KindCtHelper, "ftp"}}, `ct helper set "ftp"`},
+	{Use{Ref{KindLimit, "slow"}}, `limit name "slow"`},
+	{Use{Ref{KindCtTimeout, "dns"}}, `ct timeout set "dns"`},
+	{Use{Ref{KindSynProxy, "full"}}, `synproxy name "full"`},
+	{UseBy{KindLimit, []Field{F(IPSaddr)}, "limits"}, "limit name ip saddr map @limits"},
 	{Masq{}, "masquerade"},
 	{RejectTCPReset{}, "reject with tcp reset"},
 	{RejectPortUnreachable{}, "reject"},
@@ -174,6 +180,7 @@ func TestDataTexts(t *testing.T) {
 		Addr6Port:      {addr("fd05::1") + port, "fd05::1 . 8080"},
 		AddrRange4:     {addr("10.0.0.1") + addr("10.0.0.3"), "10.0.0.1-10.0.0.3"},
 		AddrRange6:     {addr("fd05::") + addr("fd05::3"), "fd05::/126"},
+		ObjectData:     {"slow", `"slow"`},
 		AddrRange4Port: {addr("10.0.0.0") + port + addr("10.0.0.1") + new(Wire).Port(8089).Take(), "10.0.0.0/31 . 8080-8089"},
 	}
 	if names := constants(t, "Data"); len(names) != len(cases) {
@@ -185,7 +192,7 @@ func TestDataTexts(t *testing.T) {
 		if d == VerdictData {
 			e.Verdict = GotoChain("zones")
 		}
-		if len(c.data) != d.Width() {
+		if len(c.data) != d.Width() && d != ObjectData {
 			t.Errorf("data of kind %d is %d bytes wide, its width is given as %d", d, len(c.data), d.Width())
 		}
 		if got := s.DataString(e); got != c.want {

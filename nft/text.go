@@ -15,6 +15,10 @@ func (r *Ruleset) WriteScript(out io.Writer) error {
 	if r.Comment != "" {
 		fmt.Fprintf(w, "\tcomment %q\n", r.Comment)
 	}
+	for _, o := range r.Objects {
+		w.WriteString("\n")
+		writeObject(w, o)
+	}
 	for _, s := range r.Sets {
 		w.WriteString("\n")
 		s.write(w)
@@ -82,6 +86,9 @@ func (s *Set) header() string {
 		}
 	}
 	text := word + " " + strings.Join(names, " . ")
+	if s.Data == ObjectData {
+		return text + " : " + s.Objects.String()
+	}
 	if d := datas[s.Data]; s.Data != NoData {
 		if s.HasSlot() {
 			return text + " : " + d.typeof

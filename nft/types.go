@@ -67,6 +67,7 @@ const (
 	AddrRange4          // interval ipv4_addr
 	AddrRange6          // interval ipv6_addr
 	AddrRange4Port      // interval ipv4_addr . inet_service
+	ObjectData          // the name of an object; the set says of which kind. Not together with a Slot
 )
 
 var datas = map[Data]struct {
@@ -234,8 +235,12 @@ func (s *Set) DataString(e Element) string {
 }
 
 func (s *Set) formatData(b *strings.Builder, e Element) {
-	if s.Data == VerdictData {
+	switch s.Data {
+	case VerdictData:
 		b.WriteString(e.Verdict.String())
+		return
+	case ObjectData:
+		b.WriteString(strconv.Quote(e.Data))
 		return
 	}
 	first, last := e.Data, ""

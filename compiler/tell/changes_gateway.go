@@ -112,9 +112,14 @@ func ruleText(r nft.Rule) string {
 	return fmt.Sprintf("the rule with handle %d, which the policy does not make (`nft -a list chain` shows it)", r.Handle)
 }
 
-// strangers lists sets and chains in the kernel that no policy makes.
+// strangers lists objects, sets and chains in the kernel that no policy makes.
 func strangers(live, want *nft.Ruleset) []string {
 	var out []string
+	for _, o := range live.Objects {
+		if want.Object(o.Ref()) == nil {
+			out = append(out, "- "+o.Ref().String()+", which snatctl did not make")
+		}
+	}
 	for _, s := range live.Sets {
 		if _, ours := layout.ParseSet(s.Name); !ours && want.Set(s.Name) == nil {
 			out = append(out, "- set "+s.Name+", which snatctl did not make")

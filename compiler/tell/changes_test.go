@@ -171,7 +171,10 @@ services:
 			"  ~ gateway snatctl: the table differs from what the policy makes: 1 rules and 0 elements to add, 0 and 0 to delete\n"},
 		{"dormant", func(r *nft.Ruleset) { r.Dormant = true },
 			"  ~ gateway snatctl: table is switched on again (it was dormant)\n"},
-		{"object added", func(r *nft.Ruleset) { r.Others = []string{"object mine"} },
+		{"named limit added", func(r *nft.Ruleset) {
+			r.Objects = append(r.Objects, nft.Limit{Name: "mine", Rate: 1, Unit: nft.PerSecond})
+		}, "  ~ gateway snatctl: - limit mine, which snatctl did not make\n"},
+		{"object of another kind added", func(r *nft.Ruleset) { r.Others = []string{"object mine"} },
 			"  ~ gateway snatctl: table is made anew: it holds object mine, which snatctl did not make\n"},
 		{"other layout", func(r *nft.Ruleset) { r.Comment = "made by snatctl, layout 0" },
 			"  ~ gateway snatctl: table is made anew: it was not made by this version of snatctl\n"},

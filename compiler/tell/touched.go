@@ -17,7 +17,7 @@ func touchedBy(live, want *nft.Ruleset, plan nft.Plan) touched {
 	}
 	var was, will owners
 	for _, op := range plan.Ops {
-		if op.Flowtable != nil {
+		if op.Flowtable != nil || op.Object != nil {
 			continue
 		}
 		if op.Set == nil {

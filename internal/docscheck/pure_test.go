@@ -18,7 +18,7 @@ var pure = map[string][]string{
 	"inet":              {"cmp", "container/heap", "errors", "fmt", "math/big", "net/netip", "slices", "strconv", "strings"},
 	"nfnl":              {"encoding/binary", "errors", "golang.org/x/sys/unix"},
 	"nft":               {"bufio", "cmp", "encoding/binary", "encoding/hex", "errors", "fmt", "io", "iter", "net/netip", "slices", "strconv", "strings", "time"},
-	"nft/wire":          {"cmp", "encoding/binary", "fmt", "hash/maphash", "slices", "strconv", "strings", "github.com/google/nftables/expr", "golang.org/x/sys/unix"},
+	"nft/wire":          {"cmp", "encoding/binary", "fmt", "hash/maphash", "slices", "strconv", "strings", "time", "github.com/google/nftables/expr", "golang.org/x/sys/unix"},
 	"compiler":          {"cmp", "encoding/binary", "fmt", "hash/fnv", "maps", "math/bits", "net/netip", "slices", "strconv", "strings", "time"},
 	"compiler/layout":   {"cmp", "fmt", "slices", "strconv", "strings"},
 	"compiler/readback": {"cmp", "encoding/binary", "net/netip", "slices", "strconv", "strings"},

@@ -109,6 +109,10 @@ func (g *gateway) holds(want *nft.Ruleset) {
 // where order has no meaning. Handles are the kernel's own.
 func asRead(r *nft.Ruleset) *nft.Ruleset {
 	out := &nft.Ruleset{Table: r.Table, Comment: r.Comment, Flowtable: r.Flowtable, Dormant: r.Dormant, Others: r.Others}
+	for _, o := range r.Objects {
+		out.Objects = append(out.Objects, o.Bare())
+	}
+	slices.SortFunc(out.Objects, func(a, b nft.Object) int { return cmp.Compare(a.Ref().String(), b.Ref().String()) })
 	for _, s := range r.Sets {
 		c := *s
 		c.Elements = slices.Clone(s.Elements)

@@ -175,11 +175,17 @@ func (c *Conn) readFlowtables(ctx context.Context, r *nft.Ruleset, named []byte)
 	return nil
 }
 
-// readObjects notes the table's named objects, which snatctl never makes.
+// readObjects reads the table's named objects. Those that snatctl would not make so are noted
+// as others.
 func (c *Conn) readObjects(ctx context.Context, r *nft.Ruleset, named []byte) error {
 	err := c.dump(ctx, unix.NFT_MSG_GETOBJ, named, func(b []byte) error {
-		if wire.TableOf(b) == r.Table {
-			r.Others = append(r.Others, "object "+wire.ObjectName(b))
+		if wire.TableOf(b) != r.Table {
+			return nil
+		}
+		if o, name := wire.DecodeObject(b); o != nil {
+			r.Objects = append(r.Objects, o)
+		} else {
+			r.Others = append(r.Others, "object "+name)
 		}
 		return nil
 	})

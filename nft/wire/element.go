@@ -145,6 +145,8 @@ func appendData(b []byte, s *nft.Set, e *nft.Element) []byte {
 		return b
 	case nft.VerdictData:
 		return appendVerdict(b, elemData, e.Verdict)
+	case nft.ObjectData:
+		return nfnl.AppendString(b, elemObjref, e.Data)
 	}
 	return appendValue(b, elemData, e.Data)
 }

@@ -58,6 +58,8 @@ func (d *Elements) element(b []byte) {
 			} else {
 				e.Data = string(nfnl.Find(a.Val, dataValue))
 			}
+		case elemObjref:
+			e.Data = a.Str()
 		case elemUserdata:
 			e.Comment = d.comment(a.Val)
 		case elemExpr:

@@ -97,6 +97,8 @@ func normalize(name string, v map[uint16]string, anon func(string) string) {
 		if s := v[lookupSet]; strings.HasPrefix(s, "__set") {
 			v[lookupSet] = anon(s)
 		}
+	case "objref":
+		delete(v, objrefSetID)
 	case "dynset":
 		delete(v, dynsetSetID)
 	case "nat":

@@ -24,6 +24,10 @@ func (t *Batch) lacks(o origin, e unix.Errno, offset int) string {
 		if unable {
 			return "tables of family inet (CONFIG_NF_TABLES_INET)"
 		}
+	case op.Object != nil:
+		if op.Mark == nft.Add && (missing || unable) {
+			return "objects " + op.Object.Ref().Kind.String() + " with what it is given here (" + objectCodecs[op.Object.Ref().Kind].option + ")"
+		}
 	case op.Flowtable != nil && op.Mark == nft.Add && (missing || unable):
 		return flowtables(op.Flowtable)
 	case op.Flowtable != nil, op.Elements != nil:

@@ -15,7 +15,7 @@ import (
 // lowering turns a rule's statements into the kernel's expressions, with the same
 // registers that nft chooses, so that a table loaded by `nft -f` is the same table.
 type lowering struct {
-	out     []expr.Any
+	out     []any          // expr.Any of the library, or our own
 	anon    [][]inet.Proto // contents of the anonymous sets, in the order of their use
 	guarded inet.Family    // the family that an earlier expression made sure of
 	ranges  func(set string) bool
@@ -23,7 +23,7 @@ type lowering struct {
 
 // lower returns the expressions of a rule and the anonymous sets that they use. An
 // anonymous set is named "__set%d" until the kernel has one.
-func lower(r nft.Rule, interval func(set string) bool) ([]expr.Any, [][]inet.Proto) {
+func lower(r nft.Rule, interval func(set string) bool) ([]any, [][]inet.Proto) {
 	l := lowering{ranges: interval}
 	for _, s := range r.Stmts {
 		l.stmt(s)
@@ -31,7 +31,7 @@ func lower(r nft.Rule, interval func(set string) bool) ([]expr.Any, [][]inet.Pro
 	return l.out, l.anon
 }
 
-func (l *lowering) add(es ...expr.Any) { l.out = append(l.out, es...) }
+func (l *lowering) add(es ...any) { l.out = append(l.out, es...) }
 
 func (l *lowering) cmp(op expr.CmpOp, data ...byte) {
 	l.add(&expr.Cmp{Op: op, Register: dataReg, Data: data})
@@ -101,6 +101,11 @@ func (l *lowering) stmt(s nft.Stmt) {
 		l.add(&expr.Reject{Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: unix.NFT_REJECT_ICMPX_PORT_UNREACH})
 	case nft.FlowAdd:
 		l.add(&expr.FlowOffload{Name: s.Flowtable})
+	case nft.Use:
+		l.add(objref{object: s.Object})
+	case nft.UseBy:
+		l.load(s.Key, 0, l.ranges(s.Map))
+		l.add(objref{set: s.Map})
 	case nft.Give:
 		l.add(&expr.Verdict{Kind: verdictKinds[s.Verdict.Kind], Chain: s.Verdict.Chain})
 	default:

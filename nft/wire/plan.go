@@ -65,6 +65,8 @@ func (t *Batch) ops(p nft.Plan) error {
 
 func (t *Batch) op(o *nft.Op, ranges func(string) bool) error {
 	switch {
+	case o.Object != nil:
+		return t.object(o)
 	case o.Flowtable != nil:
 		t.flowtable(o)
 	case o.Set != nil && o.Elements != nil:

@@ -17,7 +17,7 @@ type RefusedError struct {
 	Msg    string // the kernel's own words, often empty
 	Lacks  string // what the kernel does not have, and who has it; empty if that is not the reason
 	Errno  unix.Errno
-	Op     nft.Op // the part of the plan that Object is: one element, one rule, a set, a chain or a flowtable; zero for the table
+	Op     nft.Op // the part of the plan that Object is: one element, one rule, an object, a set, a chain or a flowtable; zero for the table
 }
 
 // Error names the object, what it is, and the kernel's reason.
@@ -88,6 +88,8 @@ func (t *Batch) part(o origin, offset int) nft.Op {
 
 func (t *Batch) describe(op nft.Op) string {
 	switch {
+	case op.Object != nil:
+		return op.Object.Ref().String()
 	case op.Flowtable != nil:
 		return "flowtable " + op.Flowtable.String()
 	case op.Elements != nil:

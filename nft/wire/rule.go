@@ -60,14 +60,18 @@ func (t *Batch) deleteRule(o *nft.Op, i int) {
 
 // appendExprs appends a list of expressions; anonID gives the transaction's number for the
 // n-th anonymous set among them.
-func appendExprs(b []byte, es []expr.Any, anonID func(n int) uint32) ([]byte, error) {
+func appendExprs(b []byte, es []any, anonID func(n int) uint32) ([]byte, error) {
 	n := 0
 	for _, e := range es {
+		if own, ok := e.(objref); ok {
+			b = own.appendTo(b)
+			continue
+		}
 		if l, ok := e.(*expr.Lookup); ok && l.SetName == anonName {
 			l.SetID = anonID(n)
 			n++
 		}
-		x, err := expr.Marshal(unix.NFPROTO_INET, e)
+		x, err := expr.Marshal(unix.NFPROTO_INET, e.(expr.Any))
 		if err != nil {
 			return nil, fmt.Errorf("encode %T: %w", e, err)
 		}

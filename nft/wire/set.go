@@ -56,6 +56,7 @@ const (
 	descConcat = 2                       // NFTA_SET_DESC_CONCAT, list: a list for each member of the key (Linux 5.6)
 	fieldLen   = 1                       // NFTA_SET_FIELD_LEN, u32: bytes of that member without padding
 
+	setObject = 0x40 // NFT_SET_OBJECT, a flag: a map whose elements name objects, in place of NFT_SET_MAP
 	setConcat = 0x80 // NFT_SET_CONCAT, a flag: ranges of several members
 )
 
@@ -64,7 +65,11 @@ var realWidths = map[nft.Type]uint32{nft.IPv4: 4, nft.IPv6: 16, nft.Proto: 1, nf
 
 func flagsOf(s *nft.Set) uint32 {
 	var f uint32
-	if s.Data != nft.NoData {
+	switch s.Data {
+	case nft.NoData:
+	case nft.ObjectData:
+		f |= setObject
+	default:
 		f |= unix.NFT_SET_MAP
 	}
 	if s.Interval {
@@ -104,6 +109,8 @@ func appendSet(b []byte, s *nft.Set, id uint32) []byte {
 	b = nfnl.AppendU32(b, setID, id)
 	switch s.Data {
 	case nft.NoData:
+	case nft.ObjectData:
+		b = nfnl.AppendU32(b, setObjType, uint32(s.Objects))
 	case nft.VerdictData:
 		b = nfnl.AppendU32(b, setDataType, typeVerdict)
 		b = nfnl.AppendU32(b, setDataLen, 0)
@@ -149,7 +156,7 @@ func appendFields(b []byte, key []nft.Type) []byte {
 // declares gets an empty Key, so that it differs from all that it does.
 func DecodeSet(b []byte) (s *nft.Set, anonymous bool) {
 	s = &nft.Set{}
-	var flags, keyType, keyLen, dataType, dataLen, size uint32
+	var flags, keyType, keyLen, dataType, dataLen, size, objects uint32
 	var other bool
 	for a := (nfnl.Attrs{Rest: b}); a.Next(); {
 		switch a.Type {
@@ -171,18 +178,23 @@ func DecodeSet(b []byte) (s *nft.Set, anonymous bool) {
 		case setExpr:
 			s.Counter = string(nfnl.Find(a.Val, exprName)) == "counter\x00"
 			other = other || !s.Counter
-		case setTimeout, setGCInterval, setObjType, setExpressions:
+		case setObjType:
+			objects = a.U32()
+		case setTimeout, setGCInterval, setExpressions:
 			other = true
 		}
 	}
 	s.Interval = flags&unix.NFT_SET_INTERVAL != 0
 	s.Dynamic = flags&unix.NFT_SET_EVAL != 0
 	s.Data = dataOf(flags, dataType, dataLen)
+	if s.Data == nft.ObjectData {
+		s.Objects = nft.ObjectKind(objects)
+	}
 	s.Key = membersOf(keyType)
 	if s.Dynamic {
 		size ^= nft.DynamicSize
 	}
-	if other || size != 0 || uint32(s.KeyWidth()) != keyLen || flagsOf(s) != flags {
+	if other || uint32(s.Objects) != objects || objects != 0 && !s.Objects.HasMaps() || size != 0 || uint32(s.KeyWidth()) != keyLen || flagsOf(s) != flags {
 		s.Key = nil
 	}
 	return s, flags&unix.NFT_SET_ANONYMOUS != 0
@@ -206,6 +218,9 @@ func membersOf(number uint32) []nft.Type {
 }
 
 func dataOf(flags, number, width uint32) nft.Data {
+	if flags&setObject != 0 {
+		return nft.ObjectData
+	}
 	if flags&unix.NFT_SET_MAP == 0 {
 		return nft.NoData
 	}

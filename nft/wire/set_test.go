@@ -27,6 +27,20 @@ func TestDeclarations(t *testing.T) {
 	}
 }
 
+// Maps of objects are read as what they were, where nft can write them.
+func TestDeclarationsOfObjectMaps(t *testing.T) {
+	for _, k := range nft.ObjectKinds() {
+		s := &nft.Set{Name: "by", Key: []nft.Type{nft.IPv4}, Data: nft.ObjectData, Objects: k}
+		got, _ := DecodeSet(appendSet(nfnl.AppendString(nil, setName, s.Name), s, 1))
+		if !k.HasMaps() {
+			s.Key = nil
+		}
+		if !reflect.DeepEqual(got, s) {
+			t.Errorf("%+v is read as %+v", s, got)
+		}
+	}
+}
+
 // What snatctl does not declare like this has no key, and so equals nothing that it does.
 func TestForeignDeclarations(t *testing.T) {
 	ours := func(more ...func(b []byte) []byte) []byte {

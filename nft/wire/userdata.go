@@ -74,7 +74,9 @@ func Userdata(s *nft.Set) []byte {
 		}
 		return b
 	}
-	b = tlv32(b, udDataByteorder, byteorder(s.Data.Members()))
+	if s.Data != nft.ObjectData {
+		b = tlv32(b, udDataByteorder, byteorder(s.Data.Members()))
+	}
 	if s.HasSlot() {
 		b = tlv(b, udKeyTypeof, typeofAll(s.Key))
 		b = tlv(b, udDataTypeof, typeofAll(s.Data.Members()))

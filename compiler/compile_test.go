@@ -198,8 +198,8 @@ func TestTooManyChains(t *testing.T) {
 		t.Errorf("%d pools in pieces make %d chains, want 4,000", most, n)
 	}
 	_, ds := Compile(mustParse(t, apart(most+1)))
-	want := fmt.Sprintf(`policy.yaml:3:3: error: the policy needs 4001 nftables chains, %d of them for pools that are not one contiguous range; at most 4000 can be had [K01]
-    write pools as one range each, or let zones share pools
+	want := fmt.Sprintf(`policy.yaml:3:3: error: the policy needs 4001 nftables chains, %d of them for pools that are not one contiguous range; the limit is 4000 [K01]
+    write pools as one range each, or use one pool in several zones
 `, most+1)
 	if got := render(ds); got != want {
 		t.Errorf("one more pool is refused with\n%s\nwant\n%s", got, want)

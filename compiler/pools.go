@@ -219,7 +219,7 @@ func (b *builder) listAddresses(m *nft.Set, p *policy.Pool, f inet.Family, objec
 		total += r.Count()
 	}
 	if total > maxPoolAddresses {
-		b.fail(p.Pos, "K02", object, fmt.Sprintf("%s has %d %s addresses in a form that needs them listed one by one; at most %d can be", object, total, f, maxPoolAddresses),
+		b.fail(p.Pos, "K02", object, fmt.Sprintf("%s needs its %d %s addresses listed one by one; the limit is %d", object, total, f, maxPoolAddresses),
 			"write the pool as one contiguous range with `select: source` and no weights, and without ports for IPv6")
 		return false
 	}
@@ -271,14 +271,14 @@ func (b *builder) tooManyChains() {
 			conditional++
 		}
 	}
-	hint := "give services weights that add up to few different sums"
+	hint := "choose weights so that the services have few different sums of weights"
 	switch {
 	case len(b.pools) > len(b.chains)/2:
-		pos, hint = b.policy.Laddrs[0].Pos, "write pools as one range each, or let zones share pools"
+		pos, hint = b.policy.Laddrs[0].Pos, "write pools as one range each, or use one pool in several zones"
 	case conditional > len(b.chains)/6:
-		pos, hint = b.policy.Zones[0].Pos, "let zones with conditions share one: a zone takes several sources"
+		pos, hint = b.policy.Zones[0].Pos, "join zones with conditions: one zone can have several sources"
 	case len(b.policy.Services) > 0:
 		pos = b.policy.Services[0].Pos
 	}
-	b.fail(pos, "K01", "", fmt.Sprintf("the policy needs %d nftables chains, %d of them for pools that are not one contiguous range; at most %d can be had", len(b.chains), len(b.pools), layout.MaxChains), hint)
+	b.fail(pos, "K01", "", fmt.Sprintf("the policy needs %d nftables chains, %d of them for pools that are not one contiguous range; the limit is %d", len(b.chains), len(b.pools), layout.MaxChains), hint)
 }

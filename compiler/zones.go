@@ -117,7 +117,7 @@ func (b *builder) zoneRange(z *policy.Zone, r inet.Range, t translation, own str
 // without ports share the laddr.
 func (b *builder) blocks(z *policy.Zone, r inet.Range, own string) {
 	if r.Family() == inet.V6 {
-		b.fail(z.At("from"), "K04", "zone "+z.Name, fmt.Sprintf("zone %s: IPv6 sources cannot have blocks of ports (nft 1.0.6 cannot hold IPv6 addresses with ports in that map)", z.Name),
+		b.fail(z.At("from"), "K04", "zone "+z.Name, fmt.Sprintf("zone %s: IPv6 sources cannot have blocks of ports (nft 1.0.6 cannot handle IPv6 addresses with ports in that map)", z.Name),
 			"give IPv6 sources a zone and a pool of their own, without `block`")
 		return
 	}
@@ -134,7 +134,7 @@ func (b *builder) blocks(z *policy.Zone, r inet.Range, own string) {
 	for a := r.From; ; a = a.Next() {
 		which, ports, ok := number.Of(a)
 		if !ok {
-			b.fail(z.At("laddrs"), "P15", "zone "+z.Name, fmt.Sprintf("zone %s: pool has no block of ports left for %s", z.Name, a), "make the pool larger, or its blocks smaller")
+			b.fail(z.At("laddrs"), "P15", "zone "+z.Name, fmt.Sprintf("zone %s: the pool has no block of ports left for %s", z.Name, a), "make the pool larger, or its blocks smaller")
 			return
 		}
 		laddr := number.Laddr(which)

@@ -162,7 +162,7 @@ services:
 				packet{s.Guests, "udp 8.8.8.8:53", c.want4},
 				packet{s.Guests, "tcp [2001:db8:8::8]:53", c.want6},
 				packet{s.Guests, "udp [2001:db8:8::8]:53", c.want6},
-				// wan1 is no uplink, and neither is the inside.
+				// wan1 is not an uplink, and neither is the inside.
 				packet{s.Guests, "tcp 9.9.9.9:53", "outside sees 10.2.5.9"},
 				packet{s.Guests, "udp [2001:db8:9::9]:53", "outside sees fd02::9"},
 				packet{s.Guests, "tcp 192.168.1.2:80", "rs2 sees 10.2.5.9"},

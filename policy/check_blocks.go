@@ -43,8 +43,8 @@ func (c *checker) checkEnoughBlocks(p *Pool, f inet.Family, sources []inet.Range
 	}
 	needed := new(big.Int).Add(need, perLaddr)
 	needed.Sub(needed, big.NewInt(1)).Div(needed, perLaddr)
-	c.Fault(p.At("block"), "P15", Object{"pool", p.Name}, "add laddrs, write a smaller block, or let fewer sources share the pool",
-		"%d %s sources need a block of %d ports each; a laddr has %d blocks in the ports %s, so that they need %d laddrs, and the pool has %d",
+	c.Fault(p.At("block"), "P15", Object{"pool", p.Name}, "add laddrs, write a smaller block, or use the pool for fewer sources",
+		"%d %s sources need a block of %d ports each; a laddr has %d blocks in the ports %s, so they need %d laddrs, but the pool has %d",
 		need, f, p.Block, perLaddr, p.blockPorts(), needed, laddrs)
 }
 
@@ -57,9 +57,9 @@ func (c *checker) checkEqualLaddrs(p *Pool) {
 	for i, a := range sorted {
 		switch {
 		case a.Weight != 1:
-			c.Fault(a.Pos, "P16", about, "remove the weight", "with blocks the laddr %s cannot have a weight: every laddr has as many blocks", a.Range)
+			c.Fault(a.Pos, "P16", about, "remove the weight", "with blocks, the laddr %s cannot have a weight: all laddrs have the same number of blocks", a.Range)
 		case i > 0 && sorted[i-1].Range.Overlaps(a.Range):
-			c.Fault(a.Pos, "P16", about, "write each address once", "with blocks the laddrs %s and %s cannot overlap: two sources would share a block", sorted[i-1].Range, a.Range)
+			c.Fault(a.Pos, "P16", about, "write each address once", "with blocks, the laddrs %s and %s cannot overlap: two sources would share a block", sorted[i-1].Range, a.Range)
 		}
 	}
 }

@@ -40,7 +40,7 @@ func (c *checker) checkClaims() {
 	for i := range services {
 		if n := len(services[i].VIP) * len(services[i].Ports); len(claims)+n > maxClaims {
 			c.Fault(services[i].At("ports"), "S19", Object{"service", services[i].Name}, "write ranges, or split the policy",
-				"with its %d VIPs times %d ports the services have more than %d altogether", len(services[i].VIP), len(services[i].Ports), maxClaims)
+				"with the %d VIPs times %d ports of this service, all services together have more than %d combinations", len(services[i].VIP), len(services[i].Ports), maxClaims)
 			return
 		}
 		for _, vip := range services[i].VIP {
@@ -74,7 +74,7 @@ func (c *checker) conflict(a, b claim) {
 		a, b = b, a
 	}
 	first, second := &c.Services[a.service], &c.Services[b.service]
-	code, what, hint := "S01", "claims", "one of the two must have another VIP or port"
+	code, what, hint := "S01", "claims", "give one of the two another VIP or port"
 	if a.ports != b.ports {
 		code, what, hint = "S02", "overlaps with", "split the ranges; one exact port inside a range is allowed"
 	}
@@ -84,7 +84,7 @@ func (c *checker) conflict(a, b claim) {
 		return
 	}
 	if code == "S01" {
-		c.Fault(second.At("ports"), code, Object{"service", second.Name}, hint, "%s on %s belongs to %s already", b.ports, b.vip, other)
+		c.Fault(second.At("ports"), code, Object{"service", second.Name}, hint, "%s on %s already belongs to %s", b.ports, b.vip, other)
 		return
 	}
 	c.Fault(second.At("ports"), code, Object{"service", second.Name}, hint, "%s on %s %s %s of %s", b.ports, b.vip, what, a.ports, other)

@@ -87,9 +87,9 @@ func (c *checker) checkLaddrsAlone(laddrs []owned) {
 		reported[f] = true
 		laddr := a.String()
 		if !o.laddr.Range.Single() {
-			laddr = o.laddr.Range.String() + " holds " + laddr + ", which"
+			laddr = o.laddr.Range.String() + " contains " + laddr + ", which"
 		}
-		c.Fault(o.laddr.Pos, "P01", o.about, "a laddr is for translated sources alone: take "+a.String()+" out",
+		c.Fault(o.laddr.Pos, "P01", o.about, "laddrs are only for translated sources: remove "+a.String(),
 			"the laddr %s is %s of service %s (%s)", laddr, what, s.Name, at)
 	}
 	for i := range c.Services {
@@ -131,7 +131,7 @@ func unusable(r inet.Range) string {
 		case bad.Covers(r):
 			return bad.what
 		case bad.Overlaps(r):
-			return "holds " + bad.String() + ", which " + bad.what
+			return "contains " + bad.String() + ", which " + bad.what
 		}
 	}
 	return ""

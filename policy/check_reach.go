@@ -76,13 +76,13 @@ func (c *checker) unreachable(i int, owners []int) {
 	for _, o := range owners {
 		by = append(by, fmt.Sprintf("%s (%s)", c.Zones[o].Name, c.Zones[o].Pos))
 	}
-	verb := "zone " + by[0] + " takes"
+	verb := "zone " + by[0] + " comes first and takes"
 	if len(by) > 1 {
 		last := len(by) - 1
-		verb = "zones " + strings.Join(by[:last], ", ") + " and " + by[last] + " take"
+		verb = "zones " + strings.Join(by[:last], ", ") + " and " + by[last] + " come first and take"
 	}
 	c.Fault(z.Pos, "Z01", Object{"zone", z.Name}, "move it before them, or remove it: the first zone that matches decides",
-		"it can never match: %s all its sources before", verb)
+		"it can never match: %s all its sources", verb)
 }
 
 // sweep knows which parts of the address space are taken. The space is cut wherever a

@@ -45,8 +45,8 @@ func (c *checker) checkServiceAddresses(s *Service) {
 	}
 	c.checkTwins(s)
 	if len(s.VIP) > 0 && len(s.RealServers) > 0 && vips != servers && !(vips.v4 && servers.v4) && !(vips.v6 && servers.v6) {
-		c.Fault(s.RealServers[0].Pos, "S08", about, "add a VIP or a real server of the other's family",
-			"the VIPs are %s and the real servers %s: one is not translated to the other", vips, servers)
+		c.Fault(s.RealServers[0].Pos, "S08", about, "add a VIP or a real server, so that both have the same family",
+			"the VIPs are %s and the real servers %s: snatctl does not translate between the two", vips, servers)
 	}
 }
 
@@ -91,8 +91,8 @@ func (c *checker) checkTwins(s *Service) {
 		return netip.AddrPortFrom(rs.Addr, cmp.Or(rs.Port, own))
 	}
 	report := func(first, again *RealServer) {
-		c.Fault(again.Pos, "S06", Object{"service", s.Name}, "remove one of the two; give the other the sum of the weights if that is meant",
-			"the real server %s stands twice, first at %s", again, first.Pos)
+		c.Fault(again.Pos, "S06", Object{"service", s.Name}, "remove one of the two; for a larger share, raise the weight of the other",
+			"the real server %s is listed twice, first at %s", again, first.Pos)
 	}
 	if len(s.RealServers) <= 16 { // the usual case, without a map
 		for i := range s.RealServers {
@@ -121,16 +121,16 @@ func (c *checker) checkServiceLaddrs(s *Service) {
 	about := Object{"service", s.Name}
 	if s.Mode == NAT {
 		if s.Has("laddrs") {
-			c.Fault(s.At("laddrs"), "S09", about, "write mode: fullnat, or remove laddrs", "the mode nat makes no use of laddrs")
+			c.Fault(s.At("laddrs"), "S09", about, "write mode: fullnat, or remove laddrs", "mode nat does not use laddrs")
 		}
 		return
 	}
 	if s.Laddrs == nil {
-		c.Fault(s.At("mode"), "S09", about, "add laddrs, the sources that real servers see", "the mode fullnat needs laddrs")
+		c.Fault(s.At("mode"), "S09", about, "add laddrs, the sources that real servers see", "mode fullnat needs laddrs")
 		return
 	}
 	if s.Laddrs.Block > 0 {
-		c.Fault(s.At("laddrs"), "S20", about, "name a pool without block", "the pool %s gives blocks of ports to the sources of zones; a service's clients cannot be counted", s.Laddrs.Name)
+		c.Fault(s.At("laddrs"), "S20", about, "name a pool without block", "the pool %s gives blocks of ports to the sources of zones; a service cannot use it, since nobody knows how many clients it has", s.Laddrs.Name)
 	}
 	have := c.poolFamilies(s.Laddrs)
 	var missing familySet

@@ -36,7 +36,7 @@ func (c *checker) checkFamilies(z *Zone) {
 	have := c.poolFamilies(z.Laddrs)
 	for _, f := range inet.Families {
 		if both.has(f) && !have.has(f) {
-			c.Fault(z.At("laddrs"), "Z08", about, fmt.Sprintf("add an %s laddr, or take the %s sources out", f, f),
+			c.Fault(z.At("laddrs"), "Z08", about, fmt.Sprintf("add an %s laddr, or remove the %s sources", f, f),
 				"there are %s sources and no %s laddr: their connections would be dropped", f, f)
 		}
 	}

@@ -53,7 +53,7 @@ func (p *Policy) Decide(pkt Packet) Decision {
 	case d.services():
 	case d.mapped():
 	case pkt.Self:
-		d.accept("the connection is the gateway's own: zones decide about forwarded ones only")
+		d.accept("the connection is the gateway's own: zones decide only about forwarded ones")
 	case d.zones():
 	default:
 		d.unmatched()

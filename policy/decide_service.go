@@ -17,9 +17,9 @@ func (d *decider) services() bool {
 	client := d.pkt.From.Addr()
 	switch {
 	case contains(s.Deny, client):
-		return d.end(Drop, "service %s: `deny` holds %s", s.Name, client)
+		return d.end(Drop, "service %s: `deny` contains %s", s.Name, client)
 	case len(s.Allow) > 0 && !contains(s.Allow, client):
-		return d.end(Drop, "service %s: `allow` does not hold %s", s.Name, client)
+		return d.end(Drop, "service %s: `allow` does not contain %s", s.Name, client)
 	}
 	servers := d.realServers(s)
 	if len(servers) == 0 {
@@ -61,7 +61,7 @@ func (d *decider) service() *Service {
 	case !known:
 		d.say("no service has the VIP %s", d.pkt.To.Addr())
 	case winner == nil:
-		d.say("no service of the VIP %s takes %s", d.pkt.To.Addr(), d.pkt.called())
+		d.say("no service at the VIP %s takes %s", d.pkt.To.Addr(), d.pkt.called())
 	default:
 		d.say("service %s: takes %s on %s, by %s", winner.Name, d.pkt.called(), d.pkt.To.Addr(), [...]string{"its exact port", "a range of ports", "all ports"}[best])
 	}
@@ -105,9 +105,9 @@ func (d *decider) realServers(s *Service) (out []netip.AddrPort) {
 func (d *decider) empty(s *Service) bool {
 	if s.OnEmpty == EmptyPass {
 		d.Service = ""
-		d.say("service %s: no %s real server takes connections: on_empty pass, as if the service were not there", s.Name, d.family)
+		d.say("service %s: no %s real server takes connections: on_empty is pass, as if the service did not exist", s.Name, d.family)
 		return false
 	}
 	verdict := map[OnEmpty]Action{EmptyReject: Reject, EmptyDrop: Drop}[s.OnEmpty]
-	return d.end(verdict, "service %s: no %s real server takes connections: on_empty %s", s.Name, d.family, s.OnEmpty)
+	return d.end(verdict, "service %s: no %s real server takes connections: on_empty is %s", s.Name, d.family, s.OnEmpty)
 }

@@ -21,7 +21,7 @@ func (d *decider) mapped() bool {
 		d.Zone = z.Name
 		host := sameOffset(d.pkt.To.Addr(), z.Map, z.mapped())
 		d.DNAT = []netip.AddrPort{netip.AddrPortFrom(host, d.pkt.To.Port())}
-		return d.accept("zone %s: its map %s holds %s, which stands for %s", z.Name, z.Map, d.pkt.To.Addr(), host)
+		return d.accept("zone %s: its map %s contains %s, which stands for %s", z.Name, z.Map, d.pkt.To.Addr(), host)
 	}
 	return false
 }
@@ -89,7 +89,7 @@ func (d *decider) differs(z *Zone) string {
 	case len(z.OIf) > 0 && !anyInterface(z.OIf, pkt.OIf):
 		return fmt.Sprintf("%s is not in `oif`", orUnknown(pkt.OIf))
 	case len(z.OIf) == 0 && len(uplinks) > 0 && !anyInterface(uplinks, pkt.OIf):
-		return fmt.Sprintf("%s is no uplink", orUnknown(pkt.OIf))
+		return fmt.Sprintf("%s is not an uplink", orUnknown(pkt.OIf))
 	}
 	return ""
 }
@@ -106,7 +106,7 @@ func (d *decider) act(z *Zone) bool {
 		return d.snat(z)
 	case z.Action == Masquerade:
 		d.Masquerade = true
-		return d.accept("zone %s: matches; the source becomes the address of the interface left through", z.Name)
+		return d.accept("zone %s: matches; the source becomes the address of the interface that it leaves through", z.Name)
 	case z.Action == Accept:
 		return d.accept("zone %s: matches; untranslated", z.Name)
 	}
@@ -149,7 +149,7 @@ func (d *decider) bind(ports inet.PortRange) {
 func (d *decider) unmatched() {
 	g := &d.policy.Gateway
 	if len(g.Uplinks) > 0 && !anyInterface(g.Uplinks, d.pkt.OIf) {
-		d.accept("no zone matches, and %s is no uplink: untouched", orUnknown(d.pkt.OIf))
+		d.accept("no zone matches, and %s is not an uplink: untouched", orUnknown(d.pkt.OIf))
 		return
 	}
 	d.end(g.Unmatched, "no zone matches: gateway.unmatched is %s", g.Unmatched)
@@ -162,7 +162,7 @@ func (d *decider) invalid() {
 	case d.pkt.Self:
 		d.accept("the packet is the gateway's own: untouched")
 	case len(g.Uplinks) > 0 && !anyInterface(g.Uplinks, d.pkt.OIf):
-		d.accept("the packet belongs to no connection, and %s is no uplink: untouched", orUnknown(d.pkt.OIf))
+		d.accept("the packet belongs to no connection, and %s is not an uplink: untouched", orUnknown(d.pkt.OIf))
 	case g.Invalid == Drop && !d.policy.decides():
 		d.accept("there are no services or zones, and gateway.unmatched is accept: untouched")
 	default:

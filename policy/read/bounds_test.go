@@ -26,8 +26,8 @@ func (e endless) Read(p []byte) (n int, err error) {
 
 // Whatever is read has an end, and what a file may hold has bounds.
 func TestSizeIsBounded(t *testing.T) {
-	const size = "<stdin>: error: cannot read the policy: a policy may hold 32 MB in all, and here that is exceeded; is it a policy? [F01]"
-	const items = "<stdin>: error: cannot read the policy: a policy may hold 2000000 lines and commas in all, and here that is exceeded; is it a policy? [F01]"
+	const size = "<stdin>: error: cannot read the policy: the files of a policy may have 32 MB together, and this one exceeds that; is it a policy? [F01]"
+	const items = "<stdin>: error: cannot read the policy: the files of a policy may have 2000000 lines and commas together, and this one exceeds that; is it a policy? [F01]"
 	for _, c := range []struct {
 		name  string
 		input io.Reader
@@ -55,7 +55,7 @@ func TestSizeOfManyFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	p, ds := Load([]string{large, "-"}, bytes.NewReader(bytes.Repeat([]byte("# x\n"), 4<<20)))
-	if p != nil || len(ds) == 0 || !strings.Contains(ds.Error(), "32 MB in all") {
+	if p != nil || len(ds) == 0 || !strings.Contains(ds.Error(), "32 MB together") {
 		t.Errorf("36 MB in two files gave %v", ds)
 	}
 }
@@ -126,9 +126,9 @@ func TestLoadDirectoryOfOddities(t *testing.T) {
 	}
 	const cannot = ": error: cannot read the policy: "
 	want := map[string]string{
-		"fifo.yaml":      cannot + "it is no regular file (move it elsewhere, or name it with -f) [F01]",
-		"device.yaml":    cannot + "it is no regular file (move it elsewhere, or name it with -f) [F01]",
-		"directory.yaml": cannot + "it is no regular file (move it elsewhere, or name it with -f) [F01]",
+		"fifo.yaml":      cannot + "it is not a regular file (move it elsewhere, or name it with -f) [F01]",
+		"device.yaml":    cannot + "it is not a regular file (move it elsewhere, or name it with -f) [F01]",
+		"directory.yaml": cannot + "it is not a regular file (move it elsewhere, or name it with -f) [F01]",
 		"loop.yaml":      cannot + "too many levels of symbolic links [F01]",
 		"nothing.yaml":   cannot + "no such file or directory [F01]",
 	}

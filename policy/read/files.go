@@ -40,7 +40,7 @@ func Files(path string) ([]string, error) {
 		}
 	}
 	if files == nil {
-		return nil, errors.New("the directory holds no *.yaml or *.yml file")
+		return nil, errors.New("the directory has no *.yaml or *.yml files")
 	}
 	return files, nil
 }
@@ -65,7 +65,7 @@ func (l *loader) readFile(path string, named bool) {
 	l.read(path, f, info.Size())
 }
 
-var errNotRegular = errors.New("it is no regular file (move it elsewhere, or name it with -f)")
+var errNotRegular = errors.New("it is not a regular file (move it elsewhere, or name it with -f)")
 
 // read adds what r holds; size is about how much.
 func (l *loader) read(name string, r io.Reader, size int64) {
@@ -90,7 +90,7 @@ func readUpTo(r io.Reader, size int64, room int) ([]byte, error) {
 	data.Grow(int(min(size, int64(room))) + bytes.MinRead)
 	_, err := data.ReadFrom(io.LimitReader(r, int64(room)+1))
 	if err == nil && data.Len() > room {
-		err = fmt.Errorf("a policy may hold %d MB in all, and here that is exceeded; is it a policy?", maxSize>>20)
+		err = fmt.Errorf("the files of a policy may have %d MB together, and this one exceeds that; is it a policy?", maxSize>>20)
 	}
 	return data.Bytes(), err
 }

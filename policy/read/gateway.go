@@ -48,7 +48,7 @@ func (w *walker) objects(n *yaml.Node, kind string, read func(*yaml.Node)) {
 		return
 	}
 	if v.Kind != yaml.SequenceNode {
-		w.fail(v, "N03", "begin each "+kind+" with a dash", "wants a list, not %s", describe(v))
+		w.fail(v, "N03", "begin each "+kind+" with a dash", "must be a list, not %s", describe(v))
 		return
 	}
 	path := w.path
@@ -83,7 +83,7 @@ func (w *walker) gateway(n *yaml.Node) {
 	w.begin("gateway", "")
 	g := &w.policy.Gateway
 	if g.Pos.Line != 0 {
-		w.fail(n, "G01", "write all of it in one file", "the section stands twice, first at %s", g.Pos)
+		w.fail(n, "G01", "write all of it in one file", "the section is there twice, first at %s", g.Pos)
 		return
 	}
 	g.Pos = w.pos(n)

@@ -19,7 +19,7 @@ func (w *walker) laddrs(n *yaml.Node) {
 		return
 	}
 	if n.Kind != yaml.MappingNode {
-		w.fail(n, "N03", "write each pool as name: [addresses]", "wants pools by name, not %s", describe(n))
+		w.fail(n, "N03", "write each pool as name: [addresses]", "must be pools by name, not %s", describe(n))
 		return
 	}
 	w.policy.Laddrs = slices.Grow(w.policy.Laddrs, len(n.Content)/2)
@@ -34,7 +34,7 @@ func (w *walker) laddrs(n *yaml.Node) {
 		w.begin("pool", k.Value)
 		name, ok := w.objectName(k)
 		if ok && isAddresses(name) {
-			w.fail(k, "N01", "give it a name that is no address", "a zone could not tell this name from addresses")
+			w.fail(k, "N01", "choose a name that is not an address", "a zone could not tell this name from an address")
 		}
 		p := w.pool(n.Content[i+1])
 		p.Name, p.Pos = name, w.pos(k)
@@ -159,7 +159,7 @@ func (w *walker) poolOrList(n *yaml.Node) (name string, inline *policy.Pool) {
 		return "", nil
 	}
 	if v.Kind == yaml.MappingNode {
-		w.fail(n, "N03", "define a pool in the section laddrs and name it here", "wants the name of a pool or a list of addresses, not a mapping")
+		w.fail(n, "N03", "define a pool in the section laddrs and name it here", "must be the name of a pool or a list of addresses, not a mapping")
 		return "", nil
 	}
 	if v.Kind == yaml.ScalarNode && !isNull(v) && !isAddresses(v.Value) {

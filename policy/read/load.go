@@ -108,7 +108,7 @@ func (l *loader) add(src policy.Source) {
 	l.size += len(src.Data)
 	l.items += bytes.Count(src.Data, []byte{'\n'}) + bytes.Count(src.Data, []byte{','})
 	if l.items > maxItems {
-		l.unreadable(src.Name, fmt.Errorf("a policy may hold %d lines and commas in all, and here that is exceeded; is it a policy?", maxItems))
+		l.unreadable(src.Name, fmt.Errorf("the files of a policy may have %d lines and commas together, and this one exceeds that; is it a policy?", maxItems))
 		return
 	}
 	w := &walker{loader: l, file: src.Name, expand: maxExpansion}

@@ -100,7 +100,7 @@ func TestLoadUnreadable(t *testing.T) {
 		got = append(got, strings.NewReplacer(empty, "EMPTY", bad, "BAD").Replace(d.String()))
 	}
 	want := []string{
-		"EMPTY: error: cannot read the policy: the directory holds no *.yaml or *.yml file [F01]",
+		"EMPTY: error: cannot read the policy: the directory has no *.yaml or *.yml files [F01]",
 		"BAD:1:10: error: version: this snatctl does not know version 2 of the policy language [N03]",
 		"<stdin>: error: cannot read the policy: i/o timeout [F01]",
 		"nosuchfile.yaml: error: cannot read the policy: no such file or directory [F01]",
@@ -126,10 +126,10 @@ func TestBytes(t *testing.T) {
 		{"version: 1\n# a\u2028b\n", `f:2:4: error: the character U+2028, which YAML takes for the end of a line [N03]`},
 		{"\xff\xfev\x00e\x00r\x00", `f:1:1: error: byte 0xff is not UTF-8 [N03]`},
 		{"\ufeffversion: 2\r\n", `f:1:10: error: version: this snatctl does not know version 2 of the policy language [N03]`},
-		{"version: 1\rzones: 1\r", `f:2:8: error: zones: wants a list, not "1" [N03]`},
+		{"version: 1\rzones: 1\r", `f:2:8: error: zones: must be a list, not "1" [N03]`},
 		{strings.Repeat("[", 20000), `f:1:1: error: not valid YAML: exceeded max depth of 10000 [N03]`},
 		{"version: 1\nzones: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000) + "\n",
-			`f:2:9: error: zone: wants a mapping with name and so on, not a list [N03]`},
+			`f:2:9: error: zone: must be a mapping with name and so on, not a list [N03]`},
 	} {
 		p, ds := Parse([]policy.Source{{Name: "f", Data: []byte(c.data)}})
 		if p != nil || ds.Error() != c.want {
@@ -150,7 +150,7 @@ func TestAliasesAreBounded(t *testing.T) {
 		b.WriteString("  q" + strings.Repeat("x", i%50) + string(rune('a'+i/50)) + ": *big\n")
 	}
 	p, ds := Parse([]policy.Source{{Name: "f", Data: []byte(b.String())}})
-	if p != nil || !strings.Contains(ds.Error(), "the aliases of this file stand for more than 100000 values [N03]") {
+	if p != nil || !strings.Contains(ds.Error(), "the aliases of this file expand to more than 100000 values [N03]") {
 		t.Errorf("got %v and %.300v", p != nil, ds)
 	}
 }

@@ -16,11 +16,11 @@ func (w *walker) objectName(n *yaml.Node) (string, bool) {
 		return "", false
 	}
 	if v, _ := w.value(n); isPlain(v) && (v.Value == "true" || v.Value == "false") {
-		w.fail(n, "N03", "put it in quotes if it is the name", "wants a name, not %s", text)
+		w.fail(n, "N03", "put it in quotes if it is the name", "must be a name, not %s", text)
 		return "", false
 	}
 	if !words.ValidName(text) {
-		w.fail(n, "N01", "a name begins with a letter or digit and goes on with letters, digits, dots, underscores and dashes, 63 at most", "%q is not a name", text)
+		w.fail(n, "N01", "a name is a letter or digit, followed by letters, digits, dots, underscores and dashes, at most 63 characters in all", "%q is not a name", text)
 		return "", false
 	}
 	return strings.Clone(text), true // and not the whole file with it
@@ -54,7 +54,7 @@ func (w *walker) interfaces(n *yaml.Node) []string {
 		name, ok := w.iface(item, true)
 		switch {
 		case ok && !seen.add(name):
-			w.fail(item, "N01", "remove one of the two", "the interface %q stands twice", name)
+			w.fail(item, "N01", "remove one of the two", "the interface %q is listed twice", name)
 		case ok:
 			out = append(out, name)
 		}
@@ -72,11 +72,11 @@ func (w *walker) iface(n *yaml.Node, wildcard bool) (string, bool) {
 	stem, star := strings.CutSuffix(name, "*")
 	switch {
 	case strings.Contains(stem, "*"):
-		w.fail(n, "N01", "", "in the interface name %q a * stands before the end", name)
+		w.fail(n, "N01", "", "the interface name %q has a * before its end", name)
 	case star && !wildcard:
-		w.fail(n, "N01", "name the one interface that the packet passes", "%q stands for many interfaces", name)
+		w.fail(n, "N01", "name the one interface that the packet uses", "%q matches many interfaces", name)
 	case star && stem == "":
-		w.fail(n, "N01", "leave the key out: absent means any interface", "%q stands for every interface", name)
+		w.fail(n, "N01", "leave the key out: without it, any interface matches", "%q matches every interface", name)
 	case len(name) > 15:
 		w.fail(n, "N01", "", "the interface name %q is longer than 15 characters", name)
 	case stem == "" || name == "." || name == ".." || strings.ContainsAny(name, "/: \t\n\r\v\f\""):
@@ -93,9 +93,9 @@ func (w *walker) tableName(n *yaml.Node, into *string) {
 	switch {
 	case !ok:
 	case !words.TableForm(name):
-		w.fail(n, "N01", "it begins with a letter or underscore and goes on with letters, digits, underscores, dots and dashes, 32 at most", "%q is not a table name", name)
+		w.fail(n, "N01", "it is a letter or underscore, followed by letters, digits, underscores, dots and dashes, at most 32 characters in all", "%q is not a table name", name)
 	case words.NFTKeyword(name):
-		w.fail(n, "N01", "choose another, such as snatctl_"+name, "nft takes the table name %q for a keyword", name)
+		w.fail(n, "N01", "choose another, such as snatctl_"+name, "the table name %q is a keyword of nft", name)
 	default:
 		*into = strings.Clone(name)
 	}

@@ -25,9 +25,9 @@ func (w *walker) text(n *yaml.Node, want string) (string, bool) {
 	case n.Kind == yaml.ScalarNode && !isNull(n):
 		return n.Value, true
 	case isNull(n):
-		w.fail(n, "N03", "write a value, or remove the key", "wants %s, not %s", want, describe(n))
+		w.fail(n, "N03", "write a value, or remove the key", "must be %s, not %s", want, describe(n))
 	default:
-		w.fail(n, "N03", "", "wants %s, not %s", want, describe(n))
+		w.fail(n, "N03", "", "must be %s, not %s", want, describe(n))
 	}
 	return "", false
 }
@@ -42,7 +42,7 @@ func (w *walker) integer(n *yaml.Node, k *words.Keyword) (int, bool) {
 		return 0, false
 	}
 	if v, _ := w.value(n); !isPlain(v) {
-		w.fail(n, "N03", "remove the quotes", "wants a number, not the text %q", text)
+		w.fail(n, "N03", "remove the quotes", "must be a number, not the text %q", text)
 		return 0, false
 	}
 	if why := notDecimal(text); why != "" {
@@ -92,7 +92,7 @@ func (w *walker) boolean(n *yaml.Node, into *bool) {
 		return
 	}
 	if v, _ := w.value(n); !isPlain(v) || text != "true" && text != "false" {
-		w.fail(n, "N03", "write true or false, without quotes", "wants true or false, not %q", text)
+		w.fail(n, "N03", "write true or false, without quotes", "must be true or false, not %q", text)
 		return
 	}
 	*into = text == "true"
@@ -129,7 +129,7 @@ func enum[T ~string](w *walker, n *yaml.Node, k *words.Keyword, into *T) {
 		return
 	}
 	if text, ok := w.text(v, words.List(k.Words)); ok {
-		w.fail(n, k.Errors[0], "write "+words.List(k.Words), "%q is not known here%s", text, words.DidYouMean(text, k.Words))
+		w.fail(n, k.Errors[0], "write "+words.List(k.Words), "unknown value %q%s", text, words.DidYouMean(text, k.Words))
 	}
 }
 

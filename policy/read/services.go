@@ -62,7 +62,7 @@ func (w *walker) vips(n *yaml.Node) []netip.Addr {
 		a, ok := w.address(item)
 		switch {
 		case ok && !seen.add(a):
-			w.fail(item, "S01", "remove one of the two", "the VIP %s stands twice", a)
+			w.fail(item, "S01", "remove one of the two", "the VIP %s is listed twice", a)
 		case ok:
 			out = append(out, a)
 		}
@@ -74,7 +74,7 @@ func (w *walker) vips(n *yaml.Node) []netip.Addr {
 func (w *walker) servicePorts(n *yaml.Node) []inet.ProtoPorts {
 	for _, item := range w.items(n, "ports like tcp/80") {
 		if v, ok := w.value(item); ok && strings.HasPrefix(v.Value, "icmp") {
-			w.fail(item, "S18", "let a zone treat icmp", "a service takes tcp, udp and sctp, not %s", v.Value)
+			w.fail(item, "S18", "use a zone for icmp", "a service can have tcp, udp and sctp, not %s", v.Value)
 			return nil
 		}
 	}

@@ -61,18 +61,18 @@ func (w *walker) value(n *yaml.Node) (*yaml.Node, bool) {
 		switch {
 		case size == 0:
 			w.expand /= 2 // finding that out was work, too
-			w.fail(n, "N03", "write the value out", "the alias *%s stands for text that holds aliases itself", n.Value)
+			w.fail(n, "N03", "write the value out", "the alias *%s refers to text that contains aliases itself", n.Value)
 			return nil, false
 		case size > w.expand:
 			w.expand = 0
-			w.fail(n, "N03", "write the values out", "the aliases of this file stand for more than %d values", maxExpansion)
+			w.fail(n, "N03", "write the values out", "the aliases of this file expand to more than %d values", maxExpansion)
 			return nil, false
 		}
 		w.expand -= size
 		n = n.Alias
 	}
 	if n.Style&yaml.TaggedStyle != 0 {
-		w.fail(n, "N03", "remove the tag", "the YAML tag %s is not understood here", n.Tag)
+		w.fail(n, "N03", "remove the tag", "the YAML tag %s is not allowed here", n.Tag)
 		return nil, false
 	}
 	return n, true
@@ -192,7 +192,7 @@ func (w *walker) places(into []policy.KeyPos, k *words.Keyword, v *yaml.Node) []
 // twice reports a key that stands in the mapping n before, too.
 func (w *walker) twice(n, k *yaml.Node) {
 	first := slices.IndexFunc(n.Content, func(c *yaml.Node) bool { return c.Value == k.Value && c.Kind == yaml.ScalarNode })
-	w.fail(k, "N03", "remove one of the two", "the key %q stands twice, first at %s", k.Value, w.pos(n.Content[first]))
+	w.fail(k, "N03", "remove one of the two", "the key %q is there twice, first at %s", k.Value, w.pos(n.Content[first]))
 }
 
 // mapping returns a node if it is a mapping.
@@ -202,7 +202,7 @@ func (w *walker) mapping(n *yaml.Node, want string, keys []string) (*yaml.Node, 
 		return nil, false
 	}
 	if n.Kind != yaml.MappingNode {
-		w.fail(n, "N03", "the keys here are "+words.List(keys), "wants %s, not %s", want, describe(n))
+		w.fail(n, "N03", "the keys here are "+words.List(keys), "must be %s, not %s", want, describe(n))
 		return nil, false
 	}
 	return n, true
@@ -215,7 +215,7 @@ func (w *walker) key(k *yaml.Node) (string, bool) {
 		w.fail(k, "N03", "write a plain word before the colon", "a key must be text, not %s", describe(k))
 		return "", false
 	case k.Style&yaml.TaggedStyle != 0 && k.Value != "<<":
-		w.fail(k, "N03", "remove the tag", "the YAML tag %s is not understood here", k.Tag)
+		w.fail(k, "N03", "remove the tag", "the YAML tag %s is not allowed here", k.Tag)
 		return "", false
 	case k.Value == "<<" && isPlain(k):
 		w.fail(k, "N03", "write the keys out", "YAML merge keys (<<) are not allowed")
@@ -239,7 +239,7 @@ func (w *walker) items(n *yaml.Node, want string) []*yaml.Node {
 	if isNull(n) {
 		hint = "write a value, or remove the key"
 	}
-	w.fail(n, "N03", hint, "wants %s, not %s", want, describe(n))
+	w.fail(n, "N03", hint, "must be %s, not %s", want, describe(n))
 	return nil
 }
 

@@ -67,7 +67,7 @@ func (w *walker) zoneAction(z *policy.Zone) {
 		if z.Has("map") {
 			key = "map"
 		}
-		w.fail(at("action"), "Z13", "remove "+key+", or write action: snat", "the action %s makes no use of %s", z.Action, key)
+		w.fail(at("action"), "Z13", "remove "+key+", or write action: snat", "the action %s does not use %s", z.Action, key)
 	case z.Action == "" && z.Has("action"):
 		// reported already
 	case z.Action == "" && translated:
@@ -103,13 +103,13 @@ func (w *walker) protoPorts(n *yaml.Node) []inet.ProtoPorts {
 		pp, err := inet.ParseProtoPorts(text)
 		switch name, ports, cut := strings.Cut(text, "/"); {
 		case err == nil && !seen.add(pp):
-			w.fail(item, "N03", "remove one of the two", "%s stands twice", text)
+			w.fail(item, "N03", "remove one of the two", "%s is listed twice", text)
 		case err == nil:
 			out = append(out, pp)
 		case cut && (name == "icmp" || name == "icmpv6"):
 			w.fail(item, "Z09", "write "+name+" alone", "%s has no ports, but %q gives it one", name, text)
 		case !cut && text != "" && text[0] >= '0' && text[0] <= '9':
-			w.fail(item, "N03", "write tcp/"+text+" or udp/"+text, "%q lacks the protocol", text)
+			w.fail(item, "N03", "write tcp/"+text+" or udp/"+text, "%q has no protocol", text)
 		case cut && notDecimal(ports) != "" && notDecimal(ports) != "it is text":
 			w.fail(item, "N03", "write a plain decimal number", "%s is not a plain number: %s", ports, notDecimal(ports))
 		default:

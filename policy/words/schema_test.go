@@ -82,14 +82,14 @@ var unseen = map[string]string{
 
 // unseenOf is the same for codes of which the schema sees a part.
 var unseenOf = []struct{ code, message, why string }{
-	{"G01", `the section stands twice`, "in two files"},
+	{"G01", `the section is there twice`, "in two files"},
 	{"N01", `the name is defined twice`, "compares objects"},
 	{"N02", `is neither an address nor the name of a pool`, "it could be a name"},
 	{"N02", `IPv4-mapped`, "a property of the address"},
-	{"N03", `stands twice, first at`, "JSON has no repeated keys"},
+	{"N03", `is there twice, first at`, "JSON has no repeated keys"},
 	{"N03", `not valid YAML|the file is empty|a second YAML document|the alias|the aliases|merge keys|the YAML tag|the directive|a key must be text`, "YAML, not its content"},
 	{"N03", `is not a plain number: .*(octal|hexadecimal|binary|underscore|exponent|decimal point|plus sign)`, "YAML makes a number of it before the schema sees it"},
-	{"N03", `wants true or false, not "True"`, "YAML makes a truth value of it"},
+	{"N03", `must be true or false, not "True"`, "YAML makes a truth value of it"},
 	{"P08", `reversed`, "arithmetic"},
 	{"Z03", `host bits set|reversed|mixes`, "arithmetic"},
 	{"Z07", `there is no pool`, "compares objects"},

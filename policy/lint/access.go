@@ -21,7 +21,7 @@ func access(r *run) {
 			if len(s.Deny) == 0 {
 				key = "allow"
 			}
-			r.find(s.At(key), object, "allow whom it is for, or remove the service", "allow and deny leave no source: every connection is dropped")
+			r.find(s.At(key), object, "allow the sources that the service is for, or remove the service", "allow and deny leave no source: every connection is dropped")
 			return
 		}
 		if len(s.Allow) == 0 {
@@ -30,7 +30,7 @@ func access(r *run) {
 		index := ownersOf([][]inet.Range{s.Allow})
 		for i, d := range s.Deny {
 			if _, ok := index.first(d); !ok {
-				r.find(s.Item("deny", i), object, "remove it, or correct one of the two", "deny: %s lies outside of allow, so it may not call anyway", d)
+				r.find(s.Item("deny", i), object, "remove it, or correct one of the two", "deny: %s is not in allow, so it may not call anyway", d)
 				return
 			}
 		}

@@ -93,7 +93,7 @@ func portsOfHost(r *run, h Host) {
 				continue
 			}
 			r.find(p.At("ports"), p.object, fmt.Sprintf("keep the host off them: sysctl -w net.ipv4.ip_local_reserved_ports=%s; or write other ports, or a laddr that the host does not use", meet),
-				"this host has the address %s itself and opens connections of its own from the ports %s (ip_local_port_range), of which the pool uses %s", common(o.Range, l.Range).From, ephemeral, meet)
+				"this host has the address %s itself and opens its own connections from the ports %s (ip_local_port_range); the pool uses %s of these", common(o.Range, l.Range).From, ephemeral, meet)
 			break
 		}
 	}
@@ -149,8 +149,8 @@ func listeners(r *run, h Host) {
 					if !l.hears(inet.AddrRange(vip), own) {
 						continue
 					}
-					r.find(s.Item("ports", i), object, "move the listener or the service to another address or port; if nobody shall reach the listener, stop it",
-						"%s listens on %s/%d at the VIP %s: the service comes first, so nobody reaches it there", l.who(), l.Proto, l.Port, vip)
+					r.find(s.Item("ports", i), object, "move the listener or the service to another address or port; or stop the listener, if nobody needs to reach it",
+						"%s listens on %s/%d at the VIP %s: the service comes first, so nobody reaches the listener there", l.who(), l.Proto, l.Port, vip)
 					return
 				}
 			}

@@ -15,7 +15,7 @@ func crowded(r *run, h Host) {
 		return
 	}
 	if int64(c.Count)*4 > int64(c.Max)*3 {
-		r.find(r.gatewayAt(""), "conntrack", fmt.Sprintf("sysctl -w net.netfilter.nf_conntrack_max=%d, and nf_conntrack_buckets alike", 2*c.Max),
+		r.find(r.gatewayAt(""), "conntrack", fmt.Sprintf("sysctl -w net.netfilter.nf_conntrack_max=%d, and the same for nf_conntrack_buckets", 2*c.Max),
 			"%d of %d flows are in use (%d %%): when the table is full, new connections are dropped", c.Count, c.Max, percent(c.Count, c.Max))
 	}
 	if c.Buckets > 0 && c.Buckets < c.Max/4 {
@@ -72,7 +72,7 @@ func shortTimeouts(r *run, h Host) {
 	asked()
 	if len(short) > 0 {
 		r.find(r.gatewayAt(""), "conntrack", "sysctl -w "+strings.Join(repair, " "),
-			"flows are forgotten sooner than RFCs ask for, and later packets of theirs meet another translation or none: %s", strings.Join(short, ", "))
+			"conntrack forgets flows sooner than the RFCs require, and their later packets get another translation or none: %s", strings.Join(short, ", "))
 	}
 }
 

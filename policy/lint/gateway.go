@@ -25,7 +25,7 @@ func rivals(r *run, h Host) {
 			continue
 		}
 		r.find(r.gatewayAt(""), "gateway", "see what it translates: "+c.show()+"; keep its addresses and ports apart from the policy's, or remove it",
-			"chain %s of table %s %s (nat, %s, priority %d) is asked before this policy or beside it: what it translates this policy does not see", c.Name, c.Family, c.Table, c.Hook, c.Priority)
+			"chain %s of table %s %s (nat, %s, priority %d) comes before this policy or at the same priority: this policy does not see what that chain translates", c.Name, c.Family, c.Table, c.Hook, c.Priority)
 	}
 }
 
@@ -119,7 +119,7 @@ func lacking(r *run, h Host) {
 		if m.Since != "" {
 			since = fmt.Sprintf("Linux %s and newer have it: load its module, build the kernel with it, or boot a newer one", m.Since)
 		}
-		r.find(r.Start, "gateway", since, "%s lacks what the policy needs, and apply will fail: %s", kernel, m.What)
+		r.find(r.Start, "gateway", since, "%s lacks something that the policy needs, so apply will fail: %s", kernel, m.What)
 	}
 }
 
@@ -131,8 +131,8 @@ func forwardingOff(r *run, h Host) {
 	for _, f := range inet.Families {
 		key := ForwardingKey(f)
 		if r.uses(f) && h.Sysctls[key] == "0" {
-			r.find(r.gatewayAt("forwarding"), "gateway", "sysctl -w "+dotted(key)+"=1, or take `forwarding: false` out: then apply switches it on",
-				"%s is not forwarded (%s is 0), and forwarding: false leaves it so: no packet of the policy's passes", f, dotted(key))
+			r.find(r.gatewayAt("forwarding"), "gateway", "sysctl -w "+dotted(key)+"=1, or remove `forwarding: false`: then apply switches it on",
+				"%s is not forwarded (%s is 0), and forwarding: false keeps it so: no packet of this policy passes", f, dotted(key))
 		}
 	}
 }

@@ -7,16 +7,16 @@ func ignoreRules() []Rule {
 	return []Rule{{
 		Code: "I01", Severity: policy.Warning,
 		Title: "A comment ignores a finding without a reason.",
-		Why: "Whoever reads the policy in a year, and the finding's rule with it, needs to know why it does not hold here. Such a comment ignores " +
+		Why: "Somebody who reads the policy in a year needs to know why the rule does not apply here. A comment without a reason ignores " +
 			"nothing, so the finding is still reported.",
 	}, {
 		Code: "I02", Severity: policy.Warning,
 		Title: "A comment ignores nothing.",
-		Why: "The finding is gone, or stands on another line; left where it is, the comment would hide the next one. Errors cannot be ignored: " +
-			"a policy that has one is refused.",
+		Why: "The finding is gone, or is on another line. If the comment stays, it would hide the next finding. Errors cannot be ignored: a " +
+			"policy with an error is refused.",
 	}, {
 		Code: "I03", Severity: policy.Warning,
 		Title: "A comment ignores a rule that does not exist.",
-		Why:   "A typing error here leaves the finding where it is, and the comment without an effect.",
+		Why:   "The code is mistyped, so the comment has no effect and the finding is still reported.",
 	}}
 }

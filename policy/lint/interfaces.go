@@ -22,7 +22,7 @@ func missingInterfaces(r *run, h Host) {
 	look := func(w policy.Where, key string, names []string, object string) {
 		for i, name := range names {
 			if !strings.HasSuffix(name, "*") && !slices.Contains(there, name) {
-				r.find(w.Item(key, i), object, "correct the name, or make the interface before traffic is to pass; this host has "+few(there),
+				r.find(w.Item(key, i), object, "correct the name, or create the interface before traffic should pass; this host has "+few(there),
 					"there is no interface %s on this host: nothing passes through it", name)
 			}
 		}
@@ -60,7 +60,7 @@ func lost(r *run, h Host) {
 			if isEverything(source) || back.lead(source, inside) {
 				continue
 			}
-			r.find(z.Item("from", i), object, "add a route to it, or take it out of the zone's sources",
+			r.find(z.Item("from", i), object, "add a route to it, or remove it from the zone's sources",
 				"no inside interface of this host has a route to %s: answers to these clients do not reach them", source)
 		}
 	})
@@ -111,7 +111,7 @@ func strictPaths(r *run, h Host) {
 				continue
 			}
 			r.find(z.At("iif"), object, loosen(name)+", or route the sources back by it",
-				"rp_filter is strict on %s, and %s is routed by another interface: what these clients send is dropped", name, plainList(sources))
+				"rp_filter is strict on %s, and %s is routed by another interface: packets from these clients are dropped", name, plainList(sources))
 		}
 	})
 }
@@ -131,8 +131,8 @@ func (r *run) strictUplinks(h Host, names []string) {
 			return route.Dst.Addr().Is4() && route.Dst.Bits() == 0 && route.Interface == name
 		})
 		if isNamed(r.Gateway.Uplinks, name) && !byDefault {
-			r.find(r.gatewayAt("uplinks"), "gateway", loosen(name)+", or give it a default route in a table of its own",
-				"rp_filter is strict on the uplink %s, which has no default route: what comes in there from sources that are routed by another uplink is dropped", name)
+			r.find(r.gatewayAt("uplinks"), "gateway", loosen(name)+", or give it a default route in its own routing table",
+				"rp_filter is strict on the uplink %s, which has no default route: packets that come in there from sources routed by another uplink are dropped", name)
 		}
 	}
 }

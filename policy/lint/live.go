@@ -15,14 +15,15 @@ func placeRules() []Rule {
 		Code: "Z11", Severity: policy.Warning, Live: true, live: missingInterfaces,
 		Needs: Needs{Facts: Interfaces}, about: namesInterfaces,
 		Title: "An interface of the policy does not exist on this host.",
-		Why: "nftables compares names when a packet passes, and takes any. A zone of a misspelt uplink translates nothing, and its clients' " +
-			"packets leave with private addresses. Names with an asterisk, such as `ppp*`, are of interfaces that come and go.",
+		Why: "nftables compares interface names when a packet passes, and accepts any name. A zone with a misspelt uplink translates nothing, " +
+			"and its clients' packets leave with private addresses. Names with an asterisk, such as `ppp*`, are not checked, since such " +
+			"interfaces come and go.",
 	}, {
 		Code: "Z12", Severity: policy.Warning, Live: true, live: lost,
 		Needs: Needs{Facts: Routes}, about: hasZones,
 		Title: "No inside interface has a route to a zone's sources.",
-		Why: "Answers go to the client by the gateway's routes. Without one they leave by the default route, back to where they came from. Or " +
-			"the network is written wrong. Inside is every interface that is no uplink of the zone.",
+		Why: "The gateway's routes decide which way answers go to the client. Without a route they leave by the default route, back to where " +
+			"they came from. Or the network in the policy is mistyped. Inside is every interface that is not an uplink of the zone.",
 	}, {
 		Code: "P03", Severity: policy.Warning, Live: true, live: homeless,
 		Needs: Needs{Facts: Interfaces | Routes}, about: hasLaddrs,

@@ -45,7 +45,7 @@ func neighbours(r *run) {
 				who = "zone " + r.Zones[zone].Name
 			}
 			r.find(s.RealServers[i].Pos, object, "write mode: fullnat with laddrs of the real server's network, or move the real server to a network of its own",
-				"the real server %s and clients %s of %s share the network %s: it answers them directly, past the gateway, and they drop the answer",
+				"the real server %s and clients %s of %s share the network %s: it answers them directly, not through the gateway, and they drop the answer",
 				s.RealServers[i].Addr, near, who, onLink(s.RealServers[i].Addr))
 			return
 		}

@@ -106,8 +106,8 @@ func (r *run) twoPools(pools []owned, reported []bool, a, b member) {
 	}
 	reported[b.pool] = true
 	shared := common(a.Range, b.Range)
-	r.find(b.Pos, pools[b.pool].object, "take "+shared.String()+" out of one of the two; if a zone and a service share it on purpose, say so with an ignore",
-		"%s belongs to %s (%s), too: nobody can tell from the address whose connection it is", shared, pools[a.pool].object, a.Pos)
+	r.find(b.Pos, pools[b.pool].object, "remove "+shared.String()+" from one of the two; if a zone and a service share it on purpose, say so with an ignore",
+		"%s also belongs to %s (%s): the address no longer tells which of the two a connection belongs to", shared, pools[a.pool].object, a.Pos)
 }
 
 func networkAddress(r *run) {
@@ -118,7 +118,7 @@ func networkAddress(r *run) {
 				continue
 			}
 			r.find(l.Pos, p.object, fmt.Sprintf("write %s-%s; if the prefix is routed to this machine all its addresses can be used: say so with an ignore", l.Range.From.Next(), l.Range.To.Prev()),
-				"%s and %s are the network and the broadcast address of %s: on a link that is the subnet, no answer reaches them", l.Range.From, l.Range.To, prefix)
+				"%s and %s are the network and the broadcast address of %s: on a link with this subnet, no answer reaches them", l.Range.From, l.Range.To, prefix)
 			break
 		}
 	}
@@ -147,7 +147,7 @@ func smallPortRange(r *run) {
 		p := &r.Laddrs[i]
 		if n := p.Ports.Len(); !p.Ports.IsZero() && n < fewPorts {
 			r.find(p.At("ports"), "pool "+p.Name, "write a wider range, such as ports: 1024-65535",
-				"%d ports a laddr: that many connections of all its clients to one destination and port, then new ones fail and nobody is told", n)
+				"%d ports per laddr: after that many connections of all its clients to one destination and port, new ones fail, and nobody is told", n)
 		}
 	}
 }
@@ -155,8 +155,8 @@ func smallPortRange(r *run) {
 func randomPorts(r *run) {
 	for i := range r.Laddrs {
 		if p := &r.Laddrs[i]; p.Random {
-			r.find(p.At("random"), "pool "+p.Name, "leave random out, unless guessing ports is the greater danger: then say so with an ignore",
-				"with random ports every destination sees a client at another port: calls and games between peers fail (RFC 4787, REQ-1)")
+			r.find(p.At("random"), "pool "+p.Name, "remove random, unless guessed ports are the greater danger: then say so with an ignore",
+				"with random ports, every destination sees a client at another port: calls and games between peers fail (RFC 4787, REQ-1)")
 		}
 	}
 }
@@ -180,7 +180,7 @@ func addresses(p *policy.Pool) (n uint64, first netip.Addr) {
 func poolOfOne(r *run) {
 	for _, p := range r.pools() {
 		if n, a := addresses(p.Pool); n == 1 {
-			r.find(p.Laddrs[0].Pos, p.object, "add another address", "%s is its only laddr: when somebody blocks it, all behind it are blocked", a)
+			r.find(p.Laddrs[0].Pos, p.object, "add another address", "%s is its only laddr: when somebody blocks it, everybody behind it is blocked", a)
 		}
 	}
 }
@@ -192,7 +192,7 @@ func manyFaces(r *run) {
 		}
 		if n, _ := addresses(z.Laddrs); n > 1 {
 			r.find(z.At("select"), object, "write select: source, or leave it out",
-				"select: %s shows one client under several addresses: logins that are bound to an address, and calls between peers, break (RFC 4787, REQ-2)", z.Select)
+				"with select: %s, connections of one client leave with several addresses: logins tied to an address, and calls between peers, break (RFC 4787, REQ-2)", z.Select)
 		}
 	})
 }

@@ -42,7 +42,7 @@ func privateTranslated(r *run) {
 		}
 		if len(missing) > 0 {
 			r.find(z.At("exclude"), "zone "+z.Name, "write exclude: "+list(append(slices.Clone(z.Exclude), missing...)),
-				"its connections to private destinations (%s) are translated, too: tunnels and inside servers see laddrs instead of clients", plainList(missing))
+				"its connections to private destinations (%s) are also translated: tunnels and inside servers see laddrs instead of clients", plainList(missing))
 		}
 	}
 }

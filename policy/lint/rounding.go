@@ -28,8 +28,8 @@ func roundedShares(r *run) {
 			}
 			worst, share, got := farthest(weights, sum)
 			wanted, given := apart(100*share, 100*got)
-			r.find(active[worst].Pos, object, "write smaller weights: only their ratio counts",
-				"the weights need %d slots and a schedule has %d, so shares are rounded: most with %s, which gets %s %% of new connections instead of %s %%",
+			r.find(active[worst].Pos, object, "write smaller weights: only their ratio matters",
+				"the weights need %d slots and a schedule has %d, so shares are rounded; most of all that of %s, which gets %s %% of new connections instead of %s %%",
 				need, policy.MaxSlots, active[worst], given, wanted)
 			return
 		}

@@ -24,8 +24,8 @@ func adminPortTaken(r *run) {
 			if pp.Proto != inet.TCP || !pp.Ports.Contains(adminPort) {
 				continue
 			}
-			r.find(s.Item("ports", i), object, "take tcp/22 out; if the gateway is reached by another address or port, say so with an ignore",
-				"%s on the VIP %s holds tcp/22: who calls the gateway there by ssh gets a real server", pp, s.VIP[0])
+			r.find(s.Item("ports", i), object, "remove tcp/22; if you reach the gateway at another address or port, say so with an ignore",
+				"%s on the VIP %s includes tcp/22: ssh to the gateway at this address reaches a real server instead", pp, s.VIP[0])
 			return
 		}
 	})
@@ -40,7 +40,7 @@ func allDrained(r *run) {
 		}
 		if len(s.RealServers) > 0 {
 			r.find(s.At("real_servers"), object, "give one of them a weight, or remove the service",
-				"all weights are 0: no real server takes a new connection, each is answered with on_empty: %s", s.OnEmpty)
+				"all weights are 0: no real server takes new connections; each gets on_empty: %s", s.OnEmpty)
 		}
 	})
 }
@@ -48,7 +48,7 @@ func allDrained(r *run) {
 func noRealServers(r *run) {
 	r.eachService(func(s *policy.Service, object string) {
 		if len(s.RealServers) == 0 && !s.Has("on_empty") {
-			r.find(s.At("real_servers"), object, "add real servers, or write on_empty: reject to say that it is meant",
+			r.find(s.At("real_servers"), object, "add real servers, or write on_empty: reject to say that this is intended",
 				"it has no real servers, so every connection is refused")
 		}
 	})
@@ -76,7 +76,7 @@ func persistenceLength(r *run) {
 		timeout := s.Persistence.Timeout
 		if timeout > longestPromise {
 			r.find(s.At("persistence"), object, "write at most 24h",
-				"persistence of %s: every client is remembered that long, and a new real server waits as long for its share", plain(timeout))
+				"persistence of %s: every client is remembered for this long, and a new real server waits as long for its share", plain(timeout))
 		}
 		if timeout == 0 || timeout >= udpStream {
 			return

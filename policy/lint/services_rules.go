@@ -7,46 +7,48 @@ func serviceRules() []Rule {
 	return []Rule{{
 		Code: "S03", Severity: policy.Warning, check: adminPortTaken, live: listeners,
 		Needs: Needs{Facts: Interfaces | Listeners}, about: hasServices,
-		Title: "A service takes a port that the gateway itself is needed by.",
-		Why: "Services come before the gateway's own sockets. A service with tcp/22, or with tcp/*, on an address that operators log in by " +
-			"sends them to a real server, and the way to repair it is gone, too. With `--live` every local listener on a VIP counts.",
+		Title: "A service takes a port that the gateway itself needs.",
+		Why: "Services come before the gateway's own sockets. If operators log in at an address that has a service with tcp/22 or tcp/*, they " +
+			"get a real server instead, and can no longer log in to repair it. With `--live`, every local listener on a VIP counts.",
 	}, {
 		Code: "S04", Severity: policy.Warning, check: allDrained,
-		Title: "All real servers of a service have the weight 0.",
-		Why:   "A weight of 0 drains: flows stay, new ones go elsewhere. If all drain there is no elsewhere, and `on_empty` answers every client.",
+		Title: "All real servers of a service have weight 0.",
+		Why: "Weight 0 drains: existing flows stay, and new ones go to other servers. If all servers drain there are no others, and `on_empty` " +
+			"answers every client.",
 	}, {
 		Code: "S05", Severity: policy.Warning, check: noRealServers,
-		Title: "A service has no real servers and does not say what then.",
-		Why:   "An empty list is more often forgotten than meant. `on_empty`, written out, says that it is meant.",
+		Title: "A service has no real servers and does not say what happens then.",
+		Why:   "An empty list is more often an oversight than intended. If it is intended, write `on_empty`.",
 	}, {
 		Code: "S10", Severity: policy.Warning, check: neighbours,
-		Title: "Clients of a NAT service stand in the network of a real server.",
-		Why: "In mode nat the real server sees the client. If both are on one link it answers directly, with its own address as the source: the " +
-			"client called the VIP, and drops the answer. FULLNAT shows the real server a laddr, so that it answers to the gateway. " +
-			"A /24, or a /64, is taken for one network.",
+		Title: "Clients of a NAT service are in the network of a real server.",
+		Why: "In mode nat the real server sees the client. If both are on one link, the server answers directly, with its own address as the " +
+			"source. But the client called the VIP, so it drops the answer. With FULLNAT the real server sees a laddr, and answers to the " +
+			"gateway. lint takes a /24, or a /64, for one network.",
 	}, {
 		Code: "S11", Severity: policy.Warning, check: roundedShares,
 		Title: "The weights of a service need more than 1,024 slots, so shares are rounded.",
-		Why: "A schedule has one slot for each unit of weight, divided by what all weights have in common, and 1,024 at most. Beyond, shares are " +
-			"dealt out by largest remainder, and small weights get at least a slot each: more than their share.",
+		Why: "A schedule has one slot for each unit of weight, after the weights are divided by their common divisor, and at most 1,024 slots. " +
+			"Beyond that, shares are rounded by largest remainder, and small weights get at least one slot each: more than their share.",
 	}, {
 		Code: "S12", Severity: policy.Warning, check: noAgent,
 		Title: "A least-connection scheduler acts as wrr.",
-		Why: "nftables chooses by tables, and cannot count the connections of a real server. `lc` and `wlc` are accepted, so that policies " +
-			"can move over from LVS, but real servers get turns by weight however busy they are.",
+		Why: "nftables chooses from tables, and cannot count the connections of a real server. `lc` and `wlc` are accepted so that policies can " +
+			"be moved from LVS, but real servers get turns by weight, however busy they are.",
 	}, {
 		Code: "S13", Severity: policy.Warning, check: persistenceLength,
 		Title: "A service's persistence is shorter than an idle flow lives, or longer than a day.",
-		Why: "An idle UDP flow is remembered for 120 s. If the client's entry ends earlier, a new connection of the same client goes to " +
-			"another real server while the old flow still leads to the first. Entries of days fill the map and keep clients from new real servers.",
+		Why: "An idle UDP flow is remembered for 120 s. If the client's entry ends earlier, a new connection of the same client goes to another " +
+			"real server while the old flow still goes to the first. Entries that last for days fill the map and keep clients away from new " +
+			"real servers.",
 	}, {
 		Code: "S14", Severity: policy.Warning, check: access,
-		Title: "`allow` and `deny` leave no source, or `deny` holds what is not allowed anyway.",
+		Title: "`allow` and `deny` leave no source, or `deny` contains sources that `allow` does not contain.",
 		Why: "`deny` wins over `allow`, and with `allow` every other source is dropped. A service that nobody may call, or a `deny` that changes " +
-			"nothing, is a typing error more often than a plan.",
+			"nothing, is more often a mistake than intended.",
 	}, {
 		Code: "S15", Severity: policy.Warning, check: oneRealServer,
-		Title: "A service has one real server only.",
-		Why:   "With one server there is nothing to balance, and nothing left when it fails or is drained for maintenance.",
+		Title: "A service has only one real server.",
+		Why:   "With one server there is nothing to balance, and nothing is left when it fails or is drained for maintenance.",
 	}}
 }

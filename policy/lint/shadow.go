@@ -90,8 +90,8 @@ func (r *run) shadow(before owners, zone int) bool {
 		}
 		other := &r.Zones[piece.Owner]
 		part := common(piece.Range, source)
-		r.find(z.Item("from", i), "zone "+z.Name, fmt.Sprintf("write zone %s before zone %s, or take %s out of one of the two", z.Name, other.Name, part),
-			"zone %s (%s) takes %s of its sources and does otherwise with them: the first zone that matches decides, is that meant?", other.Name, other.Pos, part)
+		r.find(z.Item("from", i), "zone "+z.Name, fmt.Sprintf("write zone %s before zone %s, or remove %s from one of the two", z.Name, other.Name, part),
+			"zone %s (%s) comes first, takes %s of its sources and treats them differently: is that intended?", other.Name, other.Pos, part)
 		return true
 	}
 	return false

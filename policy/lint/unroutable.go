@@ -47,8 +47,8 @@ func unroutedLaddr(r *run) {
 			if i < 0 || l.Weight == 0 {
 				continue
 			}
-			r.find(l.Pos, p.object, "write addresses that are routed to this machine; if another NAT or a private network comes behind it, say so with an ignore",
-				"the laddr %s is %s, and %s uses it toward any destination: the internet has no way back to it", common(l.Range, ranges[i].Range), ranges[i].what, by)
+			r.find(l.Pos, p.object, "write addresses that are routed to this machine; if another NAT or a private network follows, say so with an ignore",
+				"the laddr %s is %s, and %s uses it toward any destination: answers from the internet do not find it", common(l.Range, ranges[i].Range), ranges[i].what, by)
 			break
 		}
 	}

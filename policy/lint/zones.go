@@ -42,7 +42,7 @@ func catchAllInside(r *run) {
 			at = z.Item("from", i)
 		}
 		r.find(at, object, "write gateway: {uplinks: [wan0]}, or oif: wan0 here, with the interfaces that lead outside",
-			"it takes every source, and nothing says which interfaces lead outside: connections between inside networks are translated, too")
+			"it takes every source, and nothing says which interfaces lead outside: connections between inside networks are also translated")
 	})
 }
 
@@ -69,8 +69,8 @@ func ownInside(r *run) {
 		for i, source := range z.From {
 			if o, ok := index.first(source); ok && !isEverything(source) {
 				part := common(o.Range, source)
-				r.find(z.Item("from", i), object, "take "+part.String()+" out of its sources, or correct it where it is given away",
-					"its sources hold %s, %s: no client has that address", part, names[o.Owner])
+				r.find(z.Item("from", i), object, "remove "+part.String()+" from its sources, or correct the VIP or pool",
+					"its sources contain %s, %s: no client has that address", part, names[o.Owner])
 				return
 			}
 		}
@@ -140,7 +140,7 @@ func serversStay(r *run) {
 			}
 			zones[index(f)] = true // said once
 			r.find(r.Gateway.At("unmatched"), "gateway", "add a zone for them, with laddrs or action: accept",
-				"unmatched: %s, and no zone has %s sources: connections that real servers such as %s of %s begin themselves are refused (updates, name lookups)",
+				"unmatched: %s, and no zone has %s sources: connections that real servers such as %s of %s open themselves are refused (updates, name lookups)",
 				r.Gateway.Unmatched, f, rs.Addr, object)
 		}
 	})

@@ -46,7 +46,13 @@ func Stale(was, will *Index, f *Flow) (Reason, bool) {
 
 // Contradicts is Stale in whatever conntrack zone the flow stands. What sets zones may translate
 // there what looks like snatctl's work, so such flows end only if somebody says so.
-func Contradicts(was, will *Index, f *Flow) (Reason, bool) {
+func Contradicts(was, will *Index, f *Flow) (Reason, bool) { return contradicts(was, will, f, false) }
+
+// Refused is Contradicts that also takes a flow whose source a zone refuses now, be it that the
+// zone that made it still has its laddr.
+func Refused(was, will *Index, f *Flow) (Reason, bool) { return contradicts(was, will, f, true) }
+
+func contradicts(was, will *Index, f *Flow, refused bool) (Reason, bool) {
 	if was == nil {
 		return Reason{}, false
 	}
@@ -74,7 +80,7 @@ func Contradicts(was, will *Index, f *Flow) (Reason, bool) {
 			return Reason{}, false
 		}
 		return will.reason(c, "laddr "+f.Reply.Dst.Addr().String()+" is no longer one of its laddrs"), true
-	case will.isLocal(f.Orig.Src.Addr()) || will.wouldTranslate(f) || !madeLaddr(was, will, f) || refusedSince(was, will, f):
+	case will.isLocal(f.Orig.Src.Addr()) || will.wouldTranslate(f) || !madeLaddr(was, will, f) || !refused && refusedSince(was, will, f):
 		return Reason{}, false
 	}
 	return staleSrc(was, will, f), true
@@ -147,7 +153,12 @@ func staleSrc(was, will *Index, f *Flow) Reason {
 	had := was.claim(f)
 	if had.oddSrc || had.zone < 0 {
 		if now >= 0 {
-			return Reason{Kind: "zone", Name: will.bindings.Zones[now].Name, Why: "laddr " + laddr + " is not its"}
+			z := &will.bindings.Zones[now]
+			r := Reason{Kind: "zone", Name: z.Name, Why: "does not have laddr " + laddr}
+			if z.refuses() {
+				r.Why = z.Action + "s what comes from " + source
+			}
+			return r
 		}
 		if kind, name := will.holder(f.Reply.Dst.Addr()); kind != "" {
 			return Reason{Kind: kind, Name: name, Why: "has laddr " + laddr + ", but does not hold source " + source}

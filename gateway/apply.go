@@ -128,7 +128,7 @@ func (c *Change) Finish(ctx context.Context) (Result, error) {
 		return r, nil
 	}
 	var err error
-	if r.Stale, err = g.cleanup(ctx, append(before(did.live), c.earlier...), c.w.Ruleset); err != nil {
+	if r.Stale, r.Zoned, err = g.cleanup(ctx, append(before(did.live), c.earlier...), c.w.Ruleset); err != nil {
 		return r, incomplete("the policy is in force, but connections that contradict it may be left: %w; apply again to end them", err)
 	}
 	c.clean()
@@ -142,10 +142,7 @@ func (c *Change) clean() {
 	if c.entry.ID == 0 || !c.entry.Unclean {
 		return
 	}
-	for i := range c.unclean {
-		c.unclean[i].Unclean = false
-		_ = c.g.store.Update(c.unclean[i]) // at worst they are looked for again
-	}
+	c.g.markClean(c.unclean)
 	_ = c.note(func(e *history.Entry) { e.Unclean = false })
 }
 

@@ -26,24 +26,29 @@ func (w *Wanted) cleans() bool { return w.Policy.Gateway.Cleanup != policy.Clean
 
 // cleanup ends the flows that contradict the policy now in force; was are tables that stood
 // before. What it returns beside an error is what it has done so far.
-func (g *Gateway) cleanup(ctx context.Context, was []*nft.Ruleset, want *nft.Ruleset) (StaleFlows, error) {
+func (g *Gateway) cleanup(ctx context.Context, was []*nft.Ruleset, want *nft.Ruleset) (s StaleFlows, zoned int, err error) {
 	g.tell(Cleaning)
 	defer g.took(Cleaning, time.Now())
-	return overFlows(was, func(table flowTable) (StaleFlows, error) {
-		s, findErr := findStale(ctx, table, was, want)
-		return s, errors.Join(findErr, s.end(ctx, table))
+	err = overFlows(was, func(table flowTable) error {
+		var unlisted error
+		s, zoned, unlisted = findStale(ctx, table, was, want)
+		return errors.Join(unlisted, s.end(ctx, table))
 	})
+	return s, zoned, err
 }
 
 // foresee finds the flows that an apply would end, and leaves them alone.
-func (g *Gateway) foresee(ctx context.Context, was []*nft.Ruleset, want *nft.Ruleset) (StaleFlows, error) {
+func (g *Gateway) foresee(ctx context.Context, was []*nft.Ruleset, want *nft.Ruleset) (s StaleFlows, zoned int, err error) {
 	g.tell(Foreseeing)
 	defer g.took(Foreseeing, time.Now())
-	s, err := overFlows(was, func(table flowTable) (StaleFlows, error) { return findStale(ctx, table, was, want) })
+	err = overFlows(was, func(table flowTable) error {
+		s, zoned, err = findStale(ctx, table, was, want)
+		return err
+	})
 	if err != nil {
 		err = fmt.Errorf("cannot tell which connections apply would end: %w", err)
 	}
-	return s, err
+	return s, zoned, err
 }
 
 // before is the tables that stood before: one, or none.
@@ -56,43 +61,71 @@ func before(live *nft.Ruleset) []*nft.Ruleset {
 
 // overFlows does something to the kernel's flows. Where no table stood none are stale, and
 // nobody looks.
-func overFlows(was []*nft.Ruleset, do func(flowTable) (StaleFlows, error)) (StaleFlows, error) {
+func overFlows(was []*nft.Ruleset, do func(flowTable) error) error {
 	if len(was) == 0 {
-		return nil, nil
+		return nil
 	}
 	conn, err := ctlink.Open()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer conn.Close()
 	return do(conn)
 }
 
-// findStale lists the flows once and judges each by the tables that were and the one to be.
-func findStale(ctx context.Context, table flowTable, was []*nft.Ruleset, will *nft.Ruleset) (StaleFlows, error) {
+// judge sorts out the flows that contradict a table. The zero value takes those that are stale.
+type judge struct {
+	stale func(was, will *ct.Index, f *ct.Flow) (ct.Reason, bool) // nil: ct.Contradicts
+	flows StaleFlows
+	zoned int // that contradict it in other conntrack zones
+
+	places map[staleKey]int
+}
+
+// list lists the flows once and judges each by the tables that were and the one to be.
+func (j *judge) list(ctx context.Context, table flowTable, was []*nft.Ruleset, will *nft.Ruleset) error {
 	local, err := host.Addresses()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	after := ct.NewIndex(readback.Bindings(will), local)
 	var before []*ct.Index
 	for _, r := range was {
 		before = append(before, ct.NewIndex(readback.Bindings(r), local))
 	}
-	var s StaleFlows
-	places := make(map[staleKey]int)
+	if j.stale == nil {
+		j.stale = ct.Contradicts
+	}
+	j.places = make(map[staleKey]int)
 	for f, err := range table.Flows(ctx) {
 		if err != nil {
-			return s.sorted(), fmt.Errorf("list the flows: %w", err)
+			return fmt.Errorf("list the flows: %w", err)
 		}
 		for _, b := range before {
-			if why, stale := ct.Stale(b, after, f); stale {
-				s = s.enter(places, why, ctlink.KeyOf(f))
+			if why, stale := j.stale(b, after, f); stale {
+				j.enter(why, f)
 				break
 			}
 		}
 	}
-	return s.sorted(), nil
+	return nil
+}
+
+func (j *judge) enter(why ct.Reason, f *ct.Flow) {
+	if f.Zoned() {
+		j.zoned++ // another table's doing
+		return
+	}
+	j.flows = j.flows.enter(j.places, why, ctlink.KeyOf(f))
+}
+
+func (j *judge) found() StaleFlows { return j.flows.sorted() }
+
+// findStale finds the flows that contradict a table, and counts those in other conntrack zones.
+func findStale(ctx context.Context, table flowTable, was []*nft.Ruleset, will *nft.Ruleset) (StaleFlows, int, error) {
+	var j judge
+	err := j.list(ctx, table, was, will)
+	return j.found(), j.zoned, err
 }
 
 // end ends the flows. What cannot be ended is told and does not stop the rest.

@@ -78,7 +78,7 @@ func (g *Gateway) Diff(ctx context.Context, w *Wanted, cleanup bool) (r Result, 
 			earlier, _ := g.leftovers(entries)
 			was = append(was, earlier...)
 		}
-		if r.Stale, err = g.foresee(ctx, was, w.Ruleset); err != nil {
+		if r.Stale, r.Zoned, err = g.foresee(ctx, was, w.Ruleset); err != nil {
 			g.tell(Warning{err})
 		}
 	}

@@ -21,6 +21,7 @@ type Result struct {
 	Difference
 	Plan  nft.Plan
 	Stale StaleFlows // that contradict the policy
+	Zoned int        // flows that do so in other conntrack zones; they are left alone
 	Done  bool       // otherwise nothing was changed
 }
 

@@ -147,7 +147,7 @@ func (t *Trial) revert(ctx context.Context, why string) error {
 	if t.change.cleans() {
 		g.settle()
 		var stale StaleFlows
-		stale, reverted.Left = g.cleanup(ctx, before(now), did.live)
+		stale, _, reverted.Left = g.cleanup(ctx, before(now), did.live)
 		reverted.Ended, clean = stale.Count(true), reverted.Left == nil
 	}
 	_ = t.mark(func(e *history.Entry) { // it was told, and an unconfirmed entry does no harm

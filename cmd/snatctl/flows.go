@@ -28,12 +28,16 @@ that no zone lets pass by name is nobody's: "-".
 
 Byte counts need net.netfilter.nf_conntrack_acct, which apply switches on.
 
-Exit status: 0 listed, be it nothing; 1 no table, no such zone or service, or the kernel could not be
+--end ends the connections that the flags select instead of listing them: it asks first on a
+terminal, and wants --yes elsewhere. Connections in other conntrack zones are among them.
+
+Exit status: 0 listed or ended, be it nothing; 1 no table, no such zone or service, or the kernel could not be
 asked; 2 usage.`,
 		Example: `  snatctl flows --zone office
   snatctl flows --service web --real-server 192.168.1.1
   snatctl flows --client 10.1.0.0/16 --proto tcp --state ESTABLISHED --count
   snatctl flows --past
+  snatctl flows --zone jail --end --yes
   snatctl flows --format json | jq -r '.[].laddr' | sort | uniq -c`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
@@ -41,6 +45,9 @@ asked; 2 usage.`,
 				return err
 			}
 			if o.selection, err = o.flags.selection(); err != nil {
+				return err
+			}
+			if err := o.mayEnd(); err != nil {
 				return err
 			}
 			if table, err = tableName(table, files); err != nil {
@@ -54,6 +61,10 @@ asked; 2 usage.`,
 			if err := o.selection.known(p.Bindings); err != nil {
 				return exit{exitRefused, err}
 			}
+			if o.end {
+				c.Annotations = map[string]string{decides: ""}
+				return endFlows(c.Context(), r, p, o)
+			}
 			if err := listFlows(c.Context(), outlet(o.format), r, p, o); err != nil {
 				return exit{exitRefused, fmt.Errorf("list flows: %w", err)}
 			}
@@ -62,6 +73,8 @@ asked; 2 usage.`,
 	}
 	tableFlags(c, &table, &files)
 	o.flags.add(c)
+	c.Flags().BoolVar(&o.end, "end", false, "end the connections that the flags select, in place of listing them")
+	c.Flags().BoolVar(&o.yes, "yes", false, "with --end: do not ask")
 	c.Flags().BoolVar(&o.count, "count", false, "print only how many there are")
 	c.Flags().StringVar(&o.format, "format", "text", "text or json")
 	return c
@@ -71,6 +84,7 @@ type flowsOptions struct {
 	flags     selectionFlags
 	selection selection
 	count     bool
+	end, yes  bool
 	format    string
 }
 

@@ -41,6 +41,7 @@ func Result(w *plain.Writer, table string, r gateway.Result) error {
 			contradicting(w, r.Stale.Count(false))
 		}
 		stale(w, r.Stale, r.Done)
+		zoned(w, r.Zoned)
 		return w.Err()
 	}
 	paint := painter(w.Colour())
@@ -65,6 +66,7 @@ func Result(w *plain.Writer, table string, r gateway.Result) error {
 	}
 	fmt.Fprintf(w, "%s table inet %s: rules +%d -%d, elements +%d -%d\n", verb, table, r.Rules.Add, r.Rules.Delete, r.Elements.Add, r.Elements.Delete)
 	stale(w, r.Stale, r.Done)
+	zoned(w, r.Zoned)
 	return w.Err()
 }
 

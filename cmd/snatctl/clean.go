@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snatctl/snatctl/cmd/snatctl/view"
+	"github.com/snatctl/snatctl/gateway"
+)
+
+type cleanOptions struct {
+	table, stateDir, format string
+	dryRun                  bool
+}
+
+func cleanupCommand() *cobra.Command {
+	var o cleanOptions
+	var files []string
+	c := &cobra.Command{
+		Annotations: map[string]string{decides: ""},
+		Use:         "cleanup",
+		Short:       "end connections that contradict the table in force",
+		Long: `End every connection that is translated as the table in force would not translate it, without
+an apply. That goes further than the cleanup of apply: it also ends connections whose source a
+zone in front drops or rejects now, and what earlier applies have left because cleanup was off
+or they were killed. Use it behind a new drop zone, and after a takeover in a pair.
+
+It leaves alone what other tables translated, and connections in other conntrack zones, which
+another table sets; it says how many of those contradict the table. snatctl flows --end ends them.
+
+Exit status: 0 done, be it nothing; 1 no table, or nothing could be done; 4 some could not be ended;
+6 an apply of this table is at work. With --dry-run: 0 nothing would be ended, 1 something would,
+2 error.`,
+		Example: `  snatctl cleanup --dry-run
+  snatctl cleanup`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if err := checkFormat(o.format); err != nil {
+				return err
+			}
+			if o.table, err = tableName(o.table, files); err != nil {
+				return err
+			}
+			return clean(c.Context(), o)
+		},
+	}
+	tableFlags(c, &o.table, &files)
+	stateDirFlag(c, &o.stateDir)
+	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "print what would be ended, and end nothing")
+	c.Flags().StringVar(&o.format, "format", "text", "text or json")
+	return c
+}
+
+func clean(ctx context.Context, o cleanOptions) error {
+	open, failed := gateway.Hold, statusOf
+	if o.dryRun {
+		open, failed = gateway.Look, func(err error) error { return exit{exitDiffError, err} }
+	}
+	g, err := open(gateway.Options{Table: o.table, StateDir: o.stateDir, Tell: tellEvent})
+	if err != nil {
+		return failed(err)
+	}
+	defer g.Close()
+	done, err := g.Clean(ctx)
+	var incomplete *gateway.IncompleteError
+	if err != nil && !errors.As(err, &incomplete) {
+		return failed(err)
+	}
+	var lost error
+	if o.format == "json" {
+		lost = view.CleanedJSON(os.Stdout, done)
+	} else {
+		lost = view.Cleaned(stdout, o.table, done)
+	}
+	switch {
+	case err != nil:
+		return errors.Join(failed(err), lost)
+	case o.dryRun && len(done.Stale) > 0:
+		return errors.Join(exit{code: exitDiffers}, lost)
+	}
+	return lost
+}
+
+// tellEvent says on standard error what the engine tells.
+func tellEvent(e gateway.Event) { view.Event(stderr, e) }

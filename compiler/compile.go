@@ -21,6 +21,7 @@ import (
 // each names the place in the policy and the way out.
 func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 	b := newBuilder(Arrange(p))
+	b.room = b.measure()
 	for i := range p.Services {
 		b.service(&p.Services[i])
 	}
@@ -51,6 +52,7 @@ type builder struct {
 	drains map[poolKey]bool // pools whose drained laddrs are entered
 	vips   map[netip.Addr]bool
 	wire   nft.Wire
+	room   room
 	diags  policy.Diagnostics
 }
 
@@ -71,23 +73,10 @@ func (b *builder) set(name layout.Name) *nft.Set {
 	s := b.sets[name]
 	if s == nil {
 		s = name.Declare()
-		s.Elements = make([]nft.Element, 0, b.room(name))
+		s.Elements = make([]nft.Element, 0, b.room.of(name))
 		b.sets[name] = s
 	}
 	return s
-}
-
-// room guesses how many elements the big maps will hold.
-func (b *builder) room(name layout.Name) int {
-	switch name {
-	case layout.Services.Of(inet.V4), layout.VIPs.Of(inet.V4):
-		return len(b.policy.Services)
-	case layout.Slots.Of(inet.V4):
-		return 4 * len(b.policy.Services)
-	case layout.Zones.Of(inet.V4):
-		return len(b.policy.Zones)
-	}
-	return 0
 }
 
 func (b *builder) has(set layout.Name) bool { return b.sets[set] != nil }

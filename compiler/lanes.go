@@ -62,12 +62,12 @@ func (a *Arrangement) needsParts() bool {
 		}
 	}
 	if n < partsFrom {
-		return false // and no table need be laid out to be counted
+		return false // and no slots need be counted
 	}
 	classes := make(map[class]bool)
 	for _, s := range without {
 		for _, f := range inet.Families {
-			classes[class{s.Scheduler, len(slotsOf(s, f))}] = true
+			classes[class{s.Scheduler, slotCount(s, f)}] = true
 		}
 	}
 	return len(classes)*maxParts <= layout.MaxLanes

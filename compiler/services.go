@@ -96,7 +96,6 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind layout.PortKin
 	list.Variant.Uncounted = list.Kind == layout.Slots && !b.CountsSlots
 	list.Variant.Keep = sc.keep
 	chain.Variant.Keep, chain.Variant.Part = sc.keep, list.Variant.Part
-	verdict := gotoChain(chain)
 	sc.slotMap = b.set(list)
 	if b.chains[chain] == nil {
 		key := append(serviceKey(kind, fieldsOf(f).daddr, nft.F(nft.Dport)), gen)
@@ -108,7 +107,7 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind layout.PortKin
 			b.rule(chain, nat)
 		}
 	}
-	sc.sticky(b, s, verdict)
+	sc.sticky(b, s, nft.GotoChain(b.chains[chain].Name))
 	sc.guard(s)
 	return sc
 }

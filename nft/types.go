@@ -123,7 +123,13 @@ func (s *Set) HasSlot() bool {
 }
 
 // Wire builds keys and data in wire form. The zero value is ready to use.
-type Wire struct{ b []byte }
+type Wire struct {
+	b   []byte
+	out *strings.Builder // what was taken, one behind the other: strings of a few bytes each are dear
+}
+
+// mostWire is how many bytes are taken at once where there are many strings.
+const mostWire = 16 << 10
 
 // Addr appends an address.
 func (w *Wire) Addr(a netip.Addr) *Wire { w.b = append(w.b, a.AsSlice()...); return w }
@@ -150,9 +156,18 @@ func (w *Wire) Ifname(s string) *Wire {
 
 // Take returns what was built and starts anew.
 func (w *Wire) Take() string {
-	s := string(w.b)
+	if w.out == nil || w.out.Cap()-w.out.Len() < len(w.b) {
+		more := 64
+		if w.out != nil {
+			more = min(2*w.out.Cap(), mostWire)
+		}
+		w.out = new(strings.Builder)
+		w.out.Grow(max(more, len(w.b)))
+	}
+	from := w.out.Len()
+	w.out.Write(w.b)
 	w.b = w.b[:0]
-	return s
+	return w.out.String()[from:]
 }
 
 // formatWire prints bytes of the given types as nft writes a concatenation; with a

@@ -8,6 +8,7 @@ package policy
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/snatctl/snatctl/inet"
@@ -277,11 +278,21 @@ type Service struct {
 }
 
 // Active returns the real servers of one family that take new connections: those whose
-// weight is not 0, in the order written.
+// weight is not 0, in the order written. They are mostly the service's own list, which must
+// not be changed.
 func (s *Service) Active(f inet.Family) []RealServer {
-	var out []RealServer
-	for _, rs := range s.RealServers {
-		if rs.Weight > 0 && inet.FamilyOf(rs.Addr) == f {
+	active := func(rs RealServer) bool { return rs.Weight > 0 && inet.FamilyOf(rs.Addr) == f }
+	from := slices.IndexFunc(s.RealServers, active)
+	if from < 0 {
+		return nil
+	}
+	to := from + 1
+	for to < len(s.RealServers) && active(s.RealServers[to]) {
+		to++
+	}
+	out := s.RealServers[from:to:to]
+	for _, rs := range s.RealServers[to:] {
+		if active(rs) {
 			out = append(out, rs)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/snatctl/snatctl/gateway/history"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
+	"github.com/snatctl/snatctl/route/routelink"
 )
 
 // ApplyOptions say how a policy is applied. The zero value applies it for good, ends the flows
@@ -27,7 +28,9 @@ type Change struct {
 	w   *Wanted
 	o   ApplyOptions
 	did *committed
-	off func() // switches forwarding off again, as far as this change switched it on
+
+	around *around // what goes beside the transaction
+	left   error   // what of that was not done: an IncompleteError
 
 	mu    sync.Mutex // over entry: a trial ends beside the rest
 	entry entry      // in the history
@@ -59,32 +62,39 @@ func (g *Gateway) Commit(ctx context.Context, w *Wanted, o ApplyOptions) (*Chang
 	if err := w.complete(ctx, g.conn); err != nil {
 		return nil, err
 	}
-	c := &Change{g: g, w: w, o: o}
+	a, err := g.planAround(w)
+	if err != nil {
+		return nil, err
+	}
+	c := &Change{g: g, w: w, o: o, around: a}
 	if entries, _, err := g.History(ctx); err == nil {
 		c.earlier, c.unclean = g.leftovers(entries)
 	}
-	var err error
-	if c.did, err = g.commit(ctx, w.Ruleset, o.Confirm > 0, c.prepare); err != nil {
+	if c.did, err = g.commit(ctx, w.Ruleset, o.Confirm > 0, func(at comparison) (func() error, error) { return c.prepare(ctx, at) }); err != nil {
 		return nil, err
 	}
+	c.left = a.after(ctx)
+	c.did.difference.tellAddresses(a.plan)
 	c.inForce(ctx)
 	return c, nil
 }
 
+// changes tells whether a plan, or what goes beside it, changes anything that lasts.
+func (c *Change) changes(p nft.Plan) bool { return !p.Empty() || len(c.around.plan) > 0 }
+
 // prepare does what goes before the transaction, and returns what undoes it.
-func (c *Change) prepare(at comparison) (func(), error) {
-	if !at.plan.Empty() {
+func (c *Change) prepare(ctx context.Context, at comparison) (func() error, error) {
+	if c.changes(at.plan) {
 		c.entry = c.g.enter(c.w, c.o, history.Pending, at.live != nil || len(c.unclean) > 0)
 	}
-	var err error
-	c.off, err = c.g.forwardingOn(c.w)
-	return func() { c.off(); c.g.drop(c.entry) }, err
+	err := c.around.before(ctx)
+	return func() error { c.g.drop(c.entry); return c.around.undo() }, err
 }
 
 // inForce starts the trial, if there is one, and enters what happened into the history.
 func (c *Change) inForce(ctx context.Context) {
 	as, summary := history.Applied, c.did.difference.Summary()
-	if c.did.plan.Empty() {
+	if !c.changes(c.did.plan) {
 		c.entry = c.g.enter(c.w, c.o, history.Pending, len(c.unclean) > 0)
 	} else if c.o.Confirm > 0 {
 		as = history.Unconfirmed
@@ -118,21 +128,22 @@ func (c *Change) Finish(ctx context.Context) (Result, error) {
 		ctx = c.Trial.going
 	}
 	g, did := c.g, c.did
-	r := Result{Difference: did.difference, Plan: did.plan, Done: true}
+	r := Result{Difference: did.difference, Plan: did.plan, Addresses: c.around.plan, Done: true}
+	g.announce(c.around.plan)
 	if did.live != nil && !did.plan.Empty() {
 		g.settle()
 	}
 	g.releaseClients(ctx, c.w)
 	g.accountingOn(c.w.Policy)
 	if !c.cleans() {
-		return r, nil
+		return r, c.left
 	}
 	var err error
 	if r.Stale, r.Zoned, err = g.cleanup(ctx, append(before(did.live), c.earlier...), c.w.Ruleset); err != nil {
-		return r, incomplete("the policy is in force, but connections that contradict it may be left: %w; apply again to end them", err)
+		return r, errors.Join(c.left, incomplete("the policy is in force, but connections that contradict it may be left: %w; apply again to end them", err))
 	}
 	c.clean()
-	return r, nil
+	return r, c.left
 }
 
 func (c *Change) cleans() bool { return !c.o.Keep && c.w.cleans() }
@@ -148,6 +159,10 @@ func (c *Change) clean() {
 
 // Unchanged adds to the error of an apply that the kernel is as it was, if so.
 func Unchanged(err error) error {
+	var left *routelink.UndoError
+	if errors.As(err, &left) {
+		return err
+	}
 	if errors.Is(err, nftlink.ErrUnknown) {
 		return fmt.Errorf("%w; `snatctl diff` tells once the table can be read", err)
 	}

@@ -41,8 +41,8 @@ type committed struct {
 // runs once, ahead of the transaction and only if there is one to send or nothing to compare
 // with; it returns what undoes it should that fail. If keep is set the table is kept as it
 // stands, and can be put back.
-func (g *Gateway) commit(ctx context.Context, want *nft.Ruleset, keep bool, before func(comparison) (func(), error)) (*committed, error) {
-	c, undo, prepared := &committed{}, func() {}, false
+func (g *Gateway) commit(ctx context.Context, want *nft.Ruleset, keep bool, before func(comparison) (func() error, error)) (*committed, error) {
+	c, undo, prepared := &committed{}, func() error { return nil }, false
 	began, about := time.Now(), time.Millisecond
 	for try := 1; ; try++ {
 		var err error
@@ -61,9 +61,11 @@ func (g *Gateway) commit(ctx context.Context, want *nft.Ruleset, keep bool, befo
 			return c, nil
 		}
 		if !errors.Is(err, nftlink.ErrStale) || time.Since(began) > patience || !waitAbout(ctx, about) {
-			undo()
 			if errors.Is(err, nftlink.ErrStale) {
 				err = fmt.Errorf("another program keeps changing the rulesets of this network namespace (tried %d times; `nft monitor` shows who): %w", try, err)
+			}
+			if left := undo(); left != nil {
+				err = errors.Join(err, left)
 			}
 			return nil, err
 		}

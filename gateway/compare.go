@@ -67,6 +67,9 @@ func (g *Gateway) Diff(ctx context.Context, w *Wanted, cleanup bool) (r Result, 
 	if err := w.complete(ctx, g.conn); err != nil {
 		return r, err
 	}
+	if r.Addresses, err = g.planAddresses(w); err != nil {
+		return r, err
+	}
 	c, err := g.compare(ctx, w.Ruleset)
 	if err != nil {
 		return r, err
@@ -85,5 +88,6 @@ func (g *Gateway) Diff(ctx context.Context, w *Wanted, cleanup bool) (r Result, 
 	g.tell(Telling)
 	defer g.took(Telling, time.Now())
 	r.Difference, err = c.measure(w.Ruleset)
+	r.tellAddresses(r.Addresses)
 	return r, err
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/snatctl/snatctl/compiler/tell"
 	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/route"
 )
 
 // Difference is what an apply changes, or would change.
@@ -19,11 +20,15 @@ type Difference struct {
 // Result is what an apply has done, or a diff has found.
 type Result struct {
 	Difference
-	Plan  nft.Plan
-	Stale StaleFlows // that contradict the policy
-	Zoned int        // flows that do so in other conntrack zones; they are left alone
-	Done  bool       // otherwise nothing was changed
+	Plan      nft.Plan
+	Addresses route.Plan // gateway.addresses
+	Stale     StaleFlows // that contradict the policy
+	Zoned     int        // flows that do so in other conntrack zones; they are left alone
+	Done      bool       // otherwise nothing was changed
 }
+
+// Empty tells whether the kernel is as the policy says, but for flows.
+func (r Result) Empty() bool { return r.Plan.Empty() && len(r.Addresses) == 0 }
 
 // named bounds how many objects a summary names.
 const named = 3

@@ -45,10 +45,10 @@ func ruleset(t *testing.T, text string) *nft.Ruleset {
 }
 
 // meanwhile makes a function for commit to call between reading and sending.
-func meanwhile(f func()) func(comparison) (func(), error) {
-	return func(comparison) (func(), error) {
+func meanwhile(f func()) func(comparison) (func() error, error) {
+	return func(comparison) (func() error, error) {
 		f()
-		return func() {}, nil
+		return func() error { return nil }, nil
 	}
 }
 

@@ -75,22 +75,30 @@ func (g *Gateway) Close() {
 // ErrNotHeld says that a gateway was opened to look at only.
 var ErrNotHeld = errors.New("the table is not held")
 
-// Remove deletes the table, and tells whether there was one. A table of that name that snatctl
-// did not make stays unless foreign is set: a ForeignError.
-func (g *Gateway) Remove(ctx context.Context, foreign bool) (was bool, err error) {
+// Remove deletes the table, and the routes and addresses that policies of this table asked for. A
+// table of that name that snatctl did not make stays unless foreign is set: a ForeignError.
+func (g *Gateway) Remove(ctx context.Context, foreign bool) (r Removed, err error) {
 	if g.lock == nil {
-		return false, ErrNotHeld
+		return r, ErrNotHeld
 	}
 	head, err := g.conn.Head(ctx, g.table)
 	if err != nil {
-		return false, err
+		return r, err
 	}
 	if head != nil && !ours(head) && !foreign {
-		return false, &ForeignError{g.table}
+		return r, &ForeignError{g.table}
 	}
-	was, err = g.conn.Delete(ctx, g.table)
+	gone, err := g.removeAddresses(ctx)
 	if err != nil {
-		err = fmt.Errorf("remove table inet %s: %w; nothing was changed", g.table, err)
+		return r, Unchanged(err)
 	}
-	return was, err
+	was, err := g.conn.Delete(ctx, g.table)
+	if err != nil {
+		err = fmt.Errorf("remove table inet %s: %w", g.table, err)
+		if left := g.takeBack(gone); left != nil {
+			err = errors.Join(err, left)
+		}
+		return r, Unchanged(err)
+	}
+	return Removed{was, len(gone)}, nil
 }

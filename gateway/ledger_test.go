@@ -67,12 +67,14 @@ func TestKilledAtCommit(t *testing.T) {
 			if c.trial {
 				o.Confirm = 1 << 40
 			}
-			killed := &Change{g: g, w: wanted(t, after), o: o}
+			w := wanted(t, after)
+			killed := &Change{g: g, w: w, o: o, around: &around{g: g, w: w}}
+			prepare := func(at comparison) (func() error, error) { return killed.prepare(t.Context(), at) }
 			if c.commits {
-				if _, err := g.commit(t.Context(), killed.w.Ruleset, false, killed.prepare); err != nil {
+				if _, err := g.commit(t.Context(), killed.w.Ruleset, false, prepare); err != nil {
 					t.Fatal(err)
 				}
-			} else if _, err := killed.prepare(comparison{plan: plan(t, killed.w)}); err != nil {
+			} else if _, err := prepare(comparison{plan: plan(t, killed.w)}); err != nil {
 				t.Fatal(err)
 			}
 			g.Close()

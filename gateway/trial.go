@@ -131,8 +131,8 @@ const (
 	revertPause = time.Second
 )
 
-// revert brings back the table that stood, forwarding as it was, and ends the flows that
-// contradict that.
+// revert brings back the table that stood, forwarding and addresses as they were, and ends the
+// flows that contradict that.
 func (t *Trial) revert(ctx context.Context, why string) error {
 	g, did := t.change.g, t.change.did
 	now, err := t.restore(ctx)
@@ -142,7 +142,9 @@ func (t *Trial) revert(ctx context.Context, why string) error {
 	if err != nil {
 		return incomplete("%s, and table inet %s COULD NOT BE TAKEN BACK: the new policy is still in force: %w; see `snatctl history`, and go back by `snatctl rollback 0` or `snatctl flush`", why, g.table, err)
 	}
-	t.change.off()
+	if err := t.change.around.undo(); err != nil {
+		return incomplete("%s: table inet %s is as it was before, but %w", why, g.table, err)
+	}
 	reverted, clean := &RevertedError{Table: g.table, Why: why}, false
 	if t.change.cleans() {
 		g.settle()
@@ -168,6 +170,9 @@ func (t *Trial) restore(ctx context.Context) (now *nft.Ruleset, err error) {
 }
 
 func (t *Trial) restoreOnce(ctx context.Context) (*nft.Ruleset, error) {
+	if t.change.did.plan.Empty() { // only routes or addresses are on trial
+		return t.change.w.Ruleset, nil
+	}
 	conn, err := nftlink.Open() // the apply may be at work with its own
 	if err != nil {
 		return nil, err

@@ -11,7 +11,7 @@ type Op struct {
 	Thing  Thing
 }
 
-// String returns "+ local 203.0.113.10/32" or the like.
+// String returns "+ local route 203.0.113.10/32" or the like.
 func (o Op) String() string {
 	if o.Remove {
 		return "- " + o.Thing.String()
@@ -31,9 +31,22 @@ func (p Plan) Inverse() Plan {
 	return out
 }
 
+// Split divides a plan into what adds, to be done before it is needed, and what removes, to be
+// done when nothing needs it any more.
+func (p Plan) Split() (adds, removes Plan) {
+	for _, o := range p {
+		if o.Remove {
+			removes = append(removes, o)
+		} else {
+			adds = append(adds, o)
+		}
+	}
+	return adds, removes
+}
+
 // Diff returns what makes want of have. What is needed comes before what is not any more
 // goes, and a proxy never stands without its route: so whoever finds a plan carried out in part
-// knows all of ours. A route of another kind takes the place of the one that stands there.
+// knows all of ours.
 func Diff(have, want State) Plan {
 	var p Plan
 	add := func(t Thing) { p = append(p, Op{false, t}) }
@@ -47,17 +60,10 @@ func Diff(have, want State) Plan {
 	oldAddrs, newAddrs := compare(have.Addresses, want.Addresses, func(a, b Address) int {
 		return cmp.Or(cmp.Compare(a.Interface, b.Interface), a.Addr.Compare(b.Addr))
 	})
-	replaced := make(map[Route]bool)
 	for _, t := range switches {
 		add(t)
 	}
 	for _, r := range newRoutes {
-		other := r
-		other.Kind = Local + Blackhole - r.Kind
-		if _, stands := slices.BinarySearchFunc(oldRoutes, other, byDst); stands {
-			remove(other)
-			replaced[other] = true
-		}
 		add(r)
 	}
 	for _, t := range newProxies {
@@ -73,15 +79,13 @@ func Diff(have, want State) Plan {
 		remove(t)
 	}
 	for _, t := range oldRoutes {
-		if !replaced[t] {
-			remove(t)
-		}
+		remove(t)
 	}
 	return p
 }
 
 func byDst(a, b Route) int {
-	return cmp.Or(a.Dst.Addr().Compare(b.Dst.Addr()), cmp.Compare(a.Dst.Bits(), b.Dst.Bits()), cmp.Compare(a.Kind, b.Kind))
+	return cmp.Or(a.Dst.Addr().Compare(b.Dst.Addr()), cmp.Compare(a.Dst.Bits(), b.Dst.Bits()))
 }
 
 // compare returns what stands in the first list alone and in the second alone, sorted.

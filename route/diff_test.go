@@ -13,9 +13,7 @@ func state(texts ...string) (s State) {
 		f := strings.Fields(t)
 		switch f[0] {
 		case "local":
-			s.Routes = append(s.Routes, Route{netip.MustParsePrefix(f[1]), Local})
-		case "blackhole":
-			s.Routes = append(s.Routes, Route{netip.MustParsePrefix(f[1]), Blackhole})
+			s.Routes = append(s.Routes, Route{netip.MustParsePrefix(f[1])})
 		case "address":
 			s.Addresses = append(s.Addresses, Address{netip.MustParseAddr(f[1]), f[2]})
 		case "proxy":
@@ -28,7 +26,7 @@ func state(texts ...string) (s State) {
 }
 
 func TestDiff(t *testing.T) {
-	have := state("local 20.0.2.10/32", "blackhole 198.51.100.0/28", "blackhole 198.51.100.32/28", "proxy 2001:db8::1 wan0", "address 203.0.113.1 wan0", "local 2001:db8::1/128")
+	have := state("local 20.0.2.10/32", "local 198.51.100.32/28", "proxy 2001:db8::1 wan0", "address 203.0.113.1 wan0", "local 2001:db8::1/128")
 	want := state("local 20.0.2.10/32", "local 198.51.100.0/28", "local 2001:db8::2/128", "proxy 2001:db8::2 wan0", "address 203.0.113.1 wan1", "proxying wan0")
 	plan := Diff(have, want)
 	var got []string
@@ -37,29 +35,28 @@ func TestDiff(t *testing.T) {
 	}
 	text := strings.Join(got, "\n")
 	if text != `+ net.ipv6.conf.wan0.proxy_ndp=1
-- blackhole 198.51.100.0/28
-+ local 198.51.100.0/28
-+ local 2001:db8::2/128
++ local route 198.51.100.0/28
++ local route 2001:db8::2/128
 + neighbour proxy 2001:db8::2 dev wan0
 + address 203.0.113.1 dev wan1
 - address 203.0.113.1 dev wan0
 - neighbour proxy 2001:db8::1 dev wan0
-- blackhole 198.51.100.32/28
-- local 2001:db8::1/128` {
+- local route 198.51.100.32/28
+- local route 2001:db8::1/128` {
 		t.Errorf("the plan is\n%s", text)
 	}
 	told := ""
 	for _, c := range plan.Changes() {
 		told += fmt.Sprintf("%c %s: %s\n", "+-~"[c.Action], c.Name, c.Detail)
 	}
-	if told != `~ wan0: proxy_ndp 0 -> 1
-~ 198.51.100.0/28: blackhole route -> local route
+	if told != `~ wan0: proxy_ndp is switched on
++ 198.51.100.0/28: local route
 + 2001:db8::2: local route
 + 2001:db8::2: neighbour proxy on wan0
 + 203.0.113.1: address of wan1
 - 203.0.113.1: address of wan0
 - 2001:db8::1: neighbour proxy on wan0
-- 198.51.100.32/28: blackhole route
+- 198.51.100.32/28: local route
 - 2001:db8::1: local route
 ` {
 		t.Errorf("it tells\n%s", told)

@@ -49,15 +49,6 @@ func nearOf(links []Link) near {
 	return near{inet.Flatten(lists), links}
 }
 
-// ranges returns all addresses that neighbours ask for.
-func (n near) ranges() []inet.Range {
-	out := make([]inet.Range, len(n.owned))
-	for i, o := range n.owned {
-		out[i] = o.Range
-	}
-	return inet.Merge(out)
-}
-
 // within returns the parts of a range that neighbours ask for, and on which interface.
 func (n near) within(r inet.Range) (parts []Part) {
 	i, _ := slices.BinarySearchFunc(n.owned, r.From, func(o inet.Owned, a netip.Addr) int {

@@ -1,5 +1,5 @@
-// Package route says what makes a host the end of the way to its VIPs and laddrs: local and
-// blackhole routes, addresses of an interface, neighbour proxies. Without them a packet to a
+// Package route says what makes a host the end of the way to its VIPs and laddrs: local routes,
+// addresses of an interface, neighbour proxies. Without them a packet to a
 // port that nothing uses goes back and forth between this gateway and its router, and on a link
 // nobody answers when neighbours ask for the address.
 //
@@ -27,29 +27,13 @@ func Metric(table string) uint32 {
 	return 1<<30 + h.Sum32()%(1<<30)
 }
 
-// Kind is what a route does with packets.
-type Kind uint8
-
-// The kinds. Local takes packets as the host's own: it answers neighbours that ask for an IPv4
-// address, pings, and calls to unused ports by refusing them, and lets the gateway itself call
-// the address. Blackhole ends packets in silence, and hides the host's own listeners.
-const (
-	Local Kind = iota
-	Blackhole
-)
-
-// String returns the kind as ip(8) writes it.
-func (k Kind) String() string {
-	if k == Blackhole {
-		return "blackhole"
-	}
-	return "local"
-}
-
-// Route is a route of ours, in the table local, which is asked before all others.
+// Route makes a prefix this host's own, in the table local, which is asked before all others
+// (`ip route add local PREFIX dev lo`). It answers neighbours that ask for an IPv4 address, pings,
+// and calls to ports that nothing uses by refusing them; it lets the gateway itself call the
+// address; it depends on no other route and no interface, so that it can stand before the
+// network is up. A blackhole route does none of these.
 type Route struct {
-	Dst  netip.Prefix // masked
-	Kind Kind
+	Dst netip.Prefix // masked
 }
 
 // Address is an address of ours on an interface, alone in its prefix.
@@ -80,8 +64,8 @@ func (Address) thing()   {}
 func (Neighbour) thing() {}
 func (Proxying) thing()  {}
 
-// String returns the route without what is the same for all, as ip(8) writes it.
-func (r Route) String() string { return r.Kind.String() + " " + r.Dst.String() }
+// String returns what it is as ip(8) writes it.
+func (r Route) String() string { return "local route " + r.Dst.String() }
 
 // String returns what it is as ip(8) writes it.
 func (a Address) String() string {

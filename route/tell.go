@@ -1,7 +1,6 @@
 package route
 
 import (
-	"net/netip"
 	"slices"
 
 	"github.com/snatctl/snatctl/inet"
@@ -36,22 +35,16 @@ func (p Plan) Changes() []Change {
 		}
 		of[c] = append(of[c], r)
 	}
-	for i, o := range p {
+	for _, o := range p {
 		c := Change{Action: Add}
 		if o.Remove {
 			c.Action = Remove
 		}
 		switch t := o.Thing.(type) {
 		case Proxying:
-			out = append(out, Change{Replace, string(t), "proxy_ndp 0 -> 1"})
+			out = append(out, Change{Replace, string(t), "proxy_ndp is switched on"})
 		case Route:
-			if was, ok := p.replaced(i, t.Dst); ok {
-				c.Action, c.Detail = Replace, was.Kind.String()+" route -> "+t.Kind.String()+" route"
-			} else if _, ok := p.replaced(i+1, t.Dst); ok {
-				continue
-			} else {
-				c.Detail = t.Kind.String() + " route"
-			}
+			c.Detail = "local route"
 			collect(c, inet.PrefixRange(t.Dst))
 		case Neighbour:
 			c.Detail = "neighbour proxy on " + t.Interface
@@ -68,17 +61,6 @@ func (p Plan) Changes() []Change {
 		}
 	}
 	return out
-}
-
-// replaced returns the route that the step before the i-th removes, if the i-th adds another
-// one in its place.
-func (p Plan) replaced(i int, dst netip.Prefix) (Route, bool) {
-	if i < 1 || i >= len(p) || p[i].Remove || !p[i-1].Remove {
-		return Route{}, false
-	}
-	was, ok1 := p[i-1].Thing.(Route)
-	is, ok2 := p[i].Thing.(Route)
-	return was, ok1 && ok2 && was.Dst == dst && is.Dst == dst
 }
 
 // Assigned returns the addresses that the plan gives to interfaces.

@@ -20,8 +20,13 @@ const Most = 4096
 // wants it.
 var ErrRefused = errors.New("gateway.addresses cannot be done here")
 
+// ErrNoInterface says that the interface that shall get the addresses does not exist, so far: at
+// boot it may come later.
+var ErrNoInterface = errors.New("there is no interface")
+
 // Want returns what a host needs so that packets to the policy's VIPs, laddrs and maps end on
-// it, as far as no interface has the addresses (gateway.addresses). The error is ErrRefused.
+// it, as far as no interface has the addresses (gateway.addresses). The error is
+// ErrRefused or ErrNoInterface.
 func Want(p *policy.Policy, f Facts) (State, error) {
 	mode := p.Gateway.Addresses.Mode
 	if mode != policy.AddressesRoutes && mode != policy.AddressesAssign {
@@ -35,17 +40,17 @@ func Want(p *policy.Policy, f Facts) (State, error) {
 	for i, a := range f.Own {
 		own[i] = inet.AddrRange(a)
 	}
-	vips, maps, laddrs := cs.ranges(own)
+	ranges := cs.ranges(own)
 	if mode == policy.AddressesAssign {
-		return assign(p.Gateway.Addresses.Interface, f, slices.Concat(vips, maps, laddrs))
+		return assign(p.Gateway.Addresses.Interface, f, ranges)
 	}
-	return routes(f, vips, maps, laddrs)
+	return routes(f, ranges)
 }
 
 // assign puts all addresses on an interface.
 func assign(name string, f Facts, ranges []inet.Range) (State, error) {
 	if !slices.Contains(f.Interfaces, name) {
-		return State{}, fmt.Errorf("%w: there is no interface %s to assign the VIPs and laddrs to", ErrRefused, name)
+		return State{}, fmt.Errorf("%w %s to put the VIPs and laddrs on", ErrNoInterface, name)
 	}
 	if err := few(ranges, "assign: "+name+" puts each address on the interface"); err != nil {
 		return State{}, err
@@ -59,33 +64,23 @@ func assign(name string, f Facts, ranges []inet.Range) (State, error) {
 	return s, nil
 }
 
-// routes leads all addresses to this host. The gateway itself may call VIPs and maps, and
-// neighbours may ask for what lies in their network: both need a local route, and IPv6
-// neighbours a proxy. What a router sends here needs only an end.
-func routes(f Facts, vips, maps, laddrs []inet.Range) (State, error) {
+// routes leads all addresses to this host, and answers the IPv6 neighbours that ask for some.
+func routes(f Facts, ranges []inet.Range) (State, error) {
 	var s State
-	add := func(k Kind, rs []inet.Range) {
-		for _, r := range rs {
-			for _, p := range r.Prefixes() {
-				s.Routes = append(s.Routes, Route{p, k})
-			}
+	for _, r := range ranges {
+		for _, p := range r.Prefixes() {
+			s.Routes = append(s.Routes, Route{p})
 		}
 	}
 	links := nearOf(f.Links)
-	asked := inet.Intersect(laddrs, links.ranges())
-	add(Local, vips)
-	add(Local, maps)
-	add(Local, asked)
-	add(Blackhole, inet.Subtract(laddrs, asked))
-
 	var parts []Part
-	var ranges []inet.Range
-	for _, r := range inet.Of(inet.V6, slices.Concat(vips, maps, asked)) {
+	var asked []inet.Range
+	for _, r := range inet.Of(inet.V6, ranges) {
 		for _, part := range links.within(r) {
-			parts, ranges = append(parts, part), append(ranges, part.Range)
+			parts, asked = append(parts, part), append(asked, part.Range)
 		}
 	}
-	if err := few(ranges, "neighbours of this host ask for each of these IPv6 addresses"); err != nil {
+	if err := few(asked, "neighbours of this host ask for each of these IPv6 addresses"); err != nil {
 		return State{}, err
 	}
 	others := make(map[Neighbour]bool, len(f.Neighbours))
@@ -121,17 +116,9 @@ type claims []claim
 
 type claim struct {
 	what   string // as an error names it: "pool office"
-	kind   claimKind
+	vips   bool
 	ranges []inet.Range
 }
-
-type claimKind uint8
-
-const (
-	ofVIP claimKind = iota
-	ofMap
-	ofLaddr
-)
 
 // claimsOf lists what services and zones use. A pool that nobody uses may be another machine's.
 func claimsOf(p *policy.Policy) claims {
@@ -142,7 +129,7 @@ func claimsOf(p *policy.Policy) claims {
 			return
 		}
 		seen[l] = true
-		c := claim{what: "pool " + l.Name, kind: ofLaddr}
+		c := claim{what: "pool " + l.Name}
 		if l.Name == "" {
 			c.what = "the laddrs of " + user
 		}
@@ -153,7 +140,7 @@ func claimsOf(p *policy.Policy) claims {
 	}
 	for i := range p.Services {
 		s := &p.Services[i]
-		c := claim{what: "service " + s.Name, ranges: make([]inet.Range, len(s.VIP))}
+		c := claim{what: "service " + s.Name, vips: true, ranges: make([]inet.Range, len(s.VIP))}
 		for i, vip := range s.VIP {
 			c.ranges[i] = inet.AddrRange(vip)
 		}
@@ -163,7 +150,7 @@ func claimsOf(p *policy.Policy) claims {
 	for i := range p.Zones {
 		z := &p.Zones[i]
 		if z.Map.Family() != 0 {
-			cs = append(cs, claim{"the map of zone " + z.Name, ofMap, []inet.Range{z.Map}})
+			cs = append(cs, claim{"the map of zone " + z.Name, false, []inet.Range{z.Map}})
 		}
 		pool(z.Laddrs, "zone "+z.Name)
 	}
@@ -185,30 +172,25 @@ func (cs claims) meet(hops []Hop) error {
 	return nil
 }
 
-// ranges returns what no interface has, each address once. VIPs stay apart from each other, so that
-// one more or less changes nothing of the others.
-func (cs claims) ranges(own []inet.Range) (vips, maps, laddrs []inet.Range) {
+// ranges returns what no interface has, each address once. VIPs stand alone, so that one more
+// or less changes nothing of the others; of all else neighbouring addresses are one range.
+func (cs claims) ranges(own []inet.Range) []inet.Range {
 	taken := make(map[inet.Range]bool)
 	for _, r := range own {
 		taken[r] = true
 	}
+	var vips, rest []inet.Range
 	for _, c := range cs {
-		switch c.kind {
-		case ofVIP:
-			for _, r := range c.ranges {
-				if !taken[r] {
-					taken[r] = true
-					vips = append(vips, r)
-				}
+		if !c.vips {
+			rest = append(rest, c.ranges...)
+			continue
+		}
+		for _, r := range c.ranges {
+			if !taken[r] {
+				taken[r] = true
+				vips = append(vips, r)
 			}
-		case ofMap:
-			maps = append(maps, c.ranges...)
-		case ofLaddr:
-			laddrs = append(laddrs, c.ranges...)
 		}
 	}
-	gone := slices.Concat(own, vips)
-	maps = inet.Subtract(maps, gone)
-	laddrs = inet.Subtract(laddrs, slices.Concat(gone, maps))
-	return vips, maps, laddrs
+	return slices.Concat(vips, inet.Subtract(rest, slices.Concat(own, vips)))
 }

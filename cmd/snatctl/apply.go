@@ -46,7 +46,8 @@ interrupt takes back at once.
 What was applied is kept under --state-dir, for history, rollback and boot.
 
 apply also switches on IP forwarding for the families that the policy uses, unless it says
-gateway.forwarding: false.
+gateway.forwarding: false. With gateway.addresses it makes the VIPs and laddrs addresses of this
+host, by routes or on an interface, and removes what it made once it is no longer needed.
 
 Exit status: 0 applied or nothing to do, 1 refused or failed and the kernel is unchanged,
 2 usage, 4 applied but some connections that contradict the policy could not be ended,

@@ -24,7 +24,7 @@ func diffCommand() *cobra.Command {
 		Long: `Compare the policy with the table in the kernel and print what apply would change: by policy
 object (+ added, - removed, ~ changed), how many live connections that would end, since they
 contradict the policy, and how many rules and elements it takes. What was changed in the
-kernel by hand shows up too. Nothing is changed. Connections alone are no difference.
+kernel by hand shows up too, and so do the routes and addresses of gateway.addresses. Nothing is changed. Connections alone are no difference.
 
 Exit status: 0 no difference, 1 differences, 2 error.`,
 		Example: `  snatctl diff -f policy.yaml
@@ -67,7 +67,7 @@ func diff(ctx context.Context, o applyOptions) (err error) {
 	t.bar.stop()
 	tellAwaiting(w.Ruleset.Table)
 	lost := t.report(o.format, w.Ruleset.Table, r)
-	if !r.Plan.Empty() {
+	if !r.Empty() {
 		return errors.Join(exit{code: exitDiffers}, lost)
 	}
 	return lost

@@ -17,7 +17,7 @@ func flushCommand() *cobra.Command {
 		Annotations: map[string]string{decides: ""},
 		Use:         "flush",
 		Short:       "remove the table, and nothing else",
-		Long: `Remove snatctl's table. New connections are no longer translated. Established ones lose their
+		Long: `Remove snatctl's table, and the routes and addresses that gateway.addresses made. New connections are no longer translated. Established ones lose their
 translation too if no other NAT rules are left, because the kernel then stops translating
 altogether. No other table is touched, and forwarding stays as it is. A table of that name that
 snatctl did not make is kept, unless --foreign is given.
@@ -45,10 +45,13 @@ of this table is running.`,
 			if err != nil {
 				return exit{exitRefused, err}
 			}
-			if was {
+			if was.Table {
 				fmt.Fprintf(stdout, "removed table inet %s\n", table)
 			} else {
 				fmt.Fprintf(stdout, "there is no table inet %s\n", table)
+			}
+			if was.Addresses > 0 {
+				fmt.Fprintf(stdout, "removed %s that gateway.addresses made\n", routesText(was.Addresses))
 			}
 			return nil
 		},
@@ -57,4 +60,11 @@ of this table is running.`,
 	c.Flags().BoolVar(&foreign, "foreign", false, "remove the table even if snatctl did not make it")
 	fileFlag(c, &files)
 	return c
+}
+
+func routesText(n int) string {
+	if n == 1 {
+		return "1 route or address"
+	}
+	return fmt.Sprintf("%d routes and addresses", n)
 }

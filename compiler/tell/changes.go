@@ -46,6 +46,7 @@ const (
 	KindZone       Kind = "zone"
 	KindService    Kind = "service"
 	KindRealServer Kind = "real_server" // listed below its service
+	KindAddress    Kind = "address"     // of routes and interfaces, not of the table
 )
 
 // Changes tells what a plan means for the objects of the policy. live is nil where there is

@@ -6,6 +6,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/words"
 )
 
@@ -106,6 +107,28 @@ func (w *walker) gateway(n *yaml.Node) {
 			w.boolean(v, &g.Sysctls)
 		case "offload":
 			enum(w, v, k, &g.Offload)
+		case "addresses":
+			g.Addresses = w.ownAddresses(v, k)
 		}
 	})
+}
+
+// ownAddresses reads a word, or a mapping with an interface.
+func (w *walker) ownAddresses(n *yaml.Node, k *words.Keyword) policy.Addresses {
+	a := policy.DefaultGateway().Addresses
+	v, ok := w.value(n)
+	switch {
+	case !ok:
+	case v.Kind == yaml.MappingNode:
+		w.fields(v, words.Addresses, func(k *words.Keyword, v *yaml.Node) {
+			if name, ok := w.iface(v, false); ok {
+				a = policy.Addresses{Mode: policy.AddressesAssign, Interface: name}
+			}
+		})
+	case v.Value == string(policy.AddressesAssign):
+		w.fail(v, k.Errors[0], "write addresses: {assign: wan0}, with the interface that gets the addresses", "assign lacks an interface")
+	default:
+		enum(w, n, k, &a.Mode)
+	}
+	return a
 }

@@ -143,6 +143,19 @@ func TestModelOfOtherForms(t *testing.T) {
 	}
 }
 
+// TestAddresses holds the forms of gateway.addresses.
+func TestAddresses(t *testing.T) {
+	for text, want := range map[string]policy.Addresses{
+		"none": {Mode: policy.AddressesNone}, "routes": {Mode: policy.AddressesRoutes},
+		"{assign: wan0}": {Mode: policy.AddressesAssign, Interface: "wan0"},
+	} {
+		p, ds := Parse([]policy.Source{{Name: "a.yaml", Data: []byte("version: 1\ngateway: {addresses: " + text + "}\n")}})
+		if len(ds) > 0 || p.Gateway.Addresses != want {
+			t.Errorf("addresses: %s is read as %v, %v", text, p, ds)
+		}
+	}
+}
+
 // TestDefaults holds what a policy means that says nothing.
 func TestDefaults(t *testing.T) {
 	p := mustLoad(t, "../../testdata/valid/empty.yaml")

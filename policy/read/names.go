@@ -74,7 +74,7 @@ func (w *walker) iface(n *yaml.Node, wildcard bool) (string, bool) {
 	case strings.Contains(stem, "*"):
 		w.fail(n, "N01", "", "the interface name %q has a * before its end", name)
 	case star && !wildcard:
-		w.fail(n, "N01", "name the one interface that the packet uses", "%q matches many interfaces", name)
+		w.fail(n, "N01", "name one interface", "%q matches many interfaces", name)
 	case star && stem == "":
 		w.fail(n, "N01", "leave the key out: without it, any interface matches", "%q matches every interface", name)
 	case len(name) > 15:

@@ -100,7 +100,7 @@ func Keys(path string) []string {
 	for _, s := range []struct {
 		path string
 		*Section
-	}{{"", Root}, {"gateway", Gateway}, {"laddrs.NAME", Pool}, {"laddrs.NAME.addresses[]", Laddr},
+	}{{"", Root}, {"gateway", Gateway}, {"gateway.addresses", Addresses}, {"laddrs.NAME", Pool}, {"laddrs.NAME.addresses[]", Laddr},
 		{"zones[]", Zone}, {"services[]", Service}, {"services[].persistence", Persistence},
 		{"services[].real_servers[]", RealServer}, {"tests[]", Test}, {"tests[].expect", Expect}} {
 		if s.path == path {
@@ -127,6 +127,7 @@ var (
 	Zone        = SectionOf("zones[]")
 	Service     = SectionOf("services[]")
 	Persistence = SectionOf("services[].persistence")
+	Addresses   = SectionOf("gateway.addresses")
 	RealServer  = SectionOf("services[].real_servers[]")
 	Test        = SectionOf("tests[]")
 	Expect      = SectionOf("tests[].expect")

@@ -59,6 +59,12 @@ var language = []Keyword{
 	{Path: "gateway.offload", Kind: aWord, Words: list(policy.OffloadOff, policy.OffloadSoftware, policy.OffloadAuto), Default: string(gateway.Offload),
 		Meaning: "Whether established TCP and UDP flows go on an nft flowtable: `off`, `software`, or `auto` (if the kernel has flowtables). Packets of flows on a flowtable pass no chain any more, neither snatctl's nor others'. The flowtable has the interfaces that exist when the policy is applied; flows through other interfaces take the usual way. It needs nf_flow_table_inet and nft_flow_offload (Linux 4.16).",
 		Example: "software", Errors: []string{"G01"}},
+	{Path: "gateway.addresses", Kind: aWord, Words: list(policy.AddressesNone, policy.AddressesRoutes), Or: aMapping, Default: string(gateway.Addresses.Mode),
+		Meaning: "What `apply` does about VIPs, laddrs and maps in use that no interface has. Without anything, packets to a port that nothing uses go back and forth between this gateway and its router, and in a network of its own nobody answers when neighbours ask for the address. `routes` makes each a local route of this host, as `ip route add local ADDRESS dev lo` does, and answers IPv6 neighbours by proxy; it fits wherever the address lies. The host then answers there as at its own addresses: programs that listen on every address are reached. What apply made it marks, and removes when it is no longer needed.",
+		Example: "routes", Errors: []string{"G01"}},
+	{Path: "gateway.addresses.assign", Kind: anInterface, Required: true,
+		Meaning: "Instead of routes the addresses themselves, on this interface. New ones are announced to the neighbours. At most 4096.",
+		Example: "wan0", Errors: []string{"N01"}},
 
 	{Path: "laddrs.NAME", Kind: aLaddr, List: true, Or: aMapping,
 		Meaning: "One pool. A list alone is short for a mapping with `addresses`.",

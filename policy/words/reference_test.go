@@ -137,6 +137,8 @@ func entry(b *bytes.Buffer, k *Keyword) {
 func typeText(k *Keyword) string {
 	text := string(k.Kind)
 	switch {
+	case k.Kind == aWord && k.Or != "":
+		return orList(k.Words) + "; or a " + string(k.Or)
 	case k.Kind == aWord:
 		return orList(k.Words)
 	case k.Kind == aNumber && k.Min == k.Max:

@@ -12,18 +12,38 @@ import (
 	"github.com/snatctl/snatctl/route"
 )
 
-// Apply carries out a plan for a policy's table. After an error it has taken back what it did.
-// What should go and is gone already is no error.
-func (c *Conn) Apply(ctx context.Context, table string, p route.Plan) error {
-	done, err := c.carry(ctx, table, p)
+// Apply carries out a plan for a policy's table, and returns what it did: what should go and is
+// gone already it leaves out. After an error it has taken back what it did, unless that is an
+// UndoError.
+func (c *Conn) Apply(ctx context.Context, table string, p route.Plan) (done route.Plan, err error) {
+	done, err = c.carry(ctx, table, p)
 	if err == nil {
-		return nil
+		return done, nil
 	}
-	if _, back := c.carry(context.WithoutCancel(ctx), table, done.Inverse()); back != nil {
-		return errors.Join(err, fmt.Errorf("taking back what was done before that failed: %w", back))
+	if back := c.Undo(ctx, table, done); back != nil {
+		return nil, errors.Join(err, back)
 	}
-	return err
+	return nil, err
 }
+
+// Undo takes back what Apply did. The error is an UndoError.
+func (c *Conn) Undo(ctx context.Context, table string, done route.Plan) error {
+	if _, err := c.carry(context.WithoutCancel(ctx), table, done.Inverse()); err != nil {
+		return &UndoError{err}
+	}
+	return nil
+}
+
+// UndoError says that routes or addresses could not be taken back.
+type UndoError struct{ Err error }
+
+// Error says so.
+func (e *UndoError) Error() string {
+	return fmt.Sprintf("routes or addresses COULD NOT BE TAKEN BACK: %v; apply again, or see `ip route show table local proto %d`", e.Err, route.Protocol)
+}
+
+// Unwrap returns the reason.
+func (e *UndoError) Unwrap() error { return e.Err }
 
 // carry carries out a plan until a step fails, and returns the steps that were done.
 func (c *Conn) carry(ctx context.Context, table string, p route.Plan) (done route.Plan, err error) {

@@ -34,8 +34,8 @@ func with(t testing.TB, h *nstest.Host, f func(*Conn) error) {
 func everything() route.State {
 	return route.State{
 		Routes: []route.Route{
-			{Dst: netip.MustParsePrefix("192.0.2.16/28")}, {Dst: netip.MustParsePrefix("198.51.100.0/24"), Kind: route.Blackhole},
-			{Dst: netip.MustParsePrefix("2001:db8:2::10/128")}, {Dst: netip.MustParsePrefix("2001:db8:99::/64"), Kind: route.Blackhole},
+			{Dst: netip.MustParsePrefix("192.0.2.16/28")}, {Dst: netip.MustParsePrefix("198.51.100.0/24")},
+			{Dst: netip.MustParsePrefix("2001:db8:2::10/128")}, {Dst: netip.MustParsePrefix("2001:db8:99::/64")},
 		},
 		Neighbours: []route.Neighbour{{Addr: netip.MustParseAddr("2001:db8:2::10"), Interface: "wan0"}},
 		Addresses: []route.Address{
@@ -84,7 +84,7 @@ func TestApplyAndRead(t *testing.T) {
 			}
 		}
 		want := everything()
-		if err := c.Apply(t.Context(), "snatctl", route.Diff(route.State{}, want)); err != nil {
+		if _, err := c.Apply(t.Context(), "snatctl", route.Diff(route.State{}, want)); err != nil {
 			return err
 		}
 		got, err := c.Read("snatctl", true)
@@ -103,19 +103,20 @@ func TestApplyAndRead(t *testing.T) {
 		}
 		// Both have the same prefixes and leave them to each other.
 		second := route.State{Routes: want.Routes}
-		if err := c.Apply(t.Context(), "edge", route.Diff(route.State{}, second)); err != nil {
+		if _, err := c.Apply(t.Context(), "edge", route.Diff(route.State{}, second)); err != nil {
 			return err
 		}
-		if err := c.Apply(t.Context(), "edge", route.Diff(second, route.State{})); err != nil {
+		if _, err := c.Apply(t.Context(), "edge", route.Diff(second, route.State{})); err != nil {
 			return err
 		}
-		if got, err = c.Read("snatctl", false); err != nil {
+		if got, err = c.Read("snatctl", true); err != nil {
 			return err
 		}
 		if left := route.Diff(got.Have, want); len(left) > 0 {
 			t.Errorf("after the other policy went there is left to do: %v", left)
 		}
-		return c.Apply(t.Context(), "snatctl", route.Diff(got.Have, route.State{}))
+		_, err = c.Apply(t.Context(), "snatctl", route.Diff(got.Have, route.State{}))
+		return err
 	})
 	if after := listing(t, h); after != before {
 		t.Error(cmp.Diff(before, after))
@@ -164,7 +165,7 @@ func TestApplyTakesBack(t *testing.T) {
 		p := append(append(route.Plan{}, plan[:i]...), bad)
 		p = append(p, plan[i:]...)
 		with(t, w.Gateway, func(c *Conn) error {
-			err := c.Apply(t.Context(), "snatctl", p)
+			_, err := c.Apply(t.Context(), "snatctl", p)
 			if err == nil || !strings.Contains(err.Error(), "address 2001:db8:66::1 dev gone") {
 				t.Errorf("with a bad step at %d: %v", i, err)
 			}
@@ -180,12 +181,16 @@ func TestApplyTakesBack(t *testing.T) {
 	}
 	with(t, w.Gateway, func(c *Conn) error {
 		nowhere := route.Plan{{Thing: route.Address{Addr: netip.MustParseAddr("203.0.113.1"), Interface: "nowhere"}}}
-		if err := c.Apply(t.Context(), "snatctl", nowhere); err == nil {
+		if _, err := c.Apply(t.Context(), "snatctl", nowhere); err == nil {
 			t.Error("an address was put on an interface that does not exist")
 		}
 		// What has gone already is no error, even together with its interface.
 		gone := route.Plan{{Remove: true, Thing: plan[1].Thing}, {Remove: true, Thing: nowhere[0].Thing}}
-		return c.Apply(t.Context(), "snatctl", gone)
+		done, err := c.Apply(t.Context(), "snatctl", gone)
+		if len(done) > 0 {
+			t.Errorf("removed %v, which was not there", done)
+		}
+		return err
 	})
 }
 
@@ -206,7 +211,7 @@ func TestMendsWhatWasInterrupted(t *testing.T) {
 					if err != nil {
 						return err
 					}
-					if err := c.Apply(t.Context(), "snatctl", route.Diff(got.Have, want)); err != nil {
+					if _, err := c.Apply(t.Context(), "snatctl", route.Diff(got.Have, want)); err != nil {
 						return fmt.Errorf("after %d steps: %w", i, err)
 					}
 				}
@@ -270,11 +275,11 @@ func BenchmarkApply(b *testing.B) {
 			with(b, w.Gateway, func(conn *Conn) error {
 				for b.Loop() {
 					plan := route.Diff(route.State{}, c.want)
-					if err := conn.Apply(b.Context(), "snatctl", plan); err != nil {
+					if _, err := conn.Apply(b.Context(), "snatctl", plan); err != nil {
 						return err
 					}
 					b.StopTimer()
-					if err := conn.Apply(b.Context(), "snatctl", plan.Inverse()); err != nil {
+					if _, err := conn.Apply(b.Context(), "snatctl", plan.Inverse()); err != nil {
 						return err
 					}
 					b.StartTimer()

@@ -64,20 +64,15 @@ func familyOf(a netip.Addr) uint8 {
 // routeOf encodes a route of the table local. The kernel removes a route only if protocol,
 // metric, type and scope agree, so nobody else's (Linux net/ipv4/fib_trie.c, fib_table_delete).
 func routeOf(r route.Route, m uint32, lo int) []nl.NetlinkRequestData {
-	msg := &nl.RtMsg{RtMsg: unix.RtMsg{
-		Family: familyOf(r.Dst.Addr()), Dst_len: uint8(r.Dst.Bits()), Table: unix.RT_TABLE_LOCAL,
-		Protocol: route.Protocol, Scope: unix.RT_SCOPE_UNIVERSE, Type: unix.RTN_BLACKHOLE,
-	}}
-	parts := []nl.NetlinkRequestData{
-		msg,
+	return []nl.NetlinkRequestData{
+		&nl.RtMsg{RtMsg: unix.RtMsg{
+			Family: familyOf(r.Dst.Addr()), Dst_len: uint8(r.Dst.Bits()), Table: unix.RT_TABLE_LOCAL,
+			Protocol: route.Protocol, Scope: unix.RT_SCOPE_HOST, Type: unix.RTN_LOCAL,
+		}},
 		nl.NewRtAttr(unix.RTA_DST, r.Dst.Addr().AsSlice()),
 		nl.NewRtAttr(unix.RTA_PRIORITY, nl.Uint32Attr(m)),
+		nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(lo))),
 	}
-	if r.Kind == route.Local {
-		msg.Scope, msg.Type = unix.RT_SCOPE_HOST, unix.RTN_LOCAL
-		parts = append(parts, nl.NewRtAttr(unix.RTA_OIF, nl.Uint32Attr(uint32(lo))))
-	}
-	return parts
 }
 
 // addressOf encodes an address that the host does not choose as a source of its own

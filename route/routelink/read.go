@@ -24,7 +24,7 @@ type Host struct {
 // Read reads what of ours stands for a policy's table. all asks for the facts, too, which a policy
 // needs that wants something: they take a look at every route.
 func (c *Conn) Read(table string, all bool) (Host, error) {
-	r := reading{Conn: c, metric: route.Metric(table), links: map[int]link{}}
+	r := reading{Conn: c, metric: route.Metric(table), all: all, links: map[int]link{}}
 	steps := []struct {
 		what string
 		read func() error
@@ -48,6 +48,7 @@ type reading struct {
 	*Conn
 	Host
 	metric uint32
+	all    bool // the facts, too
 	links  map[int]link
 	others []inet.Range // our kind of routes, of other tables
 }
@@ -69,6 +70,9 @@ func (r *reading) readLinks() error {
 		a := l.Attrs()
 		r.links[a.Index] = link{a.Name, a.RawFlags&(unix.IFF_NOARP|unix.IFF_LOOPBACK|unix.IFF_POINTOPOINT) == 0}
 		r.Facts.Interfaces = append(r.Facts.Interfaces, a.Name)
+		if !r.all {
+			continue
+		}
 		if on, err := os.ReadFile(proxyNDP(a.Name)); err == nil && strings.TrimSpace(string(on)) == "1" {
 			r.Have.Proxying = append(r.Have.Proxying, route.Proxying(a.Name))
 		}
@@ -137,17 +141,17 @@ func (r *reading) readOurs() error {
 		begin := func() { r.Have.Routes, r.others = r.Have.Routes[:were], r.others[:others] }
 		err := r.dump(unix.RTM_GETROUTE, unix.RTM_NEWROUTE, head, begin, func(m []byte) error {
 			got := nl.DeserializeRtMsg(m)
-			if got.Family != family || got.Table != unix.RT_TABLE_LOCAL || got.Protocol != route.Protocol {
+			if got.Family != family || got.Table != unix.RT_TABLE_LOCAL || got.Protocol != route.Protocol || got.Type != unix.RTN_LOCAL {
 				return nil
 			}
 			w, err := pathOf(m)
-			switch kind := map[uint8]route.Kind{unix.RTN_LOCAL: route.Local, unix.RTN_BLACKHOLE: route.Blackhole}; {
+			switch {
 			case err != nil || !w.dst.IsValid():
 				return err
 			case w.metric != r.metric:
 				r.others = append(r.others, inet.PrefixRange(w.dst))
 			default:
-				r.Have.Routes = append(r.Have.Routes, route.Route{Dst: w.dst, Kind: kind[got.Type]})
+				r.Have.Routes = append(r.Have.Routes, route.Route{Dst: w.dst})
 			}
 			return nil
 		})

@@ -35,7 +35,7 @@ func ResultJSON(w io.Writer, r gateway.Result) error {
 
 // Result prints it for people.
 func Result(w *plain.Writer, table string, r gateway.Result) error {
-	if r.Plan.Empty() {
+	if r.Empty() {
 		fmt.Fprintf(w, "no difference: table inet %s is as the policy says\n", table)
 		if !r.Done {
 			contradicting(w, r.Stale.Count(false))
@@ -64,7 +64,12 @@ func Result(w *plain.Writer, table string, r gateway.Result) error {
 	if r.Done {
 		verb = "changed"
 	}
-	fmt.Fprintf(w, "%s table inet %s: rules +%d -%d, elements +%d -%d\n", verb, table, r.Rules.Add, r.Rules.Delete, r.Elements.Add, r.Elements.Delete)
+	if !r.Plan.Empty() {
+		fmt.Fprintf(w, "%s table inet %s: rules +%d -%d, elements +%d -%d\n", verb, table, r.Rules.Add, r.Rules.Delete, r.Elements.Add, r.Elements.Delete)
+	}
+	if adds, removes := r.Addresses.Split(); len(r.Addresses) > 0 {
+		fmt.Fprintf(w, "%s routes and addresses of this host: +%d -%d\n", verb, len(adds), len(removes))
+	}
 	stale(w, r.Stale, r.Done)
 	zoned(w, r.Zoned)
 	return w.Err()

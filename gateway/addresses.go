@@ -1,0 +1,144 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/snatctl/snatctl/compiler/tell"
+	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/route"
+	"github.com/snatctl/snatctl/route/routelink"
+)
+
+// around is what goes beside a transaction: forwarding, routes and addresses.
+type around struct {
+	g    *Gateway
+	w    *Wanted
+	plan route.Plan
+	done route.Plan
+	off  func() // switches forwarding off, as far as it was switched on
+}
+
+// planAround finds out what there is to do.
+func (g *Gateway) planAround(w *Wanted) (*around, error) {
+	plan, err := g.planAddresses(w)
+	return &around{g: g, w: w, plan: plan, off: func() {}}, err
+}
+
+// before does what the new table needs. After an error it has changed nothing.
+func (a *around) before(ctx context.Context) (err error) {
+	if a.off, err = a.g.forwardingOn(a.w); err != nil {
+		return err
+	}
+	needed, _ := a.plan.Split()
+	if a.done, err = a.g.carryOut(ctx, needed); err != nil {
+		a.off()
+	}
+	return err
+}
+
+// after removes what only the table before needed. The error is an IncompleteError: what is left
+// the next apply finds.
+func (a *around) after(ctx context.Context) error {
+	_, unneeded := a.plan.Split()
+	gone, err := a.g.carryOut(ctx, unneeded)
+	a.done = append(a.done, gone...)
+	if err != nil {
+		return incomplete("the policy is in force, but addresses that it does not name may be left: %w; apply again", err)
+	}
+	return nil
+}
+
+// undo takes all of it back.
+func (a *around) undo() error {
+	a.off()
+	return a.g.takeBack(a.done)
+}
+
+// planAddresses says what is to be done so that VIPs and laddrs end on this host: gateway.addresses.
+// Without it, what an earlier policy asked for has to go. An interface that does not exist is worth
+// a warning, as for uplinks: at boot it may come later.
+func (g *Gateway) planAddresses(w *Wanted) (route.Plan, error) {
+	mode := w.Policy.Gateway.Addresses.Mode
+	conn, err := routelink.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	host, err := conn.Read(g.table, mode == policy.AddressesRoutes || mode == policy.AddressesAssign)
+	if err != nil {
+		return nil, err
+	}
+	want, err := route.Want(w.Policy, host.Facts)
+	if errors.Is(err, route.ErrNoInterface) {
+		g.tell(Warning{fmt.Errorf("gateway.addresses: %w: apply again once it exists", err)})
+		err = nil
+	}
+	return route.Diff(host.Have, want), err
+}
+
+// carryOut carries out a plan, and returns what it did.
+func (g *Gateway) carryOut(ctx context.Context, p route.Plan) (done route.Plan, err error) {
+	if len(p) == 0 {
+		return nil, nil
+	}
+	conn, err := routelink.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	if done, err = conn.Apply(ctx, g.table, p); err != nil {
+		err = fmt.Errorf("gateway.addresses: %w", err)
+	}
+	return done, err
+}
+
+// takeBack takes back what carryOut did.
+func (g *Gateway) takeBack(done route.Plan) error {
+	if len(done) == 0 {
+		return nil
+	}
+	conn, err := routelink.Open()
+	if err != nil {
+		return &routelink.UndoError{Err: err}
+	}
+	defer conn.Close()
+	return conn.Undo(context.Background(), g.table, done)
+}
+
+// announce tells neighbours of addresses that an interface has got. The policy is in force by then:
+// what fails is worth a warning.
+func (g *Gateway) announce(p route.Plan) {
+	if err := routelink.Announce(p.Assigned()); err != nil {
+		g.tell(Warning{fmt.Errorf("neighbours may send packets elsewhere until they ask again: %w", err)})
+	}
+}
+
+// tellAddresses says what a plan means, after all that changes in the table.
+func (d *Difference) tellAddresses(p route.Plan) {
+	actions := map[route.Action]tell.Action{route.Add: tell.AddObject, route.Remove: tell.RemoveObject, route.Replace: tell.ChangeObject}
+	for _, c := range p.Changes() {
+		d.Changes = append(d.Changes, tell.Change{Action: actions[c.Action], Kind: tell.KindAddress, Name: c.Name, Detail: c.Detail})
+	}
+}
+
+// Removed is what Remove found and removed.
+type Removed struct {
+	Table     bool
+	Addresses int // routes, addresses and neighbour proxies
+}
+
+// removeAddresses removes all of ours, and returns what that was.
+func (g *Gateway) removeAddresses(ctx context.Context) (done route.Plan, err error) {
+	conn, err := routelink.Open()
+	if err != nil {
+		return nil, err
+	}
+	host, err := conn.Read(g.table, false)
+	conn.Close()
+	if err != nil {
+		return nil, err
+	}
+	return g.carryOut(ctx, route.Diff(host.Have, route.State{}))
+}

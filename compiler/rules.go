@@ -25,7 +25,7 @@ const (
 // rules writes the constant rules: one for each kind of map that the policy needs.
 func (b *builder) rules() {
 	sendsOn := b.holds(layout.Services, layout.Inbound)
-	fullNAT := b.holds(layout.Laddrs, layout.LaddrsIn, layout.Remember)
+	fullNAT := b.holds(layout.Laddrs, layout.LaddrsIn, layout.Remember, layout.Hairpin)
 	if sendsOn {
 		b.hook(layout.ChainPrerouting.Name(), "nat", priorityDNAT)
 		b.hook(layout.ChainOutput.Name(), "nat", priorityDNAT)
@@ -43,6 +43,7 @@ func (b *builder) rules() {
 		b.chain(layout.ChainFullNAT.Name())
 		b.rememberRules()
 		b.countServers()
+		b.hairpinRules()
 		b.fullNATRules()
 	}
 	switch passed := (nft.Verdict{Kind: nft.Accept}); {
@@ -224,7 +225,7 @@ func (b *builder) rememberRules() {
 
 // fullNATRules gives connections that a FULLNAT service sent on a laddr of the service. All
 // others that were sent on, those of NAT services above all, fall off the end of the chain
-// and keep the client's address.
+// and keep the client's address, unless a hairpin holds it.
 func (b *builder) fullNATRules() {
 	match := nft.L4Is{Protos: transports}
 	for _, kind := range layout.PortKinds {

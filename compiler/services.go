@@ -56,6 +56,7 @@ type schedule struct {
 	slots   []policy.RealServer // what each slot stands for; none: no real server takes connections
 	slotMap *nft.Set            // nil: the service has a table of its own
 	vips    *nft.Set            // where the service's VIPs stand
+	hairpin []inet.Range        // callers that get another source
 	keep    bool                // the map gives no port: the client's stays
 	listed  bool                // its real servers are listed with their weights
 }
@@ -64,6 +65,9 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind layout.PortKin
 	sc := schedule{family: f, kind: kind, slots: slotsOf(s, f)}
 	sc.listed = needsList(s, f, sc.slots)
 	sc.vips = b.set(layout.Services.For(f, kind))
+	if s.Mode == policy.NAT {
+		sc.hairpin = s.Hairpins(f)
+	}
 	if len(sc.slots) == 0 {
 		sc.verdict = emptyVerdict(s.OnEmpty)
 		sc.guard(s)
@@ -214,6 +218,9 @@ func (b *builder) port(s *policy.Service, sc schedule, e endpoint, ports inet.Po
 	}
 	if s.Persistence.Timeout > 0 && len(sc.slots) > 0 {
 		b.remember(s, sc, e, ports)
+	}
+	if len(sc.hairpin) > 0 {
+		b.hairpin(s, sc.hairpin, e, ports)
 	}
 	if s.Mode == policy.FullNAT && len(b.ranges(s.Laddrs, sc.family)) > 0 {
 		b.fullNAT(s, sc.family, e, ports) // even without real servers: those that drain keep their flows

@@ -23,6 +23,9 @@ func Vocabulary() *nft.Ruleset {
 				b.set(m.For(f, kind))
 			}
 			b.set(layout.Permitted.For(f, kind))
+			for _, prefix := range []bool{false, true} {
+				b.set(hairpinName(f, kind, prefix))
+			}
 			variantsOf(func(t translation) {
 				n := layout.Name{Kind: layout.Laddrs, Family: f, Variant: t.variant()}
 				n.Variant.Ports = kind

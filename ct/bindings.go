@@ -25,7 +25,10 @@ type Service struct {
 	Fronts    []Front
 	Servers   []Server
 	Pools     []Pool // FULLNAT: what its laddrs are; empty in mode nat
-	New       uint64 // new connections since the table's elements stand; refused sources don't count
+	// Hairpin holds the callers of a NAT service that get the address of the interface left
+	// through, which is one of this host; merged and sorted.
+	Hairpin []inet.Range
+	New     uint64 // new connections since the table's elements stand; refused sources don't count
 	// Uncounted tells that its real servers' New is not known: the table holds more slots
 	// than it counts (compiler, mostCounted).
 	Uncounted bool

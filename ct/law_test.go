@@ -86,7 +86,8 @@ func makes(b Bindings, f *Flow, out string) bool {
 	if f.TranslatedDst() {
 		s := called(b, f)
 		if s != nil {
-			return lists(s, f) && (!f.hasLaddr() || inPools(s.Pools, f.Reply.Dst.Addr()))
+			hairpin := contains(s.Hairpin, f.Orig.Src.Addr()) && slices.Contains(gateway, f.Reply.Dst.Addr())
+			return lists(s, f) && (!f.hasLaddr() || inPools(s.Pools, f.Reply.Dst.Addr()) || hairpin)
 		}
 		for _, z := range b.Zones {
 			for _, m := range z.Maps {
@@ -210,6 +211,8 @@ func (r maker) bindings() Bindings {
 		}
 		if r.IntN(2) == 0 {
 			s.Pools = r.pools("192.168.2.1")
+		} else if n := len(s.Servers); n > 0 {
+			s.Hairpin = []inet.Range{inet.MustRange([]string{"10.1.0.3-10.1.0.8", "10.1.0.2", "10.1.0.6-10.1.0.13"}[(n+i)%3])}
 		}
 		b.Services = append(b.Services, s)
 	}
@@ -261,7 +264,8 @@ func (r maker) change(b Bindings) Bindings {
 	out := Bindings{slices.Clone(b.Services), slices.Clone(b.Zones)}
 	if len(out.Services) > 0 && len(other.Services) > 0 {
 		i := r.IntN(len(out.Services))
-		out.Services[i].Servers, out.Services[i].Pools = other.Services[0].Servers, other.Services[0].Pools
+		o := &other.Services[0]
+		out.Services[i].Servers, out.Services[i].Pools, out.Services[i].Hairpin = o.Servers, o.Pools, o.Hairpin
 	}
 	if len(out.Zones) > 0 && len(other.Zones) > 0 {
 		z := &out.Zones[r.IntN(len(out.Zones))]
@@ -308,6 +312,9 @@ func (r maker) flow(b Bindings, out string) *Flow {
 			f.Reply.Src = netip.AddrPortFrom(rs.Addr, max(rs.Port, f.Orig.Dst.Port()))
 			if rs.Port != 0 {
 				f.Reply.Src = netip.AddrPortFrom(rs.Addr, rs.Port)
+			}
+			if contains(s.Hairpin, f.Orig.Src.Addr()) {
+				f.Reply.Dst = netip.AddrPortFrom(gateway[1], 999)
 			}
 			if len(s.Pools) > 0 {
 				f.Reply.Dst = netip.AddrPortFrom(r.addr("192.168.2.1", 6), 999)

@@ -12,7 +12,7 @@ type Owner struct {
 	Service, Zone string         // at most one of them
 	Server        netip.AddrPort // the real server, where a service sent the flow on
 	Laddr         netip.Addr     // the translated source; the zero value where the address is the client's own
-	Pool          string         // the pool of Laddr; "" for one written in line and for masquerade
+	Pool          string         // the pool of Laddr; "" for one written in line, for masquerade and for hairpin
 	// Past tells that a translation is not the policy's: of an earlier one, or of rules that
 	// are not snatctl's. Service and Zone then name who decides there now, if anybody. It is
 	// past, too, where the flow leaves by another interface now than Zone asks for.
@@ -90,7 +90,7 @@ func (x *Index) claim(f *Flow) claim {
 	switch {
 	case c.service >= 0 && f.hasLaddr():
 		c.pool = poolWith(x.bindings.Services[c.service].Pools, f.Reply.Dst.Addr())
-		c.oddSrc = c.pool == nil
+		c.oddSrc = c.pool == nil && !x.hairpins(c.service, f)
 	case c.mapped:
 		c.oddSrc = f.hasLaddr()
 	case c.service >= 0:
@@ -120,6 +120,12 @@ func (x *Index) claimDst(f *Flow, c *claim) {
 		c.zone, c.mapped = x.maps[m].zone, true
 		c.oddDst = !x.maps[m].joins(f.Reply.Src.Addr(), to.Addr())
 	}
+}
+
+// hairpins tells whether a NAT service gives the flow its laddr: an address of this host, to a
+// caller that could not take the real server's own answer.
+func (x *Index) hairpins(service int32, f *Flow) bool {
+	return within(x.bindings.Services[service].Hairpin, f.Orig.Src.Addr()) && x.isLocal(f.Reply.Dst.Addr())
 }
 
 func poolWith(pools []Pool, laddr netip.Addr) *Pool {

@@ -79,11 +79,20 @@ func contradicts(was, will *Index, f *Flow, refused bool) (Reason, bool) {
 		if !c.oddSrc || !madeLaddr(was, will, f) {
 			return Reason{}, false
 		}
+		if c.service >= 0 && was.hairpinned(f) {
+			return will.reason(c, "its hairpin no longer holds "+f.Orig.Src.Addr().String()), true
+		}
 		return will.reason(c, "laddr "+f.Reply.Dst.Addr().String()+" is no longer one of its laddrs"), true
 	case will.isLocal(f.Orig.Src.Addr()) || will.wouldTranslate(f) || !madeLaddr(was, will, f) || !refused && refusedSince(was, will, f):
 		return Reason{}, false
 	}
 	return staleSrc(was, will, f), true
+}
+
+// hairpinned tells whether the flow has its laddr by the hairpin of a service.
+func (x *Index) hairpinned(f *Flow) bool {
+	had := x.claim(f)
+	return had.service >= 0 && x.hairpins(had.service, f)
 }
 
 // refusedSince tells whether a zone that refuses new connections stands in front of the one

@@ -406,7 +406,11 @@ func (k *kernel) differs(s *shot, f nstest.Flow, found bool) string {
 	}
 	switch {
 	case d.Masquerade:
-		if want := k.Addr(s.OIf, from.Addr().Is6()); from.Addr() != want {
+		oif := s.OIf
+		if d.Service != "" {
+			oif = k.Leads(to.Addr()) // by hairpin: where its real server is
+		}
+		if want := k.Addr(oif, from.Addr().Is6()); from.Addr() != want {
 			return fmt.Sprintf("came from %s, masquerade wants %s", from, want)
 		}
 	case len(d.SNAT) == 0 && from != s.From:

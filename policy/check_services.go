@@ -116,9 +116,12 @@ func (c *checker) checkTwins(s *Service) {
 	}
 }
 
-// checkServiceLaddrs holds a service's laddrs against its mode and real servers.
+// checkServiceLaddrs holds a service's laddrs and hairpin against its mode and real servers.
 func (c *checker) checkServiceLaddrs(s *Service) {
 	about := Object{"service", s.Name}
+	if s.Mode != NAT && !s.Hairpin.IsZero() {
+		c.Fault(s.At("hairpin"), "S21", about, "remove hairpin, or write mode: nat", "the mode fullnat needs no hairpin: real servers answer to laddrs, whoever calls")
+	}
 	if s.Mode == NAT {
 		if s.Has("laddrs") {
 			c.Fault(s.At("laddrs"), "S09", about, "write mode: fullnat, or remove laddrs", "mode nat does not use laddrs")

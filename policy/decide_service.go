@@ -26,7 +26,15 @@ func (d *decider) services() bool {
 		return d.empty(s)
 	}
 	d.DNAT = servers
-	if s.Mode == NAT {
+	switch {
+	case s.Mode == NAT && contains(s.Hairpins(d.family), client):
+		d.Masquerade = true
+		return d.accept("service %s: mode nat, scheduler %s: to %s, which sees the address of the interface that it is reached through, since `hairpin` holds %s",
+			s.Name, s.Scheduler, oneOf(servers), client)
+	case s.Mode == NAT && s.IsServer(client):
+		return d.accept("service %s: mode nat, scheduler %s: to %s, which sees the client; %s is a real server of it, so it gets no answer from itself or from others on its network: write `hairpin: true`",
+			s.Name, s.Scheduler, oneOf(servers), client)
+	case s.Mode == NAT:
 		return d.accept("service %s: mode nat, scheduler %s: to %s, which sees the client", s.Name, s.Scheduler, oneOf(servers))
 	}
 	if !d.laddrs(s.Laddrs) {

@@ -271,6 +271,7 @@ type Service struct {
 	Scheduler   Scheduler
 	Persistence Persistence
 	Allow, Deny []inet.Range
+	Hairpin     Hairpin // of mode nat alone
 	RealServers []RealServer
 	Laddrs      *Pool // nil in mode nat
 	Select      Select

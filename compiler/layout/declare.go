@@ -31,6 +31,8 @@ func (n Name) Declare() *nft.Set {
 		if !n.Variant.Keep {
 			s.Key = append(s.Key, nft.Service)
 		}
+	case Hairpin:
+		s.Key, s.Interval = append([]nft.Type{addr}, ServiceKey(n.Family, ports)...), ports == PortRanges || n.Variant.Prefix
 	case Laddrs:
 		s.Key, s.Interval, s.Data = ServiceKey(n.Family, ports), ports == PortRanges, n.rangeData()
 	case Inbound, Mapped, Zones, Own:

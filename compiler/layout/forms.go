@@ -175,6 +175,7 @@ var (
 	wordThen      = word{write: func(v *Variant) string { return v.Then }, read: func(v *Variant, t string) bool { v.Then = t; return true }, rest: true}
 	wordKeep      = flag("keep", func(v *Variant) *bool { return &v.Keep })
 	wordUncounted = flag("uncounted", func(v *Variant) *bool { return &v.Uncounted })
+	wordPrefix    = flag("prefix", func(v *Variant) *bool { return &v.Prefix })
 	wordMapped    = flag("mapped", func(v *Variant) *bool { return &v.Mapped })
 	wordBound     = flag("ports", func(v *Variant) *bool { return &v.Bound })
 	wordSpread    = flag(spreadWord, func(v *Variant) *bool { return &v.Spread })

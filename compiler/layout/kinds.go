@@ -15,6 +15,7 @@ var forms = [...]form{
 	Servers:           {word: "servers", family: true, words: []word{wordPorts, wordKeep}},
 	LaddrsIn:          {word: "laddrs-in", family: true, words: []word{wordPorts}},
 	Laddrs:            {word: "laddrs", family: true, words: append([]word{wordPorts}, translation...)},
+	Hairpin:           {word: "hairpin", family: true, words: []word{wordPorts, wordPrefix}},
 	Inbound:           {word: "inbound", family: true},
 	Conditional:       {word: "conditional", family: true},
 	Elsewhere:         {word: "elsewhere", family: true},

@@ -46,6 +46,7 @@ const (
 	Servers                           // VIP . protocol . port . real server . its port: weights that slots don't tell
 	LaddrsIn                          // VIP . protocol . port : the chain of a FULLNAT service's pool
 	Laddrs                            // VIP . protocol . port : laddrs of a FULLNAT service, where they are one range
+	Hairpin                           // caller . VIP . protocol . port : callers of a NAT service that get another source
 	Inbound                           // mapped destinations : the prefix behind them
 	Conditional                       // sources : their conditional zones, of what leaves through an uplink
 	Elsewhere                         // the same of what leaves elsewhere: zones with an oif of their own

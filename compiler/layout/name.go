@@ -40,6 +40,7 @@ type Variant struct {
 	Keep      bool     // "keep": no port is translated, the client's stays
 	Part      string   // "7": the part of the slots that are spread over several maps
 	Uncounted bool     // "uncounted": slots that don't count
+	Prefix    bool     // "prefix": keys hold ranges of callers
 
 	Mapped bool   // "mapped": of 1:1 maps
 	Bound  bool   // "ports": source ports are bound too

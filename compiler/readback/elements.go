@@ -45,6 +45,15 @@ func KeyRange(e nft.Element) (inet.Range, bool) {
 	return inet.Range{From: from, To: to}, ok && ok2
 }
 
+// firstRange returns the addresses that stand first in a key of several members.
+func firstRange(s *nft.Set, e *nft.Element) (inet.Range, bool) {
+	w, end := s.Key[0].Width(), e.KeyEnd
+	if end == "" {
+		end = e.Key
+	}
+	return KeyRange(nft.Element{Key: e.Key[:w], KeyEnd: end[:w]})
+}
+
 // ExcludedBy returns the zone whose list of excluded destinations a verdict leads to.
 func ExcludedBy(v nft.Verdict) layout.Object {
 	n, _ := layout.ParseChain(v.Chain)

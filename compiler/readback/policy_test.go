@@ -142,6 +142,11 @@ func serviceSays(p *policy.Policy, s *policy.Service) ct.Service {
 		}
 	}
 	slices.SortFunc(out.Servers, func(a, b ct.Server) int { return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Port, b.Port)) })
+	if s.Mode == policy.NAT {
+		for _, f := range families {
+			out.Hairpin = inet.Merge(append(out.Hairpin, s.Hairpins(f)...))
+		}
+	}
 	if s.Mode == policy.FullNAT {
 		out.Pools = poolSays(s.Laddrs, families)
 	}

@@ -98,8 +98,7 @@ func (rd *reading) readServices() {
 		sv.guarded = true
 		if e.Verdict.Kind != nft.Drop {
 			sv.permitted += e.Packets
-			w := s.Key[0].Width()
-			if r, ok := KeyRange(nft.Element{Key: e.Key[:w], KeyEnd: e.KeyEnd[:min(w, len(e.KeyEnd))]}); ok {
+			if r, ok := firstRange(s, e); ok {
 				sv.Allowed = append(sv.Allowed, r)
 			}
 			sv.leads(s, e.Verdict)
@@ -128,6 +127,18 @@ func (rd *reading) readServices() {
 			poolNamed(&sv.pools, pool).enter(rd, s, e)
 		}
 	}, layout.Laddrs, layout.LaddrsIn)
+	rd.each(func(s *nft.Set, e *nft.Element) {
+		if sv := rd.services[e.Comment]; sv != nil {
+			if r, ok := firstRange(s, e); ok {
+				sv.Hairpin = append(sv.Hairpin, r)
+			}
+		}
+	}, layout.Hairpin)
+	for _, sv := range rd.services {
+		if sv.Hairpin != nil {
+			sv.Hairpin = inet.Merge(sv.Hairpin) // each stands once a front
+		}
+	}
 }
 
 // leads notes where a service's connections go: to a scheduler, or nowhere.

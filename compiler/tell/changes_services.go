@@ -105,6 +105,9 @@ func (sv *serviceView) describe() string {
 	if allowed := sv.allowed(); len(allowed) > 0 {
 		text += ", only from " + rangesText(allowed)
 	}
+	if hairpin := sv.hairpin(); hairpin != "" {
+		text += ", " + hairpin
+	}
 	return text
 }
 
@@ -129,6 +132,9 @@ func serviceChanges(was, will *serviceView) []string {
 	}
 	if a, b := was.allowed(), will.allowed(); !slices.Equal(a, b) {
 		parts = append(parts, "only from "+allowedText(a)+" → "+allowedText(b))
+	}
+	if a, b := was.hairpin(), will.hairpin(); a != b {
+		parts = append(parts, cmp.Or(a, "no hairpin")+" → "+cmp.Or(b, "no hairpin"))
 	}
 	return parts
 }

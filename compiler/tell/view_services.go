@@ -151,6 +151,22 @@ func (sv *serviceView) allowed() []inet.Range {
 	return inet.Merge(sv.read.Allowed)
 }
 
+// hairpin names the callers that get another source. Where they are the service's real servers it
+// says so, or every change of these would be one of the hairpin.
+func (sv *serviceView) hairpin() string {
+	if sv.read == nil || len(sv.read.Hairpin) == 0 {
+		return ""
+	}
+	servers := make([]inet.Range, len(sv.servers))
+	for i := range sv.servers {
+		servers[i] = inet.AddrRange(sv.servers[i].Addr)
+	}
+	if slices.Equal(sv.read.Hairpin, inet.Merge(servers)) {
+		return "hairpin"
+	}
+	return "hairpin for " + rangesText(sv.read.Hairpin)
+}
+
 // share is a part of a service's new connections, in lowest terms, and the weight that it
 // comes from.
 type share struct{ slots, of, weight int }

@@ -63,6 +63,7 @@ func newAim(rand *rand.Rand, p *policy.Policy) *aim {
 		s := &p.Services[i]
 		a.addrs(&a.sources, s.Allow)
 		a.addrs(&a.sources, s.Deny)
+		a.addrs(&a.sources, s.Hairpin.From)
 		a.portsOf(s.Ports)
 		for _, vip := range s.VIP {
 			a.addrs(&a.dests, []inet.Range{inet.AddrRange(vip)})
@@ -135,10 +136,12 @@ func (a *aim) packet() Packet {
 	p := Packet{Junk: one(a, a.ports)}
 	p.Proto = one(a, []inet.Proto{inet.TCP, inet.TCP, inet.UDP, inet.UDP, inet.SCTP, inet.ICMP, inet.ICMPv6, 47, 253})
 	to, port := one(a, a.dests[side(f)]), one(a, a.ports)
+	var near []inet.Range // callers that the service at `to` gives another source
 	switch n := a.IntN(10); {
 	case n < 5 && len(a.policy.Services) > 0:
 		s := &a.policy.Services[a.IntN(len(a.policy.Services))]
 		to = one(a, s.VIP)
+		near = s.Hairpins(inet.FamilyOf(to))
 		if pp := one(a, s.Ports); a.often(85) {
 			p.Proto = pp.Proto
 			port = one(a, []uint16{pp.Ports.First, pp.Ports.Last, port, port})
@@ -158,6 +161,10 @@ func (a *aim) packet() Packet {
 	}
 	f = inet.FamilyOf(to)
 	from := one(a, a.sources[side(f)])
+	if len(near) > 0 && a.often(30) {
+		r := one(a, near)
+		from = one(a, []netip.Addr{r.From, r.To})
+	}
 	p.IIf, p.OIf = one(a, a.iifs), one(a, a.oifs)
 	if a.often(10) {
 		p.Self, p.IIf = true, ""

@@ -44,6 +44,9 @@ func (g *maker) service() string {
 		text, _ := g.source(false)
 		return b.String() + ", mode: fullnat, " + text
 	}
+	if g.often(40) {
+		b.WriteString(", hairpin: " + g.pick("true", "true", "false", g.ranges(5, servers, servers, clients, outside)))
+	}
 	return b.String() + g.pick("", ", mode: nat")
 }
 

@@ -26,6 +26,7 @@ type Wires struct {
 	wires  map[string]wire
 	names  map[int]string // by the index of the far end
 	routes map[netip.Addr]string
+	first  string // where all that has no route of its own leaves
 }
 
 // wire is one interface of the gateway.
@@ -66,6 +67,7 @@ func (w *Wires) build(names []string) error {
 			return fmt.Errorf("wire %s: %w", name, err)
 		}
 	}
+	w.first = names[0]
 	for _, everywhere := range []string{"0.0.0.0/0", "::/0"} {
 		if err := w.Gateway.AddRoute(names[0], everywhere, ""); err != nil {
 			return fmt.Errorf("default route: %w", err)
@@ -157,6 +159,14 @@ func (w *Wires) Route(to netip.Addr, name string) error {
 	}
 	w.routes[to] = name
 	return w.Gateway.nl.RouteReplace(&netlink.Route{LinkIndex: w.wires[name].near, Dst: ipNet(netip.PrefixFrom(to, to.BitLen()).String()), Scope: unix.RT_SCOPE_LINK})
+}
+
+// Leads returns the interface that the gateway sends what is for an address through.
+func (w *Wires) Leads(to netip.Addr) string {
+	if name := w.routes[to]; name != "" {
+		return name
+	}
+	return w.first
 }
 
 // Send lets an IP packet enter the gateway through an interface.

@@ -61,4 +61,6 @@ var reasons = map[string]string{
 	"S19": "Every VIP, protocol and port is an element of a map. A million of them is a mistake, however large the file. A range of ports " +
 		"counts only once.",
 	"S20": "A block belongs to one source, and the clients of a service are not known in advance.",
+	"S21": "In mode fullnat every caller gets a laddr, and real servers answer to it, through the gateway. A hairpin would change nothing, although " +
+		"it looks as if it did.",
 }

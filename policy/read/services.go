@@ -36,6 +36,8 @@ func (w *walker) service(n *yaml.Node) {
 			s.Allow = w.ranges(w.someItems(v, wantAddresses))
 		case "deny":
 			s.Deny = w.ranges(w.items(v, wantAddresses))
+		case "hairpin":
+			s.Hairpin = w.hairpin(v)
 		case "real_servers":
 			s.RealServers = w.realServers(v)
 		case "laddrs":
@@ -106,6 +108,23 @@ func (w *walker) persistence(n *yaml.Node) policy.Persistence {
 		return policy.Persistence{}
 	}
 	return p
+}
+
+// hairpin reads true or false, or addresses.
+func (w *walker) hairpin(n *yaml.Node) (h policy.Hairpin) {
+	v, ok := w.value(n)
+	if !ok {
+		return h
+	}
+	if v.Kind == yaml.ScalarNode && !isNull(v) && !isAddresses(v.Value) {
+		if !isPlain(v) || v.Value != "true" && v.Value != "false" {
+			w.fail(n, "N03", "write true for the real servers themselves, or the prefixes of callers", "must be true, false or addresses, not %q", v.Value)
+		}
+		h.Servers = v.Value == "true"
+		return h
+	}
+	h.From = w.ranges(w.someItems(n, "true, false or addresses"))
+	return h
 }
 
 // realServers reads the real servers of a service.

@@ -153,7 +153,11 @@ func typeText(k *Keyword) string {
 	if len(k.Words) > 0 {
 		text += "; or " + orList(k.Words)
 	}
-	if k.Or != "" {
+	switch k.Or {
+	case "":
+	case aBoolean:
+		text += "; or " + string(k.Or)
+	default:
 		text += "; or a " + string(k.Or)
 	}
 	return text

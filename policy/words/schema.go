@@ -142,6 +142,8 @@ func valueForms(k *Keyword) (forms []*schema) {
 		forms = append(forms, objectSchema(k.Path))
 	case aPoolName:
 		forms = append(forms, &schema{Ref: ref(aPoolName)})
+	case aBoolean:
+		forms = append(forms, &schema{Type: "boolean"})
 	}
 	return forms
 }

@@ -22,7 +22,7 @@ func Offload(r *nft.Ruleset, devices []string) {
 	r.Flowtable = &nft.Flowtable{Name: layout.Flowtable, Devices: devices}
 	chain := &nft.Chain{
 		Name: layout.ChainOffload.String(),
-		Hook: &nft.Hook{Type: "filter", Point: "forward", Priority: priorityOffload},
+		Hook: &nft.Hook{Type: "filter", Point: nft.Forward, Priority: priorityOffload},
 		Rules: []nft.Rule{{Stmts: []nft.Stmt{
 			nft.L4Is{Protos: []inet.Proto{inet.TCP, inet.UDP}}, nft.CtEstablished{}, nft.FlowAdd{Flowtable: layout.Flowtable},
 		}}},

@@ -12,9 +12,7 @@ import (
 
 // hook makes a base chain. A hook that nothing needs has none: every new connection would
 // pass through it.
-func (b *builder) hook(chain layout.Name, typ string, priority int32) {
-	b.chain(chain).Hook = &nft.Hook{Type: typ, Point: chain.String(), Priority: priority}
-}
+func (b *builder) hook(chain layout.Name, h nft.Hook) { b.chain(chain).Hook = &h }
 
 // Priorities of the NAT chains (include/uapi/linux/netfilter_ipv4.h: NF_IP_PRI_NAT_DST and _SRC).
 const (
@@ -27,8 +25,8 @@ func (b *builder) rules() {
 	sendsOn := b.holds(layout.Services, layout.Inbound)
 	fullNAT := b.holds(layout.Laddrs, layout.LaddrsIn, layout.Remember, layout.Hairpin)
 	if sendsOn {
-		b.hook(layout.ChainPrerouting.Name(), "nat", priorityDNAT)
-		b.hook(layout.ChainOutput.Name(), "nat", priorityDNAT)
+		b.hook(layout.ChainPrerouting.Name(), nft.Hook{Type: "nat", Point: nft.Prerouting, Priority: priorityDNAT})
+		b.hook(layout.ChainOutput.Name(), nft.Hook{Type: "nat", Point: nft.Output, Priority: priorityDNAT})
 		toServices := nft.Give{Verdict: jumpChain(layout.ChainServices.Name())}
 		b.rule(layout.ChainPrerouting.Name(), toServices)
 		b.rule(layout.ChainOutput.Name(), toServices)
@@ -37,7 +35,7 @@ func (b *builder) rules() {
 		b.guardRules()
 	}
 	if fullNAT || b.zonesDecide() {
-		b.hook(layout.ChainPostrouting.Name(), "nat", prioritySNAT)
+		b.hook(layout.ChainPostrouting.Name(), nft.Hook{Type: "nat", Point: nft.Postrouting, Priority: prioritySNAT})
 	}
 	if fullNAT {
 		b.chain(layout.ChainFullNAT.Name())
@@ -154,7 +152,7 @@ func (b *builder) dispatch() {
 // nat never see such packets, so nothing else would translate or drop them: they would leave
 // with the source that they have. The rule stands first in forward.
 func (b *builder) dropInvalid() {
-	b.hook(layout.ChainForward.Name(), "filter", 0)
+	b.hook(layout.ChainForward.Name(), nft.Hook{Type: "filter", Point: nft.Forward, Priority: 0})
 	c := b.chain(layout.ChainForward.Name())
 	others := c.Rules
 	c.Rules = nil
@@ -301,7 +299,7 @@ func (b *builder) refuseRules() {
 	if !elsewhere && !b.holds(layout.Rejects, whereRefused.conditional) {
 		return
 	}
-	b.hook(layout.ChainForward.Name(), "filter", 0)
+	b.hook(layout.ChainForward.Name(), nft.Hook{Type: "filter", Point: nft.Forward, Priority: 0})
 	first := []nft.Stmt{nft.CtNew{}, nft.CtStatus{Bit: nft.Confirmed, Not: true}}
 	b.sentOn(layout.ChainForward.Name(), first, nft.Verdict{Kind: nft.Accept})
 	if elsewhere {

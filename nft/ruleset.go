@@ -57,12 +57,25 @@ type Chain struct {
 	Rules []Rule
 }
 
-// Hook binds a base chain to a netfilter hook. The policy of every base chain is accept.
+// Hook binds a base chain to a netfilter hook, whatever the chain is called. The policy of
+// every base chain is accept.
 type Hook struct {
 	Type     string // "nat" or "filter"
-	Point    string // "prerouting", "output", "forward" or "postrouting"
-	Priority int32
+	Point    Point
+	Priority int32 // chains of lower ones are called first
 }
+
+// Point is where a hook stands in a packet's way, as nft writes it
+// (include/uapi/linux/netfilter.h, enum nf_inet_hooks). "" is read for points that none of ours is called at.
+type Point string
+
+// The points that chains of ours are called at.
+const (
+	Prerouting  Point = "prerouting"
+	Forward     Point = "forward"
+	Output      Point = "output"
+	Postrouting Point = "postrouting"
+)
 
 // Rule is one rule: its statements from left to right.
 //

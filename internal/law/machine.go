@@ -17,8 +17,8 @@ import (
 type Machine struct {
 	chains map[string]*nft.Chain
 	sets   map[string]*lookup
-	hooks  map[string][]*nft.Chain // base chains by hook, in the order of their priorities
-	tracks bool                    // a rule makes the kernel switch connection tracking on
+	hooks  map[nft.Point][]*nft.Chain // base chains by hook, in the order of their priorities
+	tracks bool                       // a rule makes the kernel switch connection tracking on
 }
 
 // Outcome is one thing that can become of a packet.
@@ -48,7 +48,7 @@ type Entry struct{ Map, Key, Data string }
 
 // NewMachine returns a machine that carries out a ruleset, which must not change any more.
 func NewMachine(r *nft.Ruleset) (*Machine, error) {
-	m := &Machine{chains: make(map[string]*nft.Chain), sets: make(map[string]*lookup), hooks: make(map[string][]*nft.Chain)}
+	m := &Machine{chains: make(map[string]*nft.Chain), sets: make(map[string]*lookup), hooks: make(map[nft.Point][]*nft.Chain)}
 	for _, c := range r.Chains {
 		if m.chains[c.Name] != nil {
 			return nil, fmt.Errorf("two chains are called %s", c.Name)

@@ -19,16 +19,16 @@ type walk struct {
 	pkt      Packet         // as it came
 	from, to netip.AddrPort // as it is now
 	family   inet.Family
-	point    string // the hook
-	typ      string // of the base chain
-	dnat     bool   // the flow's status: the destination is another than it was
+	point    nft.Point // the hook
+	typ      string    // of the base chain
+	dnat     bool      // the flow's status: the destination is another than it was
 	out      Outcome
 }
 
 func (w *walk) run() {
-	points := []string{"prerouting", "forward", "postrouting"}
+	points := []nft.Point{nft.Prerouting, nft.Forward, nft.Postrouting}
 	if w.pkt.Self {
-		points = []string{"output", "postrouting"}
+		points = []nft.Point{nft.Output, nft.Postrouting}
 	}
 	w.out.Verdict = policy.Accept
 	for _, w.point = range points {
@@ -48,7 +48,7 @@ func (w *walk) run() {
 				return
 			}
 		}
-		if to := w.out.DNAT; to.IsValid() && (w.point == "prerouting" || w.point == "output") {
+		if to := w.out.DNAT; to.IsValid() && (w.point == nft.Prerouting || w.point == nft.Output) {
 			// The kernel sets the bit only if something changes (nf_nat_setup_info).
 			w.dnat = to != w.to
 			w.to = to
@@ -167,7 +167,7 @@ func (w *walk) stmt(s nft.Stmt) (v nft.Verdict, match bool) {
 	case nft.NAT:
 		return w.nat(s)
 	case nft.Masq:
-		if w.typ != "nat" || w.point != "postrouting" {
+		if w.typ != "nat" || w.point != nft.Postrouting {
 			fail("masquerade in hook %s of type %s", w.point, w.typ)
 		}
 		w.out.Masquerade = true
@@ -191,14 +191,14 @@ func (w *walk) stmt(s nft.Stmt) (v nft.Verdict, match bool) {
 
 // reject is allowed in some hooks only (nft_reject_validate, nft_reject_inet_validate).
 func (w *walk) reject() {
-	if w.point == "postrouting" {
+	if w.point == nft.Postrouting {
 		fail("reject in hook postrouting")
 	}
 	w.out.Verdict = policy.Reject
 }
 
 func (w *walk) oif() string {
-	if w.point == "prerouting" {
+	if w.point == nft.Prerouting {
 		return ""
 	}
 	return w.pkt.OIf
@@ -273,7 +273,7 @@ func (w *walk) nat(s nft.NAT) (v nft.Verdict, match bool) {
 	if s.Family() != w.family {
 		return v, true // nft_nat_inet_eval goes on
 	}
-	if before := w.point != "postrouting"; w.typ != "nat" || s.Source == before || w.point == "forward" {
+	if before := w.point != nft.Postrouting; w.typ != "nat" || s.Source == before || w.point == nft.Forward {
 		fail("%s in hook %s of type %s", s, w.point, w.typ)
 	}
 	w.note(s.Map, el)

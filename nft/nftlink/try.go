@@ -17,7 +17,7 @@ import (
 // tell of an expression that must not stand at a hook; nor does `nft -c`.
 func (c *Conn) Try(ctx context.Context, r *nft.Ruleset) error {
 	sample := sampleOf(r)
-	want, err := Forms(sample)
+	want, err := wire.Forms(sample)
 	if err != nil {
 		return err
 	}

@@ -38,9 +38,9 @@ const (
 var hookNames = [...]string{"prerouting", "input", "forward", "output", "postrouting", "ingress"}
 
 // hookNumbers are the hooks that chains of ours are called at.
-var hookNumbers = map[string]uint32{
-	"prerouting": unix.NF_INET_PRE_ROUTING, "forward": unix.NF_INET_FORWARD,
-	"output": unix.NF_INET_LOCAL_OUT, "postrouting": unix.NF_INET_POST_ROUTING,
+var hookNumbers = map[nft.Point]uint32{
+	nft.Prerouting: unix.NF_INET_PRE_ROUTING, nft.Forward: unix.NF_INET_FORWARD,
+	nft.Output: unix.NF_INET_LOCAL_OUT, nft.Postrouting: unix.NF_INET_POST_ROUTING,
 }
 
 // hookName returns the name of a hook.
@@ -111,12 +111,14 @@ func DecodeChain(b []byte, table string) *nft.Chain {
 }
 
 // decodeHook reads where a base chain is called; "" for points where none of ours is.
-func decodeHook(b []byte) (point string, priority int32) {
+func decodeHook(b []byte) (point nft.Point, priority int32) {
 	for a := (nfnl.Attrs{Rest: b}); a.Next(); {
 		switch a.Type {
 		case hookNum:
-			if name := hookName(a.U32()); hookNumbers[name] == a.U32() {
-				point = name
+			for p, n := range hookNumbers {
+				if n == a.U32() {
+					point = p
+				}
 			}
 		case hookPriority:
 			priority = int32(a.U32())

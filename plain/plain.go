@@ -71,7 +71,7 @@ type Writer struct {
 	w      io.Writer
 	colour bool
 	within bool   // a line has begun with something that is no blank
-	rest   string // the beginning of a character that was cut
+	rest   string // the beginning of a character or colour that was cut
 	err    error
 }
 
@@ -99,7 +99,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	w.rest = ""
 	var b strings.Builder
 	for i, n := 0, 0; i < len(s); i += n {
-		if s[i] >= utf8.RuneSelf && !utf8.FullRuneInString(s[i:]) {
+		if isCut(s[i:]) {
 			w.rest = s[i:]
 			break
 		}
@@ -135,10 +135,28 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// isCut tells whether text begins with a part of a character or of a colour, and ends there.
+func isCut(s string) bool {
+	if s[0] < utf8.RuneSelf {
+		return false
+	}
+	if after, ok := strings.CutPrefix(s, string(colourOn)); ok {
+		after = strings.TrimLeft(after, "0123456789;")
+		return len(s) < longestColour && len(after) < len(string(colourOff)) && strings.HasPrefix(string(colourOff), after)
+	}
+	return !utf8.FullRuneInString(s)
+}
+
+// longestColour is the bytes of the longest colour that a Writer takes.
+const longestColour = len(string(colourOn)) + longestCode + len(string(colourOff))
+
+// longestCode is the characters of its parameters.
+const longestCode = 8
+
 // colourCode returns the parameters of a colour, if text begins with some and their end.
 func colourCode(s string) (string, bool) {
 	code, _, ok := strings.Cut(s, string(colourOff))
-	return code, ok && code != "" && len(code) <= 8 && strings.Trim(code, "0123456789;") == ""
+	return code, ok && code != "" && len(code) <= longestCode && strings.Trim(code, "0123456789;") == ""
 }
 
 // isCommand tells whether a line that begins so may be a workflow command

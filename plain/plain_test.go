@@ -43,13 +43,16 @@ func TestWriter(t *testing.T) {
 			}
 		}
 	}
-	var b bytes.Buffer
-	w := NewWriter(&b, false)
-	for _, c := range []byte("büro 办\x1b\n") {
-		w.Write([]byte{c})
-	}
-	if want := "büro 办\\x1b\n"; b.String() != want {
-		t.Errorf("byte by byte: got %q, want %q", b.String(), want)
+	text := "büro 办\x1b " + Paint("31;1", "gone") + string(colourOn) + "x\n"
+	for colour, want := range map[bool]string{false: "büro 办\\x1b gone\\ufdd0x\n", true: "büro 办\\x1b \x1b[31;1mgone\x1b[0m\\ufdd0x\n"} {
+		var b bytes.Buffer
+		w := NewWriter(&b, colour)
+		for _, c := range []byte(text) {
+			w.Write([]byte{c})
+		}
+		if b.String() != want {
+			t.Errorf("byte by byte, colour %v: got %q, want %q", colour, b.String(), want)
+		}
 	}
 }
 

@@ -31,7 +31,7 @@ integration: ## real packets between namespaces (root, or unshare -rn)
 	$(GO) test -count=1 ./integration
 
 golden: ## rewrite the golden files; review them like code
-	$(GO) test ./policy/... ./compiler ./nft ./cmd/snatctl -update
+	$(GO) test ./policy/... ./compiler ./nft ./cmd/snatctl/... -update
 
 docs: ## rewrite the pages that are made from the code: docs/commands.md, lint.md, policy.md and policy.schema.json
 	$(GO) test ./cmd/snatctl ./policy/words -run '^(TestCommandsPage|TestReference|TestSchemaDocument)$$' -update

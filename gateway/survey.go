@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/snatctl/snatctl/ct"
@@ -63,4 +64,14 @@ func (r *Reader) Dead(ctx context.Context, p *Picture) ([]ct.Problem, error) {
 		}
 	}
 	return out, nil
+}
+
+// Verdict returns all that is wrong, critical ones first, and how bad the worst of it is: the
+// zero Severity if nothing is.
+func (s *Survey) Verdict() (worst ct.Severity, problems []ct.Problem) {
+	problems = append(slices.Clone(s.Dead), s.Problems()...) // those of Dead are critical
+	if len(problems) > 0 {
+		worst = problems[0].Severity
+	}
+	return worst, problems
 }

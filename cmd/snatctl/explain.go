@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/plain"
 	"github.com/snatctl/snatctl/policy"
@@ -85,7 +85,7 @@ func explain(w io.Writer, o explainOptions) error {
 		d.Reason += "; " + d.Steps[len(d.Steps)-1]
 	}
 	if o.format == "json" {
-		return printJSON(w, explanationOf(&d))
+		return view.JSON(w, explanationOf(&d))
 	}
 	explainText(w, pkt, &d)
 	return nil
@@ -204,10 +204,4 @@ func endpointText(ap netip.AddrPort) string {
 		return ap.Addr().String()
 	}
 	return ap.String()
-}
-
-func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/plain"
@@ -110,7 +111,7 @@ func listFlows(ctx context.Context, w io.Writer, r *gateway.Reader, p *gateway.P
 	}
 	switch {
 	case o.count && o.format == "json":
-		return printJSON(w, map[string]int{"flows": n})
+		return view.JSON(w, map[string]int{"flows": n})
 	case o.count:
 		_, err := fmt.Fprintln(w, n)
 		return err

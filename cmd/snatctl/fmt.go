@@ -9,6 +9,7 @@ import (
 	textdiff "github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 
+	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/plain"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/format"
@@ -72,7 +73,7 @@ type formatter struct {
 func (f *formatter) status() error {
 	switch {
 	case f.failed > 0:
-		return exit{exitFmtFailed, fmt.Errorf("%s could not be formatted", count(f.failed, "file"))}
+		return exit{exitFmtFailed, fmt.Errorf("%s could not be formatted", view.Count(f.failed, "file"))}
 	case f.check && f.changed > 0:
 		return exit{code: exitFmtChanges}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/gateway/history"
 	"github.com/snatctl/snatctl/plain"
@@ -104,7 +105,7 @@ func number(entries []history.Entry) []numbered {
 func printHistory(w io.Writer, format, table string, entries []history.Entry) error {
 	all := number(entries)
 	if format == "json" {
-		return printJSON(w, all)
+		return view.JSON(w, all)
 	}
 	if len(all) == 0 {
 		fmt.Fprintf(w, "nothing was applied to table inet %s yet\n", table)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/lint"
 )
@@ -53,7 +54,7 @@ func (o *lintOptions) tell(w io.Writer, args []string) error {
 	case i < 0:
 		return fmt.Errorf("there is no rule %q; snatctl lint --rules lists them", o.explain)
 	case o.format == "json":
-		return printJSON(w, recordOf(rules[i]))
+		return view.JSON(w, recordOf(rules[i]))
 	}
 	return explainRule(w, rules[i])
 }
@@ -64,7 +65,7 @@ func printRules(w io.Writer, rules []lint.Rule, format string) error {
 		for i, r := range rules {
 			list[i] = recordOf(r)
 		}
-		return printJSON(w, list)
+		return view.JSON(w, list)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "CODE\tSEVERITY\tNEEDS\tWHAT")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/gateway/history"
 	"github.com/snatctl/snatctl/plain"
@@ -100,7 +101,7 @@ func compiled(t *timings, read func() (*policy.Policy, []policy.Source, policy.D
 		printDiagnostic(d)
 	}
 	if w == nil {
-		return nil, fmt.Errorf("policy cannot be carried out: %s; nothing was changed", count(len(errorsOf(more)), "error"))
+		return nil, fmt.Errorf("policy cannot be carried out: %s; nothing was changed", view.Count(len(errorsOf(more)), "error"))
 	}
 	return w, nil
 }
@@ -116,7 +117,7 @@ func judge(p *policy.Policy, ds policy.Diagnostics) (*policy.Policy, error) {
 		printDiagnostic(d)
 	}
 	if p == nil {
-		return nil, fmt.Errorf("invalid policy: %s", count(len(errorsOf(ds)), "error"))
+		return nil, fmt.Errorf("invalid policy: %s", view.Count(len(errorsOf(ds)), "error"))
 	}
 	return p, nil
 }
@@ -135,11 +136,4 @@ func printDiagnostic(d policy.Diagnostic) {
 	if d.Hint != "" {
 		fmt.Fprintf(stderr, "    hint: %s\n", plain.Text(d.Hint))
 	}
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/policy"
 )
@@ -82,7 +83,7 @@ func lookupPolicy(ctx context.Context, w io.Writer, o lookupOptions) error {
 	}
 	s, ok := subscriber(p, o.at)
 	if o.format == "json" {
-		err = printJSON(w, s.records(o.at))
+		err = view.JSON(w, s.records(o.at))
 	} else if ok {
 		_, err = fmt.Fprintln(w, s)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
@@ -38,7 +39,7 @@ func lookupLive(ctx context.Context, w io.Writer, o lookupOptions) error {
 		}
 	}
 	if list.n == 0 && o.format == "json" {
-		err = printJSON(w, s.records(o.at))
+		err = view.JSON(w, s.records(o.at))
 	} else {
 		err = list.end()
 	}

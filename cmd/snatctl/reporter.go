@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
 )
@@ -82,7 +83,7 @@ func (r *reporter) hear(e gateway.Event) {
 	case gateway.Unlisted:
 		r.notices.say("list", time.Second, fmt.Sprintf("warning: lost %s, and the flows could not be listed: %v", count64(e.Lost, "event"), e.Err))
 	case gateway.Resynced:
-		r.notices.say("", 0, fmt.Sprintf("lost %s, %d in all; read the table again: %s, %d of them begun unseen (a larger --buffer loses less)", count64(e.Lost, "event"), e.Total, count(e.Flows, "flow"), e.Unseen))
+		r.notices.say("", 0, fmt.Sprintf("lost %s, %d in all; read the table again: %s, %d of them begun unseen (a larger --buffer loses less)", count64(e.Lost, "event"), e.Total, view.Count(e.Flows, "flow"), e.Unseen))
 	case gateway.Refused:
 		text := fmt.Sprintf("warning: %s refused: conntrack found no free port, no room, or two packets in a race", count64(e.Connections, "new connection"))
 		for _, p := range e.Problems {
@@ -159,6 +160,6 @@ func (n *notices) losses(what, noun string, s *spool) {
 	n.told[s] = lost
 	n.mu.Unlock()
 	if lost > before {
-		n.say("", 0, fmt.Sprintf("warning: %s %s, %d in all", what, count(int(lost-before), noun), lost))
+		n.say("", 0, fmt.Sprintf("warning: %s %s, %d in all", what, view.Count(int(lost-before), noun), lost))
 	}
 }

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/ct"
-	"github.com/snatctl/snatctl/ct/ctlink"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/plain"
 )
@@ -70,7 +71,7 @@ not be read.`,
 			err := status(c.Context(), o)
 			var e exit
 			if err != nil && o.check && !errors.As(err, &e) {
-				fmt.Fprintln(stdout, "CRITICAL: "+err.Error())
+				view.Unchecked(stdout, err)
 				return exit{code: exitCritical}
 			}
 			return err
@@ -122,10 +123,18 @@ func status(ctx context.Context, o statusOptions) error {
 		if s.Dead, err = r.Dead(ctx, p); err != nil {
 			return err
 		}
-		return check(outlet(o.format), s, o)
+		return check(s, o.format)
 	}
 	tellAwaiting(o.table)
-	return printStatus(outlet(o.format), s, o, warner(stdout.Colour()))
+	return o.print(os.Stdout, stdout, s)
+}
+
+// print prints one report.
+func (o *statusOptions) print(out io.Writer, text *plain.Writer, s gateway.Survey) error {
+	if o.format == "json" {
+		return view.StatusJSON(out, s)
+	}
+	return view.Status(text, s, o.all)
 }
 
 // look sums up the flows of what is asked for.
@@ -169,58 +178,20 @@ func (n nameFilter) narrow(r *ct.Report) error {
 	return nil
 }
 
-func printStatus(w io.Writer, s gateway.Survey, o statusOptions, paint paintFunc) error {
-	if o.format == "json" {
-		return printJSON(w, s.Report)
-	}
-	return printStatusText(w, s, o.all, paint)
-}
-
-// check prints one line that a monitoring system shows, and the problems behind it; as JSON
-// the report.
-func check(w io.Writer, s gateway.Survey, o statusOptions) error {
-	problems := append(s.Dead, s.Problems()...)
-	word, code := "OK", 0
-	if len(problems) > 0 {
-		switch problems[0].Severity { // critical ones come first
-		case ct.Critical:
-			word, code = "CRITICAL", exitCritical
-		default:
-			word, code = "WARNING", exitWarning
-		}
-	}
-	what := count(len(problems), "problem")
-	switch len(problems) {
-	case 0:
-		what = "no problems"
-	case 1:
-		what = plain.Text(problems[0].Object + ": " + problems[0].Text)
-	}
-	switch {
-	case o.format == "json":
-		if err := printJSON(w, s.Report); err != nil {
+// check tells whether something is wrong: in words, or as JSON by the exit status alone.
+func check(s gateway.Survey, format string) error {
+	if format == "json" {
+		if err := view.StatusJSON(os.Stdout, s); err != nil {
 			return exit{exitCritical, err}
 		}
-	default:
-		fmt.Fprintf(w, "%s: %s; %s\n", word, what, refused(s.Stats))
-		if len(problems) > 1 {
-			printProblems(w, problems)
-		}
+	} else {
+		view.Check(stdout, s)
 	}
-	if code == 0 {
-		return nil
+	switch worst, _ := s.Verdict(); worst {
+	case ct.Critical:
+		return exit{code: exitCritical}
+	case ct.Warning:
+		return exit{code: exitWarning}
 	}
-	return exit{code: code}
-}
-
-func printProblems(w io.Writer, problems []ct.Problem) {
-	for _, pr := range problems {
-		fmt.Fprintf(w, "%s: %s: %s\n", pr.Severity, plain.Text(pr.Object), plain.Text(pr.Text))
-	}
-}
-
-// refused says how many connections conntrack has refused. The kernel counts them for the
-// whole namespace, not by laddr.
-func refused(s ctlink.Stats) string {
-	return fmt.Sprintf("new connections refused since boot: insert_failed %d, drop %d", s.InsertFailed, s.Drop)
+	return nil
 }

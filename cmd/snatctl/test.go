@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/plain"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/findings"
@@ -108,7 +109,7 @@ func testText(w io.Writer, results []testResult) error {
 		}
 	}
 	failed := failures(results)
-	_, err := fmt.Fprintf(w, "%s, %d passed, %d failed\n", count(len(results), "test"), len(results)-failed, failed)
+	_, err := fmt.Fprintf(w, "%s, %d passed, %d failed\n", view.Count(len(results), "test"), len(results)-failed, failed)
 	return err
 }
 
@@ -138,7 +139,7 @@ func testJSON(w io.Writer, results []testResult) error {
 		}
 		out = append(out, j)
 	}
-	return printJSON(w, out)
+	return view.JSON(w, out)
 }
 
 // testGitHub prints annotations for the tests that failed.

@@ -1,9 +1,6 @@
-// Package view shows what the engine and the policy give: as text for people, as JSON, on a
-// screen. It decides nothing.
 package view
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 
@@ -11,13 +8,6 @@ import (
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/plain"
 )
-
-// JSON prints a value on one line.
-func JSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
-}
 
 // mostChanges bounds what the text form lists; JSON lists all.
 const mostChanges = 200
@@ -44,7 +34,6 @@ func Result(w *plain.Writer, table string, r gateway.Result) error {
 		zoned(w, r.Zoned)
 		return w.Err()
 	}
-	paint := painter(w.Colour())
 	for i, c := range r.Changes {
 		if i == mostChanges {
 			fmt.Fprintf(w, "… and %d more (--format json lists all)\n", len(r.Changes)-i)
@@ -58,7 +47,7 @@ func Result(w *plain.Writer, table string, r gateway.Result) error {
 		if kind == "" {
 			kind = string(c.Kind)
 		}
-		fmt.Fprintf(w, "%s%s %s: %s\n", indent, paint(c.Action, c.Action.Mark()+" "+kind), plain.Text(c.Name), plain.Text(c.Detail))
+		fmt.Fprintf(w, "%s%s %s: %s\n", indent, paintAction(c.Action, c.Action.Mark()+" "+kind), plain.Text(c.Name), plain.Text(c.Detail))
 	}
 	verb := "would change"
 	if r.Done {
@@ -107,21 +96,4 @@ func contradicting(w io.Writer, n int) {
 	default:
 		fmt.Fprintf(w, "%d live flows contradict the policy; apply would end them\n", n)
 	}
-}
-
-// painter returns a function that colours by action, if there are colours.
-func painter(colour bool) func(tell.Action, string) string {
-	colours := map[tell.Action]string{tell.AddObject: "32", tell.RemoveObject: "31", tell.ChangeObject: "33"}
-	if !colour {
-		return func(_ tell.Action, s string) string { return s }
-	}
-	return func(a tell.Action, s string) string { return plain.Paint(colours[a], s) }
-}
-
-// Count returns "1 flow" or "2 flows".
-func Count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

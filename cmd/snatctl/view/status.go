@@ -1,4 +1,4 @@
-package main
+package view
 
 import (
 	"bufio"
@@ -8,8 +8,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-
-	"github.com/dustin/go-humanize"
 
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
@@ -23,8 +21,12 @@ const (
 	mostBusy = 20
 )
 
-// printStatusText prints what `ipvsadm -Ln --stats` would show, and the same for zones.
-func printStatusText(out io.Writer, p gateway.Survey, all bool, paint paintFunc) error {
+// StatusJSON prints the sums over all flows.
+func StatusJSON(w io.Writer, p gateway.Survey) error { return JSON(w, p.Report) }
+
+// Status prints what `ipvsadm -Ln --stats` would show, and the same for zones. Of long lists it
+// leaves out what has no flows, unless all is asked for.
+func Status(out *plain.Writer, p gateway.Survey, all bool) error {
 	w := bufio.NewWriter(out)
 	idle := 0
 	for i := range p.Services {
@@ -33,7 +35,7 @@ func printStatusText(out io.Writer, p gateway.Survey, all bool, paint paintFunc)
 			idle++
 			continue
 		}
-		printService(w, s, all, paint)
+		printService(w, s, all)
 	}
 	printIdle(w, idle, "service")
 	idle = 0
@@ -43,8 +45,8 @@ func printStatusText(out io.Writer, p gateway.Survey, all bool, paint paintFunc)
 			idle++
 			continue
 		}
-		fmt.Fprintf(w, "zone %s: %s; %s, %s\n", plain.Text(z.Name), z.Action, count64(z.Flows, "flow"), count64(z.New, "new connection"))
-		printLaddrs(w, z.Laddrs, all, paint)
+		fmt.Fprintf(w, "zone %s: %s; %s, %s\n", plain.Text(z.Name), z.Action, countMany(z.Flows, "flow"), countMany(z.New, "new connection"))
+		printLaddrs(w, z.Laddrs, all)
 	}
 	printIdle(w, idle, "zone")
 	printConntrack(w, p)
@@ -52,14 +54,14 @@ func printStatusText(out io.Writer, p gateway.Survey, all bool, paint paintFunc)
 		fmt.Fprintln(w, "bytes are not counted: net.netfilter.nf_conntrack_acct is 0 (apply sets it, unless the policy says gateway: {sysctls: false})")
 	}
 	for _, pr := range p.Problems() {
-		fmt.Fprintln(w, paint(pr.Severity, plain.Text(pr.Severity.String()+": "+pr.Object+": "+pr.Text)))
+		fmt.Fprintln(w, paintSeverity(pr.Severity, problem(pr)))
 	}
 	return w.Flush()
 }
 
 func printIdle(w io.Writer, n int, kind string) {
 	if n > 0 {
-		fmt.Fprintf(w, "and %s without flows (--all lists them)\n", count(n, "more "+kind))
+		fmt.Fprintf(w, "and %s without flows (--all lists them)\n", Count(n, "more "+kind))
 	}
 }
 
@@ -70,21 +72,21 @@ func printConntrack(w io.Writer, p gateway.Survey) {
 		share = fmt.Sprintf(" of %s (%s)", comma(c.Max), percent(c.Entries, c.Max))
 	}
 	fmt.Fprintf(w, "conntrack: %s%s entries: %s of this policy, %s no longer in policy, %s nobody's; %s\n",
-		comma(c.Entries), share, comma(t.Owned), comma(t.Past), comma(t.Nobodys), refused(p.Stats))
+		comma(c.Entries), share, comma(t.Owned), comma(t.Past), comma(t.Nobodys), refused(p))
 }
 
-func printService(w io.Writer, s *ct.ServiceReport, all bool, paint paintFunc) {
+func printService(w io.Writer, s *ct.ServiceReport, all bool) {
 	how := s.Mode
 	if s.Scheduler != "" {
 		how += ", " + s.Scheduler
 	}
 	fmt.Fprintf(w, "service %s: %s at %s %s; %s, %s\n", plain.Text(s.Name), how, strings.Join(s.VIP, " "), strings.Join(s.Ports, " "),
-		count64(s.Flows, "flow"), count64(s.New, "new connection"))
+		countMany(s.Flows, "flow"), countMany(s.New, "new connection"))
 	t := grid{titles: []string{"real server", "weight", "share", "new", "of new", "flows", "live bytes in", "live bytes out"}}
 	weights, news := sums(s.Servers)
 	for i := range s.Servers {
 		rs := &s.Servers[i]
-		f := families(rs.Address)
+		f := familyOf(rs.Address)
 		weight := fmt.Sprint(rs.Weight)
 		if rs.Weight == 0 {
 			weight = "0 drains"
@@ -101,27 +103,27 @@ func printService(w io.Writer, s *ct.ServiceReport, all bool, paint paintFunc) {
 		t.add(endpoint(rs), "not listed", "", "", "", comma(rs.Flows), size(rs.BytesIn), size(rs.BytesOut))
 	}
 	t.write(w)
-	printLaddrs(w, s.Laddrs, all, paint)
+	printLaddrs(w, s.Laddrs, all)
 }
 
 // sums adds up weights and new connections by family: each takes turns of its own.
 func sums(servers []ct.ServerReport) (weights, news [2]uint64) {
 	for i := range servers {
-		f := families(servers[i].Address)
+		f := familyOf(servers[i].Address)
 		weights[f] += uint64(servers[i].Weight)
 		news[f] += servers[i].New
 	}
 	return weights, news
 }
 
-func families(a netip.Addr) int {
+func familyOf(a netip.Addr) int {
 	if a.Is4() {
 		return 0
 	}
 	return 1
 }
 
-func printLaddrs(w io.Writer, laddrs []ct.LaddrReport, all bool, paint paintFunc) {
+func printLaddrs(w io.Writer, laddrs []ct.LaddrReport, all bool) {
 	hidden := 0
 	if !all && len(laddrs) > mostIdle {
 		hidden = len(laddrs) - mostBusy
@@ -139,10 +141,10 @@ func printLaddrs(w io.Writer, laddrs []ct.LaddrReport, all bool, paint paintFunc
 		}
 		t.add(l.Address.String(), comma(l.Flows), l.Busiest.String(), ports)
 	}
-	t.paint = func(row int, cell string) string { return paint(laddrs[row].Severity(), cell) }
+	t.paint = func(row int, cell string) string { return paintSeverity(laddrs[row].Severity(), cell) }
 	t.write(w)
 	if hidden > 0 {
-		fmt.Fprintf(w, "  and %s, none busier (--all lists them)\n", count(hidden, "more laddr"))
+		fmt.Fprintf(w, "  and %s, none busier (--all lists them)\n", Count(hidden, "more laddr"))
 	}
 }
 
@@ -161,38 +163,4 @@ func endpoint(rs *ct.ServerReport) string {
 		return rs.Address.String()
 	}
 	return netip.AddrPortFrom(rs.Address, rs.Port).String()
-}
-
-func comma(n uint64) string { return humanize.Comma(int64(n)) }
-
-func size(n uint64) string { return humanize.IBytes(n) }
-
-func count64(n uint64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return comma(n) + " " + noun + "s"
-}
-
-func percent(n, of uint64) string {
-	if of == 0 {
-		return "-"
-	}
-	return fmt.Sprintf("%.1f%%", 100*float64(n)/float64(of))
-}
-
-type paintFunc func(ct.Severity, string) string
-
-// warner returns a function that colours what is wrong, if there are colours.
-func warner(colour bool) paintFunc {
-	if !colour {
-		return func(_ ct.Severity, s string) string { return s }
-	}
-	colours := map[ct.Severity]string{ct.Warning: "33", ct.Critical: "31"}
-	return func(severity ct.Severity, s string) string {
-		if c := colours[severity]; c != "" {
-			return plain.Paint(c, s)
-		}
-		return s
-	}
 }

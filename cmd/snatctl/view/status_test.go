@@ -1,23 +1,23 @@
-package main
+package view
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
+	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/ct/ctlink"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/internal/golden"
+	"github.com/snatctl/snatctl/plain"
 )
 
-// TestStatusText prints made-up reports. The input of a case is its flags.
+// TestStatusText prints made-up reports. The input of a case is the name of one, and --all.
 func TestStatusText(t *testing.T) {
 	golden.Run(t, "testdata/status/*.txtar", func(t *testing.T, input []golden.File) []golden.File {
 		pictures := map[string]gateway.Survey{"site": sitePicture(), "many": manyPicture(), "empty": {}}
@@ -26,15 +26,11 @@ func TestStatusText(t *testing.T) {
 		if !known {
 			t.Fatalf("there is no picture %q", name)
 		}
-		var text bytes.Buffer
-		if err := printStatusText(&text, p, flags == "--all", warner(false)); err != nil {
+		var text, checked bytes.Buffer
+		if err := Status(plain.NewWriter(&text, false), p, flags == "--all"); err != nil {
 			t.Fatal(err)
 		}
-		var checked bytes.Buffer
-		err := check(&checked, p, statusOptions{format: "text"})
-		code := exit{}
-		errors.As(err, &code)
-		fmt.Fprintf(&checked, "exit status %d\n", code.code)
+		Check(plain.NewWriter(&checked, false), p)
 		return []golden.File{{Name: "want.txt", Data: text.Bytes()}, {Name: "want-check.txt", Data: checked.Bytes()}}
 	})
 }
@@ -104,7 +100,7 @@ func TestStatusAll(t *testing.T) {
 		want int
 	}{{few, false, mostIdle}, {manyPicture(), false, 1}, {manyPicture(), true, mostIdle + 1}} {
 		var b bytes.Buffer
-		if err := printStatusText(&b, c.p, c.all, warner(false)); err != nil {
+		if err := Status(plain.NewWriter(&b, false), c.p, c.all); err != nil {
 			t.Fatal(err)
 		}
 		if s, z := strings.Count(b.String(), "\nservice ")+1, strings.Count(b.String(), "\nzone "); s != c.want || z != c.want {
@@ -113,59 +109,18 @@ func TestStatusAll(t *testing.T) {
 	}
 }
 
-// A screen gets as many lines as it has, the last one telling of the rest.
-func TestStatusInPlace(t *testing.T) {
-	for _, c := range []struct {
-		rows int
-		want string
-	}{
-		{4, "\x1b[Hhead\x1b[K\r\na\x1b[K\r\nb\x1b[K\r\nc\x1b[K\x1b[J"},
-		{9, "\x1b[Hhead\x1b[K\r\na\x1b[K\r\nb\x1b[K\r\nc\x1b[K\x1b[J"},
-		{3, "\x1b[Hhead\x1b[K\r\na\x1b[K\r\n… 2 lines more (a larger window shows them, or `snatctl top`)\x1b[K\x1b[J"},
-		{1, "\x1b[H… 4 lines more (a larger window shows them, or `snatctl top`)\x1b[K\x1b[J"},
-	} {
-		if got := string(inPlace("head", []byte("a\nb\nc\n"), c.rows)); got != c.want {
-			t.Errorf("%d rows: got %q, want %q", c.rows, got, c.want)
-		}
-	}
-	if s := slow(1500 * time.Millisecond); s != "a look takes 1.5s" {
-		t.Error(s)
-	}
-}
-
-func TestStatusNarrow(t *testing.T) {
-	for _, c := range []struct {
-		names nameFilter
-		want  string // how many services, zones, or the error
-	}{
-		{nameFilter{}, "4 2"},
-		{nameFilter{service: "web"}, "1 0"},
-		{nameFilter{zone: "lab"}, "0 1"},
-		{nameFilter{service: "web", zone: "lab"}, "1 1"},
-		{nameFilter{service: "lab"}, "the table has no service \"lab\" (did you mean \"web\"?): `snatctl status --all` lists all"},
-		{nameFilter{zone: "web"}, "the table has no zone \"web\" (did you mean \"lab\"?): `snatctl status --all` lists all"},
-	} {
-		p := sitePicture()
-		got := ""
-		if err := c.names.narrow(&p.Report); err != nil {
-			got = err.Error()
-		} else {
-			got = fmt.Sprint(len(p.Services), len(p.Zones))
-		}
-		if got != c.want {
-			t.Errorf("%+v: got %s, want %s", c.names, got, c.want)
-		}
-	}
-}
-
-// Nothing that is no terminal gets colours.
+// Colours stand at what is wrong, and only where they reach somebody.
 func TestStatusColours(t *testing.T) {
-	f, err := os.Create(t.TempDir() + "/out")
-	if err != nil {
+	var with, without bytes.Buffer
+	if err := errors.Join(Status(plain.NewWriter(&with, true), sitePicture(), false), Status(plain.NewWriter(&without, false), sitePicture(), false)); err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	if got := warner(colourful(f))(ct.Critical, "x"); got != "x" {
-		t.Errorf("a file gets %q", got)
+	for _, want := range []string{"\x1b[33mwarning: service idle: has no real servers\x1b[0m\n", "  \x1b[33m", "\n\x1b[31mcritical: service dns"} {
+		if !strings.Contains(with.String(), want) {
+			t.Errorf("%q is missing in\n%q", want, &with)
+		}
+	}
+	if bare := regexp.MustCompile("\x1b\\[[0-9]+m").ReplaceAllString(with.String(), ""); bare != without.String() {
+		t.Errorf("without colours it is\n%q\nwant\n%q", &without, bare)
 	}
 }

@@ -1,0 +1,47 @@
+package view
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/gateway"
+	"github.com/snatctl/snatctl/plain"
+)
+
+// Check prints one line that a monitoring system shows, and the problems behind it.
+func Check(w io.Writer, s gateway.Survey) {
+	worst, problems := s.Verdict()
+	word := "OK"
+	if worst != 0 {
+		word = strings.ToUpper(worst.String())
+	}
+	what := Count(len(problems), "problem")
+	switch len(problems) {
+	case 0:
+		what = "no problems"
+	case 1:
+		what = plain.Text(problems[0].Object + ": " + problems[0].Text)
+	}
+	fmt.Fprintf(w, "%s: %s; %s\n", word, what, refused(s))
+	if len(problems) > 1 {
+		for _, p := range problems {
+			fmt.Fprintln(w, problem(p))
+		}
+	}
+}
+
+// Unchecked prints the line in place of Check's where the state could not be read.
+func Unchecked(w io.Writer, err error) { fmt.Fprintln(w, "CRITICAL: "+err.Error()) }
+
+// problem returns "warning: zone office: …", safe to print.
+func problem(p ct.Problem) string {
+	return plain.Text(p.Severity.String() + ": " + p.Object + ": " + p.Text)
+}
+
+// refused says how many connections conntrack has refused. The kernel counts them for the
+// whole namespace, not by laddr.
+func refused(s gateway.Survey) string {
+	return fmt.Sprintf("new connections refused since boot: insert_failed %d, drop %d", s.Stats.InsertFailed, s.Stats.Drop)
+}

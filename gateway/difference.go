@@ -38,32 +38,24 @@ func (d Difference) Summary() string {
 	if len(d.Changes) == 0 && d.Rules == (nft.Tally{}) && d.Elements == (nft.Tally{}) {
 		return "no difference"
 	}
-	services := make(map[string]bool)
+	var objects []string
+	more, service := 0, ""
+	var last tell.Change
 	for _, c := range d.Changes {
 		if c.Kind == tell.KindService {
-			services[c.Name] = true
+			service = c.Name
 		}
-	}
-	type object struct {
-		action tell.Action
-		kind   tell.Kind
-		name   string
-	}
-	var objects []string
-	more, told := 0, make(map[object]bool) // an object may have changed in several ways
-	for _, c := range d.Changes {
-		if service, _, _ := strings.Cut(c.Name, "/"); c.Kind == tell.KindRealServer && services[service] {
-			continue // its service says enough
+		if rest, below := strings.CutPrefix(c.Name, service); below && c.Kind == tell.KindRealServer && strings.HasPrefix(rest, "/") {
+			continue // its service, which stands ahead of it, says enough
 		}
-		o := object{c.Action, c.Kind, c.Name}
 		switch {
-		case told[o]:
+		case c.Action == last.Action && c.Kind == last.Kind && c.Name == last.Name: // it changes in several ways
 		case len(objects) == named:
 			more++
 		default:
 			objects = append(objects, fmt.Sprintf("%s %s %s", c.Action.Mark(), strings.ReplaceAll(string(c.Kind), "_", " "), c.Name))
 		}
-		told[o] = true
+		last = c
 	}
 	s := strings.Join(objects, ", ")
 	if more > 0 {

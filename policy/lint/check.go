@@ -54,6 +54,8 @@ type run struct {
 	*policy.Policy
 	rule  Rule // at hand
 	found policy.Diagnostics
+
+	zoneNames, serviceNames []string // as findings have them; nil until a rule asks
 }
 
 func newRun(p *policy.Policy) *run { return &run{Policy: p} }

@@ -10,8 +10,14 @@ import (
 
 // eachService calls fn for every service, with its name as findings have it.
 func (r *run) eachService(fn func(s *policy.Service, object string)) {
+	if r.serviceNames == nil {
+		r.serviceNames = make([]string, len(r.Services))
+		for i := range r.Services {
+			r.serviceNames[i] = "service " + r.Services[i].Name
+		}
+	}
 	for i := range r.Services {
-		fn(&r.Services[i], "service "+r.Services[i].Name)
+		fn(&r.Services[i], r.serviceNames[i])
 	}
 }
 

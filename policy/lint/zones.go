@@ -10,8 +10,14 @@ import (
 
 // eachZone calls fn for every zone, with its name as findings have it.
 func (r *run) eachZone(fn func(z *policy.Zone, object string)) {
+	if r.zoneNames == nil {
+		r.zoneNames = make([]string, len(r.Zones))
+		for i := range r.Zones {
+			r.zoneNames[i] = "zone " + r.Zones[i].Name
+		}
+	}
 	for i := range r.Zones {
-		fn(&r.Zones[i], "zone "+r.Zones[i].Name)
+		fn(&r.Zones[i], r.zoneNames[i])
 	}
 }
 
@@ -48,6 +54,9 @@ func catchAllInside(r *run) {
 
 // ownInside finds zones whose sources hold an address that is the gateway's to give away.
 func ownInside(r *run) {
+	if len(r.Zones) == 0 {
+		return
+	}
 	var lists [][]inet.Range
 	var names []string
 	own := func(rs []inet.Range, name string) {

@@ -25,8 +25,8 @@ func Comments(src policy.Source, word string) []Comment {
 	if !bytes.Contains(src.Data, []byte(word)) {
 		return nil
 	}
-	root, diag := Document(src)
-	if diag != nil {
+	root := treeOf(src)
+	if root == nil {
 		return nil
 	}
 	lines := policy.Lines(src)
@@ -60,6 +60,20 @@ func Comments(src policy.Source, word string) []Comment {
 		}
 	}
 	return out
+}
+
+// treeOf returns the whole tree of a file; nil if it is no YAML.
+func treeOf(src policy.Source) *yaml.Node {
+	if q, ok := scanQuick(withoutMark(src.Data)); ok {
+		var m nodes
+		root, _ := q.node(&m, 0)
+		return root
+	}
+	root, diag := Document(src)
+	if diag != nil {
+		return nil
+	}
+	return root
 }
 
 func eachScalar(n *yaml.Node, fn func(*yaml.Node)) {

@@ -11,9 +11,10 @@ import (
 
 // homeless finds laddrs that nothing on this host says are its own: no address, no local
 // route, and no route that ends here, such as a blackhole. On a link such a route is not
-// enough, since neighbours ask for the address itself.
+// enough, since neighbours ask for the address itself. Where gateway.addresses says that apply
+// sees to it there is nothing to find.
 func homeless(r *run, h Host) {
-	if h.Interfaces == nil || h.Routes == nil {
+	if h.Interfaces == nil || h.Routes == nil || r.seesToAddresses() {
 		return
 	}
 	own, links := h.own()
@@ -44,21 +45,24 @@ func homeless(r *run, h Host) {
 	}
 }
 
+// homelessHint says what helps where an address lies: apply's own way, which fits everywhere, and
+// what one can do by hand.
 func homelessHint(left inet.Range, onLinks owners) string {
-	address := left.From.String()
-	add := fmt.Sprintf("ip addr add %s/%d dev INTERFACE", address, left.From.BitLen())
+	const own = "write addresses: routes under gateway, and apply makes it an address of this host"
+	address, bits := left.From.String(), left.From.BitLen()
+	byHand := fmt.Sprintf("ip addr add %s/%d dev INTERFACE", address, bits)
 	if _, near := onLinks.first(left); near {
-		local := fmt.Sprintf("ip route add local %s/%d dev lo", address, left.From.BitLen())
+		byHand += fmt.Sprintf(", or ip route add local %s/%d dev lo", address, bits)
 		if left.From.Is6() {
-			return fmt.Sprintf("%s: its neighbours on the link ask for it; or %s, net.ipv6.conf.INTERFACE.proxy_ndp=1 and ip -6 neigh add proxy %s dev INTERFACE", add, local, address)
+			byHand += fmt.Sprintf(" with net.ipv6.conf.INTERFACE.proxy_ndp=1 and ip -6 neigh add proxy %s dev INTERFACE", address)
 		}
-		return fmt.Sprintf("%s: its neighbours on the link ask for it; or %s, which answers them and gives no interface the address", add, local)
+		return fmt.Sprintf("its neighbours on the link ask for it: %s; by hand: %s", own, byHand)
 	}
 	what := address
 	if p, ok := left.Prefix(); ok {
 		what = p.String()
 	}
-	return fmt.Sprintf("%s; or, if the next router sends it here, ip route add blackhole %s, which also stops packets to unused ports from going back and forth", add, what)
+	return fmt.Sprintf("%s, if the next router sends it here; by hand: %s, or ip route add blackhole %s; each also stops packets to unused ports from going back and forth", own, byHand, what)
 }
 
 // own returns the addresses of the host, and the networks of its interfaces.

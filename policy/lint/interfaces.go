@@ -28,6 +28,10 @@ func missingInterfaces(r *run, h Host) {
 		}
 	}
 	look(r.Gateway.Where, "uplinks", r.Gateway.Uplinks, "gateway")
+	if name := r.Gateway.Addresses.Interface; name != "" && !slices.Contains(there, name) {
+		r.find(r.Gateway.At("addresses"), "gateway", "correct the name, or apply again once the interface exists; this host has "+few(there),
+			"there is no interface %s on this host to put the VIPs and laddrs on", name)
+	}
 	r.eachZone(func(z *policy.Zone, object string) {
 		look(z.Where, "iif", z.IIf, object)
 		look(z.Where, "oif", z.OIf, object)

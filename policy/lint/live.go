@@ -13,7 +13,7 @@ func hostRules() []Rule { return slices.Concat(placeRules(), gatewayRules(), con
 func placeRules() []Rule {
 	return []Rule{{
 		Code: "Z11", Severity: policy.Warning, Live: true, live: missingInterfaces,
-		Needs: Needs{Facts: Interfaces}, about: namesInterfaces,
+		Needs: Needs{Facts: Interfaces}, about: wantsInterfaces,
 		Title: "An interface of the policy does not exist on this host.",
 		Why: "nftables compares interface names when a packet passes, and accepts any name. A zone with a misspelt uplink translates nothing, " +
 			"and its clients' packets leave with private addresses. Names with an asterisk, such as `ppp*`, are not checked, since such " +
@@ -26,13 +26,15 @@ func placeRules() []Rule {
 			"they came from. Or the network in the policy is mistyped. Inside is every interface that is not an uplink of the zone.",
 	}, {
 		Code: "P03", Severity: policy.Warning, Live: true, live: homeless,
-		Needs: Needs{Facts: Interfaces | Routes}, about: hasLaddrs,
+		Needs: Needs{Facts: Interfaces | Routes}, about: needsHome,
 		Title: "A laddr is neither on this host nor routed to it.",
-		Why: "Somebody has to send the answers here. On a link, neighbours ask for the address itself, and nobody answers unless an interface " +
-			"has it, or for IPv4 a `local` route on lo. A blackhole route breaks translation there. IPv6 wants the local route and, on the uplink, " +
-			"proxy_ndp=1 and an entry of `ip -6 neigh add proxy` for each address. Behind a router, that router needs a route to this host, which cannot be seen " +
-			"from here: a blackhole route for the pool's prefix says that it is so. It also ends packets to unused ports, which would go back and forth between " +
-			"the two routers until their hops are used up; translated answers do not meet it.",
+		Why: "Answers to a laddr have to reach this host. With `addresses: routes` under gateway, apply makes each VIP and laddr an address of this host, " +
+			"wherever it lies, and this rule is silent. By hand it depends: in a network of the host's own interfaces, neighbours ask for the address itself. " +
+			"Nobody answers unless an interface has it, or for IPv4 a `local` route on lo. IPv6 wants the local route and, on the uplink, proxy_ndp=1 and an " +
+			"entry of `ip -6 neigh add proxy` for each address. A blackhole route breaks translation there. Behind a router, that router needs a route to this " +
+			"host, which cannot be seen from here: a local or blackhole route for the pool's prefix says that it is so. It also ends packets to unused ports, which " +
+			"would go back and forth between the two routers until their hops are used up. Translated answers do not meet it. A blackhole route also ends " +
+			"the gateway's own calls, so it does not fit a VIP that the gateway calls.",
 	}, {
 		Code: "P09", Severity: policy.Warning, Live: true, live: portsOfHost,
 		Needs: Needs{Interfaces, []string{"net/ipv4/ip_local_port_range", "net/ipv4/ip_local_reserved_ports"}}, about: hasPorts,

@@ -203,6 +203,8 @@ func TestLive(t *testing.T) {
 		{"a laddr that a local route brings", zone("from: 10.1.0.0/16, laddrs: 30.0.0.1"), func(h *Host) {
 			h.Routes = append(h.Routes, Route{Dst: prefix("30.0.0.0/24"), Interface: "lo", Table: 255, Local: true})
 		}, ""},
+		{"a laddr nowhere, and apply sees to it", strings.Replace(zone("from: 10.1.0.0/16, laddrs: [30.0.0.1, 20.0.2.1]"), "gateway: {", "gateway: {addresses: routes, ", 1), nil, ""},
+		{"laddrs for an interface that is not there", strings.Replace(zone("from: 10.1.0.0/16, laddrs: [30.0.0.1, 20.0.2.1]"), "gateway: {", "gateway: {addresses: {assign: wan7}, ", 1), nil, "Z11 there is no interface wan7 on this host to put the VIPs and laddrs on"},
 		{"a laddr nowhere", zone("from: 10.1.0.0/16, laddrs: [30.0.0.1, 20.0.2.1]"), nil, "P03 30.0.0.1;"},
 		{"a blackhole on the link", zone("from: 10.1.0.0/16, laddrs: 20.0.2.77"), func(h *Host) {
 			h.Routes = append(h.Routes, Route{Dst: prefix("20.0.2.77/32"), Table: 254})

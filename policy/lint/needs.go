@@ -74,13 +74,24 @@ func dotted(key string) string { return strings.ReplaceAll(key, "/", ".") }
 
 func hasZones(r *run) bool    { return len(r.Zones) > 0 }
 func hasServices(r *run) bool { return len(r.Services) > 0 }
-func hasLaddrs(r *run) bool   { return len(r.given()) > 0 }
+
+// needsHome tells whether there are laddrs, and apply makes them no addresses of the host.
+func needsHome(r *run) bool { return len(r.given()) > 0 && !r.seesToAddresses() }
+
+// seesToAddresses tells whether apply does: gateway.addresses.
+func (r *run) seesToAddresses() bool {
+	mode := r.Gateway.Addresses.Mode
+	return mode == policy.AddressesRoutes || mode == policy.AddressesAssign
+}
 
 func hasPorts(r *run) bool {
 	return slices.ContainsFunc(r.pools(), func(p owned) bool { return !p.Ports.IsZero() })
 }
 
 func leavesForwarding(r *run) bool { return !r.Gateway.Forwarding }
+
+// wantsInterfaces tells whether some name should be that of an interface.
+func wantsInterfaces(r *run) bool { return namesInterfaces(r) || r.Gateway.Addresses.Interface != "" }
 
 func namesInterfaces(r *run) bool {
 	return len(r.Gateway.Uplinks) > 0 || slices.ContainsFunc(r.Zones, func(z policy.Zone) bool { return len(z.IIf)+len(z.OIf) > 0 })

@@ -31,28 +31,29 @@ func applyCommand() *cobra.Command {
 		Use:         "apply -f FILE",
 		Short:       "bring the kernel to the policy, in one transaction",
 		Long: `Compile the policy, compare it with the table in the kernel, and send the difference as one
-transaction: the kernel takes all of it or nothing. What does not change is not touched.
+transaction: the kernel applies all of it or nothing. What does not change is not touched.
 
-Established connections keep their translation if the new policy would also make it. Those
-that contradict it are ended after the transaction, and counted: connections to a real server
-that its service no longer lists (weight 0 drains instead), of a service that is gone, or with
-a laddr that their zone or service no longer has. --no-cleanup and gateway.cleanup: none
-keep them.
+Established connections keep their translation if the new policy would make the same one. After
+the transaction, apply ends the connections that contradict the policy, and says how many: those
+to a real server that its service no longer lists (weight 0 drains instead), those of a service
+that is gone, and those with a laddr that their zone or service no longer has. --no-cleanup and
+gateway.cleanup: none keep them.
 
---confirm takes it all back, to exactly the table that stood, unless it is confirmed in time: by
-Enter, or by ` + "`snatctl confirm`" + ` in another session. That survives the loss of the terminal; an
-interrupt takes back at once.
+--confirm takes everything back, to exactly the table before, unless you confirm in time: with
+Enter, or with ` + "`snatctl confirm`" + ` in another session. This works even if the terminal is lost;
+Ctrl-C takes everything back at once.
 
-What was applied is kept under --state-dir, for history, rollback and boot.
+apply keeps what it applied under --state-dir, for history, rollback and boot. It also switches
+on IP forwarding for the families that the policy uses (unless gateway.forwarding is false), and
+sets conntrack's accounting, timestamps and events, which reports need (gateway.sysctls).
 
-apply also switches on IP forwarding for the families that the policy uses, unless it says
-gateway.forwarding: false. With gateway.addresses it makes the VIPs and laddrs addresses of this
-host, by routes or on an interface, and removes what it made once it is no longer needed.
+With gateway.addresses, apply makes the VIPs and laddrs addresses of this host, by routes or on an
+interface, and removes what it made when it is no longer needed.
 
-Exit status: 0 applied or nothing to do, 1 refused or failed and the kernel is unchanged,
-2 usage, 4 applied but some connections that contradict the policy could not be ended,
-5 not confirmed and taken back, 6 another apply is running. With --dry-run as diff: 0 no difference, 1 differences,
-2 error.`,
+Exit status: 0 applied, or nothing to do; 1 refused or failed, and the kernel is unchanged; 2 wrong
+usage; 4 applied, but some connections that contradict the policy could not be ended; 5 not
+confirmed, and taken back; 6 another apply is running. With --dry-run as diff: 0 no difference,
+1 differences, 2 error.`,
 		Example: `  snatctl apply -f policy.yaml
   snatctl apply -f policy.yaml --dry-run
   snatctl apply -f policy.yaml --confirm 120s
@@ -70,7 +71,7 @@ Exit status: 0 applied or nothing to do, 1 refused or failed and the kernel is u
 	fileFlag(c, &o.files)
 	o.flags(c)
 	c.Flags().BoolVar(&o.timings, "timings", false, "print the seconds of each stage as JSON, last on standard error")
-	c.Flags().StringVar(&o.format, "format", "text", "of the report: text or json")
+	c.Flags().StringVar(&o.format, "format", "text", "format of the report: `text|json`")
 	return c
 }
 
@@ -78,7 +79,7 @@ Exit status: 0 applied or nothing to do, 1 refused or failed and the kernel is u
 func (o *applyOptions) flags(c *cobra.Command) {
 	o.command = c.Name()
 	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "print what would change, as diff does, and change nothing")
-	c.Flags().DurationVar(&o.confirm, "confirm", 0, "take it back unless confirmed within this time: 120s, 5m")
+	c.Flags().DurationVar(&o.confirm, "confirm", 0, "take it back unless you confirm within this `time`: 120s, 5m")
 	c.Flags().BoolVar(&o.keep, "no-cleanup", false, "keep connections that contradict the policy")
 	stateDirFlag(c, &o.stateDir)
 }

@@ -20,13 +20,13 @@ func bootCommand() *cobra.Command {
 		Annotations: map[string]string{decides: ""},
 		Use:         "boot",
 		Short:       "apply the last good policy, early at boot",
-		Long: `Apply what was applied last and not taken back, to every table of the history. What still
-awaited confirmation when the machine went down does not count. If a policy does not compile,
-or the kernel refuses it, the one before it is tried, and so on. Where another program keeps
-changing rulesets meanwhile, boot tries the same policy for up to 30 s and never an older one.
+		Long: `Apply the last policy of the history that was applied and not taken back, for every table. A
+policy that was still waiting for confirmation when the machine went down does not count. If a
+policy does not compile, or the kernel refuses it, boot tries the one before it, and so on. If
+another program keeps changing rulesets, boot tries the same policy for up to 30 s, and no older one.
 
-It needs no network: interfaces that do not exist yet are matched by name once they do. So run
-it before they come up, as packaging/systemd/snatctl.service does. Nothing is added to the history.
+boot needs no network: rules match interfaces by name as soon as they exist. So run it before the
+interfaces come up, as packaging/systemd/snatctl.service does. It adds nothing to the history.
 
 Exit status: as apply; 1 if there is no policy to apply, or none that works; 7 if an older policy
 than the last good one is in force.`,
@@ -51,7 +51,7 @@ than the last good one is in force.`,
 	}
 	tableFlags(c, &table, &files)
 	stateDirFlag(c, &o.stateDir)
-	c.Flags().StringVar(&o.format, "format", "text", "of the report: text or json")
+	c.Flags().StringVar(&o.format, "format", "text", "format of the report: `text|json`")
 	return c
 }
 

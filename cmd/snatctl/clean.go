@@ -23,16 +23,18 @@ func cleanupCommand() *cobra.Command {
 		Annotations: map[string]string{decides: ""},
 		Use:         "cleanup",
 		Short:       "end connections that contradict the table in force",
-		Long: `End every connection that is translated as the table in force would not translate it, without
-an apply. That goes further than the cleanup of apply: it also ends connections whose source a
-zone in front drops or rejects now, and what earlier applies have left because cleanup was off
-or they were killed. Use it behind a new drop zone, and after a takeover in a pair.
+		Long: `End every connection that the table in force would not translate in the same way, without an apply.
 
-It leaves alone what other tables translated, and connections in other conntrack zones, which
-another table sets; it says how many of those contradict the table. snatctl flows --end ends them.
+cleanup goes further than apply does: it also ends connections whose source a zone now drops or
+rejects, and those that earlier applies left because cleanup was off or they were killed. Use it
+after you add a zone that drops, and after a takeover in a pair.
 
-Exit status: 0 done, be it nothing; 1 no table, or nothing could be done; 4 some could not be ended;
-6 an apply of this table is at work. With --dry-run: 0 nothing would be ended, 1 something would,
+It does not end connections that other tables translated, or connections in other conntrack zones,
+which another table sets. It says how many of the latter contradict the table; snatctl flows --end
+ends them.
+
+Exit status: 0 done, or nothing to do; 1 no table, or nothing could be done; 4 some could not be ended;
+6 an apply of this table is running. With --dry-run: 0 nothing would be ended, 1 something would,
 2 error.`,
 		Example: `  snatctl cleanup --dry-run
   snatctl cleanup`,
@@ -50,7 +52,7 @@ Exit status: 0 done, be it nothing; 1 no table, or nothing could be done; 4 some
 	tableFlags(c, &o.table, &files)
 	stateDirFlag(c, &o.stateDir)
 	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "print what would be ended, and end nothing")
-	c.Flags().StringVar(&o.format, "format", "text", "text or json")
+	c.Flags().StringVar(&o.format, "format", "text", "format of the output: `text|json`")
 	return c
 }
 

@@ -66,7 +66,7 @@ func commandsPage(root *cobra.Command) []byte {
 func group(root *cobra.Command, id string) []*cobra.Command {
 	var out []*cobra.Command
 	for _, c := range root.Commands() {
-		if c.GroupID == id && c.Name() != "help" {
+		if c.GroupID == id {
 			out = append(out, c)
 		}
 	}
@@ -107,7 +107,7 @@ func flagRow(f *pflag.Flag) string {
 	case "", "false", "[]", "0", "0s":
 		def = ""
 	}
-	return fmt.Sprintf("| `%s` | %s | %s |\n", name, def, cell(usage))
+	return fmt.Sprintf("| `%s` | %s | %s |\n", strings.ReplaceAll(name, "|", `\|`), def, cell(usage))
 }
 
 var (

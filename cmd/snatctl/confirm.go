@@ -15,10 +15,10 @@ func confirmCommand() *cobra.Command {
 		Annotations: map[string]string{decides: ""},
 		Use:         "confirm",
 		Short:       "keep what apply --confirm applied",
-		Long: `Keep what ` + "`snatctl apply --confirm`" + ` applied in this network namespace. Any terminal will do: best
-one that was opened since, for that proves that the gateway can still be reached.
+		Long: `Keep what ` + "`snatctl apply --confirm`" + ` applied in this network namespace. Use a terminal that you opened
+after the apply: it proves that the gateway can still be reached.
 
-Exit status: 0 kept, 1 nothing to confirm, 4 kept, but the history could not be written.`,
+Exit status: 0 kept; 1 nothing to confirm; 4 kept, but the history could not be written.`,
 		Example: `  snatctl confirm
   snatctl confirm --table edge`,
 		Args: cobra.NoArgs,

@@ -21,12 +21,13 @@ func diffCommand() *cobra.Command {
 		Annotations: map[string]string{decides: ""},
 		Use:         "diff -f FILE",
 		Short:       "print what apply would change",
-		Long: `Compare the policy with the table in the kernel and print what apply would change: by policy
-object (+ added, - removed, ~ changed), how many live connections that would end, since they
-contradict the policy, and how many rules and elements it takes. What was changed in the
-kernel by hand shows up too, and so do the routes and addresses of gateway.addresses. Nothing is changed. Connections alone are no difference.
+		Long: `Compare the policy with the table in the kernel and print what apply would change, and change
+nothing. diff lists the policy's objects (+ added, - removed, ~ changed), counts the rules and
+elements that change, and says how many live connections apply would end because they contradict
+the policy. Changes that somebody made in the kernel by hand show up too, and so do the routes and
+addresses of gateway.addresses.
 
-Exit status: 0 no difference, 1 differences, 2 error.`,
+Exit status: 0 no difference (also if there are connections to end), 1 differences, 2 error.`,
 		Example: `  snatctl diff -f policy.yaml
   snatctl diff -f policy.yaml --format json | jq .changes`,
 		RunE: func(c *cobra.Command, args []string) (err error) {
@@ -41,7 +42,7 @@ Exit status: 0 no difference, 1 differences, 2 error.`,
 	}
 	fileFlag(c, &o.files)
 	c.Flags().BoolVar(&o.timings, "timings", false, "print the seconds of each stage as JSON, last on standard error")
-	c.Flags().StringVar(&o.format, "format", "text", "text or json")
+	c.Flags().StringVar(&o.format, "format", "text", "format of the output: `text|json`")
 	return c
 }
 

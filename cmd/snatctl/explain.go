@@ -59,7 +59,7 @@ Exit status: 0 explained, 1 invalid policy, 2 usage.`,
 	f.StringVar(&o.oif, "oif", "", "`interface` that the connection leaves through (default: an uplink)")
 	f.BoolVar(&o.self, "self", false, "the connection is the gateway's own")
 	f.StringVar(&o.state, "state", "new", "new, or invalid: a packet that belongs to no connection")
-	f.StringVar(&o.format, "format", "text", "text or json")
+	f.StringVar(&o.format, "format", "text", "format of the output: `text|json`")
 	for _, name := range []string{"from", "to", "proto"} {
 		_ = c.MarkFlagRequired(name)
 	}

@@ -19,21 +19,21 @@ func flowsCommand() *cobra.Command {
 	var files []string
 	c := &cobra.Command{
 		Use:   "flows",
-		Short: "list live connections with the zone or service that each belongs to",
-		Long: `List the kernel's flows (conntrack entries), each with what the table says about it: the zone
-or service, the real server, the laddr. Flags narrow the list; all of them must hold.
+		Short: "list live connections, each with its zone or service",
+		Long: `List the kernel's flows (conntrack entries), each with the zone or service, the real server and
+the laddr that the table says it has. Flags restrict the list; a flow must match all of them.
 
-A flow that is translated as the table in force would not do it any more belongs to an
-earlier policy, or to rules that are not snatctl's: "no longer in policy". One that is not translated and
-that no zone lets pass by name is nobody's: "-".
+"no longer in policy" marks flows that the table in force would not translate in this way: they
+come from an earlier policy, or from rules that are not snatctl's. "-" marks flows that are not
+translated and that no zone accepts by name.
 
 Byte counts need net.netfilter.nf_conntrack_acct, which apply switches on.
 
---end ends the connections that the flags select instead of listing them: it asks first on a
-terminal, and wants --yes elsewhere. Connections in other conntrack zones are among them.
+With --end, flows ends the connections that the flags select instead of listing them. It asks first
+on a terminal; elsewhere it needs --yes. Connections in other conntrack zones are included.
 
-Exit status: 0 listed or ended, be it nothing; 1 no table, no such zone or service, or the kernel could not be
-asked; 2 usage.`,
+Exit status: 0 listed or ended, even if there are none; 1 no table, no such zone or service, or the
+kernel could not be asked; 2 wrong usage.`,
 		Example: `  snatctl flows --zone office
   snatctl flows --service web --real-server 192.168.1.1
   snatctl flows --client 10.1.0.0/16 --proto tcp --state ESTABLISHED --count
@@ -74,10 +74,10 @@ asked; 2 usage.`,
 	}
 	tableFlags(c, &table, &files)
 	o.flags.add(c)
-	c.Flags().BoolVar(&o.end, "end", false, "end the connections that the flags select, in place of listing them")
+	c.Flags().BoolVar(&o.end, "end", false, "end the connections that the flags select, instead of listing them")
 	c.Flags().BoolVar(&o.yes, "yes", false, "with --end: do not ask")
-	c.Flags().BoolVar(&o.count, "count", false, "print only how many there are")
-	c.Flags().StringVar(&o.format, "format", "text", "text or json")
+	c.Flags().BoolVar(&o.count, "count", false, "print only the number of flows")
+	c.Flags().StringVar(&o.format, "format", "text", "format of the output: `text|json`")
 	return c
 }
 

@@ -26,6 +26,28 @@ func TestHelp(t *testing.T) {
 	}
 }
 
+// TestHelpOrder: what most people look for comes first, details and exit statuses after the flags.
+func TestHelpOrder(t *testing.T) {
+	for _, c := range root().Commands() {
+		c.InitDefaultHelpFlag()
+		text := helpText(c)
+		at := -1
+		for _, part := range []string{"\nUsage:", "\nExamples:", "\nFlags:", "\nExit status:"} {
+			next := strings.Index(text, part)
+			if next < 0 && part == "\nExit status:" && !strings.Contains(c.Long, "Exit status:") {
+				continue
+			}
+			if next <= at {
+				t.Errorf("%s: %q is not where it should be:\n%s", c.Name(), part, text)
+			}
+			at = next
+		}
+		if strings.Count(text[:strings.Index(text, "\nUsage:")], "\n") > 7 {
+			t.Errorf("%s: more than six lines come before the usage:\n%s", c.Name(), text)
+		}
+	}
+}
+
 // Policies are named by the same flag everywhere.
 func TestFileFlag(t *testing.T) {
 	for _, name := range []string{"apply", "diff", "compile", "explain", "test", "lint", "flush"} {

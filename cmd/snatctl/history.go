@@ -51,7 +51,7 @@ Exit status: 0, 1 the history cannot be read, 2 usage.`,
 	}
 	tableFlags(c, &table, &files)
 	stateDirFlag(c, &dir)
-	c.Flags().StringVar(&format, "format", "text", "text or json")
+	c.Flags().StringVar(&format, "format", "text", "format of the output: `text|json`")
 	return c
 }
 

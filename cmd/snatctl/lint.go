@@ -82,7 +82,7 @@ host of which nothing can be read.`,
 	}
 	fileFlag(c, &o.files)
 	f := c.Flags()
-	f.StringVar(&o.format, "format", "", "text, json, sarif, github or junit (default text; github where GITHUB_ACTIONS=true)")
+	f.StringVar(&o.format, "format", "", "format of the output: `text|json|sarif|github|junit` (default text; github if GITHUB_ACTIONS=true)")
 	f.BoolVar(&o.live, "live", false, "also compare the policy with this host")
 	f.BoolVar(&o.strict, "strict", false, "count warnings as failures, and ask for tests in the policy")
 	f.StringVar(&o.explain, "explain", "", "explain the rule with this `CODE`, with a bad and a good example")

@@ -18,7 +18,7 @@ import (
 
 // fileFlag adds -f/--file, which may be repeated.
 func fileFlag(c *cobra.Command, files *[]string) {
-	c.Flags().StringArrayVarP(files, "file", "f", nil, "policy: a file, a directory of *.yaml and *.yml, or - for standard input; may be repeated")
+	c.Flags().StringArrayVarP(files, "file", "f", nil, "read the policy from this `FILE`, a directory (its *.yaml and *.yml), or - for standard input; may be repeated")
 	c.ValidArgsFunction = cobra.NoFileCompletions
 	_ = c.MarkFlagFilename("file", "yaml", "yml")
 }

@@ -29,17 +29,17 @@ func lookupCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "lookup IP:PORT",
 		Short: "print who is behind a laddr and port",
-		Long: `Print the live flows that leave with a laddr and port: who is behind it now. One port serves
-several clients at a time if they call different destinations.
+		Long: `Print who is behind a laddr and port now: the live flows that leave with them. Several clients can
+have the same port at the same time if they call different destinations.
 
-Where a pool gives every source a fixed block of ports (laddrs: block), the table tells the
-block's owner too, live flows or not. With -f FILE of a policy that has blocks only that is
-told, from the policy alone; it needs no kernel. Of any other policy -f takes the table's name.
-A NAT log tells who had a port in the past: see snatctl watch --log.
+If a pool gives every source a fixed block of ports (laddrs: block), lookup also names the owner
+of the block, whether there are live flows or not. With -f FILE, and a policy that has blocks, it
+answers from the policy alone and needs no kernel. With any other policy, -f gives only the name
+of the table. To find out who had a port in the past, use a NAT log: see snatctl watch --log.
 
-With --proto icmp or icmpv6 the port is the number of the echo request.
+With --proto icmp or icmpv6 the port is the identifier of the echo request.
 
-Exit status: 0 found, 1 not found, no table or invalid policy, 2 usage.`,
+Exit status: 0 found; 1 not found, no table, or invalid policy; 2 wrong usage.`,
 		Example: `  snatctl lookup 198.51.100.2:40312
   snatctl lookup '[2001:db8:99::1]:40312' --proto tcp --format json
   snatctl lookup -f policy.yaml 198.51.100.64:1500`,
@@ -63,10 +63,10 @@ Exit status: 0 found, 1 not found, no table or invalid policy, 2 usage.`,
 		},
 	}
 	fileFlag(c, &o.files)
-	c.Flags().Lookup("file").Usage = "answer from this policy alone, if it has blocks, else take the table's name from it; " + c.Flags().Lookup("file").Usage
+	c.Flags().Lookup("file").Usage = "policy in this `FILE` (or directory, or - for standard input): answer from it alone if it has blocks, otherwise take the table's name from it; may be repeated"
 	c.Flags().StringVar(&o.table, "table", policy.DefaultGateway().Table, "name of the table")
-	c.Flags().StringVar(&proto, "proto", "", "only this protocol: tcp, udp, sctp, icmp, icmpv6 or a number")
-	c.Flags().StringVar(&o.format, "format", "text", "text or json")
+	c.Flags().StringVar(&proto, "proto", "", "only this `protocol`: tcp, udp, sctp, icmp, icmpv6 or a number")
+	c.Flags().StringVar(&o.format, "format", "text", "format of the output: `text|json`")
 	return c
 }
 

@@ -84,10 +84,10 @@ func root() *cobra.Command {
 		Short: "NAT gateway and layer-4 load balancer from one policy file",
 		Long: `snatctl turns a Linux machine into a NAT gateway and layer-4 load balancer.
 
-A YAML policy names zones (who may leave, under which addresses), services (virtual
+A YAML policy names zones (who may leave, and with which addresses), services (virtual
 addresses and the real servers behind them) and laddrs (pools of local addresses).
 snatctl compiles it into one nftables table and brings the kernel to it in one
-transaction. The table is all that packets need; what was applied is kept for rollback.`,
+transaction. Packets need only the table; a history of policies is kept for rollback.`,
 		Example: `  snatctl lint policy.yaml          # what is wrong or unwise
   snatctl diff  -f policy.yaml      # what would change
   snatctl apply -f policy.yaml      # change it
@@ -111,6 +111,7 @@ transaction. The table is all that packets need; what was applied is kept for ro
 		c.AddCommand(g.commands...)
 	}
 	cobra.EnableCommandSorting = false
+	setHelp(c)
 	c.SetHelpCommandGroupID("other")
 	c.CompletionOptions.DisableDefaultCmd = true
 	return c

@@ -22,7 +22,7 @@ func usualStateDir() string {
 }
 
 func stateDirFlag(c *cobra.Command, dir *string) {
-	c.Flags().StringVar(dir, "state-dir", usualStateDir(), "where the history of what was applied is kept")
+	c.Flags().StringVar(dir, "state-dir", usualStateDir(), "keep the history of what was applied in this `directory`")
 	c.Flags().Lookup("state-dir").DefValue = defaultStateDir
 	_ = c.MarkFlagDirname("state-dir")
 }

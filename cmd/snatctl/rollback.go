@@ -19,14 +19,14 @@ func rollbackCommand() *cobra.Command {
 	c := &cobra.Command{
 		Annotations: map[string]string{decides: ""},
 		Use:         "rollback [N]",
-		Short:       "apply again what was applied before",
-		Long: `Apply a policy of the history again: number N as ` + "`snatctl history`" + ` lists it, or without N
-number 1, what stood before the last apply. 0 is what was applied last, which brings back what
-was changed by hand since.
+		Short:       "go back to an earlier policy",
+		Long: `Apply an earlier policy of the history again: number N as ` + "`snatctl history`" + ` lists it. Without N
+that is number 1, the policy before the last apply. Number 0 is the last policy; applying it
+again undoes changes that somebody made by hand.
 
-A rollback is an apply: compiled by this version, compared with the table in the kernel, reported,
-and entered into the history, so that the next rollback undoes it. --dry-run only shows what
-would change; --confirm takes it back unless it is confirmed in time.
+A rollback is an apply: the policy is compiled by this version, compared with the table in the
+kernel, reported, and entered into the history, so the next rollback undoes it. --dry-run only
+shows what would change; --confirm takes it back unless you confirm in time.
 
 Exit status: as apply, and 1 if the history has no such entry. With --dry-run as diff.`,
 		Example: `  snatctl rollback --dry-run
@@ -59,7 +59,7 @@ Exit status: as apply, and 1 if the history has no such entry. With --dry-run as
 	tableFlags(c, &table, &files)
 	o.flags(c)
 	c.Flags().BoolVar(&o.timings, "timings", false, "print the seconds of each stage as JSON, last on standard error")
-	c.Flags().StringVar(&o.format, "format", "text", "of the report: text or json")
+	c.Flags().StringVar(&o.format, "format", "text", "format of the report: `text|json`")
 	return c
 }
 

@@ -31,14 +31,14 @@ type selectionFlags struct {
 
 func (o *selectionFlags) add(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&o.zone, "zone", "", "only flows of this zone")
-	f.StringVar(&o.service, "service", "", "only flows of this service")
-	f.StringVar(&o.laddr, "laddr", "", "only flows that leave with this address")
-	f.StringVar(&o.realServer, "real-server", "", "only flows that a service sent to this address, or address and port")
-	f.StringVar(&o.client, "client", "", "only flows opened by this address, range or prefix")
-	f.StringVar(&o.proto, "proto", "", "only flows of this protocol: tcp, udp, sctp, icmp, icmpv6 or a number")
-	f.StringVar(&o.state, "state", "", "only flows in this state, as listed: ESTABLISHED, UNREPLIED, …")
-	f.BoolVar(&o.past, "past", false, "only translated flows that the table does not explain any more")
+	f.StringVar(&o.zone, "zone", "", "only flows of the zone of this `name`")
+	f.StringVar(&o.service, "service", "", "only flows of the service of this `name`")
+	f.StringVar(&o.laddr, "laddr", "", "only flows that leave with this `address`")
+	f.StringVar(&o.realServer, "real-server", "", "only flows that a service sent to this `address`, or address and port")
+	f.StringVar(&o.client, "client", "", "only flows opened by this `address`, range or prefix")
+	f.StringVar(&o.proto, "proto", "", "only flows of this `protocol`: tcp, udp, sctp, icmp, icmpv6 or a number")
+	f.StringVar(&o.state, "state", "", "only flows in this `state`, as listed: ESTABLISHED, UNREPLIED, …")
+	f.BoolVar(&o.past, "past", false, "only flows that the table in force would not translate in this way")
 }
 
 // selection reads the flags.

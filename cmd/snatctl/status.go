@@ -37,23 +37,23 @@ func statusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "print services with their real servers, zones with their laddrs, and their flows",
-		Long: `Print the live picture, from the table in force and one pass over the kernel's flows.
+		Long: `Print what the gateway does now, from the table in force and one list of the kernel's flows.
 
-Services: for each real server its weight and the share of new connections that it should get
-by it, the new connections that it did get, its flows, and the bytes of these. Zones: for
-each laddr its flows, and the destination where most of its source ports are in use; beyond
-80 % of them new connections begin to fail soon. New connections count from when the table's
-elements were made; bytes are those of flows that live, and need nf_conntrack_acct.
+For each real server of a service: its weight, its share of new connections by weight, the new
+connections that it got, its flows, and their bytes. For each laddr of a zone: its flows, and the
+destination toward which most of its source ports are in use; above 80 % new connections soon
+begin to fail. New connections are counted from when the table's elements were made. Bytes are
+those of live flows, and need nf_conntrack_acct.
 
-Everything is listed by name. Of more than 200 services, or zones, the text form lists those
-with flows and says how many have none, and of more than 200 laddrs of one zone the busiest 20;
---all lists them all, --service and --zone one alone. --format json always lists all.
+Everything is listed by name. With more than 200 services, or zones, the text form lists those
+with flows and says how many have none; with more than 200 laddrs in a zone it lists the busiest
+20. --all lists everything, --service and --zone only one. --format json always lists everything.
 
---watch prints again and again: in place on a terminal, else one report behind the other, as
-JSON one a line. Each is a list of its own, so nothing is missed and nothing drifts.
+--watch prints the report again and again: in place on a terminal, otherwise one after the other,
+as JSON one per line. Each report lists the flows anew, so nothing is missed.
 
 --check is for monitoring systems: one line that says OK, WARNING or CRITICAL, then the
-problems. It is critical if the kernel does not forward a family that the table is about, or
+problems. It is critical if the kernel does not forward a family that the table uses, or
 if a chain of another table drops all that is forwarded. Laddrs and the conntrack table warn from 80 % and are critical from 95 %. With
 --format json it prints the report, and the exit status alone tells.
 
@@ -78,12 +78,12 @@ not be read.`,
 		},
 	}
 	tableFlags(c, &o.table, &o.files)
-	c.Flags().StringVar(&o.format, "format", "text", "text or json")
-	c.Flags().DurationVar(&o.watch, "watch", 0, "print again every so often: 2s, 500ms")
-	c.Flags().BoolVar(&o.check, "check", false, "say whether something is wrong, for monitoring systems")
-	c.Flags().StringVar(&o.names.service, "service", "", "only this service")
-	c.Flags().StringVar(&o.names.zone, "zone", "", "only this zone")
-	c.Flags().BoolVar(&o.all, "all", false, "list services and zones without flows too, however many there are (text)")
+	c.Flags().StringVar(&o.format, "format", "text", "format of the output: `text|json`")
+	c.Flags().DurationVar(&o.watch, "watch", 0, "print again after this `time`: 2s, 500ms")
+	c.Flags().BoolVar(&o.check, "check", false, "say whether something is wrong, for monitoring systems (exit status 0, 1 or 2)")
+	c.Flags().StringVar(&o.names.service, "service", "", "only the service of this `name`")
+	c.Flags().StringVar(&o.names.zone, "zone", "", "only the zone of this `name`")
+	c.Flags().BoolVar(&o.all, "all", false, "also list services and zones without flows, however many there are (text)")
 	return c
 }
 

@@ -28,9 +28,9 @@ func standing(ctx context.Context, table string) (*gateway.Reader, *gateway.Pict
 
 // tableFlags adds --table and -f/--file, which name the table to look at.
 func tableFlags(c *cobra.Command, table *string, files *[]string) {
-	c.Flags().StringVar(table, "table", policy.DefaultGateway().Table, "name of the table")
+	c.Flags().StringVar(table, "table", policy.DefaultGateway().Table, "`name` of the table")
 	fileFlag(c, files)
-	c.Flags().Lookup("file").Usage = "take the table's name from this policy; " + c.Flags().Lookup("file").Usage
+	c.Flags().Lookup("file").Usage = "take the table's name from the policy in this `FILE` (or directory, or - for standard input); may be repeated"
 }
 
 // tableName returns the table that the flags name: that of a policy, if one is given.

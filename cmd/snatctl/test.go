@@ -57,7 +57,7 @@ Exit status: 0 all pass, 1 a test failed, 2 invalid policy or usage.`,
 		},
 	}
 	fileFlag(c, &files)
-	c.Flags().StringVar(&format, "format", "text", "text, json or github")
+	c.Flags().StringVar(&format, "format", "text", "format of the output: `text|json|github`")
 	return c
 }
 

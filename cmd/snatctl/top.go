@@ -22,19 +22,19 @@ func topCommand() *cobra.Command {
 	var every time.Duration
 	c := &cobra.Command{
 		Use:   "top",
-		Short: "watch zones, services, real servers, laddrs, clients and destinations, live and sortable",
+		Short: "show who has the most flows and bytes, live and sortable",
 		Long: `Show on a terminal which zones, services, real servers, laddrs, clients or destinations have
-the most flows, new connections or bytes a second.
+the most flows, new connections or bytes per second.
 
-Flows come from a list of the kernel's table each interval. Rates are exact: what connections
-that end between two lists have carried comes from conntrack events, so nf_conntrack_acct and
-nf_conntrack_events should be 1, as apply sets them. If events are lost the screen says how
-many, and rates pause until the next list but one. The interval stretches itself so that
-listing takes a fifth of the time at most.
-
-Keys: 1 to 6 or tab choose what is listed; f, n, b or left and right what it is sorted by; up,
+Keys: 1 to 6 or tab choose what is listed; f, n, b or left and right choose how it is sorted; up,
 down, page up and page down scroll; / filters, space freezes the screen, + and - change the
-interval, ? explains, q ends.
+interval, ? shows help, q ends.
+
+top lists the kernel's flows once per interval. Rates are exact: conntrack events tell what was
+carried by connections that ended between two lists. For this, nf_conntrack_acct and
+nf_conntrack_events should be 1, as apply sets them. If events are lost, the screen says how
+many, and rates pause until two lists can be compared again. The interval grows if needed, so
+that listing takes at most a fifth of the time.
 
 Exit status: 0 ended, 1 no table or the kernel could not be asked, 2 usage, no terminal.`,
 		Example: `  snatctl top
@@ -57,7 +57,7 @@ Exit status: 0 ended, 1 no table or the kernel could not be asked, 2 usage, no t
 		},
 	}
 	tableFlags(c, &table, &files)
-	c.Flags().DurationVar(&every, "interval", 2*time.Second, "time between two looks")
+	c.Flags().DurationVar(&every, "interval", 2*time.Second, "`time` between two lists")
 	return c
 }
 

@@ -36,16 +36,16 @@ func watchCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "watch",
 		Short: "print connections as they come and go; write the NAT log",
-		Long: `Print what becomes of connections as the kernel reports it (conntrack events), each with its
-zone or service, real server and laddr. Flags narrow what is printed and logged.
+		Long: `Print connections as they begin, change and end (conntrack events), each with its zone or service,
+real server and laddr. Flags restrict what is printed and logged.
 
---log FILE appends the NAT log: a JSON line when a client gets a laddr and port, and one when
-it gives them back, with times and bytes. Destinations stand there only with --destinations.
-With --log and without --format no events are printed. SIGHUP opens the file anew (logrotate).
+--log FILE appends to the NAT log: one line of JSON when a client gets a laddr and port, and one
+when it gives them back, with times and bytes. It has destinations only with --destinations. With
+--log and without --format no events are printed. SIGHUP opens the file again (for logrotate).
 
-Neither a slow reader nor a full disk holds the watcher up. What is lost is counted and told
-on standard error, and in the log. If the kernel's own buffer overruns, the table of flows is
-read again, and connections that began meanwhile are reported as new ones.
+Neither a slow reader nor a full disk stops the watcher. It counts what is lost, and says so on
+standard error and in the log. If the kernel's own buffer overflows, it reads the table of flows
+again, and reports connections that began in between as new.
 
 Exit status: 0 interrupted (SIGINT, SIGTERM), 1 no table, no such zone or service, or a failure, 2 usage.`,
 		Example: `  snatctl watch --zone office
@@ -77,10 +77,10 @@ Exit status: 0 interrupted (SIGINT, SIGTERM), 1 no table, no such zone or servic
 	tableFlags(c, &o.table, &files)
 	o.flags.add(c)
 	f := c.Flags()
-	f.StringVar(&o.format, "format", "text", "of events on standard output: text or jsonl")
+	f.StringVar(&o.format, "format", "text", "format of events on standard output: `text|jsonl`")
 	f.StringVar(&o.log, "log", "", "append the NAT log to this `file`")
-	f.BoolVar(&o.destinations, "destinations", false, "log destinations, too")
-	f.StringVar(&buffer, "buffer", "", "bytes of events that may wait in the kernel, as in 64M (default 16M)")
+	f.BoolVar(&o.destinations, "destinations", false, "also log destinations")
+	f.StringVar(&buffer, "buffer", "", "`bytes` of events that may wait in the kernel, such as 64M (default 16M)")
 	return c
 }
 

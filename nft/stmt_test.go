@@ -88,6 +88,22 @@ func TestEveryStmtHasACase(t *testing.T) {
 	}
 }
 
+// Whoever adds a kind of objects has to give it words, and samples (object_test.go).
+func TestEveryKindHasWords(t *testing.T) {
+	kinds, types := constants(t, "ObjectKind"), implementations(t, "settings")
+	if len(kinds) != len(objectKinds) || len(types) != len(objectKinds) {
+		t.Errorf("there are the kinds %v and the types %v, and words for %v", kinds, types, ObjectKinds())
+	}
+	for k, words := range objectKinds {
+		if words.block == "" || words.use == "" || k.String() != words.block {
+			t.Errorf("kind %d has the words %+v", k, words)
+		}
+	}
+	if got, want := (Ref{Kind: 200, Name: "x"}).String(), "object 200 x"; got != want {
+		t.Errorf("an object of no kind is called %s, want %s", got, want)
+	}
+}
+
 func TestEveryFieldIsWritten(t *testing.T) {
 	fields := map[string]bool{}
 	for _, c := range stmtTexts {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/internal/sample"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
@@ -64,6 +65,9 @@ func TestObjectsChange(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	all := sample.Objects()
+	if err := g.stays(func() error { return g.conn.Try(t.Context(), using(all...)) }); err != nil {
+		t.Errorf("Try says %v", err)
+	}
 	var altered []nft.Object
 	for _, o := range all {
 		switch o := o.(type) {
@@ -104,11 +108,19 @@ func TestRefusedNamedObject(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
 	g.apply(using())
-	want := using(nft.Limit{Name: "slow", Unit: nft.PerSecond}) // of nothing a second
-	live, gen := g.read(want.Table)
-	err := g.stays(func() error { return g.conn.Apply(t.Context(), diff(live, want), gen) })
-	var refused *nftlink.RefusedError
-	if !errors.As(err, &refused) || refused.Object != "limit slow" {
-		t.Errorf("the error is %v", err)
+	for _, c := range []struct {
+		object nft.Object
+		lacks  string
+	}{
+		{nft.Limit{Name: "slow", Unit: nft.PerSecond}, ""}, // nothing a second
+		{nft.CtHelper{Name: "x", Helper: "unheard-of", Proto: inet.TCP}, "objects ct helper with what it is given here (CONFIG_NFT_CT, and that of the helper)"},
+	} {
+		want := using(c.object)
+		live, gen := g.read(want.Table)
+		err := g.stays(func() error { return g.conn.Apply(t.Context(), diff(live, want), gen) })
+		var refused *nftlink.RefusedError
+		if !errors.As(err, &refused) || refused.Object != c.object.Ref().String() || refused.Lacks != c.lacks || refused.Op.Object != c.object {
+			t.Errorf("the error is %v", err)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/snatctl/snatctl/internal/nstest"
 	"github.com/snatctl/snatctl/policy"
@@ -152,6 +153,29 @@ func TestReadFacts(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestReadNothing reads where no interface was ever up: tables do not exist, and the kernel says so.
+func TestReadNothing(t *testing.T) {
+	w := nstest.New(t, nstest.Options{})
+	err := w.Gateway.Do(func() error {
+		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+			return err
+		}
+		c, err := Open()
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		h, err := c.Read("snatctl", true)
+		if len(h.Have.Routes) > 0 {
+			t.Errorf("found %v", h.Have)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestApplyTakesBack makes a step fail behind each of the others.

@@ -49,6 +49,12 @@ func (c *Conn) Close() { c.socket.Close() }
 // dump calls f with every answer to a request, all of one reading. begin is called before each
 // reading. A table that does not exist is an empty one.
 func (c *Conn) dump(kind, answer uint16, header nl.NetlinkRequestData, begin func(), f func([]byte) error) error {
+	// To find the text of an error the library skips the whole request, of which only the header comes
+	// back (NETLINK_CAP_ACK), and panics. Errors of dumps need no text.
+	if err := c.socket.SetExtAck(false); err != nil {
+		return err
+	}
+	defer func() { _ = c.socket.SetExtAck(true) }()
 	var err error
 	for range attempts {
 		begin()

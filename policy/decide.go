@@ -14,7 +14,7 @@ type Packet struct {
 	From, To netip.AddrPort // of one family; ports are 0 where the protocol has none
 	Proto    inet.Proto
 	IIf      string // entering through; empty: not known, so that no zone with `iif` holds
-	OIf      string // leaving through; see Gateway.AnyUplink for where it is not known
+	OIf      string // leaving through; see Policy.WayOut for where it is not known
 	Self     bool   // the gateway's own connection
 	Invalid  bool   // conntrack can assign it to no connection: then it is not the first of one, and no NAT sees it
 }

@@ -1,15 +1,29 @@
 package policy
 
-import "cmp"
+import (
+	"cmp"
+	"net/netip"
+)
 
 // Packet returns the packet that a test is about. Where the test does not say where it
-// leaves, it leaves through an uplink.
+// leaves, WayOut does.
 func (p *Policy) Packet(t *Test) Packet {
 	pkt := Packet{From: t.From, To: t.To, Proto: t.Proto, IIf: t.IIf, OIf: t.OIf}
 	if pkt.OIf == "" {
-		pkt.OIf = p.Gateway.AnyUplink()
+		pkt.OIf = p.WayOut(t.To.Addr())
 	}
 	return pkt
+}
+
+// WayOut returns the interface to assume for a packet of which only the destination is known: an
+// uplink; none for real servers, which stand inside.
+func (p *Policy) WayOut(to netip.Addr) string {
+	for i := range p.Services {
+		if p.Services[i].IsServer(to) {
+			return ""
+		}
+	}
+	return p.Gateway.AnyUplink()
 }
 
 // Mismatch is one expectation of a test that does not hold.

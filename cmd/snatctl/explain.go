@@ -35,7 +35,7 @@ func explainCommand() *cobra.Command {
 destination may become, and why, step by step. explain reads the policy alone, not the kernel.
 
 Write an IPv6 address with a port in brackets: [2001:db8::1]:443. Without --oif the connection
-leaves through an uplink. Without --iif no zone with iif matches.
+leaves through an uplink, unless it goes to a real server. Without --iif no zone with iif matches.
 
 Exit status: 0 explained, 1 invalid policy, 2 usage.`,
 		Example: `  snatctl explain -f policy.yaml --from 10.1.5.9 --to 8.8.8.8:443 --proto tcp
@@ -56,7 +56,7 @@ Exit status: 0 explained, 1 invalid policy, 2 usage.`,
 	f.StringVar(&o.to, "to", "", "destination: `IP[:PORT]`")
 	f.StringVar(&o.proto, "proto", "", "protocol: tcp, udp, sctp, icmp, icmpv6 or a `number`")
 	f.StringVar(&o.iif, "iif", "", "`interface` that the connection comes in through")
-	f.StringVar(&o.oif, "oif", "", "`interface` that the connection leaves through (default: an uplink)")
+	f.StringVar(&o.oif, "oif", "", "`interface` that the connection leaves through (default: an uplink, unless it goes to a real server)")
 	f.BoolVar(&o.self, "self", false, "the connection is the gateway's own")
 	f.StringVar(&o.state, "state", "new", "new, or invalid: a packet that belongs to no connection")
 	f.StringVar(&o.format, "format", "text", "format of the output: `text|json`")
@@ -76,9 +76,12 @@ func explain(w io.Writer, o explainOptions) error {
 		return exit{exitRefused, err}
 	}
 	if pkt.OIf == "" {
-		pkt.OIf = p.Gateway.AnyUplink()
+		pkt.OIf = p.WayOut(pkt.To.Addr())
 	}
 	d := p.Decide(pkt)
+	if o.oif == "" && len(d.DNAT) > 0 {
+		pkt.OIf = "" // it goes where its new destination is, which is no uplink as a rule
+	}
 	if s, ok := subscriber(p, pkt.To); ok {
 		// Nobody calls a laddr: who asks about one wants to know who is behind it.
 		d.Steps = append(d.Steps, fmt.Sprintf("%s is a laddr of zone %s: its block %s belongs to %s", pkt.To, s.Zone, s.block(), s.Source))

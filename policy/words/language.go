@@ -195,7 +195,7 @@ var language = []Keyword{
 	{Path: "tests[].iif", Kind: anInterface, Absent: "none that a zone's `iif` names",
 		Meaning: "The interface that the packet comes in through.",
 		Example: "lan0", Errors: []string{"N01"}},
-	{Path: "tests[].oif", Kind: anInterface, Absent: "the first uplink, `ppp0` for `ppp*`",
+	{Path: "tests[].oif", Kind: anInterface, Absent: "the first uplink, `ppp0` for `ppp*`; where `to` is a real server, none that a zone asks for",
 		Meaning: "The interface that the packet leaves through.",
 		Example: "wan0", Errors: []string{"N01"}},
 	{Path: "tests[].expect", Kind: aMapping, Required: true,

@@ -51,6 +51,7 @@ func Read(ctx context.Context, ask Ask) (lint.Host, []Unread, error) {
 		{lint.Lacks, func() error { return missing(ctx, &h, ask.Want) }},
 		{lint.Interfaces, func() error { return interfaces(&h) }},
 		{lint.Routes, func() error { return routes(&h) }},
+		{lint.Neighbours, func() error { return neighbours(&h) }},
 		{0, func() error { return sysctls(&h, ask.sysctls()) }},
 		{lint.Listeners, func() error { return listeners(&h) }},
 		{lint.Chains, func() error { return chains(ctx, &h, ask.Table) }},

@@ -71,6 +71,10 @@ ip route add unreachable 2001:db8:9::/64
 ip route add 10.9.0.0/16 dev wan1 table 101
 ip route add throw 10.8.0.0/16 table 101
 ip route add local 203.0.113.0/24 dev lo
+ip neigh replace 192.0.2.9 lladdr 02:00:00:00:00:09 dev wan0 nud permanent
+ip neigh replace 2001:db8::9 lladdr 02:00:00:00:00:09 dev wan0 nud stale
+ip neigh replace 192.0.2.8 lladdr 02:00:00:00:00:08 dev wan0 nud noarp
+ip neigh add proxy 192.0.2.7 dev wan0
 nft add table inet mine
 nft 'add chain inet mine pre { type nat hook prerouting priority -100; }'
 nft add table ip other
@@ -96,6 +100,9 @@ echo 100 > /proc/sys/net/netfilter/nf_conntrack_udp_timeout`)
 	}
 	if !slices.Contains(names, "lo") || !slices.Contains(names, "wan1") {
 		t.Errorf("interfaces are %v", names)
+	}
+	if want := []netip.Addr{netip.MustParseAddr("192.0.2.9"), netip.MustParseAddr("2001:db8::9")}; !slices.Equal(h.Neighbours, want) {
+		t.Errorf("neighbours are %v, want %v", h.Neighbours, want)
 	}
 	hop := netip.MustParseAddr("192.0.2.253")
 	for _, want := range []lint.Route{
@@ -205,7 +212,10 @@ func TestOnlyNeeded(t *testing.T) {
 			return lint.Host{Interfaces: h.Interfaces, Routes: h.Routes, Sysctls: h.Sysctls}
 		},
 		"S03": func(h lint.Host) lint.Host { return lint.Host{Interfaces: h.Interfaces, Listeners: h.Listeners} },
-		"":    func(lint.Host) lint.Host { return lint.Host{} },
+		"S23": func(h lint.Host) lint.Host {
+			return lint.Host{Interfaces: h.Interfaces, Routes: h.Routes, Neighbours: h.Neighbours}
+		},
+		"": func(lint.Host) lint.Host { return lint.Host{} },
 	} {
 		var rules []lint.Rule
 		if r, ok := lint.Lookup(code); ok {

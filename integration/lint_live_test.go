@@ -61,6 +61,7 @@ func TestLintLive(t *testing.T) {
 		{name: "an interface missing", code: "Z11", policy: second, repair: "ip link add wan2 type veth peer name away"},
 		{name: "no route", code: "Z12", policy: branch, repair: "ip route add 10.3.0.0/16 via 10.1.5.9"},
 		{name: "a laddr nowhere", code: "P03", fault: "ip route del blackhole 20.0.2.0/28", repair: "ip route add blackhole 20.0.2.0/28"},
+		{name: "a neighbour of real servers", code: "S23", fault: "ip neigh replace 192.168.1.9 lladdr 02:00:00:00:00:09 dev dc0 nud permanent", repair: "ip neigh del 192.168.1.9 dev dc0"},
 		{name: "the host's own ports", code: "P09", fault: "ip addr add 20.0.2.1/32 dev lo", repair: "echo 32768-60999 > /proc/sys/net/ipv4/ip_local_reserved_ports"},
 		{name: "docker's chain", code: "H01", fault: "nft 'table ip nat { chain PREROUTING { type nat hook prerouting priority dstnat; fib daddr type local counter; }; }'",
 			repair: "nft delete table ip nat"},

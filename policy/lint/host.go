@@ -12,6 +12,7 @@ import (
 type Host struct {
 	Interfaces []Interface
 	Routes     []Route
+	Neighbours []netip.Addr // other machines on its links that the kernel knows (ip-neighbour(8))
 	// Sysctls holds values by their path below /proc/sys, such as "net/ipv4/ip_forward" or
 	// "net/ipv4/conf/eth0.100/rp_filter" (names of interfaces have dots), without white space at
 	// the ends. What the kernel does not have is absent.

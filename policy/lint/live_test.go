@@ -69,6 +69,7 @@ var hosts = map[string]struct{ bad, good func(h *Host) }{
 	"H06": {bad: func(h *Host) {
 		h.Chains = []BaseChain{{Family: "ip", Table: "filter", Name: "FORWARD", Type: "filter", Hook: "forward", Drops: true}}
 	}},
+	"S23": {bad: inside("192.168.1.9"), good: inside("192.168.1.9")},
 	"C01": {bad: func(h *Host) { h.Conntrack.Max = 65536; h.Conntrack.Buckets = 65536 }},
 	"C02": {bad: func(h *Host) { h.Sysctls["net/netfilter/nf_conntrack_udp_timeout"] = "30" }},
 	"C03": {bad: func(h *Host) { h.Sysctls["net/netfilter/nf_conntrack_acct"] = "0" }},
@@ -76,6 +77,23 @@ var hosts = map[string]struct{ bad, good func(h *Host) }{
 
 func owns(addr string) func(h *Host) {
 	return func(h *Host) { h.Interfaces[1].Addrs = append(h.Interfaces[1].Addrs, prefix(addr)) }
+}
+
+// inside gives the host the network of real servers, with neighbours that it has met.
+func inside(seen ...string) func(h *Host) {
+	return func(h *Host) {
+		h.Interfaces = append(h.Interfaces, Interface{Name: "dc0", Up: true, Addrs: prefixes("192.168.1.254/24", "fd05::fe/64", "172.16.0.1/12")})
+		h.Routes = append(h.Routes, Route{Dst: prefix("192.168.9.0/24"), Interface: "dc0", Gateway: netip.MustParseAddr("192.168.1.200"), Table: 254})
+		h.Neighbours = []netip.Addr{}
+		for _, a := range seen {
+			h.Neighbours = append(h.Neighbours, netip.MustParseAddr(a))
+		}
+	}
+}
+
+// nat is a policy with one NAT service that has the given keys, too.
+func nat(keys string) string {
+	return "\nversion: 1\nservices:\n  - {name: web, vip: [20.0.1.1, \"2a0e:1::1\"], ports: tcp/80, real_servers: [192.168.1.1, 192.168.1.2, \"fd05::1\"]" + keys + "}\n"
 }
 
 func secondUplink(filter string) func(h *Host) {
@@ -167,6 +185,21 @@ func TestLive(t *testing.T) {
 		{"listener on another port", services, listens(Listener{inet.TCP, any4, 8080, ""}), ""},
 		{"listener of another protocol", services, listens(Listener{inet.UDP, any4, 80, ""}), ""},
 		{"listener anywhere, the VIP only routed here", strings.Replace(services, "20.0.2.9", "20.0.5.5", 1), listens(Listener{inet.TCP, any4, 80, ""}), ""},
+
+		{"neighbours that are real servers, a router and the host", nat(""), inside("192.168.1.1", "192.168.1.2", "fd05::1", "192.168.1.200", "192.168.1.254", "20.0.2.254"), ""},
+		{"an IPv6 neighbour", nat(""), inside("fd05::9"), "S23 the real server fd05::1 and the neighbour fd05::9 share the network fd05::/64 of the interface dc0"},
+		{"a neighbour of a family without a VIP", strings.Replace(nat(""), ", \"2a0e:1::1\"", "", 1), inside("fd05::9"), ""},
+		{"a neighbour elsewhere", nat(""), inside("10.1.5.9", "20.0.2.7"), ""},
+		{"a neighbour that is denied", nat(", deny: 192.168.1.0/28"), inside("192.168.1.9"), ""},
+		{"a neighbour that is not allowed", nat(", allow: 10.0.0.0/8"), inside("192.168.1.9"), ""},
+		{"a neighbour among all that are allowed", nat(", allow: 0.0.0.0/0"), inside("192.168.1.9"), "S23 the neighbour 192.168.1.9"},
+		{"a neighbour that a hairpin holds", nat(", hairpin: 192.168.1.8-192.168.1.9"), inside("192.168.1.9"), ""},
+		{"a neighbour beside a hairpin for real servers", nat(", hairpin: true"), inside("192.168.1.9"), "S23 "},
+		{"nobody calls", nat(", hairpin: false"), inside("192.168.1.9"), ""},
+		{"a neighbour of fullnat", nat(", mode: fullnat, laddrs: [192.168.1.254, \"fd05::fe\"]"), inside("192.168.1.9"), ""},
+		{"clients on a wide network", strings.Replace(nat(""), "192.168.1.2", "172.16.5.1", 1) + "zones:\n  - {name: lan, from: 172.20.0.0/16, action: accept}\n", inside(),
+			"S23 the real server 172.16.5.1 and clients 172.20.0.0/16 share the network 172.16.0.0/12 of the interface dc0"},
+		{"clients that are seen without a host", nat("") + "zones:\n  - {name: lan, from: 192.168.1.0/24, action: accept}\n", inside("192.168.1.9"), ""},
 
 		{"docker's chain before services", services, chain(BaseChain{Family: "ip", Table: "nat", Name: "PREROUTING", Type: "nat", Hook: "prerouting", Priority: -150}), "H01 chain PREROUTING of table ip nat (nat, prerouting, priority -150)"},
 		{"a chain at the same priority", services, chain(BaseChain{Family: "inet", Table: "x", Name: "y", Type: "nat", Hook: "output", Priority: -100}), "H01 "},

@@ -18,6 +18,7 @@ const (
 	Listeners
 	Chains
 	Units
+	Neighbours
 	Lacks // Kernel and Missing: the table has to be tried on the kernel
 )
 
@@ -82,6 +83,13 @@ func needsHome(r *run) bool { return len(r.given()) > 0 && !r.seesToAddresses() 
 func (r *run) seesToAddresses() bool {
 	mode := r.Gateway.Addresses.Mode
 	return mode == policy.AddressesRoutes || mode == policy.AddressesAssign
+}
+
+// hasNATServices leaves out services that say that nobody calls beside their real servers.
+func hasNATServices(r *run) bool {
+	return slices.ContainsFunc(r.Services, func(s policy.Service) bool {
+		return s.Mode == policy.NAT && len(s.RealServers) > 0 && (!s.Has("hairpin") || !s.Hairpin.IsZero())
+	})
 }
 
 func hasPorts(r *run) bool {

@@ -38,6 +38,7 @@ func only(h Host, n Needs) Host {
 	for facts, take := range map[Facts]func(){
 		Interfaces: func() { out.Interfaces = h.Interfaces },
 		Routes:     func() { out.Routes = h.Routes },
+		Neighbours: func() { out.Neighbours = h.Neighbours },
 		Listeners:  func() { out.Listeners = h.Listeners },
 		Chains:     func() { out.Chains = h.Chains },
 		Units:      func() { out.Units, out.FirewalldFlushes = h.Units, h.FirewalldFlushes },
@@ -86,7 +87,8 @@ func TestHostRules(t *testing.T) {
 		{"gateway: {addresses: {assign: wan0}}\nladdrs: {a: 20.0.2.1}", always + " Z11"},
 		{"laddrs: {a: {addresses: 20.0.2.1, ports: 1024-2047}}", always + " P03 P09"},
 		{"zones: [{name: a, from: 10.1.0.0/24, map: 20.0.2.0/24}]", always + " P03 Z12"},
-		{"services: [{name: a, vip: 20.0.1.1, ports: tcp/80, real_servers: 192.168.1.1}]", always + " S03"},
+		{"services: [{name: a, vip: 20.0.1.1, ports: tcp/80, real_servers: 192.168.1.1}]", always + " S03 S23"},
+		{"services: [{name: a, vip: 20.0.1.1, ports: tcp/80, hairpin: false, real_servers: 192.168.1.1}]", always + " S03"},
 	} {
 		p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte("version: 1\n" + c.policy + "\n")}})
 		if p == nil {

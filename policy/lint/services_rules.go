@@ -23,8 +23,8 @@ func serviceRules() []Rule {
 		Code: "S10", Severity: policy.Warning, check: neighbours,
 		Title: "Clients of a NAT service are in the network of a real server.",
 		Why: "In mode nat the real server sees the client. If both are on one link, the server answers directly, with its own address as the " +
-			"source. But the client called the VIP, so it drops the answer. With FULLNAT the real server sees a laddr, and answers to the " +
-			"gateway. lint takes a /24, or a /64, for one network.",
+			"source. But the client called the VIP, so it drops the answer. With `hairpin` the real server sees the gateway in place of such " +
+			"clients, with FULLNAT a laddr in place of all, and answers to the gateway. lint takes a /24, or a /64, for one network.",
 	}, {
 		Code: "S11", Severity: policy.Warning, check: roundedShares,
 		Title: "The weights of a service need more than 1,024 slots, so shares are rounded.",
@@ -50,5 +50,19 @@ func serviceRules() []Rule {
 		Code: "S15", Severity: policy.Warning, check: oneRealServer,
 		Title: "A service has only one real server.",
 		Why:   "With one server there is nothing to balance, and nothing is left when it fails or is drained for maintenance.",
+	}, {
+		Code: "S22", Severity: policy.Warning, check: ownCallers,
+		Title: "A real server may call its own NAT service, and `hairpin` does not say what happens then.",
+		Why: "In mode nat the real server sees the caller. If that is the same machine, or one on the same network, the answer does not come " +
+			"back through the gateway, and the caller drops it. `hairpin: true` gives such callers the gateway's address, so the answer comes back. " +
+			"`hairpin: false` says that no real server calls. The sources of zones and tests show who sends through this gateway. If the service has " +
+			"`allow`, only that counts.",
+	}, {
+		Code: "S23", Severity: policy.Warning, Live: true, live: linked,
+		Needs: Needs{Facts: Interfaces | Routes | Neighbours}, about: hasNATServices,
+		Title: "Other hosts on the network of a NAT service's real server could call the service.",
+		Why: "This is S10 by what the host knows: the networks of its interfaces, whatever their length, and the neighbours it has met. A real " +
+			"server answers callers on its own network directly, not through the gateway, and they drop the answer. With `hairpin` for that network the real server " +
+			"sees the gateway in place of these callers. Routers and the service's own real servers do not count as neighbours.",
 	}}
 }

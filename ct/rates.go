@@ -1,5 +1,7 @@
 package ct
 
+import "time"
+
 // Rates turns lists of the flow table, and the ends of flows between them, into what each
 // group of flows has done from one list to the next:
 //
@@ -12,8 +14,9 @@ package ct
 // Groups without flows are forgotten with the next list. NewRates makes one; it is not safe
 // for concurrent use.
 type Rates struct {
-	index *Index
-	by    Grouping
+	index   *Index
+	by      Grouping
+	masters Masters
 
 	before, now, ended groupSums
 	listed             map[FlowName]struct{} // by the list that is being made
@@ -71,11 +74,17 @@ func (r *Rates) List(f *Flow) {
 		return
 	}
 	r.listed[key] = struct{}{}
+	r.masters.Listed(f)
 	r.now.add(r.group(f), sumOf(f))
 }
 
 // Ended counts a flow that has ended, with the counters that it had then.
 func (r *Rates) Ended(f *Flow) {
+	if f.related() {
+		e := Event{Destroy, time.Time{}, *f}
+		r.masters.Heard(&e)
+		f = &e.Flow
+	}
 	if r.listing {
 		r.late = append(r.late, endedFlow{f.Name(), r.group(f), sumOf(f)})
 		return

@@ -50,8 +50,13 @@ func (x *Index) ofMaster(f *Flow) (Owner, bool) {
 		return Owner{}, false
 	}
 	o := x.owner(&m)
-	if c := o.claim; c.service >= 0 && c.server >= 0 {
+	switch c := o.claim; {
+	case c.service >= 0 && c.server >= 0:
 		o.Server = x.listed(c, m.Orig.Dst.Port())
+	case c.service >= 0 && f.Orig.Src.Addr() == o.Server.Addr(): // that port of a gone one is known
+		o.Server = f.Orig.Src
+	case c.service >= 0:
+		o.Server = f.Reply.Src
 	}
 	return o, o.claim.service >= 0 || o.claim.zone >= 0
 }

@@ -69,15 +69,17 @@ func (g *Gateway) markClean(entries []history.Entry) {
 
 // Select returns the keys of the flows that a filter takes.
 func (r *Reader) Select(ctx context.Context, p *Picture, takes func(*ct.Flow, *ct.Owner) bool) (keys []ctlink.Key, err error) {
+	index, ways := p.Routed()
+	defer ways.Close()
 	for f, err := range r.Flows(ctx) {
 		if err != nil {
 			return nil, fmt.Errorf("list the flows: %w", err)
 		}
-		if owner := p.Index.Owner(f); takes(f, &owner) {
+		if owner := index.Owner(f); takes(f, &owner) {
 			keys = append(keys, ctlink.KeyOf(f))
 		}
 	}
-	return keys, nil
+	return keys, ways.Err()
 }
 
 // End ends flows, and returns how many. One that has ended by itself counts as none.

@@ -13,6 +13,7 @@ import (
 	"github.com/snatctl/snatctl/host"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/route/routelink"
 )
 
 // flowTable is where flows are listed and ended: the kernel's, by ctlink.Conn.
@@ -82,13 +83,16 @@ type judge struct {
 	places map[staleKey]int
 }
 
-// list lists the flows once and judges each by the tables that were and the one to be.
+// list lists the flows once and judges each by the tables that were and the one to be, and by the
+// way that it leaves now where that one asks for it.
 func (j *judge) list(ctx context.Context, table flowTable, was []*nft.Ruleset, will *nft.Ruleset) error {
 	local, err := host.Addresses()
 	if err != nil {
 		return err
 	}
-	after := ct.NewIndex(readback.Bindings(will), local)
+	var ways routelink.Ways
+	defer ways.Close()
+	after := ct.NewIndex(readback.Bindings(will), local).WithWays(ways.Of)
 	var before []*ct.Index
 	for _, r := range was {
 		before = append(before, ct.NewIndex(readback.Bindings(r), local))
@@ -108,7 +112,7 @@ func (j *judge) list(ctx context.Context, table flowTable, was []*nft.Ruleset, w
 			}
 		}
 	}
-	return nil
+	return ways.Err()
 }
 
 func (j *judge) enter(why ct.Reason, f *ct.Flow) {

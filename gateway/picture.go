@@ -16,6 +16,7 @@ import (
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
+	"github.com/snatctl/snatctl/route/routelink"
 )
 
 // Picture is a table as it stood at one moment, as reports need it. It never changes.
@@ -104,6 +105,14 @@ func (p *Picture) locate() (err error) {
 	}
 	p.Index = ct.NewIndex(p.Bindings, p.Local)
 	return nil
+}
+
+// Routed returns an index that knows by which interfaces flows leave, as far as zones ask: for
+// one look at the flows, by one goroutine. The ways are closed after it, and say whether they
+// could be asked for.
+func (p *Picture) Routed() (*ct.Index, *routelink.Ways) {
+	ways := new(routelink.Ways)
+	return p.Index.WithWays(ways.Of), ways
 }
 
 // lookAgain is how often Refresh looks for new addresses of this host.

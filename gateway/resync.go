@@ -157,6 +157,7 @@ func (w *Watch) listSince(ctx context.Context, since time.Time) (flows, unseen i
 			return flows, unseen, err
 		}
 		flows++
+		w.related.listed(f)
 		if f.Start.Before(since) {
 			continue
 		}

@@ -23,15 +23,19 @@ type Survey struct {
 
 // Survey lists the flows once and sums them up.
 func (r *Reader) Survey(ctx context.Context, p *Picture) (Survey, error) {
-	tally := ct.NewTally(p.Index)
+	index, ways := p.Routed()
+	defer ways.Close()
+	tally := ct.NewTally(index)
 	for f, err := range r.Flows(ctx) {
 		if err != nil {
 			return Survey{}, fmt.Errorf("list the flows: %w", err)
 		}
 		tally.Add(f)
 	}
-	s := Survey{Report: tally.Report()}
-	var err error
+	s, err := Survey{Report: tally.Report()}, ways.Err()
+	if err != nil {
+		return s, err
+	}
 	if s.Stats, err = r.Stats(ctx); err != nil {
 		return s, fmt.Errorf("read the counters of conntrack: %w", err)
 	}

@@ -26,6 +26,31 @@ type Watch struct {
 
 	resync  resync
 	refused refusals
+	related related
+}
+
+// related remembers the masters of related flows, for both goroutines.
+type related struct {
+	mu sync.Mutex
+	ct.Masters
+}
+
+// listed notes the master of a flow that stands.
+func (r *related) listed(f *ct.Flow) {
+	if f.Status&ct.Expected != 0 {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.Listed(f)
+	}
+}
+
+// heard fills in the master of a flow that changes or ends. Few flows have one.
+func (r *related) heard(e *ct.Event) {
+	if e.Flow.Status&ct.Expected != 0 {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.Heard(e)
+	}
 }
 
 // WatchOptions say what to watch and who hears of it.
@@ -124,6 +149,7 @@ func (w *Watch) take(ctx context.Context, events iter.Seq2[*ct.Event, error]) er
 }
 
 func (w *Watch) event(ctx context.Context, e *ct.Event) {
+	w.related.heard(e)
 	if w.resync.reported(e) {
 		return
 	}

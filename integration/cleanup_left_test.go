@@ -26,10 +26,16 @@ services:
 
 const cleans, keeps = "cleanup: stale", "cleanup: none"
 
-// asked opens a UDP flow and says who answers on it, now and whenever it is called again.
+// asked opens a UDP flow from the office and says who answers on it, now and whenever it is
+// called again.
 func (s *site) asked(t *testing.T, to, want string) func(want string) {
 	t.Helper()
-	c, err := s.Office.Dial("udp", "", to)
+	return asked(t, s.Office, to, want)
+}
+
+func asked(t *testing.T, from *nstest.Host, to, want string) func(want string) {
+	t.Helper()
+	c, err := from.Dial("udp", "", to)
 	must(t, err)
 	t.Cleanup(func() { c.Close() })
 	again := func(want string) {
@@ -230,4 +236,34 @@ func (s *site) flood(t *testing.T, stop <-chan struct{}, services ...string) (n 
 		default:
 		}
 	}
+}
+
+// Flows in conntrack zones of another table belong to zones and services as all others do. Apply
+// never ends them, and flows and status say so.
+func TestConntrackZones(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nstest.Options{})
+	const policy = "version: 1\nzones:\n  - {name: office, from: 10.1.0.0/16, laddrs: %s}\n"
+	s.start(t, fmt.Sprintf(policy, "198.51.100.1"))
+	nft(t, s.Gateway, `table inet other {
+	chain zones {
+		type filter hook prerouting priority raw
+		udp dport 53 ct zone set 7
+		udp sport 53 ct zone set 7
+	}
+}`)
+	dns := s.asked(t, "8.8.8.8:53", "outside sees 198.51.100.1")
+	s.asked(t, "8.8.8.8:80", "outside sees 198.51.100.1")
+	r := ctl(t, s.Gateway, "flows", "--zone", "office")
+	if lines := strings.Split(strings.TrimSpace(r.Stdout), "\n"); r.Code != 0 || len(lines) != 3 || strings.Count(r.Stdout, "zone office, conntrack zone 7 ") != 1 ||
+		r.Stderr != "1 of these flows stands in conntrack zones, which another table sets: apply never ends them\n" {
+		t.Errorf("flows exits %d:\n%s%s", r.Code, r.Stdout, r.Stderr)
+	}
+	if text := prints(t, s.Gateway, "status"); !strings.Contains(text, "; of these 1 in conntrack zones, which another table sets: apply never ends them;") {
+		t.Errorf("status says\n%s", text)
+	}
+	if r := snatctl(t, s.Gateway, fmt.Sprintf(policy, "198.51.100.2"), "apply", "--format", "json"); r.Code != 0 || flowsEnded(t, r) != 1 {
+		t.Errorf("apply exits %d and ends %d flows, want 1\n%s%s", r.Code, flowsEnded(t, r), r.Stdout, r.Stderr)
+	}
+	dns("outside sees 198.51.100.1")
 }

@@ -42,6 +42,7 @@ services:
 `
 	s.start(t, policy)
 	nft(t, s.Gateway, helpers)
+	w := watching(t, s.Gateway, nil, "--format", "jsonl")
 	serveFTP(t, s.Outside, "8.8.8.8:21", 6000)
 	serveFTP(t, s.RS[0], "192.168.1.1:2121", 6001)
 	callFTP(t, s.Office, "10.1.5.9", "8.8.8.8:21")
@@ -80,6 +81,18 @@ services:
 	if r.Code != 0 || flowsEnded(t, r) != 3 {
 		t.Errorf("apply exits %d and ends %d flows, want 3\n%s%s", r.Code, flowsEnded(t, r), r.Stdout, r.Stderr)
 	}
+	ended := func() (lines []string) {
+		for _, r := range decodeEvents(t, w.lines(t)) {
+			if *r.Event == "destroy" {
+				line, _, _ := strings.Cut(belonging(r), " to ") // which real server it was the table may tell no more
+				lines = append(lines, line)
+			}
+		}
+		slices.Sort(lines)
+		return lines
+	}
+	until(t, "three ends", func() bool { return len(ended()) >= 3 })
+	wantSame(t, "watch", ended(), []string{"192.168.1.1 > 8.8.8.8:5000 of ftp", "8.8.8.8 > 203.0.113.10:21 of ftp", "8.8.8.8 > 203.0.113.10:6001 of ftp"})
 	if left := list("--zone", "office"); len(left) != 3 {
 		t.Errorf("%d flows of the zone are left, want 3: %v", len(left), left)
 	}

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/snatctl/snatctl/internal/nstest"
@@ -61,4 +62,52 @@ zones:
 	output(t, s.Gateway, "ip", "link", "set", "ppp3", "up")
 	must(t, s.Gateway.AddRoute("ppp3", "9.9.9.0/24", "198.18.1.1"))
 	s.check(t, packet{s.Guests, "tcp 9.9.9.9:53", "outside sees 198.51.100.6"})
+}
+
+// Where zones name laddrs by oif and an uplink fails over by routing, connections that go on
+// leave the second uplink with the laddr of the first: they belong nowhere any more, and end.
+func TestUplinkFailsOver(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nstest.Options{})
+	const policy = `
+version: 1
+gateway: {uplinks: [wan0, "wan1*"]}
+zones:
+  - {name: first, from: [10.1.0.0/16, "fd01::/64"], oif: wan0, laddrs: [198.51.100.1, "2001:db8:99::1"]}
+  - {name: second, from: [10.1.0.0/16, "fd01::/64"], oif: "wan1*", laddrs: [198.51.100.2, "2001:db8:99::2"]}
+  - {name: rest, from: 10.2.0.0/16, laddrs: 198.51.100.3}
+`
+	s.start(t, policy)
+	v4 := s.asked(t, "8.8.8.8:53", "outside sees 198.51.100.1")
+	v6 := s.asked(t, "[2001:db8:8::8]:53", "outside sees 2001:db8:99::1")
+	stays := s.asked(t, "9.9.9.9:53", "outside sees 198.51.100.2")
+	other := asked(t, s.Guests, "8.8.8.8:53", "outside sees 198.51.100.3")
+	if out := prints(t, s.Gateway, "flows", "--past", "--count"); out != "0\n" {
+		t.Errorf("before anything happens %s flows are past", out)
+	}
+
+	output(t, s.Gateway, "ip", "route", "replace", "8.8.8.0/24", "via", "198.18.1.1")
+	output(t, s.Gateway, "ip", "-6", "route", "replace", "2001:db8:8::/64", "via", "2001:db8:3::1")
+	v4("outside sees 198.51.100.1")
+	v6("outside sees 2001:db8:99::1")
+	past := decodeFlows(t, prints(t, s.Gateway, "flows", "--past", "--format", "json"))
+	if len(past) != 2 || *past[0].Zone != "first" || *past[1].Zone != "first" {
+		t.Errorf("past are %v, want two flows of zone first", past)
+	}
+	if text := prints(t, s.Gateway, "status"); !strings.Contains(text, " 2 of this policy, 2 no longer in policy, 0 nobody's") {
+		t.Errorf("status says\n%s", text)
+	}
+	if r := wantDiff(t, s.Gateway, policy, 0); !strings.Contains(r.Stdout, "would end 2 flows of zone first: leaves through wan1 now, where zone second decides\n") {
+		t.Errorf("diff says\n%s", r.Stdout)
+	}
+	if r := snatctl(t, s.Gateway, policy, "apply", "--format", "json"); r.Code != 0 || flowsEnded(t, r) != 2 {
+		t.Errorf("apply exits %d and ends %d flows, want 2\n%s%s", r.Code, flowsEnded(t, r), r.Stdout, r.Stderr)
+	}
+	v4("outside sees 198.51.100.2")
+	v6("outside sees 2001:db8:99::2")
+	stays("outside sees 198.51.100.2")
+	other("outside sees 198.51.100.3")
+	if r := snatctl(t, s.Gateway, policy, "apply", "--format", "json"); r.Code != 0 || flowsEnded(t, r) != 0 {
+		t.Errorf("the next apply exits %d and ends %d flows, want none\n%s%s", r.Code, flowsEnded(t, r), r.Stdout, r.Stderr)
+	}
 }

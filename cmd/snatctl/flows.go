@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -91,17 +92,22 @@ type flowsOptions struct {
 
 // listFlows prints the selected flows as the kernel lists them, and holds none of them.
 func listFlows(ctx context.Context, w io.Writer, r *gateway.Reader, p *gateway.Picture, o flowsOptions) error {
+	index, ways := p.Routed()
+	defer ways.Close()
 	list := newFlowList(w, o.format)
-	n := 0
+	n, zoned := 0, 0
 	for f, err := range r.Flows(ctx) {
 		if err != nil {
 			return err
 		}
-		owner := p.Index.Owner(f)
+		owner := index.Owner(f)
 		if !o.selection.match(f, &owner) {
 			continue
 		}
 		n++
+		if f.Zoned() {
+			zoned++
+		}
 		if o.count {
 			continue
 		}
@@ -116,7 +122,21 @@ func listFlows(ctx context.Context, w io.Writer, r *gateway.Reader, p *gateway.P
 		_, err := fmt.Fprintln(w, n)
 		return err
 	}
-	return list.end()
+	if err := errors.Join(list.end(), ways.Err()); err != nil {
+		return err
+	}
+	if zoned > 0 && o.format == "text" {
+		fmt.Fprintf(stderr, "%s in conntrack zones, which another table sets: apply never ends them\n", of(zoned))
+	}
+	return nil
+}
+
+// of returns "1 of these flows stands" or "2 of these flows stand".
+func of(n int) string {
+	if n == 1 {
+		return "1 of these flows stands"
+	}
+	return fmt.Sprintf("%d of these flows stand", n)
 }
 
 // flowList writes flows as a JSON list or as lines of text, in large pieces.

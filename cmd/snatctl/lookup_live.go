@@ -28,10 +28,12 @@ func lookupLive(ctx context.Context, w io.Writer, o lookupOptions) error {
 	if s.Source.IsValid() && o.format == "text" {
 		fmt.Fprintln(w, s)
 	}
+	index, ways := p.Routed()
+	defer ways.Close()
 	list := newFlowList(w, o.format)
 	for f, err := range r.Flows(ctx) {
 		if err == nil && o.behind(f) {
-			owner := p.Index.Owner(f)
+			owner := index.Owner(f)
 			err = list.add(f, &owner)
 		}
 		if err != nil {

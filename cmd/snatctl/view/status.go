@@ -71,8 +71,12 @@ func printConntrack(w io.Writer, p gateway.Survey) {
 	if c.Max > 0 {
 		share = fmt.Sprintf(" of %s (%s)", comma(c.Max), percent(c.Entries, c.Max))
 	}
-	fmt.Fprintf(w, "conntrack: %s%s entries: %s of this policy, %s no longer in policy, %s nobody's; %s\n",
-		comma(c.Entries), share, comma(t.Owned), comma(t.Past), comma(t.Nobodys), refused(p))
+	zoned := ""
+	if t.Zoned > 0 {
+		zoned = fmt.Sprintf("; of these %s in conntrack zones, which another table sets: apply never ends them", comma(t.Zoned))
+	}
+	fmt.Fprintf(w, "conntrack: %s%s entries: %s of this policy, %s no longer in policy, %s nobody's%s; %s\n",
+		comma(c.Entries), share, comma(t.Owned), comma(t.Past), comma(t.Nobodys), zoned, refused(p))
 }
 
 func printService(w io.Writer, s *ct.ServiceReport, all bool) {

@@ -8,8 +8,8 @@ import (
 	"github.com/snatctl/snatctl/inet"
 )
 
-// CtTimeout gives flows timeouts of their own (net/netfilter/nft_ct.c,
-// nft_ct_timeout_obj_init). The kernel fills in what is not sent, and returns all: so an
+// CtTimeout gives new flows timeouts of their own (net/netfilter/nft_ct.c,
+// nft_ct_timeout_obj_init). They lose them when the object is deleted or made anew. The kernel fills in what is not sent, and returns all: so an
 // object names the timeout of every state, and DefaultTimeouts is where to begin. One that has
 // nothing but defaults is useless, and nft 1.0.6 cannot load its own listing of it.
 type CtTimeout struct {

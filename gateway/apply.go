@@ -140,7 +140,7 @@ func (c *Change) Finish(ctx context.Context) (Result, error) {
 	}
 	var err error
 	if r.Stale, r.Zoned, err = g.cleanup(ctx, append(before(did.live), c.earlier...), c.w.Ruleset); err != nil {
-		return r, errors.Join(c.left, incomplete("the policy is in force, but connections that contradict it may be left: %w; apply again to end them", err))
+		return r, errors.Join(c.left, incomplete("the policy is in force, but connections that contradict it may remain: %w; apply again to end them", err))
 	}
 	c.clean()
 	return r, c.left
@@ -164,7 +164,7 @@ func Unchanged(err error) error {
 		return err
 	}
 	if errors.Is(err, nftlink.ErrUnknown) {
-		return fmt.Errorf("%w; `snatctl diff` tells once the table can be read", err)
+		return fmt.Errorf("%w; run `snatctl diff` when the table can be read again", err)
 	}
 	return fmt.Errorf("%w; nothing was changed", err)
 }

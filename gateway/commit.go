@@ -93,7 +93,7 @@ func (g *Gateway) send(ctx context.Context, want *nft.Ruleset, c *committed) err
 		return blame(c.live, want, err)
 	}
 	if unmeasured != nil {
-		g.tell(Warning{fmt.Errorf("what changed cannot be told: %w", unmeasured)})
+		g.tell(Warning{fmt.Errorf("it is not known what changed: %w", unmeasured)})
 	}
 	return nil
 }
@@ -109,7 +109,7 @@ func (g *Gateway) keepTable(ctx context.Context, at nftlink.Generation) (*nftlin
 		err = g.conn.Check(ctx, kept)
 	}
 	if err != nil && !errors.Is(err, nftlink.ErrStale) {
-		err = fmt.Errorf("the table that stands could not be put back, so --confirm cannot promise that: %w", err)
+		err = fmt.Errorf("the table in force could not be restored later, so --confirm is not possible: %w", err)
 	}
 	return kept, err
 }

@@ -78,11 +78,11 @@ func Confirm(table string) error {
 	case errors.Is(err, errDenied):
 		return err
 	case err != nil:
-		return nothing(fmt.Sprintf("process %d is at work and does not wait", c.pid))
+		return nothing(fmt.Sprintf("process %d is at work and does not wait for confirmation", c.pid))
 	}
 	answer, err := c.ask(wordConfirm)
 	if err != nil {
-		return fmt.Errorf("process %d ended without an answer: %w (`snatctl history` tells what became of it)", c.pid, err)
+		return fmt.Errorf("process %d ended without an answer: %w (`snatctl history` says what happened)", c.pid, err)
 	}
 	switch Answer(answer) {
 	case Kept:
@@ -146,7 +146,7 @@ type call struct {
 }
 
 // errDenied says that somebody else than the superuser or this user waits, or calls.
-var errDenied = errors.New("not permitted: only the superuser, or who runs the apply, may decide")
+var errDenied = errors.New("not permitted: only root, or the user who runs the apply, may decide")
 
 // callHolder connects to who holds a lock; ECONNREFUSED if nobody does.
 func callHolder(table string) (*call, error) {

@@ -28,7 +28,7 @@ type ForeignError struct{ Table string }
 
 // Error says how to go on.
 func (e *ForeignError) Error() string {
-	return fmt.Sprintf("table inet %s was not made by snatctl, so it stays: --foreign removes it all the same (`nft list table inet %[1]s` shows it)", e.Table)
+	return fmt.Sprintf("table inet %s was not made by snatctl, so it is kept: --foreign removes it anyway (`nft list table inet %[1]s` shows it)", e.Table)
 }
 
 // ours tells whether snatctl made a table.
@@ -62,7 +62,7 @@ func (e *RevertedError) Error() string {
 		s += "; ended " + count(e.Ended, "flow") + " that contradicted it"
 	}
 	if e.Left != nil {
-		s += fmt.Sprintf("; connections that contradict it may be left: %v", e.Left)
+		s += fmt.Sprintf("; connections that contradict it may remain: %v", e.Left)
 	}
 	return s
 }

@@ -110,7 +110,7 @@ func lockPath(table string, check func(dir string) error) (string, error) {
 	}
 	var ns unix.Stat_t
 	if err := unix.Stat("/proc/thread-self/ns/net", &ns); err != nil {
-		return "", fmt.Errorf("tell the network namespace: %w", err)
+		return "", fmt.Errorf("find out the network namespace: %w", err)
 	}
 	name := url.PathEscape(table)
 	if len(name) > 60 { // sun_path ends at 108 bytes (unix(7))
@@ -176,7 +176,7 @@ func ownDir(dir string) error {
 	}
 	switch {
 	case st.Mode&unix.S_IFMT != unix.S_IFDIR:
-		return fmt.Errorf("%s is no directory", dir)
+		return fmt.Errorf("%s is not a directory", dir)
 	case int(st.Uid) != os.Geteuid():
 		return fmt.Errorf("%s belongs to uid %d", dir, st.Uid)
 	case st.Mode&0o077 != 0:

@@ -32,7 +32,7 @@ type Picture struct {
 }
 
 // ErrNoTable says that the table asked for does not stand.
-var ErrNoTable = errors.New("make it with `snatctl apply -f FILE`, or name another by --table or -f FILE")
+var ErrNoTable = errors.New("make it with `snatctl apply -f FILE`, or name another with --table or -f FILE")
 
 // Missing returns an ErrNoTable if the table does not stand.
 func (p *Picture) Missing() error {

@@ -28,7 +28,7 @@ func (g *Gateway) forwardingOn(w *Wanted) (undo func(), err error) {
 		}
 		if err := host.SetSysctl(key, "1"); err != nil {
 			undo()
-			return func() {}, fmt.Errorf("switch on forwarding of %s: %w (switch it on yourself and say `forwarding: false` under gateway)", f, err)
+			return func() {}, fmt.Errorf("switch on forwarding of %s: %w (switch it on yourself and write `forwarding: false` under gateway)", f, err)
 		}
 		changed = append(changed, key)
 		g.tell(Switched{key})

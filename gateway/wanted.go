@@ -44,7 +44,7 @@ func (w *Wanted) complete(ctx context.Context, conn *nftlink.Conn) error {
 	case errors.As(err, &refused) && auto:
 		return nil
 	case err != nil:
-		return fmt.Errorf("gateway.offload: software: %w (`offload: auto` does without where it must)", err)
+		return fmt.Errorf("gateway.offload: software: %w (`offload: auto` does without if it must)", err)
 	}
 	devices, err := host.Devices() // the kernel hooks a flowtable into any (nf_register_net_hook looks at no type)
 	switch {

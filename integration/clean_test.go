@@ -72,7 +72,7 @@ services:
 	for args, why := range map[string]string{
 		"flows --past --end":               "add --yes",
 		"flows --end --yes":                "say which",
-		"flows --past --yes":               "--yes goes with --end",
+		"flows --past --yes":               "--yes works only with --end",
 		"flows --past --end --yes --count": "leave out one",
 	} {
 		if r := ctl(t, s.Gateway, strings.Fields(args)...); r.Code != 2 || !strings.Contains(r.Stderr, why) {

@@ -140,7 +140,7 @@ func TestCleanupIncomplete(t *testing.T) {
 		return files, r
 	}
 	files, r := enough("apply")
-	want := "snatctl: the policy is in force, but connections that contradict it may be left: "
+	want := "snatctl: the policy is in force, but connections that contradict it may remain: "
 	if r.Code != 4 || !strings.Contains(r.Stderr, want) || !strings.Contains(r.Stderr, "apply again to end them") || !strings.Contains(r.Stdout, "changed table inet snatctl") {
 		t.Errorf("with %d files apply exits %d\n%s%s", files, r.Code, r.Stdout, r.Stderr)
 	}

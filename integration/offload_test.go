@@ -54,7 +54,7 @@ func TestOffloadMissing(t *testing.T) {
 	software := offloaded("software", "192.168.1.1", "198.51.100.1")
 	const lacks = "gateway.offload: software: the kernel refused flowtable ft: no such file or directory; this kernel has no flowtables " +
 		"(modules nf_flow_table_inet and nft_flow_offload, CONFIG_NF_FLOW_TABLE_INET and CONFIG_NFT_FLOW_OFFLOAD; Linux 4.16 or newer may have them) " +
-		"(`offload: auto` does without where it must)"
+		"(`offload: auto` does without if it must)"
 	if r := snatctl(t, h, software, "apply"); r.Code != 1 || r.Stderr != "snatctl: "+lacks+"; nothing was changed\n" || list(t, h) != "" {
 		t.Errorf("apply exits %d, says\n%s\nand makes %q", r.Code, r.Stderr, list(t, h))
 	}

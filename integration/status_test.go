@@ -324,9 +324,9 @@ func TestStatusNoTable(t *testing.T) {
 		code           int
 		stdout, stderr string
 	}{
-		{[]string{"status"}, 1, "", "snatctl: there is no table inet snatctl: make it with `snatctl apply -f FILE`, or name another by --table or -f FILE\n"},
-		{[]string{"status", "--watch", "1s", "--table", "edge"}, 1, "", "snatctl: there is no table inet edge: make it with `snatctl apply -f FILE`, or name another by --table or -f FILE\n"},
-		{[]string{"status", "--check"}, 2, "CRITICAL: there is no table inet snatctl: make it with `snatctl apply -f FILE`, or name another by --table or -f FILE\n", ""},
+		{[]string{"status"}, 1, "", "snatctl: there is no table inet snatctl: make it with `snatctl apply -f FILE`, or name another with --table or -f FILE\n"},
+		{[]string{"status", "--watch", "1s", "--table", "edge"}, 1, "", "snatctl: there is no table inet edge: make it with `snatctl apply -f FILE`, or name another with --table or -f FILE\n"},
+		{[]string{"status", "--check"}, 2, "CRITICAL: there is no table inet snatctl: make it with `snatctl apply -f FILE`, or name another with --table or -f FILE\n", ""},
 	} {
 		if r := ctl(t, h, c.args...); r.Code != c.code || r.Stdout != c.stdout || r.Stderr != c.stderr {
 			t.Errorf("%v exits %d and prints\n%s%s", c.args, r.Code, r.Stdout, r.Stderr)

@@ -87,7 +87,7 @@ func (o *applyOptions) flags(c *cobra.Command) {
 // run applies, or only shows what that would change.
 func (o *applyOptions) run(c *cobra.Command) error {
 	if c.Flags().Changed("confirm") && o.confirm < time.Second {
-		return fmt.Errorf("--confirm %v is no time to confirm: want 1s or more", o.confirm)
+		return fmt.Errorf("--confirm %v is too short: it must be 1s or more", o.confirm)
 	}
 	if o.dryRun {
 		return diff(c.Context(), *o)

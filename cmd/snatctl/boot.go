@@ -89,7 +89,7 @@ func missing(dir, table string, entries []history.Entry, good history.Entry, dam
 	case damaged > good.ID:
 		why = fmt.Sprintf("entry %d of the history is damaged", damaged)
 	case newest.State == history.Pending:
-		why = fmt.Sprintf("the policy of %s was being applied when the machine stopped, and nothing tells whether it came into force", newest.Time.Format(time.RFC3339))
+		why = fmt.Sprintf("the policy of %s was being applied when the machine stopped, and it is not known whether it came into force", newest.Time.Format(time.RFC3339))
 	case history.Open(dir).Missed(table):
 		why = "a newer policy was applied that the history could not keep (was the disk full?)"
 	default:

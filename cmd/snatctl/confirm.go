@@ -46,6 +46,6 @@ func confirm(table string) error {
 // tellAwaiting says on standard error that what stands in a table awaits confirmation, if so.
 func tellAwaiting(table string) {
 	if h := gateway.WhoHolds(table); h.Waits {
-		fmt.Fprintf(stderr, "table inet %s was applied by process %d for now, and %s\n", table, h.PID, h.Waiting())
+		fmt.Fprintf(stderr, "table inet %s: process %d applied a policy for now, and %s\n", table, h.PID, h.Waiting())
 	}
 }

@@ -76,7 +76,7 @@ func diff(ctx context.Context, o applyOptions) (err error) {
 
 func checkFormat(f string) error {
 	if f != "text" && f != "json" {
-		return fmt.Errorf("unknown format %q: want text or json", f)
+		return fmt.Errorf("unknown format %q: use text or json", f)
 	}
 	return nil
 }

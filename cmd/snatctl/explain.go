@@ -98,7 +98,7 @@ func explain(w io.Writer, o explainOptions) error {
 func (o *explainOptions) packet() (policy.Packet, error) {
 	pkt := policy.Packet{IIf: o.iif, OIf: o.oif, Self: o.self, Invalid: o.state == "invalid"}
 	if o.state != "" && o.state != "new" && o.state != "invalid" {
-		return pkt, fmt.Errorf("--state is %q, want new or invalid", o.state)
+		return pkt, fmt.Errorf("--state is %q: use new or invalid", o.state)
 	}
 	var err error
 	if pkt.From, err = parseEndpoint(o.from); err != nil {

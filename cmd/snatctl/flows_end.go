@@ -16,15 +16,15 @@ import (
 func (o *flowsOptions) mayEnd() error {
 	switch {
 	case !o.end && o.yes:
-		return errors.New("--yes goes with --end")
+		return errors.New("--yes works only with --end")
 	case !o.end:
 		return nil
 	case o.count:
 		return errors.New("--count lists, --end ends: leave out one of them")
 	case o.flags == selectionFlags{}:
-		return errors.New("--end would end every connection of this host: say which, as in --zone jail, --service web or --past")
+		return errors.New("--end would end every connection of this host: select some, for example with --zone jail, --service web or --past")
 	case !o.yes && !isTerminal(os.Stdin):
-		return errors.New("--end asks on a terminal, and there is none: add --yes")
+		return errors.New("--end asks first, and there is no terminal: add --yes")
 	}
 	return nil
 }

@@ -70,7 +70,7 @@ func listHistory(ctx context.Context, dir, table string) (entries []history.Entr
 		return nil, 0, exit{exitRefused, fmt.Errorf("read the history: %w", err)}
 	}
 	for _, d := range damaged {
-		fmt.Fprintf(stderr, "warning: %s (left out)\n", plain.Text(d.Error()))
+		fmt.Fprintf(stderr, "warning: %s (skipped)\n", plain.Text(d.Error()))
 		var one *history.Damaged
 		if errors.As(d, &one) {
 			newestDamaged = max(newestDamaged, one.ID)

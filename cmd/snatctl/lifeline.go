@@ -165,5 +165,5 @@ func outcome(err error, pid int) error {
 	case errors.As(err, &ended) && ended.Exited():
 		return exit{code: ended.ExitCode()} // it has said why
 	}
-	return exit{exitIncomplete, fmt.Errorf("process %d, which was to take the policy back, was killed (%w): what it applied STAYS IN FORCE; see `snatctl diff` and `snatctl history`, and go back by `snatctl rollback 0` or `snatctl flush`", pid, err)}
+	return exit{exitIncomplete, fmt.Errorf("process %d, which should take the policy back, was killed (%w): what it applied STAYS IN FORCE; see `snatctl diff` and `snatctl history`, and go back with `snatctl rollback 0` or `snatctl flush`", pid, err)}
 }

@@ -28,7 +28,7 @@ func fits(paths []string) error {
 	need := uint64(sizeOf(paths)) * memoryFactor
 	if used := pages * uint64(os.Getpagesize()); used+need > limit.Cur {
 		const mb = 1 << 20
-		return fmt.Errorf("a policy of %d MB takes about %d MB of address space beside the %d MB that snatctl has, and the limit is %d MB: raise it (ulimit -v, or LimitAS= of the unit)",
+		return fmt.Errorf("a policy of %d MB needs about %d MB of address space on top of the %d MB that snatctl uses, but the limit is %d MB: raise it (ulimit -v, or LimitAS= of the unit)",
 			need/memoryFactor/mb, need/mb, used/mb, limit.Cur/mb)
 	}
 	return nil

@@ -212,7 +212,7 @@ func lintFormat(name string) (func(*findings.Report, io.Writer) error, error) {
 	case "junit":
 		return (*findings.Report).JUnit, nil
 	}
-	return nil, fmt.Errorf("unknown format %q: want text, json, sarif, github or junit", name)
+	return nil, fmt.Errorf("unknown format %q: use text, json, sarif, github or junit", name)
 }
 
 // acceptBaseline marks what a baseline knows, and says which of its entries are gone.

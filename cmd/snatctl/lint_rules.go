@@ -40,10 +40,10 @@ func recordOf(r lint.Rule) ruleRecord {
 // tell carries out --rules and --explain, which read no policy.
 func (o *lintOptions) tell(w io.Writer, args []string) error {
 	if len(args) > 0 || len(o.files) > 0 {
-		return errors.New("--rules and --explain tell about rules and read no policy: leave the file out")
+		return errors.New("--rules and --explain read no policy: leave the file out")
 	}
 	if o.format != "" && o.format != "text" && o.format != "json" {
-		return fmt.Errorf("unknown format %q of rules: want text or json", o.format)
+		return fmt.Errorf("unknown format %q of rules: use text or json", o.format)
 	}
 	rules := catalogue()
 	if o.rules {

@@ -88,7 +88,7 @@ func lookupPolicy(ctx context.Context, w io.Writer, o lookupOptions) error {
 		_, err = fmt.Fprintln(w, s)
 	}
 	if err == nil && !ok {
-		err = exit{exitNotFound, fmt.Errorf("no pool with blocks has %s for a source", o.at)}
+		err = exit{exitNotFound, fmt.Errorf("no source has %s in its block", o.at)}
 	}
 	return err
 }

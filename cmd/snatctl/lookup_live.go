@@ -46,7 +46,7 @@ func lookupLive(ctx context.Context, w io.Writer, o lookupOptions) error {
 		err = list.end()
 	}
 	if err == nil && list.n == 0 && !s.Source.IsValid() {
-		err = exit{exitNotFound, fmt.Errorf("nobody has %s now (a NAT log tells who had it, if one was written: snatctl watch --log)", o.at)}
+		err = exit{exitNotFound, fmt.Errorf("nobody has %s now (a NAT log, if you keep one, says who had it: snatctl watch --log)", o.at)}
 	}
 	return err
 }

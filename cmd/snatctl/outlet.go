@@ -68,9 +68,9 @@ func without(c *cobra.Command, err, lost error) error {
 		if !found {
 			status.code = 0
 		}
-		lost = fmt.Errorf("the report is lost, although what it tells has happened: %w", lost)
+		lost = fmt.Errorf("it is done, but the report is lost: %w", lost)
 	default:
-		lost = fmt.Errorf("the output is not complete: %w", lost)
+		lost = fmt.Errorf("the output is incomplete: %w", lost)
 	}
 	return exit{status.code, lost}
 }

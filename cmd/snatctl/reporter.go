@@ -77,15 +77,15 @@ func (r *reporter) hear(e gateway.Event) {
 			r.log.add(appendLost(nil, time.Now(), "events", e.Lost))
 		}
 	case gateway.Gone:
-		r.notices.say("table", 0, fmt.Sprintf("warning: table inet %s is gone: connections belong to nobody until it is back", e.Table))
+		r.notices.say("table", 0, fmt.Sprintf("warning: table inet %s is gone: until it is back, connections belong to no zone or service", e.Table))
 	case gateway.Unread:
-		r.notices.say("read", time.Second, fmt.Sprintf("warning: the table could not be read again, zones and services are those of before: %v", e.Err))
+		r.notices.say("read", time.Second, fmt.Sprintf("warning: the table could not be read again, so zones and services are the old ones: %v", e.Err))
 	case gateway.Unlisted:
 		r.notices.say("list", time.Second, fmt.Sprintf("warning: lost %s, and the flows could not be listed: %v", count64(e.Lost, "event"), e.Err))
 	case gateway.Resynced:
-		r.notices.say("", 0, fmt.Sprintf("lost %s, %d in all; read the table again: %s, %d of them begun unseen (a larger --buffer loses less)", count64(e.Lost, "event"), e.Total, view.Count(e.Flows, "flow"), e.Unseen))
+		r.notices.say("", 0, fmt.Sprintf("lost %s, %d in all; listed the flows again: %s, %d of them begun unseen (a larger --buffer loses fewer)", count64(e.Lost, "event"), e.Total, view.Count(e.Flows, "flow"), e.Unseen))
 	case gateway.Refused:
-		text := fmt.Sprintf("warning: %s refused: conntrack found no free port, no room, or two packets in a race", count64(e.Connections, "new connection"))
+		text := fmt.Sprintf("warning: %s refused: conntrack found no free port or no room, or two packets raced", count64(e.Connections, "new connection"))
 		for _, p := range e.Problems {
 			text += fmt.Sprintf("\n  %s: %s: %s", p.Severity, p.Object, p.Text)
 		}

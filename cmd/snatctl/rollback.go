@@ -40,7 +40,7 @@ Exit status: as apply, and 1 if the history has no such entry. With --dry-run as
 			n := 1
 			if len(args) > 0 {
 				if n, err = strconv.Atoi(args[0]); err != nil || n < 0 {
-					return fmt.Errorf("%q is no number of an entry: see `snatctl history`", args[0])
+					return fmt.Errorf("%q is not the number of an entry: see `snatctl history`", args[0])
 				}
 			}
 			if table, err = tableName(table, files); err != nil {

@@ -90,9 +90,9 @@ not be read.`,
 func (o *statusOptions) complete(c *cobra.Command) (err error) {
 	switch {
 	case c.Flags().Changed("watch") && o.watch < 100*time.Millisecond:
-		return fmt.Errorf("--watch %v is too often: want 100ms or more", o.watch)
+		return fmt.Errorf("--watch %v is too often: use 100ms or more", o.watch)
 	case o.watch > 0 && o.check:
-		return errors.New("--check looks once: leave out --watch")
+		return errors.New("--check reports once: leave out --watch")
 	}
 	if err := checkFormat(o.format); err != nil {
 		return err

@@ -42,7 +42,7 @@ Exit status: 0 all pass, 1 a test failed, 2 invalid policy or usage.`,
 			}
 			print, ok := testFormats[format]
 			if !ok {
-				return fmt.Errorf("unknown format %q: want text, json or github", format)
+				return fmt.Errorf("unknown format %q: use text, json or github", format)
 			}
 			p, err := readPolicy(files)
 			if err != nil {

@@ -54,7 +54,7 @@ Exit status: 0 interrupted (SIGINT, SIGTERM), 1 no table, no such zone or servic
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			if o.format != "text" && o.format != "jsonl" {
-				return fmt.Errorf("unknown format %q: want text or jsonl", o.format)
+				return fmt.Errorf("unknown format %q: use text or jsonl", o.format)
 			}
 			if o.log != "" && !c.Flags().Changed("format") {
 				o.format = ""

@@ -179,7 +179,7 @@ func (s Store) ofTable(table string) (string, error) {
 
 func checkTable(name string) error {
 	if name == "" || name[0] == '.' || filepath.Base(name) != name {
-		return fmt.Errorf("%q is no name of a table", name)
+		return fmt.Errorf("%q is not a table name", name)
 	}
 	return nil
 }

@@ -147,7 +147,7 @@ func (s Store) Sources(e Entry) ([]policy.Source, error) {
 			return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
 		if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != f.SHA256 {
-			return nil, fmt.Errorf("%s: %w: it was written as another text", path, ErrDamaged)
+			return nil, fmt.Errorf("%s: %w: its text is not the one that was written", path, ErrDamaged)
 		}
 		out = append(out, policy.Source{Name: f.Name, Data: data})
 	}
@@ -162,7 +162,7 @@ func readFile(path string, most int64) ([]byte, error) {
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errors.Join(fmt.Errorf("%s: %w: it is no regular file", path, ErrDamaged), err)
+		return nil, errors.Join(fmt.Errorf("%s: %w: it is not a regular file", path, ErrDamaged), err)
 	}
 	b, err := io.ReadAll(io.LimitReader(f, most+1))
 	if err == nil && int64(len(b)) > most {

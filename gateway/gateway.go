@@ -23,6 +23,7 @@ type Gateway struct {
 	tell  func(Event)
 	lock  *Lock // nil: it only looks
 	conn  *nftlink.Conn
+	here  history.Place
 }
 
 // Options say which table a Gateway is about.
@@ -38,7 +39,7 @@ func Look(o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{table: o.Table, store: history.Open(o.StateDir), tell: o.Tell, conn: conn}
+	g := &Gateway{table: o.Table, store: history.Open(o.StateDir), tell: o.Tell, conn: conn, here: here()}
 	if g.tell == nil {
 		g.tell = func(Event) {}
 	}

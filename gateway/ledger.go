@@ -3,9 +3,14 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/snatctl/snatctl/gateway/history"
 	"github.com/snatctl/snatctl/nft"
@@ -32,7 +37,7 @@ func (g *Gateway) enter(w *Wanted, o ApplyOptions, as history.State, unclean boo
 	defer g.took(Recording, time.Now())
 	e.Entry, e.err = g.store.Add(history.Entry{
 		Table: g.table, Time: time.Now().UTC().Truncate(time.Second), User: o.User, Command: o.Command,
-		State: as, Trial: o.Confirm > 0, Unclean: unclean,
+		State: as, Place: g.here, Trial: o.Confirm > 0, Unclean: unclean,
 	}, absolute(w.Sources))
 	return e
 }
@@ -65,19 +70,38 @@ func absolute(sources []policy.Source) []policy.Source {
 	return out
 }
 
+// here tells the boot and the network namespace of this thread.
+func here() (p history.Place) {
+	var ns unix.Stat_t
+	if b, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil && unix.Stat("/proc/thread-self/ns/net", &ns) == nil {
+		p.Boot, p.NetNS = strings.TrimSpace(string(b)), fmt.Sprintf("%d-%d", ns.Dev, ns.Ino)
+	}
+	return p
+}
+
+// ofHere leaves out the entries of other network namespaces.
+func (g *Gateway) ofHere(entries []history.Entry) []history.Entry {
+	return slices.DeleteFunc(slices.Clone(entries), func(e history.Entry) bool { return e.Place.Elsewhere(g.here) })
+}
+
 // History returns the entries of the table, the newest first, and why others are damaged. If an
 // apply was killed at its commit, the table that stands tells whether its entry is in force: the
 // entry says so then, or is left out. Where that cannot be told it stays pending. A gateway that
 // is held writes down what it finds.
 func (g *Gateway) History(ctx context.Context) ([]history.Entry, []error, error) {
 	entries, damaged, err := g.store.List(g.table)
-	if err != nil || len(entries) == 0 || entries[0].State != history.Pending {
+	if err != nil {
 		return entries, damaged, err
 	}
-	switch is, known := g.inForce(ctx, entries); {
+	mine := g.ofHere(entries)
+	if len(mine) == 0 || mine[0].State != history.Pending || mine[0].Place.Before(g.here) {
+		return entries, damaged, nil
+	}
+	at := slices.IndexFunc(entries, func(e history.Entry) bool { return e.ID == mine[0].ID })
+	e := &entries[at]
+	switch is, known := g.inForce(ctx, mine); {
 	case !known:
 	case is:
-		e := &entries[0]
 		e.State = history.Applied
 		if e.Trial {
 			e.State = history.Unconfirmed
@@ -87,9 +111,9 @@ func (g *Gateway) History(ctx context.Context) ([]history.Entry, []error, error)
 		}
 	default:
 		if g.lock != nil {
-			err = g.store.Drop(entries[0])
+			err = g.store.Drop(*e)
 		}
-		entries = entries[1:]
+		entries = slices.Delete(entries, at, at+1)
 	}
 	return entries, damaged, err
 }
@@ -136,8 +160,9 @@ const mostEarlier = 5
 // were not ended: cleanup was off, or the apply was killed. entries are those before the change, the
 // newest first; unclean are those of them about which that is so.
 func (g *Gateway) leftovers(entries []history.Entry) (tables []*nft.Ruleset, unclean []history.Entry) {
+	entries = g.ofHere(entries)
 	for i, e := range entries {
-		if !e.Unclean || len(unclean) == mostEarlier {
+		if !e.Unclean || len(unclean) == mostEarlier || e.Place.Before(g.here) {
 			break
 		}
 		unclean = append(unclean, e)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -73,7 +74,8 @@ func (r *Reader) Dead(ctx context.Context, p *Picture) ([]ct.Problem, error) {
 // Verdict returns all that is wrong, critical ones first, and how bad the worst of it is: the
 // zero Severity if nothing is.
 func (s *Survey) Verdict() (worst ct.Severity, problems []ct.Problem) {
-	problems = append(slices.Clone(s.Dead), s.Problems()...) // those of Dead are critical
+	problems = append(slices.Clone(s.Dead), s.Problems()...)
+	slices.SortStableFunc(problems, func(a, b ct.Problem) int { return cmp.Compare(b.Severity, a.Severity) })
 	if len(problems) > 0 {
 		worst = problems[0].Severity
 	}

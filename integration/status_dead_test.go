@@ -19,11 +19,15 @@ func TestStatusDeadGateway(t *testing.T) {
 			t.Errorf("--check exits %d and prints %s%swant %d, %s", r.Code, r.Stdout, r.Stderr, code, want)
 		}
 	}
+	check(1, "WARNING: pool office: no interface of this host has the address")
+	output(t, w.Gateway, "ip", "route", "add", "blackhole", "20.0.2.0/28")
 	check(0, "OK: no problems")
 	for _, c := range []struct{ fault, repair, want string }{
 		{"echo 0 > /proc/sys/net/ipv4/ip_forward", "echo 1 > /proc/sys/net/ipv4/ip_forward", "CRITICAL: gateway: forwards no IPv4: net.ipv4.ip_forward is not 1"},
 		{"nft 'table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; ct state established accept; }; }'", "nft delete table ip filter",
 			`CRITICAL: gateway: chain "FORWARD" of table ip "filter" drops every new connection`},
+		{"nft flush chain inet snatctl postrouting", program(t) + " rollback 0", "CRITICAL: gateway: the table is not what was applied: rules +"},
+		{"ip link set wan0 down; ip link set wan0 name lost", "ip link set lost name wan0; ip link set wan0 up", "CRITICAL: gateway: there is no uplink wan0"},
 	} {
 		output(t, w.Gateway, "sh", "-ec", c.fault)
 		check(2, c.want)

@@ -83,7 +83,8 @@ func listHistory(ctx context.Context, dir, table string) (entries []history.Entr
 type numbered struct {
 	N *int `json:"n"` // for rollback; null where that takes none
 	history.Entry
-	Path string `json:"dir"`
+	Path  string `json:"dir"`
+	Place string `json:"place,omitempty"` // hides the entry's, which is for snatctl alone
 }
 
 // number counts the good entries from 0, the newest.

@@ -30,6 +30,8 @@ type statusOptions struct {
 	names  nameFilter
 	table  string
 	files  []string
+
+	stateDir string
 }
 
 func statusCommand() *cobra.Command {
@@ -53,9 +55,11 @@ with flows and says how many have none; with more than 200 laddrs in a zone it l
 as JSON one per line. Each report lists the flows anew, so nothing is missed.
 
 --check is for monitoring systems: one line that says OK, WARNING or CRITICAL, then the
-problems. It is critical if the kernel does not forward a family that the table uses, or
-if a chain of another table drops all that is forwarded. Laddrs and the conntrack table warn from 80 % and are critical from 95 %. With
---format json it prints the report, and the exit status alone tells.
+problems. It is critical if the kernel does not forward a family that the table is about, if a
+chain of another table drops all that is forwarded, if the table is not what was applied last, or if
+an uplink is not there. Laddrs and the conntrack table warn from 80 % and are critical from 95 %;
+laddrs to which answers do not come, as far as this host knows, warn. Behind a "|" the line has
+performance data in the form of Nagios. With --format json it prints the report, and the exit status alone tells.
 
 Exit status: 0, 1 no table, 2 usage. With --check: 0 fine, 1 warning, 2 critical, or the state could
 not be read.`,
@@ -78,6 +82,8 @@ not be read.`,
 		},
 	}
 	tableFlags(c, &o.table, &o.files)
+	stateDirFlag(c, &o.stateDir)
+	c.Flags().Lookup("state-dir").Usage = "with --check: the `directory` of the history, which tells what was applied"
 	c.Flags().StringVar(&o.format, "format", "text", "format of the output: `text|json`")
 	c.Flags().DurationVar(&o.watch, "watch", 0, "print again after this `time`: 2s, 500ms")
 	c.Flags().BoolVar(&o.check, "check", false, "say whether something is wrong, for monitoring systems (exit status 0, 1 or 2)")
@@ -123,6 +129,11 @@ func status(ctx context.Context, o statusOptions) error {
 		if s.Dead, err = r.Dead(ctx, p); err != nil {
 			return err
 		}
+		more, err := whole(ctx, o)
+		if err != nil {
+			return err
+		}
+		s.Dead = append(s.Dead, more...)
 		return check(s, o.format)
 	}
 	tellAwaiting(o.table)
@@ -135,6 +146,20 @@ func (o *statusOptions) print(out io.Writer, text *plain.Writer, s gateway.Surve
 		return view.StatusJSON(out, s)
 	}
 	return view.Status(text, s, o.all)
+}
+
+// whole holds the table against the policy that was applied last, if that is known.
+func whole(ctx context.Context, o statusOptions) ([]ct.Problem, error) {
+	g, err := gateway.Look(gateway.Options{Table: o.table, StateDir: o.stateDir})
+	if err != nil {
+		return nil, err
+	}
+	defer g.Close()
+	w := g.InForce(ctx)
+	if w == nil {
+		return nil, nil
+	}
+	return g.Whole(ctx, w)
 }
 
 // look sums up the flows of what is asked for.

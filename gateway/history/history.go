@@ -49,12 +49,27 @@ type Entry struct {
 	Command string    `json:"command"` // apply, or rollback and to which entry
 	Summary string    `json:"summary"`
 	State   State     `json:"state"`
+	Place   Place     `json:"place,omitzero"`
 	Trial   bool      `json:"trial,omitempty"`   // it awaits confirmation once it is in force
 	Unclean bool      `json:"unclean,omitempty"` // flows that contradict it have not been ended, or not all
 	Files   []File    `json:"files"`             // in the order in which they were given
 
 	dir string // where it was read from
 }
+
+// Place is where a policy was applied. The zero value is not known: of older entries.
+type Place struct {
+	Boot  string `json:"boot,omitempty"`  // of the machine, as /proc/sys/kernel/random/boot_id has it
+	NetNS string `json:"netns,omitempty"` // by the numbers that namespaces(7) gives it until the machine stops
+}
+
+// Elsewhere tells whether two policies surely stood in different network namespaces.
+func (p Place) Elsewhere(q Place) bool {
+	return p.Boot != "" && p.Boot == q.Boot && p.NetNS != q.NetNS
+}
+
+// Before tells whether the machine has surely started anew since.
+func (p Place) Before(q Place) bool { return p.Boot != "" && q.Boot != "" && p.Boot != q.Boot }
 
 // Dir returns the entry's directory.
 func (e Entry) Dir() string { return e.dir }

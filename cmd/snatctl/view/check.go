@@ -22,9 +22,9 @@ func Check(w io.Writer, s gateway.Survey) {
 	case 0:
 		what = "no problems"
 	case 1:
-		what = plain.Text(problems[0].Object + ": " + problems[0].Text)
+		what = strings.ReplaceAll(about(problems[0]), "|", "/")
 	}
-	fmt.Fprintf(w, "%s: %s; %s\n", word, what, refused(s))
+	fmt.Fprintf(w, "%s: %s; %s | %s\n", word, what, refused(s), perfdata(s))
 	if len(problems) > 1 {
 		for _, p := range problems {
 			fmt.Fprintln(w, problem(p))
@@ -37,7 +37,23 @@ func Unchecked(w io.Writer, err error) { fmt.Fprintln(w, "CRITICAL: "+err.Error(
 
 // problem returns "warning: zone office: …", safe to print.
 func problem(p ct.Problem) string {
-	return plain.Text(p.Severity.String() + ": " + p.Object + ": " + p.Text)
+	return p.Severity.String() + ": " + about(p)
+}
+
+// about names the object, unless the text begins with it.
+func about(p ct.Problem) string {
+	if strings.HasPrefix(p.Text, p.Object+":") {
+		return plain.Text(p.Text)
+	}
+	return plain.Text(p.Object + ": " + p.Text)
+}
+
+// perfdata is what monitoring systems draw (Monitoring Plugins Development Guidelines, "Performance
+// data"): value, warning, critical, least and most.
+func perfdata(s gateway.Survey) string {
+	c, t := s.Conntrack, s.Totals
+	return fmt.Sprintf("entries=%d;%d;%d;0;%d owned=%d past=%d insert_failed=%dc drop=%dc",
+		c.Entries, c.Max*80/100, c.Max*95/100, c.Max, t.Owned, t.Past, s.Stats.InsertFailed, s.Stats.Drop)
 }
 
 // refused says how many connections conntrack has refused. The kernel counts them for the

@@ -1,0 +1,108 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/gateway/history"
+	"github.com/snatctl/snatctl/host"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/lint"
+)
+
+// InForce returns the newest policy of the history that is in force, as far as it is known.
+// nil: none is, or it cannot be made again.
+func (g *Gateway) InForce(ctx context.Context) *Wanted {
+	entries, _, err := g.History(ctx)
+	if err != nil {
+		return nil
+	}
+	for _, e := range g.ofHere(entries) {
+		switch e.State {
+		case history.Pending:
+			return nil // nobody knows
+		case history.Applied, history.Unconfirmed:
+			w, err := g.again(e)
+			if err != nil {
+				return nil
+			}
+			return w
+		}
+	}
+	return nil
+}
+
+// Whole finds why a table does not do what its policy says: it was changed by hand, an uplink is
+// not there, or answers to laddrs do not come here, as far as this host knows. w is the policy in
+// force.
+func (g *Gateway) Whole(ctx context.Context, w *Wanted) ([]ct.Problem, error) {
+	if err := w.complete(ctx, g.conn); err != nil {
+		return nil, err
+	}
+	c, err := g.compare(ctx, w.Ruleset)
+	if err != nil {
+		return nil, err
+	}
+	var out []ct.Problem
+	if rules, elements := c.plan.Counts(); !c.plan.Empty() {
+		out = append(out, ct.Problem{Severity: ct.Critical, Object: "gateway",
+			Text: fmt.Sprintf("the table is not what was applied: %s; `snatctl rollback 0 --dry-run` shows what, without --dry-run it is put right", tallies(rules, elements))})
+	}
+	more, err := uplinks(w.Policy)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, more...)
+	return append(out, unreachable(ctx, w)...), nil
+}
+
+func tallies(rules, elements nft.Tally) string {
+	return fmt.Sprintf("rules +%d -%d, elements +%d -%d", rules.Add, rules.Delete, elements.Add, elements.Delete)
+}
+
+// uplinks finds uplinks that no interface of this host is.
+func uplinks(p *policy.Policy) (out []ct.Problem, err error) {
+	there, err := host.Devices()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range p.Gateway.Uplinks {
+		found := false
+		for _, d := range there {
+			prefix, pattern := strings.CutSuffix(name, "*")
+			found = found || d == name || pattern && strings.HasPrefix(d, prefix)
+		}
+		if !found {
+			out = append(out, ct.Problem{Severity: ct.Critical, Object: "gateway",
+				Text: fmt.Sprintf("there is no uplink %s: what leaves by another interface is not translated", name)})
+		}
+	}
+	return out, nil
+}
+
+// reachability are the rules of lint that know whether packets to the policy's addresses come here.
+var reachability = map[string]bool{"P03": true}
+
+// unreachable finds addresses to which nobody sends packets here. What cannot be read says nothing.
+func unreachable(ctx context.Context, w *Wanted) (out []ct.Problem) {
+	var rules []lint.Rule
+	for _, r := range lint.HostRules(w.Policy) {
+		if reachability[r.Code] {
+			rules = append(rules, r)
+		}
+	}
+	h, _, err := host.Read(ctx, host.Ask{Rules: rules, Table: w.Ruleset.Table})
+	if err != nil || len(rules) == 0 {
+		return nil
+	}
+	open, _ := lint.Split(lint.CheckHost(w.Policy, h), w.Sources, lint.Ran{Host: true})
+	for _, d := range open {
+		if reachability[d.Code] {
+			out = append(out, ct.Problem{Severity: ct.Warning, Object: d.Object, Text: d.Msg})
+		}
+	}
+	return out
+}

@@ -113,7 +113,7 @@ func apply(ctx context.Context, o applyOptions, line *lifeline) (err error) {
 	if o.timings {
 		defer func() { err = t.last(err) }()
 	}
-	defer t.bar.stop()
+	defer t.bar.Stop()
 	w, err := o.load(t)
 	if err != nil {
 		return exit{exitRefused, err}
@@ -131,7 +131,7 @@ func apply(ctx context.Context, o applyOptions, line *lifeline) (err error) {
 		line.await(c.Trial)
 	}
 	r, err := c.Finish(ctx)
-	t.bar.stop()
+	t.bar.Stop()
 	lost := t.report(o.format, w.Ruleset.Table, r)
 	if c.Trial == nil {
 		return errors.Join(statusOf(err), lost)

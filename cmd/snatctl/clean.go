@@ -85,6 +85,3 @@ func clean(ctx context.Context, o cleanOptions) error {
 	}
 	return lost
 }
-
-// tellEvent says on standard error what the engine tells.
-func tellEvent(e gateway.Event) { view.Event(stderr, e) }

@@ -51,7 +51,7 @@ func diff(ctx context.Context, o applyOptions) (err error) {
 	if o.timings {
 		defer func() { err = t.last(err) }()
 	}
-	defer t.bar.stop()
+	defer t.bar.Stop()
 	w, err := o.load(t)
 	if err != nil {
 		return exit{exitDiffError, err}
@@ -65,7 +65,7 @@ func diff(ctx context.Context, o applyOptions) (err error) {
 	if err != nil {
 		return exit{exitDiffError, err}
 	}
-	t.bar.stop()
+	t.bar.Stop()
 	tellAwaiting(w.Ruleset.Table)
 	lost := t.report(o.format, w.Ruleset.Table, r)
 	if !r.Empty() {

@@ -82,9 +82,9 @@ func explain(w io.Writer, o explainOptions) error {
 	if o.oif == "" && len(d.DNAT) > 0 {
 		pkt.OIf = "" // it goes where its new destination is, which is no uplink as a rule
 	}
-	if s, ok := subscriber(p, pkt.To); ok {
+	if s, ok := p.Subscriber(pkt.To); ok {
 		// Nobody calls a laddr: who asks about one wants to know who is behind it.
-		d.Steps = append(d.Steps, fmt.Sprintf("%s is a laddr of zone %s: its block %s belongs to %s", pkt.To, s.Zone, s.block(), s.Source))
+		d.Steps = append(d.Steps, fmt.Sprintf("%s is a laddr of zone %s: its block %s belongs to %s", pkt.To, s.Zone, s.Block(), s.Source))
 		d.Reason += "; " + d.Steps[len(d.Steps)-1]
 	}
 	if o.format == "json" {

@@ -9,9 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/snatctl/snatctl/cmd/snatctl/view"
-	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
-	"github.com/snatctl/snatctl/plain"
 )
 
 func flowsCommand() *cobra.Command {
@@ -94,7 +92,7 @@ type flowsOptions struct {
 func listFlows(ctx context.Context, w io.Writer, r *gateway.Reader, p *gateway.Picture, o flowsOptions) error {
 	index, ways := p.Routed()
 	defer ways.Close()
-	list := newFlowList(w, o.format)
+	list := flowList(w, o.format)
 	n, zoned := 0, 0
 	for f, err := range r.Flows(ctx) {
 		if err != nil {
@@ -111,7 +109,7 @@ func listFlows(ctx context.Context, w io.Writer, r *gateway.Reader, p *gateway.P
 		if o.count {
 			continue
 		}
-		if err := list.add(f, &owner); err != nil {
+		if err := list.Add(f, &owner); err != nil {
 			return err
 		}
 	}
@@ -122,80 +120,19 @@ func listFlows(ctx context.Context, w io.Writer, r *gateway.Reader, p *gateway.P
 		_, err := fmt.Fprintln(w, n)
 		return err
 	}
-	if err := errors.Join(list.end(), ways.Err()); err != nil {
+	if err := errors.Join(list.End(), ways.Err()); err != nil {
 		return err
 	}
-	if zoned > 0 && o.format == "text" {
-		fmt.Fprintf(stderr, "%s in conntrack zones, which another table sets: apply never ends them\n", of(zoned))
+	if o.format == "text" {
+		view.FlowsInZones(stderr, zoned)
 	}
 	return nil
 }
 
-// of returns "1 of these flows stands" or "2 of these flows stand".
-func of(n int) string {
-	if n == 1 {
-		return "1 of these flows stands"
+// flowList begins a list of flows in a format.
+func flowList(w io.Writer, format string) *view.FlowList {
+	if format == "json" {
+		return view.NewFlowListJSON(w)
 	}
-	return fmt.Sprintf("%d of these flows stand", n)
-}
-
-// flowList writes flows as a JSON list or as lines of text, in large pieces.
-type flowList struct {
-	w    io.Writer
-	json bool
-	buf  []byte
-	n    int // flows so far
-}
-
-// pieceSize is how much is written at once.
-const pieceSize = 64 << 10
-
-func newFlowList(w io.Writer, format string) *flowList {
-	return &flowList{w: w, json: format == "json", buf: make([]byte, 0, pieceSize+1<<10)}
-}
-
-func (l *flowList) add(f *ct.Flow, o *ct.Owner) error {
-	switch {
-	case !l.json && l.n == 0:
-		l.buf = ct.AppendHeader(l.buf)
-		l.buf = append(l.buf, '\n')
-	case l.json && l.n == 0:
-		l.buf = append(l.buf, '[')
-	case l.json:
-		l.buf = append(l.buf, ",\n"...)
-	}
-	l.n++
-	if l.json {
-		l.buf = ct.AppendJSON(l.buf, f, o)
-	} else {
-		l.buf = append(appendFlowText(l.buf, f, o), '\n')
-	}
-	if len(l.buf) < pieceSize {
-		return nil
-	}
-	return l.write()
-}
-
-// appendFlowText appends a flow as a line that is safe to print: the names in it come from the
-// kernel's table.
-func appendFlowText(b []byte, f *ct.Flow, o *ct.Owner) []byte {
-	line := len(b)
-	b = ct.AppendText(b, f, o)
-	return append(b[:line], plain.Text(string(b[line:]))...)
-}
-
-func (l *flowList) end() error {
-	if l.json {
-		if l.n == 0 {
-			l.buf = append(l.buf, '[')
-		}
-		l.buf = append(l.buf, "]\n"...)
-	}
-	return l.write()
-}
-
-func (l *flowList) write() error {
-	_, err := l.w.Write(l.buf)
-	l.buf = l.buf[:0]
-	return err
+	return view.NewFlowList(w)
 }

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"strconv"
-	"text/tabwriter"
-	"time"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -46,7 +43,10 @@ Exit status: 0, 1 the history cannot be read, 2 usage.`,
 			if err != nil {
 				return err
 			}
-			return printHistory(outlet(format), format, table, entries)
+			if format == "json" {
+				return view.HistoryJSON(os.Stdout, entries)
+			}
+			return view.History(stdout, table, entries)
 		},
 	}
 	tableFlags(c, &table, &files)
@@ -77,49 +77,4 @@ func listHistory(ctx context.Context, dir, table string) (entries []history.Entr
 		}
 	}
 	return entries, newestDamaged, nil
-}
-
-// numbered is an entry as history lists it.
-type numbered struct {
-	N *int `json:"n"` // for rollback; null where that takes none
-	history.Entry
-	Path  string `json:"dir"`
-	Place string `json:"place,omitempty"` // hides the entry's, which is for snatctl alone
-}
-
-// number counts the good entries from 0, the newest.
-func number(entries []history.Entry) []numbered {
-	out := make([]numbered, 0, len(entries))
-	n := 0
-	for _, e := range entries {
-		l := numbered{Entry: e, Path: e.Dir()}
-		if e.State == history.Applied {
-			at := n
-			l.N = &at
-			n++
-		}
-		out = append(out, l)
-	}
-	return out
-}
-
-func printHistory(w io.Writer, format, table string, entries []history.Entry) error {
-	all := number(entries)
-	if format == "json" {
-		return view.JSON(w, all)
-	}
-	if len(all) == 0 {
-		fmt.Fprintf(w, "nothing was applied to table inet %s yet\n", table)
-		return nil
-	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "N\tTIME\tUSER\tCOMMAND\tSTATE\tCHANGES")
-	for _, e := range all {
-		n := "-"
-		if e.N != nil {
-			n = strconv.Itoa(*e.N)
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", n, e.Time.Format(time.RFC3339), plain.Text(e.User), plain.Text(e.Command), plain.Text(string(e.State)), plain.Text(e.Summary))
-	}
-	return t.Flush()
 }

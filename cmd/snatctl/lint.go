@@ -132,18 +132,18 @@ func (o *lintOptions) run(ctx context.Context, w io.Writer) error {
 // check loads the policy and returns all that is found, or an error if not all could be read.
 func (o *lintOptions) check(ctx context.Context) (*findings.Report, error) {
 	bar := newBar(4)
-	defer bar.stop()
-	bar.stage("reading the policy")
+	defer bar.Stop()
+	bar.Begin("reading the policy")
 	p, sources, found := read.LoadDraft(o.files, os.Stdin)
 	if unread := slices.DeleteFunc(slices.Clone(found), func(d policy.Diagnostic) bool { return d.Code != "F01" }); len(unread) > 0 {
-		bar.stop()
+		bar.Stop()
 		for _, d := range unread {
 			printDiagnostic(d)
 		}
 		return nil, errors.New("could not read all of the policy; nothing was checked")
 	}
 	if p != nil {
-		bar.stage("checking")
+		bar.Begin("checking")
 		look := lint.Check
 		if o.strict {
 			look = lint.CheckStrict
@@ -151,15 +151,15 @@ func (o *lintOptions) check(ctx context.Context) (*findings.Report, error) {
 		found = append(found, lint.Beside(found, look(p))...)
 	}
 	if p != nil && found.Err() == nil {
-		bar.stage("compiling")
+		bar.Begin("compiling")
 		want, refused := compiler.Compile(p)
 		found = append(found, refused...)
 		if o.live {
 			if want != nil && p.Gateway.Offload == policy.OffloadSoftware {
 				compiler.Offload(want, nil) // the kernel is asked for all that the table needs
 			}
-			bar.stage("looking at this host")
-			there, err := onHost(ctx, p, want, bar.stop)
+			bar.Begin("looking at this host")
+			there, err := onHost(ctx, p, want, bar.Stop)
 			if err != nil {
 				return nil, err
 			}

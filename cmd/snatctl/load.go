@@ -84,7 +84,7 @@ func compiled(t *timings, read func() (*policy.Policy, []policy.Source, policy.D
 	p, srcs, ds := read()
 	t.Load = since(start)
 	if len(ds) > 0 {
-		t.bar.stop()
+		t.bar.Stop()
 	}
 	p, err := judge(p, ds)
 	if err != nil {
@@ -95,7 +95,7 @@ func compiled(t *timings, read func() (*policy.Policy, []policy.Source, policy.D
 	w, more := gateway.Compile(p, srcs)
 	t.Compile = since(start)
 	if len(more) > 0 {
-		t.bar.stop()
+		t.bar.Stop()
 	}
 	for _, d := range more {
 		printDiagnostic(d)

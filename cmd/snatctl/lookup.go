@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -77,81 +76,18 @@ func lookupPolicy(ctx context.Context, w io.Writer, o lookupOptions) error {
 	if err != nil {
 		return exit{exitNotFound, err}
 	}
-	if !hasBlocks(p) {
+	if !p.HasBlocks() {
 		o.table = p.Gateway.Table
 		return lookupLive(ctx, w, o)
 	}
-	s, ok := subscriber(p, o.at)
+	s, ok := p.Subscriber(o.at)
 	if o.format == "json" {
-		err = view.JSON(w, s.records(o.at))
+		err = view.SubscriberJSON(w, s, o.at)
 	} else if ok {
-		_, err = fmt.Fprintln(w, s)
+		err = view.Subscriber(w, s)
 	}
 	if err == nil && !ok {
 		err = exit{exitNotFound, fmt.Errorf("no source has %s in its block", o.at)}
 	}
 	return err
-}
-
-// subscription is a source with its laddr and block of ports. The zero value is none.
-type subscription struct {
-	Source netip.Addr
-	Zone   string
-	Laddr  netip.Addr
-	Ports  inet.PortRange
-}
-
-func (s subscription) block() string { return s.Laddr.String() + ":" + s.Ports.String() }
-
-// String returns "10.64.0.2 has 198.51.100.64:3072-4095, by zone homes".
-func (s subscription) String() string {
-	return fmt.Sprintf("%s has %s, by zone %s", s.Source, s.block(), s.Zone)
-}
-
-func hasBlocks(p *policy.Policy) bool {
-	return slices.ContainsFunc(p.Zones, func(z policy.Zone) bool { return z.Laddrs != nil && z.Laddrs.Block > 0 })
-}
-
-// subscriber finds the source that has a laddr and port in a block of its own.
-func subscriber(p *policy.Policy, at netip.AddrPort) (subscription, bool) {
-	for i := range p.Zones {
-		z := &p.Zones[i]
-		if z.Laddrs == nil || z.Laddrs.Block == 0 {
-			continue
-		}
-		source, ok := policy.SubscriberOf(z.Laddrs, p.Zones, at.Addr(), at.Port())
-		if !ok || !z.HasSource(source) {
-			continue
-		}
-		laddr, ports, _ := policy.BlockOf(z.Laddrs, p.Zones, source)
-		return subscription{source, z.Name, laddr, ports}, true
-	}
-	return subscription{}, false
-}
-
-// flowRecord is a connection as JSON, of which a block alone tells little: the rest is null.
-type flowRecord struct {
-	Proto         *string `json:"proto"`
-	Src           string  `json:"src"`
-	Dst           *string `json:"dst"`
-	TranslatedSrc string  `json:"translated_src"`
-	TranslatedDst *string `json:"translated_dst"`
-	State         *string `json:"state"`
-	Service       *string `json:"service"`
-	Zone          string  `json:"zone"`
-	RealServer    *string `json:"real_server"`
-	Laddr         string  `json:"laddr"`
-	BytesIn       *uint64 `json:"bytes_in"`
-	BytesOut      *uint64 `json:"bytes_out"`
-	PacketsIn     *uint64 `json:"packets_in"`
-	PacketsOut    *uint64 `json:"packets_out"`
-	Timeout       *uint64 `json:"timeout_s"`
-}
-
-// records lists the subscription as a flow, or nothing if it is none.
-func (s subscription) records(at netip.AddrPort) []flowRecord {
-	if !s.Source.IsValid() {
-		return []flowRecord{}
-	}
-	return []flowRecord{{Src: s.Source.String(), TranslatedSrc: at.String(), Zone: s.Zone, Laddr: s.Laddr.String()}}
 }

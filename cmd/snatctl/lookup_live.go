@@ -12,6 +12,7 @@ import (
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/policy"
 )
 
 // lookupLive answers from the kernel: its flows, and the blocks in its table.
@@ -26,26 +27,26 @@ func lookupLive(ctx context.Context, w io.Writer, o lookupOptions) error {
 		return exit{exitNotFound, err}
 	}
 	if s.Source.IsValid() && o.format == "text" {
-		fmt.Fprintln(w, s)
+		_ = view.Subscriber(w, s) // the list tells
 	}
 	index, ways := p.Routed()
 	defer ways.Close()
-	list := newFlowList(w, o.format)
+	list := flowList(w, o.format)
 	for f, err := range r.Flows(ctx) {
 		if err == nil && o.behind(f) {
 			owner := index.Owner(f)
-			err = list.add(f, &owner)
+			err = list.Add(f, &owner)
 		}
 		if err != nil {
 			return exit{exitNotFound, fmt.Errorf("list flows: %w", err)}
 		}
 	}
-	if list.n == 0 && o.format == "json" {
-		err = view.JSON(w, s.records(o.at))
+	if list.Len() == 0 && o.format == "json" {
+		err = view.SubscriberJSON(w, s, o.at)
 	} else {
-		err = list.end()
+		err = list.End()
 	}
-	if err == nil && list.n == 0 && !s.Source.IsValid() {
+	if err == nil && list.Len() == 0 && !s.Source.IsValid() {
 		err = exit{exitNotFound, fmt.Errorf("nobody has %s now (a NAT log, if you keep one, says who had it: snatctl watch --log)", o.at)}
 	}
 	return err
@@ -65,17 +66,17 @@ func (o *lookupOptions) behind(f *ct.Flow) bool {
 
 // subscriberIn finds the source that has a laddr and port in a block of its own, if the table
 // has blocks at all.
-func subscriberIn(ctx context.Context, r *gateway.Reader, p *gateway.Picture, at netip.AddrPort) (subscription, error) {
+func subscriberIn(ctx context.Context, r *gateway.Reader, p *gateway.Picture, at netip.AddrPort) (policy.Subscriber, error) {
 	blocks := slices.ContainsFunc(p.Bindings.Zones, func(z ct.Zone) bool {
 		return slices.ContainsFunc(z.Pools, func(p ct.Pool) bool { return p.Block > 0 })
 	})
 	if !blocks {
-		return subscription{}, nil
+		return policy.Subscriber{}, nil
 	}
 	table, err := r.Ruleset(ctx)
 	if err != nil {
-		return subscription{}, err
+		return policy.Subscriber{}, err
 	}
 	b, _ := readback.BlockWith(table, at)
-	return subscription(b), nil
+	return policy.Subscriber(b), nil
 }

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/snatctl/snatctl/cmd/snatctl/view"
+	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/plain"
 )
 
@@ -50,6 +52,21 @@ func outlet(format string) io.Writer {
 		return stdout
 	}
 	return os.Stdout
+}
+
+// tellEvent says on standard error what people should know of what happened.
+func tellEvent(e gateway.Event) {
+	if text := view.Notice(e); text != "" {
+		fmt.Fprintln(stderr, text)
+	}
+}
+
+// newBar returns a bar on standard error, nil where nobody would see it.
+func newBar(stages int64) *view.Bar {
+	if !isTerminal(os.Stderr) || os.Getenv("TERM") == "dumb" {
+		return nil
+	}
+	return view.NewBar(os.Stderr, stages)
 }
 
 // decides marks commands whose exit status tells what happened, be it printed or not. The

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"math"
 	"sync"
@@ -42,7 +41,7 @@ func (r *reporter) report(e *ct.Event, at time.Time, o *ct.Owner) {
 		if r.format == "jsonl" {
 			r.line = ct.AppendEvent(r.line[:0], e, at, o)
 		} else {
-			r.line = appendEventText(r.line[:0], e, at, o)
+			r.line = view.AppendEvent(r.line[:0], e, at, o)
 		}
 		r.line = append(r.line, '\n')
 		r.out.add(r.line)
@@ -56,39 +55,20 @@ func (r *reporter) report(e *ct.Event, at time.Time, o *ct.Owner) {
 	}
 }
 
-// appendEventText appends "13:38:08.123456 new      tcp …": local time, as people's clocks.
-func appendEventText(b []byte, e *ct.Event, at time.Time, o *ct.Owner) []byte {
-	b = at.Local().AppendFormat(b, "15:04:05.000000 ")
-	b = append(b, e.Kind.String()...)
-	b = append(b, "        "[len(e.Kind.String()):]...)
-	b = appendFlowText(b, &e.Flow, o)
-	if e.Kind != ct.Destroy { // only ends come with counters
-		b = bytes.TrimRight(bytes.TrimSuffix(b, []byte("not counted")), " ")
-	}
-	return b
-}
-
 // hear says on standard error what else happens. What may come again and again is said once a
 // second.
 func (r *reporter) hear(e gateway.Event) {
+	text := view.Notice(e)
 	switch e := e.(type) {
 	case gateway.Overrun:
 		if r.log != nil {
 			r.log.add(appendLost(nil, time.Now(), "events", e.Lost))
 		}
-	case gateway.Gone:
-		r.notices.say("table", 0, fmt.Sprintf("warning: table inet %s is gone: until it is back, connections belong to no zone or service", e.Table))
 	case gateway.Unread:
-		r.notices.say("read", time.Second, fmt.Sprintf("warning: the table could not be read again, so zones and services are the old ones: %v", e.Err))
+		r.notices.say("read", time.Second, text)
 	case gateway.Unlisted:
-		r.notices.say("list", time.Second, fmt.Sprintf("warning: lost %s, and the flows could not be listed: %v", count64(e.Lost, "event"), e.Err))
-	case gateway.Resynced:
-		r.notices.say("", 0, fmt.Sprintf("lost %s, %d in all; listed the flows again: %s, %d of them begun unseen (a larger --buffer loses fewer)", count64(e.Lost, "event"), e.Total, view.Count(e.Flows, "flow"), e.Unseen))
-	case gateway.Refused:
-		text := fmt.Sprintf("warning: %s refused: conntrack found no free port or no room, or two packets raced", count64(e.Connections, "new connection"))
-		for _, p := range e.Problems {
-			text += fmt.Sprintf("\n  %s: %s: %s", p.Severity, p.Object, p.Text)
-		}
+		r.notices.say("list", time.Second, text)
+	case gateway.Gone, gateway.Resynced, gateway.Refused:
 		r.notices.say("", 0, text)
 	}
 }

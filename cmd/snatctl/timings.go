@@ -29,7 +29,7 @@ type timings struct {
 
 	mu    sync.Mutex // over what hear writes
 	began time.Time
-	bar   *bar // shows the stages as they come
+	bar   *view.Bar // shows the stages as they come
 }
 
 // newTimings begins to measure a command of some stages.
@@ -39,7 +39,7 @@ func newTimings(stages int64) *timings { return &timings{began: time.Now(), bar:
 func (t *timings) hear(e gateway.Event) {
 	switch e := e.(type) {
 	case gateway.Stage:
-		t.bar.stage(string(e))
+		t.bar.Begin(e)
 		return
 	case gateway.Took:
 		t.mu.Lock()
@@ -49,8 +49,8 @@ func (t *timings) hear(e gateway.Event) {
 		}
 		return
 	}
-	t.bar.stop()
-	view.Event(stderr, e)
+	t.bar.Stop()
+	tellEvent(e)
 }
 
 // of is where the time of a stage of the engine is summed up.

@@ -2,25 +2,46 @@ package view
 
 import (
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/host"
 )
 
-// Event prints what people should know of what happened. Stages and times it leaves out.
-func Event(w io.Writer, e gateway.Event) {
+// Notice returns what people should know of what happened, as a line without its end, or some.
+// Of stages and times that is nothing.
+func Notice(e gateway.Event) string {
 	switch e := e.(type) {
 	case gateway.Switched:
 		if strings.HasPrefix(e.Key, "net/netfilter/") {
-			fmt.Fprintf(w, "set %s to 1\n", host.SysctlName(e.Key))
-		} else {
-			fmt.Fprintf(w, "switched on %s\n", host.SysctlName(e.Key))
+			return fmt.Sprintf("set %s to 1", host.SysctlName(e.Key))
 		}
+		return fmt.Sprintf("switched on %s", host.SysctlName(e.Key))
 	case gateway.Released:
-		fmt.Fprintf(w, "released %s of real servers that take no new connections\n", Count(e.Clients, "client"))
+		return fmt.Sprintf("released %s of real servers that take no new connections", Count(e.Clients, "client"))
 	case gateway.Warning:
-		fmt.Fprintf(w, "warning: %v\n", e.Err)
+		return fmt.Sprintf("warning: %v", e.Err)
 	}
+	return watched(e)
+}
+
+// watched is what a watch tells.
+func watched(e gateway.Event) string {
+	switch e := e.(type) {
+	case gateway.Gone:
+		return fmt.Sprintf("warning: table inet %s is gone: until it is back, connections belong to no zone or service", e.Table)
+	case gateway.Unread:
+		return fmt.Sprintf("warning: the table could not be read again, so zones and services are the old ones: %v", e.Err)
+	case gateway.Unlisted:
+		return fmt.Sprintf("warning: lost %s, and the flows could not be listed: %v", countMany(e.Lost, "event"), e.Err)
+	case gateway.Resynced:
+		return fmt.Sprintf("lost %s, %d in all; listed the flows again: %s, %d of them begun unseen (a larger --buffer loses fewer)", countMany(e.Lost, "event"), e.Total, Count(e.Flows, "flow"), e.Unseen)
+	case gateway.Refused:
+		text := fmt.Sprintf("warning: %s refused: conntrack found no free port or no room, or two packets raced", countMany(e.Connections, "new connection"))
+		for _, p := range e.Problems {
+			text += fmt.Sprintf("\n  %s: %s: %s", p.Severity, p.Object, p.Text)
+		}
+		return text
+	}
+	return ""
 }

@@ -1,44 +1,43 @@
-package main
+package view
 
 import (
-	"os"
+	"io"
 	"sync"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/progress"
+
+	"github.com/snatctl/snatctl/gateway"
 )
 
-// bar shows on standard error which stage a command is in, if that is a terminal and the
-// command takes more than a second. The zero value shows nothing yet; a nil bar never does.
-// Whoever prints stops it first.
-type bar struct {
+// Bar shows on a terminal which stage an operation is in, if that takes more than a second. A nil
+// Bar shows nothing. Whoever prints stops it first.
+type Bar struct {
 	mu      sync.Mutex
+	out     io.Writer
 	wait    *time.Timer
 	writer  progress.Writer // nil until a second has passed
 	tracker progress.Tracker
 }
 
-// patience is how long a command may take without a word.
+// patience is how long an operation may take without a word.
 const patience = time.Second
 
-// newBar returns a bar for a command of some stages, nil where nobody would see it.
-func newBar(stages int64) *bar {
-	if !isTerminal(os.Stderr) || os.Getenv("TERM") == "dumb" {
-		return nil
-	}
-	b := &bar{tracker: progress.Tracker{Total: stages, RemoveOnCompletion: true}}
+// NewBar returns a bar for an operation of some stages.
+func NewBar(out io.Writer, stages int64) *Bar {
+	b := &Bar{out: out, tracker: progress.Tracker{Total: stages, RemoveOnCompletion: true}}
 	b.wait = time.AfterFunc(patience, b.show)
 	return b
 }
 
-func (b *bar) show() {
+func (b *Bar) show() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.wait == nil {
 		return // stopped meanwhile
 	}
 	b.writer = progress.NewWriter()
-	b.writer.SetOutputWriter(os.Stderr)
+	b.writer.SetOutputWriter(b.out)
 	b.writer.SetUpdateFrequency(100 * time.Millisecond)
 	b.writer.SetTrackerLength(20)
 	b.writer.Style().Visibility.Value = false
@@ -46,17 +45,17 @@ func (b *bar) show() {
 	go b.writer.Render()
 }
 
-// stage tells that the next stage begins.
-func (b *bar) stage(name string) {
+// Begin shows that the next stage has begun.
+func (b *Bar) Begin(s gateway.Stage) {
 	if b == nil {
 		return
 	}
-	b.tracker.UpdateMessage(name)
+	b.tracker.UpdateMessage(string(s))
 	b.tracker.Increment(1)
 }
 
-// stop takes the bar off the screen, for good.
-func (b *bar) stop() {
+// Stop takes the bar off the screen, for good.
+func (b *Bar) Stop() {
 	if b == nil {
 		return
 	}

@@ -1,0 +1,109 @@
+package view
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/plain"
+)
+
+// FlowList writes flows as a JSON list or as lines of text, in large pieces.
+type FlowList struct {
+	w    io.Writer
+	json bool
+	buf  []byte
+	n    int // flows so far
+}
+
+// pieceSize is how much is written at once.
+const pieceSize = 64 << 10
+
+// NewFlowList begins a list of text.
+func NewFlowList(w io.Writer) *FlowList {
+	return &FlowList{w: w, buf: make([]byte, 0, pieceSize+1<<10)}
+}
+
+// NewFlowListJSON begins a list as JSON.
+func NewFlowListJSON(w io.Writer) *FlowList {
+	l := NewFlowList(w)
+	l.json = true
+	return l
+}
+
+// Len returns how many flows were added.
+func (l *FlowList) Len() int { return l.n }
+
+// Add adds a flow with whom it belongs to.
+func (l *FlowList) Add(f *ct.Flow, o *ct.Owner) error {
+	switch {
+	case !l.json && l.n == 0:
+		l.buf = ct.AppendHeader(l.buf)
+		l.buf = append(l.buf, '\n')
+	case l.json && l.n == 0:
+		l.buf = append(l.buf, '[')
+	case l.json:
+		l.buf = append(l.buf, ",\n"...)
+	}
+	l.n++
+	if l.json {
+		l.buf = ct.AppendJSON(l.buf, f, o)
+	} else {
+		l.buf = append(appendFlow(l.buf, f, o), '\n')
+	}
+	if len(l.buf) < pieceSize {
+		return nil
+	}
+	return l.write()
+}
+
+// End writes what is left, and the end of the JSON list. Of text without flows it writes nothing.
+func (l *FlowList) End() error {
+	if l.json {
+		if l.n == 0 {
+			l.buf = append(l.buf, '[')
+		}
+		l.buf = append(l.buf, "]\n"...)
+	}
+	return l.write()
+}
+
+func (l *FlowList) write() error {
+	_, err := l.w.Write(l.buf)
+	l.buf = l.buf[:0]
+	return err
+}
+
+// FlowsInZones says how many of the flows listed stand in conntrack zones, if any do.
+func FlowsInZones(w io.Writer, n int) {
+	these := fmt.Sprintf("%d of these flows stand", n)
+	switch n {
+	case 0:
+		return
+	case 1:
+		these = "1 of these flows stands"
+	}
+	fmt.Fprintf(w, "%s in conntrack zones, which another table sets: apply never ends them\n", these)
+}
+
+// appendFlow appends a flow as a line that is safe to print: the names in it come from the
+// kernel's table.
+func appendFlow(b []byte, f *ct.Flow, o *ct.Owner) []byte {
+	line := len(b)
+	b = ct.AppendText(b, f, o)
+	return append(b[:line], plain.Text(string(b[line:]))...)
+}
+
+// AppendEvent appends "13:38:08.123456 new      tcp …": local time, as people's clocks.
+func AppendEvent(b []byte, e *ct.Event, at time.Time, o *ct.Owner) []byte {
+	b = at.Local().AppendFormat(b, "15:04:05.000000 ")
+	b = append(b, e.Kind.String()...)
+	b = append(b, "        "[len(e.Kind.String()):]...)
+	b = appendFlow(b, &e.Flow, o)
+	if e.Kind != ct.Destroy { // only ends come with counters
+		b = bytes.TrimRight(bytes.TrimSuffix(b, []byte("not counted")), " ")
+	}
+	return b
+}

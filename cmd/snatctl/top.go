@@ -8,12 +8,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-)
 
-// Bounds of the interval of top.
-const (
-	fastestTop = 500 * time.Millisecond
-	slowestTop = time.Minute
+	"github.com/snatctl/snatctl/cmd/snatctl/view"
+	"github.com/snatctl/snatctl/gateway"
 )
 
 func topCommand() *cobra.Command {
@@ -41,8 +38,8 @@ Exit status: 0 ended, 1 no table or the kernel could not be asked, 2 usage, no t
   snatctl top --interval 5s`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
-			if every < fastestTop || every > slowestTop {
-				return fmt.Errorf("--interval %v: want %v to %v", every, fastestTop, slowestTop)
+			if every < view.FastestTop || every > view.SlowestTop {
+				return fmt.Errorf("--interval %v: want %v to %v", every, view.FastestTop, view.SlowestTop)
 			}
 			if table, err = tableName(table, files); err != nil {
 				return err
@@ -69,10 +66,10 @@ func top(ctx context.Context, table string, every time.Duration) error {
 		return err
 	}
 	defer r.Close()
-	m, err := newMeter(r, p)
+	m, err := gateway.NewMeter(r, p)
 	if err != nil {
 		return err
 	}
-	defer m.close()
-	return newTopScreen(every).run(ctx, m)
+	defer m.Close()
+	return view.NewTop(every).Run(ctx, m)
 }

@@ -1,4 +1,4 @@
-package main
+package view
 
 import (
 	"fmt"
@@ -10,11 +10,12 @@ import (
 
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/ct/ctlink"
+	"github.com/snatctl/snatctl/gateway"
 )
 
 // madeUp is a reading of three zones, over two seconds.
-func madeUp() reading {
-	return reading{by: ct.ByZone, known: true, over: 2 * time.Second, stats: ctlink.Stats{Entries: 1100, Max: 4400, InsertFailed: 7, Drop: 1}, rates: []ct.Rate{
+func madeUp() gateway.Measured {
+	return gateway.Measured{By: ct.ByZone, Known: true, Over: 2 * time.Second, Stats: ctlink.Stats{Entries: 1100, Max: 4400, InsertFailed: 7, Drop: 1}, Rates: []ct.Rate{
 		{Group: ct.Group{Name: "guests"}, Flows: 90, New: 3000, In: 10, Out: 10},
 		{Group: ct.Group{Name: "office"}, Flows: 1000, New: 1, In: 2048, Out: 1 << 21},
 		{Group: ct.Group{}, Flows: 10, In: 1 << 31, Out: 0},
@@ -67,7 +68,7 @@ func TestTopList(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", l.totals(), want)
 	}
 	r := madeUp()
-	r.known, r.lost = false, 1
+	r.Known, r.Lost = false, 1
 	l.by(byFlows)
 	l.take(r)
 	if got := l.cells(0); !slices.Equal(got, []string{"office", "1,000", "", "", "", ""}) {
@@ -80,14 +81,14 @@ func TestTopList(t *testing.T) {
 
 // Of equal groups always the same is first.
 func TestTopOrder(t *testing.T) {
-	var r reading
+	var r gateway.Measured
 	for i := range 50 {
-		r.rates = append(r.rates, ct.Rate{Group: ct.Group{At: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i * 37)}), 0)}, Flows: 1})
+		r.Rates = append(r.Rates, ct.Rate{Group: ct.Group{At: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i * 37)}), 0)}, Flows: 1})
 	}
 	var l topList
 	l.take(r)
 	first := l.text()
-	slices.Reverse(r.rates)
+	slices.Reverse(r.Rates)
 	l.take(r)
 	if l.text() != first {
 		t.Errorf("got\n%s\nand then\n%s", first, l.text())
@@ -103,10 +104,10 @@ func TestPause(t *testing.T) {
 		{2 * time.Second, 0, true, 2 * time.Second},
 		{2 * time.Second, 400 * time.Millisecond, true, 1600 * time.Millisecond},
 		{2 * time.Second, time.Second, true, 4 * time.Second},
-		{2 * time.Second, 0, false, fastestTop},
+		{2 * time.Second, 0, false, FastestTop},
 		{2 * time.Second, 200 * time.Millisecond, false, 800 * time.Millisecond},
 	} {
-		if got := pause(c.every, reading{took: c.took, known: c.known}); got != c.want {
+		if got := pause(c.every, gateway.Measured{Took: c.took, Known: c.known}); got != c.want {
 			t.Errorf("%+v: got %v", c, got)
 		}
 	}

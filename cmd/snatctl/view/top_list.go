@@ -1,4 +1,4 @@
-package main
+package view
 
 import (
 	"cmp"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/gateway"
 )
 
 // sortKey is what top sorts by, most first. The zero value is by flows.
@@ -23,14 +24,14 @@ const (
 // topList is what top shows: readings as rows in the order asked for. The zero value is an
 // empty list.
 type topList struct {
-	now    reading
+	now    gateway.Measured
 	sort   sortKey
 	filter string // of names, in lower case
 	rows   []ct.Rate
 }
 
 // take shows a reading.
-func (l *topList) take(r reading) {
+func (l *topList) take(r gateway.Measured) {
 	l.now = r
 	l.arrange()
 }
@@ -49,7 +50,7 @@ func (l *topList) only(text string) {
 
 func (l *topList) arrange() {
 	l.rows = l.rows[:0]
-	for _, r := range l.now.rates {
+	for _, r := range l.now.Rates {
 		if l.filter == "" || strings.Contains(strings.ToLower(r.Group.String()), l.filter) {
 			l.rows = append(l.rows, r)
 		}
@@ -65,7 +66,7 @@ func (l *topList) arrange() {
 
 // titles returns the titles of the columns; that of what is sorted by has a mark.
 func (l *topList) titles() []string {
-	out := []string{strings.ToUpper(l.now.by.String()), "FLOWS", "NEW/S", "BYTES/S", "IN/S", "OUT/S"}
+	out := []string{strings.ToUpper(l.now.By.String()), "FLOWS", "NEW/S", "BYTES/S", "IN/S", "OUT/S"}
 	out[1+l.sort] += "▼"
 	return out
 }
@@ -74,10 +75,10 @@ func (l *topList) titles() []string {
 func (l *topList) cells(i int) []string {
 	r := &l.rows[i]
 	out := []string{r.Group.String(), comma(r.Flows), "", "", "", ""}
-	if l.now.known {
-		out[2] = perSecond(r.New, l.now.over)
+	if l.now.Known {
+		out[2] = perSecond(r.New, l.now.Over)
 		for n, bytes := range []uint64{r.In + r.Out, r.In, r.Out} {
-			out[3+n] = size(uint64(float64(bytes) / l.now.over.Seconds()))
+			out[3+n] = size(uint64(float64(bytes) / l.now.Over.Seconds()))
 		}
 	}
 	return out
@@ -94,22 +95,22 @@ func perSecond(n uint64, over time.Duration) string {
 
 // totals returns the line above the list: the conntrack table and sums of all groups.
 func (l *topList) totals() string {
-	s := l.now.stats
+	s := l.now.Stats
 	out := "conntrack " + comma(uint64(s.Entries))
 	if s.Max > 0 {
 		out += fmt.Sprintf(" of %s (%s)", comma(uint64(s.Max)), percent(uint64(s.Entries), uint64(s.Max)))
 	}
 	out += fmt.Sprintf(", insert_failed %d, drop %d", s.InsertFailed, s.Drop)
 	var begun, bytes uint64
-	for _, r := range l.now.rates {
+	for _, r := range l.now.Rates {
 		begun += r.New
 		bytes += r.In + r.Out
 	}
-	if l.now.known {
-		out += fmt.Sprintf(" · %s new/s · %s/s", perSecond(begun, l.now.over), size(uint64(float64(bytes)/l.now.over.Seconds())))
+	if l.now.Known {
+		out += fmt.Sprintf(" · %s new/s · %s/s", perSecond(begun, l.now.Over), size(uint64(float64(bytes)/l.now.Over.Seconds())))
 	}
-	if l.now.lost > 0 {
-		out += fmt.Sprintf(" · lost %s", count64(l.now.lost, "event"))
+	if l.now.Lost > 0 {
+		out += fmt.Sprintf(" · lost %s", countMany(l.now.Lost, "event"))
 	}
 	return out
 }
@@ -119,9 +120,9 @@ const listingShare = 5
 
 // pause returns how long to wait until the next list, when a user wants one every so often.
 // The first list of a kind tells no rates, so the next comes soon.
-func pause(every time.Duration, r reading) time.Duration {
-	if !r.known {
-		every = min(every, fastestTop)
+func pause(every time.Duration, r gateway.Measured) time.Duration {
+	if !r.Known {
+		every = min(every, FastestTop)
 	}
-	return max(every, listingShare*r.took) - r.took
+	return max(every, listingShare*r.Took) - r.Took
 }

@@ -1,4 +1,4 @@
-package main
+package view
 
 import (
 	"fmt"
@@ -7,10 +7,11 @@ import (
 	"github.com/rivo/tview"
 
 	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/gateway"
 )
 
 // key does what a key says. The table scrolls by those that it leaves.
-func (s *topScreen) key(e *tcell.EventKey) *tcell.EventKey {
+func (s *Top) key(e *tcell.EventKey) *tcell.EventKey {
 	switch e.Key() {
 	case tcell.KeyTab:
 		s.group(s.by + 1)
@@ -30,7 +31,7 @@ func (s *topScreen) key(e *tcell.EventKey) *tcell.EventKey {
 	return nil
 }
 
-func (s *topScreen) letter(r rune) {
+func (s *Top) letter(r rune) {
 	switch r {
 	case '1', '2', '3', '4', '5', '6':
 		s.group(ct.Groupings[r-'1'])
@@ -46,10 +47,10 @@ func (s *topScreen) letter(r rune) {
 	case ' ':
 		s.frozen = !s.frozen
 	case '+':
-		s.every = min(s.every*2, slowestTop)
+		s.every = min(s.every*2, SlowestTop)
 		s.order(false)
 	case '-':
-		s.every = max(s.every/2, fastestTop)
+		s.every = max(s.every/2, FastestTop)
 		s.order(false)
 	case '?':
 		s.pages.SwitchToPage("help")
@@ -60,9 +61,9 @@ func (s *topScreen) letter(r rune) {
 }
 
 // group lists by something else, and goes on if the screen is frozen.
-func (s *topScreen) group(by ct.Grouping) {
+func (s *Top) group(by ct.Grouping) {
 	s.by, s.frozen = by%ct.Grouping(len(ct.Groupings)), false
-	s.list.take(reading{by: s.by, stats: s.list.now.stats, lost: s.list.now.lost})
+	s.list.take(gateway.Measured{By: s.by, Stats: s.list.now.Stats, Lost: s.list.now.Lost})
 	s.table.ScrollToBeginning()
 	s.order(true)
 	s.show()

@@ -1,4 +1,4 @@
-package main
+package gateway
 
 import (
 	"context"
@@ -8,13 +8,12 @@ import (
 
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/ct/ctlink"
-	"github.com/snatctl/snatctl/gateway"
 )
 
-// meter measures rates: one goroutine hears of ends, another lists the flows.
-type meter struct {
-	reader  *gateway.Reader
-	picture *gateway.Picture
+// Meter measures what flows do in a second: one goroutine hears of ends, another lists the flows.
+type Meter struct {
+	reader  *Reader
+	picture *Picture
 	source  *ctlink.EventSource
 
 	mu    sync.Mutex // over what follows
@@ -25,38 +24,40 @@ type meter struct {
 	fail  error // why nothing is heard any more
 }
 
-// reading is what a meter reads at a time.
-type reading struct {
-	by     ct.Grouping
-	rates  []ct.Rate
-	known  bool          // whether rates tell more than flows
-	over   time.Duration // what they happened in
-	took   time.Duration // to make the list
-	stats  ctlink.Stats
-	flows  uint64 // in the list
-	lost   uint64 // events, since the meter began
-	absent error  // there is no table
+// Measured is what a Meter reads at a time.
+type Measured struct {
+	By     ct.Grouping
+	Rates  []ct.Rate
+	Known  bool          // whether rates tell more than flows
+	Over   time.Duration // what they happened in
+	Took   time.Duration // to make the list
+	Stats  ctlink.Stats
+	Flows  uint64 // in the list
+	Lost   uint64 // events, since the meter began
+	Absent error  // there is no table: an ErrNoTable
 }
 
-func newMeter(r *gateway.Reader, p *gateway.Picture) (*meter, error) {
+// NewMeter begins to take events about a table of which a picture was made. The reader is the
+// meter's from now on.
+func NewMeter(r *Reader, p *Picture) (*Meter, error) {
 	source, err := ctlink.Listen(ctlink.ListenOptions{Kinds: []ct.EventKind{ct.Destroy}})
 	if err != nil {
 		return nil, err
 	}
-	return &meter{reader: r, picture: p, source: source}, nil
+	return &Meter{reader: r, picture: p, source: source}, nil
 }
 
-// close must not be called before listen has returned.
-func (m *meter) close() { m.source.Close() }
+// Close lets go of the events. It must not be called before Hear has returned.
+func (m *Meter) Close() { m.source.Close() }
 
-// listen hears of ends until ctx is done.
-func (m *meter) listen(ctx context.Context) {
+// Hear hears of ends until ctx is done.
+func (m *Meter) Hear(ctx context.Context) {
 	for e, err := range m.source.Events(ctx) {
-		m.hear(e, err)
+		m.end(e, err)
 	}
 }
 
-func (m *meter) hear(e *ct.Event, err error) {
+func (m *Meter) end(e *ct.Event, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.heard++
@@ -72,9 +73,9 @@ func (m *meter) hear(e *ct.Event, err error) {
 	}
 }
 
-// read lists the flows, and says what has happened since it last did.
-func (m *meter) read(ctx context.Context, by ct.Grouping) (reading, error) {
-	r := reading{by: by}
+// Read lists the flows, and says what has happened since it last did.
+func (m *Meter) Read(ctx context.Context, by ct.Grouping) (Measured, error) {
+	r := Measured{By: by}
 	start, before, err := m.begin(ctx, by)
 	if err != nil {
 		return r, err
@@ -83,29 +84,29 @@ func (m *meter) read(ctx context.Context, by ct.Grouping) (reading, error) {
 		if err != nil {
 			return r, err
 		}
-		r.flows++
+		r.Flows++
 		m.mu.Lock()
 		m.rates.List(f)
 		m.mu.Unlock()
 	}
-	r.took = time.Since(start)
+	r.Took = time.Since(start)
 	m.catchUp()
 	m.mu.Lock()
-	r.rates, r.known = m.rates.Finish()
+	r.Rates, r.Known = m.rates.Finish()
 	err = m.fail
 	m.mu.Unlock()
 	if err != nil {
 		return r, err
 	}
-	r.over = start.Sub(before)
-	r.lost = m.source.Lost()
-	r.absent = m.picture.Missing()
-	r.stats, err = m.reader.Stats(ctx)
+	r.Over = start.Sub(before)
+	r.Lost = m.source.Lost()
+	r.Absent = m.picture.Missing()
+	r.Stats, err = m.reader.Stats(ctx)
 	return r, err
 }
 
 // begin begins a list, from anew if the table or what is asked for has changed.
-func (m *meter) begin(ctx context.Context, by ct.Grouping) (start, before time.Time, err error) {
+func (m *Meter) begin(ctx context.Context, by ct.Grouping) (start, before time.Time, err error) {
 	now, err := m.reader.Refresh(ctx, m.picture)
 	if err != nil {
 		return start, before, err
@@ -128,7 +129,7 @@ const (
 )
 
 // catchUp waits until no more events come, but not long: under a flood they never end.
-func (m *meter) catchUp() {
+func (m *Meter) catchUp() {
 	var before uint64
 	for range quietTries {
 		time.Sleep(quiet)

@@ -1,4 +1,4 @@
-package main
+package view
 
 import (
 	"context"
@@ -11,11 +11,12 @@ import (
 	"github.com/rivo/tview"
 
 	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/gateway"
 )
 
-// topScreen is the terminal: it shows a topList and takes keys. Everything but next belongs to
-// the goroutine of the application.
-type topScreen struct {
+// Top is the terminal as a list that goes on: it shows what a meter reads and takes keys. Everything
+// but next belongs to the goroutine of the application.
+type Top struct {
 	app    *tview.Application
 	pages  *tview.Pages
 	head   *tview.TextView
@@ -30,6 +31,12 @@ type topScreen struct {
 	failed error
 	next   chan topOrder // what to read next; the last order counts
 }
+
+// Bounds of how often it reads.
+const (
+	FastestTop = 500 * time.Millisecond
+	SlowestTop = time.Minute
+)
 
 // topOrder is what the screen asks the meter for.
 type topOrder struct {
@@ -59,8 +66,9 @@ const (
 A rate is empty until two lists can be compared.`
 )
 
-func newTopScreen(every time.Duration) *topScreen {
-	s := &topScreen{app: tview.NewApplication(), every: every, next: make(chan topOrder, 1), list: topList{}}
+// NewTop returns a screen that wants a reading every so often, between FastestTop and SlowestTop.
+func NewTop(every time.Duration) *Top {
+	s := &Top{app: tview.NewApplication(), every: every, next: make(chan topOrder, 1), list: topList{}}
 	plain := tcell.StyleDefault
 	tview.Styles = tview.Theme{PrimitiveBackgroundColor: tcell.ColorDefault, ContrastBackgroundColor: tcell.ColorDefault, PrimaryTextColor: tcell.ColorDefault}
 	s.head = tview.NewTextView().SetDynamicColors(false).SetWrap(false)
@@ -86,12 +94,12 @@ func newTopScreen(every time.Duration) *topScreen {
 	return s
 }
 
-// run shows the screen until the user or ctx ends it. The terminal is then as it was, however
+// Run shows the screen until the user or ctx ends it. The terminal is then as it was, however
 // that comes about.
-func (s *topScreen) run(ctx context.Context, m *meter) error {
+func (s *Top) Run(ctx context.Context, m *gateway.Meter) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var both sync.WaitGroup
-	both.Go(func() { s.guard(func() { m.listen(ctx) }) })
+	both.Go(func() { s.guard(func() { m.Hear(ctx) }) })
 	both.Go(func() { s.guard(func() { s.measure(ctx, m) }) })
 	// Stop itself would do nothing if the application has not quite begun.
 	unregister := context.AfterFunc(ctx, func() { s.app.QueueUpdate(s.app.Stop) })
@@ -106,7 +114,7 @@ func (s *topScreen) run(ctx context.Context, m *meter) error {
 }
 
 // guard gives the terminal back before a panic ends the program.
-func (s *topScreen) guard(f func()) {
+func (s *Top) guard(f func()) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.app.Stop()
@@ -117,10 +125,10 @@ func (s *topScreen) guard(f func()) {
 }
 
 // measure reads the meter again and again.
-func (s *topScreen) measure(ctx context.Context, m *meter) {
+func (s *Top) measure(ctx context.Context, m *gateway.Meter) {
 	order := topOrder{every: s.every}
 	for {
-		r, err := m.read(ctx, order.by)
+		r, err := m.Read(ctx, order.by)
 		if ctx.Err() != nil {
 			return
 		}
@@ -141,20 +149,20 @@ func (s *topScreen) measure(ctx context.Context, m *meter) {
 }
 
 // take shows a reading, unless another kind is wanted by now.
-func (s *topScreen) take(r reading, err error) {
+func (s *Top) take(r gateway.Measured, err error) {
 	if err != nil {
 		s.failed = err
 		s.app.Stop()
 		return
 	}
-	if !s.frozen && r.by == s.by {
+	if !s.frozen && r.By == s.by {
 		s.list.take(r)
 	}
 	s.show()
 }
 
 // order asks the meter for what is wanted now, instead of what was asked for before.
-func (s *topScreen) order(now bool) {
+func (s *Top) order(now bool) {
 	select {
 	case before := <-s.next:
 		now = now || before.now
@@ -165,10 +173,10 @@ func (s *topScreen) order(now bool) {
 
 // show writes the lines above the list, which stays where it was scrolled to: left alone, a
 // table that fits the screen shows its end once it does not.
-func (s *topScreen) show() {
+func (s *Top) show() {
 	s.table.SetOffset(s.table.GetOffset())
 	title := fmt.Sprintf("flows by %s, every %v", s.by, s.every)
-	if took := s.list.now.took; listingShare*took > s.every {
+	if took := s.list.now.Took; listingShare*took > s.every {
 		title += fmt.Sprintf(" (stretched to %v: a list takes %v)", (listingShare * took).Round(100*time.Millisecond), took.Round(time.Millisecond))
 	}
 	if s.frozen {
@@ -178,13 +186,13 @@ func (s *topScreen) show() {
 		title += fmt.Sprintf(" · only names with %q", f)
 	}
 	absent := ""
-	if err := s.list.now.absent; err != nil {
+	if err := s.list.now.Absent; err != nil {
 		absent = err.Error()
 	}
 	s.head.SetText(title + "\n" + s.list.totals() + "\n" + absent)
 }
 
 // suspend stops the program as a shell expects by ctrl-Z.
-func (s *topScreen) suspend() {
+func (s *Top) suspend() {
 	s.app.Suspend(func() { _ = syscall.Kill(syscall.Getpid(), syscall.SIGSTOP) })
 }

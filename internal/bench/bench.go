@@ -28,6 +28,7 @@ type bench struct {
 type size struct {
 	services, servers int // servers: of each service
 	smallServices     int // for the change that must not grow
+	manyServices      int // for the apply that must not grow faster than they do
 	zones             int
 	flows, connects   int    // new connections a round
 	table, stale      int    // flows in a large table, and those to be ended
@@ -36,8 +37,8 @@ type size struct {
 }
 
 var (
-	full  = size{services: 30000, servers: 4, smallServices: 1000, zones: 10000, flows: 60000, connects: 10000, table: 200000, stale: 1000, countServices: [2]int{5000, 30000}, countZones: [2]int{1000, 10000}}
-	small = size{services: 2000, servers: 4, smallServices: 200, zones: 1000, flows: 5000, connects: 1000, table: 20000, stale: 100, countServices: [2]int{5000, 10000}, countZones: [2]int{100, 1000}}
+	full  = size{services: 30000, servers: 4, smallServices: 1000, manyServices: 100000, zones: 10000, flows: 60000, connects: 10000, table: 200000, stale: 1000, countServices: [2]int{5000, 30000}, countZones: [2]int{1000, 10000}}
+	small = size{services: 2000, servers: 4, smallServices: 200, manyServices: 6000, zones: 1000, flows: 5000, connects: 1000, table: 20000, stale: 100, countServices: [2]int{5000, 10000}, countZones: [2]int{100, 1000}}
 )
 
 // part is a group of rows that are measured together.

@@ -35,7 +35,12 @@ func (b *bench) load(ctx context.Context) error {
 	}
 	defer f.close()
 
-	var ours, theirs, list, diff loads
+	many, err := b.write("many.yaml", sample.Services(b.size.manyServices, b.size.servers))
+	if err != nil {
+		return err
+	}
+
+	var ours, theirs, list, diff, lint, more loads
 	var applyCPU, replayCPU, applyWall, replayWall lab.Series
 	for i := range b.n {
 		b.say("  round %d of %d", i+1, b.n)
@@ -45,6 +50,9 @@ func (b *bench) load(ctx context.Context) error {
 		if err := diff.take(ctx, w.Gateway, b.snatctl, "diff", "-f", file, "--timings"); err != nil {
 			return err
 		}
+		if err := lint.take(ctx, w.Gateway, b.snatctl, "lint", "-f", file); err != nil {
+			return err
+		}
 		if err := list.take(ctx, w.Gateway, "nft", "list", "table", "inet", "snatctl"); err != nil {
 			return err
 		}
@@ -52,6 +60,12 @@ func (b *bench) load(ctx context.Context) error {
 			return err
 		}
 		if err := theirs.take(ctx, w.Gateway, "nft", "-f", script); err != nil {
+			return err
+		}
+		if err := clear(ctx, w.Gateway); err != nil {
+			return err
+		}
+		if err := more.take(ctx, w.Gateway, b.snatctl, "apply", "-f", many, "--timings"); err != nil {
 			return err
 		}
 		if err := clear(ctx, w.Gateway); err != nil {
@@ -83,13 +97,20 @@ func (b *bench) load(ctx context.Context) error {
 	b.add(row{size + ": snatctl apply, whole process", ours.wall.Seconds(), nftFile + theirs.wall.Seconds(), whole, "<= 0.5", whole.Median() <= 0.5})
 	b.add(row{what: "  its CPU", ours: ours.cpu.Seconds(), theirs: nftFile + theirs.cpu.Seconds(), ratio: ours.cpu.Over(theirs.cpu)})
 	b.add(row{"  its peak memory", ours.peak.Megabytes(), nftFile + theirs.peak.Megabytes(), ours.peak.Over(theirs.peak), "<= 300 MB", ours.peak.Median() <= 300e6})
+	b.add(row{what: size + ": compile + diff", ours: ours.prepare.Seconds(), need: "< 150 ms", ok: ours.prepare.Median() < 0.15})
+	grows := more.wall.Over(ours.wall)
+	b.add(row{fmt.Sprintf("%d services x %d: snatctl apply, whole process", b.size.manyServices, b.size.servers), more.wall.Seconds(),
+		fmt.Sprintf("of %d: %s", b.size.services, ours.wall.Seconds()), grows, "< 4 times", grows.Median() < 4})
+	b.add(row{what: "  its peak memory", ours: more.peak.Megabytes(), theirs: fmt.Sprintf("of %d: %s", b.size.services, ours.peak.Megabytes()), ratio: more.peak.Over(ours.peak)})
+	b.add(row{size + ": snatctl lint, whole process", lint.wall.Seconds(), "load stage: " + ours.load.Seconds(), lint.wall.Over(ours.load),
+		"<= load + 200 ms", lint.wall.Less(ours.load).Median() <= 0.2})
 	b.add(row{size + ": snatctl diff, read stage", diff.read.Seconds(), "nft list: " + list.wall.Seconds(), diff.read.Over(list.wall), "< 1 s", diff.read.Median() < 1})
 	return nil
 }
 
 // loads is what a command took in each round.
 type loads struct {
-	wall, cpu, peak                       lab.Series
+	wall, cpu, peak, load                 lab.Series
 	compile, read, commit, prepare, enact lab.Series // prepare: compile and diff; enact: compile and commit
 	stdout                                string     // of the last round
 }
@@ -100,6 +121,7 @@ func (l *loads) take(ctx context.Context, h *nstest.Host, argv ...string) error 
 		return err
 	}
 	l.wall, l.cpu, l.peak = append(l.wall, u.Wall.Seconds()), append(l.cpu, u.CPU.Seconds()), append(l.peak, float64(u.Peak))
+	l.load = append(l.load, u.Timings.Load)
 	l.compile, l.read, l.commit = append(l.compile, u.Timings.Compile), append(l.read, u.Timings.Read), append(l.commit, u.Timings.Commit)
 	l.prepare = append(l.prepare, u.Timings.Compile+u.Timings.Diff)
 	l.enact = append(l.enact, u.Timings.Compile+u.Timings.Commit)

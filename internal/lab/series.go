@@ -26,6 +26,15 @@ func (s Series) Over(o Series) Series {
 	return out
 }
 
+// Less subtracts what another series measured in the same rounds.
+func (s Series) Less(o Series) Series {
+	out := make(Series, len(s))
+	for i := range s {
+		out[i] = s[i] - o[i]
+	}
+	return out
+}
+
 // Seconds prints a median time.
 func (s Series) Seconds() string {
 	m := s.Median()

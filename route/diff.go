@@ -90,22 +90,21 @@ func byDst(a, b Route) int {
 
 // compare returns what stands in the first list alone and in the second alone, sorted.
 func compare[T comparable](have, want []T, order func(a, b T) int) (gone, come []T) {
-	had, wanted := make(map[T]bool, len(have)), make(map[T]bool, len(want))
-	for _, x := range have {
-		had[x] = true
+	sorted := func(list []T) []T {
+		list = slices.Clone(list)
+		slices.SortFunc(list, order)
+		return slices.Compact(list)
 	}
-	for _, x := range want {
-		if !had[x] && !wanted[x] {
-			come = append(come, x)
+	have, want = sorted(have), sorted(want)
+	for len(have) > 0 && len(want) > 0 {
+		switch c := order(have[0], want[0]); {
+		case c < 0:
+			gone, have = append(gone, have[0]), have[1:]
+		case c > 0:
+			come, want = append(come, want[0]), want[1:]
+		default:
+			have, want = have[1:], want[1:]
 		}
-		wanted[x] = true
 	}
-	for x := range had {
-		if !wanted[x] {
-			gone = append(gone, x)
-		}
-	}
-	slices.SortFunc(gone, order)
-	slices.SortFunc(come, order)
-	return gone, come
+	return append(gone, have...), append(come, want...)
 }

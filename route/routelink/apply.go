@@ -63,14 +63,13 @@ func (c *Conn) carry(ctx context.Context, table string, p route.Plan) (done rout
 			done, p = append(done, p[0]), p[1:]
 			continue
 		}
-		var reqs []request
-		for _, o := range p {
-			if _, other := o.Thing.(route.Proxying); other || len(reqs) == batchSize {
+		n := 0
+		for ; n < len(p) && n < batchSize; n++ {
+			if _, other := p[n].Thing.(route.Proxying); other {
 				break
 			}
-			reqs = append(reqs, encode(o, m, at))
 		}
-		results, err := c.send(reqs)
+		results, err := c.send(p[:n], m, at)
 		if err != nil {
 			return done, err
 		}
@@ -87,7 +86,7 @@ func (c *Conn) carry(ctx context.Context, table string, p route.Plan) (done rout
 		if failed != nil {
 			return done, failed
 		}
-		p = p[len(reqs):]
+		p = p[n:]
 	}
 	return done, nil
 }

@@ -10,12 +10,15 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/route"
 )
 
 // Conn is a socket to the kernel's routing (rtnetlink(7)). One goroutine at a time uses it.
 type Conn struct {
 	socket *nl.NetlinkSocket
 	sh     *nl.SocketHandle
+	buf    []byte // of the last batch, to be used again
 }
 
 // patience bounds how long one answer of the kernel may take.
@@ -79,35 +82,24 @@ func (c *Conn) dump(kind, answer uint16, header nl.NetlinkRequestData, begin fun
 	return err
 }
 
-// request is one change as the kernel reads it.
-type request struct {
-	kind  uint16
-	flags uint16
-	parts []nl.NetlinkRequestData
-}
-
 // batchSize is how many requests go to the kernel at once. It answers the failures of each, and
 // the last one's success.
 const batchSize = 256
 
-// send sends requests and returns what became of each: nil where it was carried out.
-func (c *Conn) send(reqs []request) ([]error, error) {
-	var buf []byte
+// send sends steps, at most batchSize, and returns what became of each: nil where it was carried
+// out.
+func (c *Conn) send(p route.Plan, m uint32, at indexes) ([]error, error) {
+	buf := c.buf[:0]
 	first := c.sh.Seq + 1
-	for i, r := range reqs {
+	for i, o := range p {
 		c.sh.Seq++
-		m := nl.NewNetlinkRequest(int(r.kind), int(r.flags))
-		m.Seq = c.sh.Seq
-		if i == len(reqs)-1 {
-			m.Flags |= unix.NLM_F_ACK
-		}
-		m.Data = r.parts
-		buf = append(buf, m.Serialize()...) // whole numbers of 4 bytes, as all our attributes are
+		buf = appendRequest(buf, o, m, at, c.sh.Seq, i == len(p)-1)
 	}
+	c.buf = buf
 	if err := unix.Sendto(c.socket.GetFd(), buf, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return nil, fmt.Errorf("send to the kernel's routing: %w", err)
 	}
-	results := make([]error, len(reqs))
+	results := make([]error, len(p))
 	for {
 		msgs, _, err := c.socket.Receive()
 		if err != nil {
@@ -115,13 +107,13 @@ func (c *Conn) send(reqs []request) ([]error, error) {
 		}
 		for _, m := range msgs {
 			i := int(m.Header.Seq - first)
-			if m.Header.Type != unix.NLMSG_ERROR || i < 0 || i >= len(reqs) || len(m.Data) < 4 {
+			if m.Header.Type != unix.NLMSG_ERROR || i < 0 || i >= len(p) || len(m.Data) < 4 {
 				continue
 			}
 			if errno := int32(nl.NativeEndian().Uint32(m.Data)); errno != 0 {
 				results[i] = withText(syscall.Errno(-errno), m)
 			}
-			if i == len(reqs)-1 {
+			if i == len(p)-1 {
 				return results, nil
 			}
 		}

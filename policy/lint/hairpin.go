@@ -13,9 +13,10 @@ import (
 // not say what then. Where other clients stand beside a real server, neighbours (S10) says more.
 func ownCallers(r *run) {
 	c := r.callers()
-	tests := make(map[netip.Addr]bool, len(r.Tests))
+	tests := make(map[netip.Addr][]*policy.Test, len(r.Tests)) // by what they call
 	for i := range r.Tests {
-		tests[r.Tests[i].From.Addr()] = true
+		to := r.Tests[i].To.Addr()
+		tests[to] = append(tests[to], &r.Tests[i])
 	}
 	r.eachService(func(s *policy.Service, object string) {
 		if s.Mode != policy.NAT || s.Has("hairpin") {
@@ -27,7 +28,7 @@ func ownCallers(r *run) {
 			who := ""
 			if owned, ok := from.first(inet.AddrRange(rs.Addr)); ok {
 				who = says(owned.Owner)
-			} else if tests[rs.Addr] && len(s.Allow) == 0 {
+			} else if len(s.Allow) == 0 && tested(tests, s, rs.Addr) {
 				who = "a test"
 			}
 			if who == "" || !called(s, inet.FamilyOf(rs.Addr)) || len(inet.Subtract([]inet.Range{inet.AddrRange(rs.Addr)}, s.Deny)) == 0 {
@@ -41,6 +42,18 @@ func ownCallers(r *run) {
 			return
 		}
 	})
+}
+
+// tested tells whether a test has an address call a service.
+func tested(tests map[netip.Addr][]*policy.Test, s *policy.Service, from netip.Addr) bool {
+	for _, vip := range s.VIP {
+		for _, t := range tests[vip] {
+			if t.From.Addr() == from && slices.ContainsFunc(s.Ports, func(p inet.ProtoPorts) bool { return p.Proto == t.Proto && p.Ports.Contains(t.To.Port()) }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // called tells whether a service has a VIP of a family.

@@ -55,7 +55,7 @@ func serviceRules() []Rule {
 		Title: "A real server may call its own NAT service, and `hairpin` does not say what happens then.",
 		Why: "In mode nat the real server sees the caller. If that is the same machine, or one on the same network, the answer does not come " +
 			"back through the gateway, and the caller drops it. `hairpin: true` gives such callers the gateway's address, so the answer comes back. " +
-			"`hairpin: false` says that no real server calls. The sources of zones and tests show who sends through this gateway. If the service has " +
+			"`hairpin: false` says that no real server calls. The sources of zones, and of tests that call the service, show who may call. If the service has " +
 			"`allow`, only that counts.",
 	}, {
 		Code: "S23", Severity: policy.Warning, Live: true, live: linked,

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -174,8 +176,46 @@ func TestBindingsOfForeignHands(t *testing.T) {
 					}
 				}
 			}
+			objects := readback.Read(table, nil)
+			if some := readback.Read(table, &readback.Only{}); len(some.Services)+len(some.Zones)+len(some.Pools) > 0 || objects.Pools == nil {
+				t.Errorf("%s: of no object %+v is read", name, some)
+			}
 			if text := bindingsText(readback.Bindings(table)); !bytes.Equal(text, bindingsText(readback.Bindings(table))) {
 				t.Errorf("%s: read twice, a table says different things", name)
+			}
+		}
+	}
+}
+
+// What is read of some objects is what is read of all, as far as it is about these.
+func TestReadOnly(t *testing.T) {
+	for name, table := range tables(t) {
+		all := readback.Read(table, nil)
+		for _, z := range all.Zones {
+			some := readback.Read(table, &readback.Only{Zones: map[string]bool{z.Name: true}})
+			if len(some.Services) > 0 || len(some.Zones) != 1 {
+				t.Fatalf("%s: of zone %s is read %+v", name, z.Name, some)
+			}
+			got := some.Zones[0]
+			if !slices.Equal(got.From(), z.From()) || !reflect.DeepEqual(got.Ways, z.Ways) || !slices.Equal(got.Exclude, z.Exclude) || !slices.Equal(got.Drained, z.Drained) || !slices.Equal(got.Entering, z.Entering) {
+				t.Errorf("%s: zone %s is\n%+v\namong all\n%+v", name, z.Name, got, z)
+			}
+			for _, w := range z.Ways {
+				if w.Pool != "" && some.Pools[w.Pool] == nil {
+					t.Errorf("%s: zone %s is read without pool %s", name, z.Name, w.Pool)
+				}
+			}
+		}
+		for _, sv := range all.Services {
+			some := readback.Read(table, &readback.Only{Services: map[string]bool{sv.Name: true}})
+			if len(some.Zones) > 0 || len(some.Services) != 1 || !reflect.DeepEqual(some.Services[0].Ways, sv.Ways) || !reflect.DeepEqual(some.Services[0].RealServers(), sv.RealServers()) {
+				t.Errorf("%s: of service %s is read %+v", name, sv.Name, some)
+			}
+		}
+		for name, pool := range all.Pools {
+			some := readback.Read(table, &readback.Only{Pools: map[string]bool{name: true}})
+			if len(some.Zones)+len(some.Services) > 0 || len(some.Pools) != 1 || !slices.Equal(some.Pools[name].Laddrs, pool.Laddrs) || !slices.Equal(some.Pools[name].Drained, pool.Drained) {
+				t.Errorf("of pool %s is read %+v", name, some)
 			}
 		}
 	}

@@ -28,7 +28,7 @@ func BlockWith(r *nft.Ruleset, at netip.AddrPort) (Block, bool) {
 		}
 		for i := range s.Elements {
 			e := &s.Elements[i]
-			laddr, ports, ok := DataRange(s, e)
+			laddr, ports, ok := dataRange(s, e)
 			if !ok || laddr.From != at.Addr() || !ports.Contains(at.Port()) {
 				continue
 			}

@@ -9,13 +9,13 @@ import (
 	"github.com/snatctl/snatctl/nft"
 )
 
-// SetRanges returns what a zone's set of addresses holds.
-func SetRanges(find func(name string) *nft.Set, kind layout.Kind, of layout.Object) []inet.Range {
+// setRanges returns what a zone's set of addresses holds.
+func setRanges(find func(name string) *nft.Set, kind layout.Kind, of layout.Object) []inet.Range {
 	var out []inet.Range
 	for _, f := range inet.Families {
 		if s := find(layout.Name{Kind: kind, Family: f, Object: of}.String()); s != nil {
 			for _, e := range s.Elements {
-				if x, ok := KeyRange(e); ok {
+				if x, ok := keyRange(e); ok {
 					out = append(out, x)
 				}
 			}
@@ -24,8 +24,8 @@ func SetRanges(find func(name string) *nft.Set, kind layout.Kind, of layout.Obje
 	return inet.Merge(out)
 }
 
-// PoolRanges returns the addresses that the map of a pool's chain holds.
-func PoolRanges(s *nft.Set) []inet.Range {
+// poolRanges returns the addresses that the map of a pool's chain holds.
+func poolRanges(s *nft.Set) []inet.Range {
 	if s == nil {
 		return nil
 	}
@@ -38,8 +38,8 @@ func PoolRanges(s *nft.Set) []inet.Range {
 	return inet.Merge(out)
 }
 
-// KeyRange returns the addresses that an element is found by; false: its key is no range.
-func KeyRange(e nft.Element) (inet.Range, bool) {
+// keyRange returns the addresses that an element is found by; false: its key is no range.
+func keyRange(e nft.Element) (inet.Range, bool) {
 	from, ok := netip.AddrFromSlice([]byte(e.Key))
 	to, ok2 := netip.AddrFromSlice([]byte(e.KeyEnd))
 	return inet.Range{From: from, To: to}, ok && ok2
@@ -51,11 +51,11 @@ func firstRange(s *nft.Set, e *nft.Element) (inet.Range, bool) {
 	if end == "" {
 		end = e.Key
 	}
-	return KeyRange(nft.Element{Key: e.Key[:w], KeyEnd: end[:w]})
+	return keyRange(nft.Element{Key: e.Key[:w], KeyEnd: end[:w]})
 }
 
-// ExcludedBy returns the zone whose list of excluded destinations a verdict leads to.
-func ExcludedBy(v nft.Verdict) layout.Object {
+// excludedBy returns the zone whose list of excluded destinations a verdict leads to.
+func excludedBy(v nft.Verdict) layout.Object {
 	n, _ := layout.ParseChain(v.Chain)
 	return n.Object
 }
@@ -74,16 +74,16 @@ func SchedulerOf(v nft.Verdict) string {
 	return strings.TrimRight(name, "46")
 }
 
-// FamilyOf returns the family of what a map is about.
-func FamilyOf(s *nft.Set) inet.Family {
+// familyOf returns the family of what a map is about.
+func familyOf(s *nft.Set) inet.Family {
 	if len(s.Key) > 0 && s.Key[0] == nft.IPv6 {
 		return inet.V6
 	}
 	return inet.V4
 }
 
-// DataRange reads the addresses and ports of an element whose data is a range.
-func DataRange(s *nft.Set, e *nft.Element) (addrs inet.Range, ports inet.PortRange, ok bool) {
+// dataRange reads the addresses and ports of an element whose data is a range.
+func dataRange(s *nft.Set, e *nft.Element) (addrs inet.Range, ports inet.PortRange, ok bool) {
 	if !s.Data.IsInterval() || len(e.Data) != s.Data.Width() {
 		return addrs, ports, false
 	}

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
-	"strings"
 
 	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/ct"
@@ -22,54 +21,94 @@ import (
 // everywhere.
 func Bindings(r *nft.Ruleset) ct.Bindings {
 	rd := newReading(r)
+	rd.flows = true
 	rd.readServices()
 	rd.readZones()
 	return ct.Bindings{Services: rd.boundServices(), Zones: rd.boundZones()}
 }
 
-// Services reads services out of a table, in its order: those of some names, or all if only is
-// nil.
-func Services(r *nft.Ruleset, only map[string]bool) []*Service {
+// Table is the objects that a table was made of, in its order.
+type Table struct {
+	Services []*Service
+	Zones    []*Zone
+	Pools    map[string]*Pool // those with names
+}
+
+// Only names the objects to read. A pool is read, too, if an object that is read uses it.
+type Only struct{ Services, Zones, Pools map[string]bool }
+
+// Read reads objects out of a table: those that only names, or all if it is nil. nil, which is no
+// table, has none.
+func Read(r *nft.Ruleset, only *Only) *Table {
 	rd := newReading(r)
 	rd.only = only
 	rd.readServices()
-	return rd.ordered
+	rd.readZones()
+	rd.readDrained()
+	return &Table{Services: rd.ordered, Zones: rd.zoneList, Pools: rd.finishNamed()}
 }
 
 // reading is a table on its way to bindings.
 type reading struct {
 	table    *nft.Ruleset
-	only     map[string]bool // services to read; nil: all
+	only     *Only // nil: all
+	flows    bool  // it is for flows: pools by the object that uses them, rather than ways and pools with names
 	sets     map[string]*nft.Set
-	kinds    map[*nft.Set]layout.Kind
+	names    map[*nft.Set]layout.Name
 	services map[string]*Service
 	ordered  []*Service          // the same, as the table has them
 	room     []Service           // for the next of them
 	fronts   map[string]*Service // by the key of their elements
-	zones    map[string]*zone
+	zones    map[string]*Zone
+	zoneList []*Zone // the same, as the table has them
+	zoneRoom []Zone  // for the next of them
+	last     lastWay
+	named    map[string]*Pool      // pools that were met, by their names
 	pools    map[string]listedPool // by the names of their maps
+	drained  map[layout.Object][]inet.Range
 }
 
 func newReading(r *nft.Ruleset) *reading {
-	rd := &reading{table: r, sets: make(map[string]*nft.Set), kinds: make(map[*nft.Set]layout.Kind), zones: make(map[string]*zone), pools: make(map[string]listedPool)}
+	rd := &reading{table: r, sets: make(map[string]*nft.Set), names: make(map[*nft.Set]layout.Name), zones: make(map[string]*Zone),
+		named: make(map[string]*Pool), pools: make(map[string]listedPool), drained: make(map[layout.Object][]inet.Range)}
 	if r == nil {
 		rd.table = &nft.Ruleset{}
 	}
 	fronts := 0
 	for _, s := range rd.table.Sets {
-		rd.sets[s.Name], rd.kinds[s] = s, layout.KindOfSet(s.Name)
-		if rd.kinds[s] == layout.Services {
+		n, _ := layout.ParseSet(s.Name)
+		rd.sets[s.Name], rd.names[s] = s, n
+		switch n.Kind {
+		case layout.Services:
 			fronts += len(s.Elements)
+		case layout.Drained:
+			for i := range s.Elements {
+				if x, ok := keyRange(s.Elements[i]); ok {
+					rd.drained[n.Object] = append(rd.drained[n.Object], x)
+				}
+			}
 		}
 	}
 	rd.services, rd.fronts = make(map[string]*Service, fronts), make(map[string]*Service, fronts)
 	return rd
 }
 
+func (rd *reading) wantsZone(name string) bool {
+	return name != "" && (rd.only == nil || rd.only.Zones[name])
+}
+
+func (rd *reading) wantsService(name string) bool {
+	return name != "" && (rd.only == nil || rd.only.Services[name])
+}
+
+func (rd *reading) wantsPool(name string) bool {
+	return name != "" && (rd.only == nil || rd.only.Pools[name])
+}
+
 // each calls f for every element of the sets of some kinds.
 func (rd *reading) each(f func(*nft.Set, *nft.Element), kinds ...layout.Kind) {
 	for _, s := range rd.table.Sets {
-		if !slices.Contains(kinds, rd.kinds[s]) || len(s.Key) == 0 {
+		if !slices.Contains(kinds, rd.names[s].Kind) || len(s.Key) == 0 {
 			continue
 		}
 		key, data := s.KeyWidth(), s.Data.Width()
@@ -83,101 +122,7 @@ func (rd *reading) each(f func(*nft.Set, *nft.Element), kinds ...layout.Kind) {
 
 // ranges returns the addresses that a set of each family holds.
 func (rd *reading) ranges(kind layout.Kind, of layout.Object) []inet.Range {
-	return SetRanges(func(name string) *nft.Set { return rd.sets[name] }, kind, of)
-}
-
-// pool collects one pool of a zone or service from all elements that name it.
-type pool struct {
-	ct.Pool
-	lists []string // names of the maps that its laddrs stand in, those that were read
-}
-
-// listedPool is what the map of a pool's chain says.
-type listedPool struct {
-	laddrs []inet.Range
-	ports  inet.PortRange
-}
-
-// poolNamed returns one of some pools, making it on first use.
-func poolNamed(pools *[]*pool, name string) *pool {
-	for _, p := range *pools {
-		if p.Name == name {
-			return p
-		}
-	}
-	p := &pool{Pool: ct.Pool{Name: name}}
-	*pools = append(*pools, p)
-	return p
-}
-
-// enter adds what one element translates to: a range that is its data, or the addresses that
-// a chain chooses from.
-func (p *pool) enter(rd *reading, s *nft.Set, e *nft.Element) {
-	if s.Data == nft.VerdictData {
-		if list := e.Verdict.Chain; !slices.Contains(p.lists, list) {
-			p.lists = append(p.lists, list)
-			l := rd.listed(list)
-			p.Laddrs = append(p.Laddrs, l.laddrs...)
-			p.bind(l.ports)
-		}
-		return
-	}
-	addrs, ports, ok := DataRange(s, e)
-	if !ok {
-		return
-	}
-	if n := len(p.Laddrs); n == 0 || p.Laddrs[n-1] != addrs {
-		p.Laddrs = append(p.Laddrs, addrs)
-	}
-	p.bind(ports)
-}
-
-// bind widens the ports that the pool uses.
-func (p *pool) bind(ports inet.PortRange) {
-	switch {
-	case ports.IsZero():
-	case p.Ports.IsZero():
-		p.Ports = ports
-	default:
-		p.Ports = inet.PortRange{First: min(p.Ports.First, ports.First), Last: max(p.Ports.Last, ports.Last)}
-	}
-}
-
-// chooses tells whether a verdict leads to the chain of a pool.
-func (rd *reading) chooses(v nft.Verdict) bool {
-	return strings.HasPrefix(v.Chain, layout.ChainPool.String()) && layout.KindOfChain(v.Chain) == layout.ChainPool
-}
-
-// listed reads the map of a pool's chain, which is called like it.
-func (rd *reading) listed(name string) listedPool {
-	l, ok := rd.pools[name]
-	if !ok {
-		if s := rd.sets[name]; s != nil && layout.KindOfSet(name) == layout.Pool {
-			l.laddrs = PoolRanges(s)
-			for i := range s.Elements {
-				if text, ok := strings.CutPrefix(s.Elements[i].Comment, layout.PoolPorts); ok {
-					l.ports, _ = inet.ParsePortRange(text)
-				}
-			}
-		}
-		rd.pools[name] = l
-	}
-	return l
-}
-
-// finish returns the pools of an object by name, with the laddrs that drain.
-func (rd *reading) finish(pools []*pool, inline layout.Object) []ct.Pool {
-	out := make([]ct.Pool, len(pools))
-	for i, p := range pools {
-		of := inline
-		if p.Name != "" {
-			of = layout.Object{Of: layout.OfPool, Name: p.Name}
-		}
-		p.Laddrs = inet.Merge(append(p.Laddrs, rd.ranges(layout.Drained, of)...))
-		out[i] = p.Pool
-	}
-	slices.SortFunc(out, func(a, b ct.Pool) int { return strings.Compare(a.Name, b.Name) })
-	return out
+	return setRanges(func(name string) *nft.Set { return rd.sets[name] }, kind, of)
 }
 
 // portAt reads a port in wire form.

@@ -23,7 +23,9 @@ type Service struct {
 	persistent bool
 	families   [2]Family    // IPv4, IPv6
 	Allowed    []inet.Range // sources that may use it, as elements hold them
-	pools      []*pool
+	Drained    []inet.Range // laddrs written in line that only flows have
+	pools      []*Pool
+	Ways       []Way // what a FULLNAT service translates to; none in mode nat
 }
 
 // Family is how one family of a service goes on.
@@ -59,7 +61,7 @@ const mostRoom = 256
 
 func (rd *reading) service(name string) *Service {
 	s := rd.services[name]
-	if s == nil && name != "" && (rd.only == nil || rd.only[name]) {
+	if s == nil && rd.wantsService(name) {
 		if len(rd.room) == 0 {
 			rd.room = make([]Service, min(max(4, len(rd.ordered)), mostRoom))
 		}
@@ -107,7 +109,7 @@ func (rd *reading) readServices() {
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		if sv := rd.service(e.Comment); sv != nil {
 			sv.persistent = true
-			sv.Family(FamilyOf(s)).Remember = e.Verdict
+			sv.Family(familyOf(s)).Remember = e.Verdict
 		}
 	}, layout.Remember)
 	rd.each(rd.readServer, layout.Servers)
@@ -122,9 +124,13 @@ func (rd *reading) readServices() {
 	rd.each(func(s *nft.Set, e *nft.Element) { rd.readSlot(rd.services[layout.VariantOf(s.Name)], s, e) }, layout.Table)
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		name, pool := layout.SplitOwner(e.Comment)
-		if sv := rd.services[name]; sv != nil {
+		sv := rd.service(name)
+		if sv != nil || rd.wantsPool(pool) {
+			rd.enterNamed(pool, s, e)
+		}
+		if sv != nil {
 			sv.Mode = "fullnat"
-			poolNamed(&sv.pools, pool).enter(rd, s, e)
+			rd.translation(&sv.Ways, &sv.pools, s, e, pool)
 		}
 	}, layout.Laddrs, layout.LaddrsIn)
 	rd.each(func(s *nft.Set, e *nft.Element) {
@@ -146,7 +152,7 @@ func (sv *Service) leads(s *nft.Set, v nft.Verdict) {
 	if v.Chain == layout.ChainGuarded.String() || strings.HasPrefix(v.Chain, layout.ChainSticky.String()) {
 		return // a stage before the scheduler
 	}
-	sv.Family(FamilyOf(s)).Leads = v
+	sv.Family(familyOf(s)).Leads = v
 	switch {
 	case v.Chain == layout.ChainRefused.String():
 		sv.OnEmpty = "reject"

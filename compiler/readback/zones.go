@@ -13,19 +13,34 @@ import (
 	"github.com/snatctl/snatctl/nft"
 )
 
-// zone collects a zone from all maps that it stands in.
-type zone struct {
+// Zone collects a zone from all maps that it stands in.
+type Zone struct {
 	ct.Zone
-	from  []inet.Range // as far as the maps that say what it does hold it
-	order int          // among the zones with conditions, from 1 on; 0: it has none
-	pools []*pool
+	Entering []string     // interfaces on the way in that it asks for, but for patterns
+	Drained  []inet.Range // laddrs written in line that only flows have
+	from     []inet.Range // as far as the maps that say what it does hold it
+	order    int          // among the zones with conditions, from 1 on; 0: it has none
+	pools    []*Pool
+	Ways     []Way // what it does
 }
 
-func (rd *reading) zone(name string) *zone {
+// From returns the sources that come to the zone, sorted.
+func (z *Zone) From() []inet.Range {
+	if len(z.Sources) == 0 {
+		return z.from
+	}
+	return inet.Merge(slices.Concat(z.from, z.Sources))
+}
+
+func (rd *reading) zone(name string) *Zone {
 	z := rd.zones[name]
 	if z == nil {
-		z = &zone{Zone: ct.Zone{Name: name}}
-		rd.zones[name] = z
+		if len(rd.zoneRoom) == 0 {
+			rd.zoneRoom = make([]Zone, min(max(4, len(rd.zones)), mostRoom))
+		}
+		z, rd.zoneRoom = &rd.zoneRoom[0], rd.zoneRoom[1:]
+		z.Name = name
+		rd.zones[name], rd.zoneList = z, append(rd.zoneList, z)
 	}
 	return z
 }
@@ -35,6 +50,13 @@ func (rd *reading) readZones() {
 		name, pool := layout.SplitOwner(e.Comment)
 		if name == "" {
 			return // no zone matches these sources
+		}
+		wanted := rd.wantsZone(name)
+		if (wanted || rd.wantsPool(pool)) && rd.translates(s, e) {
+			rd.enterNamed(pool, s, e)
+		}
+		if !wanted {
+			return
 		}
 		z := rd.zone(name)
 		z.New += e.Packets
@@ -50,34 +72,39 @@ func (rd *reading) readZones() {
 	}, layout.Inbound)
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		if z := rd.zones[e.Comment]; z != nil && z.Exclude == nil {
-			z.Exclude = rd.ranges(layout.Exclude, ExcludedBy(e.Verdict))
+			z.Exclude = rd.ranges(layout.Exclude, excludedBy(e.Verdict))
 		}
 	}, layout.Excludes)
-	for _, z := range rd.zones {
-		z.from = inet.Merge(z.from)
+	for _, z := range rd.zoneList {
+		if len(z.from) > 1 {
+			z.from = inet.Merge(z.from)
+		}
 	}
 	rd.readConditions()
 }
 
 // does notes what one element makes of a zone's connections.
-func (z *zone) does(rd *reading, s *nft.Set, e *nft.Element, pool string) {
+func (z *Zone) does(rd *reading, s *nft.Set, e *nft.Element, pool string) {
 	switch {
-	case rd.kinds[s] == layout.Mapped:
+	case rd.names[s].Kind == layout.Mapped:
 		z.Action = "map"
-		outside, _, ok := DataRange(s, e)
+		outside, _, ok := dataRange(s, e)
 		if src, found := sourceOf(e); ok && found && src.Family() == outside.Family() {
 			z.Maps = []ct.Map{{Inside: prefixAround(src.From, outside), Outside: outside}}
 		}
-	case s.Data == nft.VerdictData && !rd.chooses(e.Verdict):
+	case !rd.translates(s, e):
 		z.Action = actionBy(e.Verdict)
 	default:
 		z.Action = "snat"
-		p := poolNamed(&z.pools, pool)
-		p.enter(rd, s, e)
-		if _, ports, ok := DataRange(s, e); ok && rd.kinds[s] == layout.Blocks {
-			p.Block = ports.Len()
-		}
 	}
+	if z.Action == "snat" || !rd.flows {
+		rd.translation(&z.Ways, &z.pools, s, e, pool)
+	}
+}
+
+// translates tells whether an element gives laddrs: it does nothing else, and is of no map.
+func (rd *reading) translates(s *nft.Set, e *nft.Element) bool {
+	return rd.names[s].Kind != layout.Mapped && (s.Data != nft.VerdictData || rd.chooses(e.Verdict))
 }
 
 // prefixAround returns the prefix of an address that is as long as another one: earlier zones
@@ -108,25 +135,26 @@ func actionBy(v nft.Verdict) string {
 // sourceOf returns the sources of an element that is found by source: a range or one address.
 func sourceOf(e *nft.Element) (inet.Range, bool) {
 	if e.KeyEnd == "" {
-		return KeyRange(nft.Element{Key: e.Key, KeyEnd: e.Key})
+		return keyRange(nft.Element{Key: e.Key, KeyEnd: e.Key})
 	}
-	return KeyRange(*e)
+	return keyRange(*e)
 }
 
 // readConditions reads what zones with conditions ask for, and which sources come to them.
 func (rd *reading) readConditions() {
-	var ordered []*zone
+	var ordered []*Zone
 	if s := rd.sets[layout.Conditions.String()]; s != nil {
 		for i := range s.Elements {
-			if e := &s.Elements[i]; len(e.Key) == nft.Slot.Width() {
-				ordered = append(ordered, rd.conditions(slotAt(s, e), e.Comment))
+			e := &s.Elements[i]
+			if name, words := layout.SplitOwner(e.Comment); len(e.Key) == nft.Slot.Width() && rd.wantsZone(name) {
+				ordered = append(ordered, rd.conditions(slotAt(s, e), name, words))
 			}
 		}
 	}
-	slices.SortFunc(ordered, func(a, b *zone) int { return cmp.Compare(a.order, b.order) })
+	slices.SortFunc(ordered, func(a, b *Zone) int { return cmp.Compare(a.order, b.order) })
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		src, ok := sourceOf(e)
-		for _, z := range triedIn(ordered, e.Verdict.Chain, src) {
+		for _, z := range triedIn(ordered, e.Verdict.Chain, src, rd.only == nil) {
 			if ok {
 				z.Sources = append(z.Sources, src)
 			}
@@ -135,8 +163,7 @@ func (rd *reading) readConditions() {
 }
 
 // conditions reads the conditions of a zone: a comment says what no set holds.
-func (rd *reading) conditions(order int, comment string) *zone {
-	name, words := layout.SplitOwner(comment)
+func (rd *reading) conditions(order int, name, words string) *Zone {
 	z := rd.zone(name)
 	z.order = order + 1
 	z.To = rd.ranges(layout.To, layout.Object{Of: layout.OfZone, Name: name})
@@ -151,7 +178,8 @@ func (rd *reading) conditions(order int, comment string) *zone {
 		}
 	}
 	z.OIf = rd.leavesBy(name, list)
-	z.IIf = rd.interfaces(layout.IIf, name) != nil || slices.Contains(list, layout.IIfPattern) ||
+	z.Entering = rd.interfaces(layout.IIf, name)
+	z.IIf = z.Entering != nil || slices.Contains(list, layout.IIfPattern) ||
 		z.OIf == nil && slices.Contains(list, layout.Interfaces)
 	return z
 }
@@ -188,8 +216,9 @@ func (rd *reading) interfaces(kind layout.Kind, zone string) (names []string) {
 
 // triedIn returns the zones that a chain tries: it bears their names, or the first's and how
 // many more there are. These are the next that have the sources, since where zones stand
-// behind a plain one with the same sources, none of them is tried.
-func triedIn(ordered []*zone, chain string, src inet.Range) []*zone {
+// behind a plain one with the same sources, none of them is tried. Of zones that are not all,
+// nobody knows which are the next: then these are all that have the sources.
+func triedIn(ordered []*Zone, chain string, src inet.Range, all bool) []*Zone {
 	names := strings.Split(chain, "/")[1:]
 	most := len(names)
 	if len(names) == 2 {
@@ -198,7 +227,10 @@ func triedIn(ordered []*zone, chain string, src inet.Range) []*zone {
 			most, names = more+1, nil
 		}
 	}
-	var out []*zone
+	if !all {
+		most = len(ordered)
+	}
+	var out []*Zone
 	for _, z := range ordered {
 		tried := slices.Contains(names, z.Name)
 		if names == nil {
@@ -224,16 +256,15 @@ func portsIn(s *nft.Set) []inet.ProtoPorts {
 }
 
 func (rd *reading) boundZones() []ct.Zone {
-	zones := make([]*zone, 0, len(rd.zones))
-	for _, z := range rd.zones {
+	zones := slices.Clone(rd.zoneList)
+	for _, z := range zones {
 		if z.order == 0 {
 			z.Sources = z.from
 		}
 		z.Sources = inet.Merge(z.Sources)
 		z.Pools = rd.finish(z.pools, layout.Object{Of: layout.OfZone, Name: z.Name})
-		zones = append(zones, z)
 	}
-	slices.SortFunc(zones, func(a, b *zone) int {
+	slices.SortFunc(zones, func(a, b *Zone) int {
 		// Those without conditions come last; order-1 makes them the largest number.
 		return cmp.Or(cmp.Compare(uint(a.order-1), uint(b.order-1)), strings.Compare(a.Name, b.Name))
 	})

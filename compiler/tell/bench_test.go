@@ -19,3 +19,21 @@ func BenchmarkChangesNew30kServices(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkChangesNew10kZones(b *testing.B) { newZones(b, sample.Zones(10000)) }
+
+// Zones with conditions have chains and sets of their own.
+func BenchmarkChangesNew2kConditions(b *testing.B) {
+	newZones(b, sample.ZonesWithConditions(2000, 1000))
+}
+
+func newZones(b *testing.B, policy []byte) {
+	want := compile(b, parse(b, policy))
+	plan := nft.Diff(nil, formed(b, want))
+	b.ReportAllocs()
+	for b.Loop() {
+		if len(tell.Changes(nil, want, plan)) < 2000 {
+			b.Fatal("zones are missing")
+		}
+	}
+}

@@ -4,11 +4,12 @@ package tell
 
 import (
 	"cmp"
-	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/snatctl/snatctl/compiler/layout"
+	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 )
@@ -60,10 +61,10 @@ func Changes(live, want *nft.Ruleset, plan nft.Plan) []Change {
 	was, will := look(live, t), look(want, t)
 	c := changes{table: want.Table}
 	c.gateway(live, want, plan, t)
-	for _, name := range both(was.pools, will.pools, layout.CompareNatural) {
+	for _, name := range both(was.pools, will.pools) {
 		c.pool(name, was.pools[name], will.pools[name], plan)
 	}
-	for _, name := range both(was.zones, will.zones, layout.CompareNatural) {
+	for _, name := range merged(was.zoneNames, will.zoneNames) {
 		c.zone(name, was.zones[name], will.zones[name])
 	}
 	c.list = slices.Grow(c.list, 4*max(len(was.services), len(will.services))) // about as many as there are
@@ -106,12 +107,12 @@ func rulesOf(plan nft.Plan, pool string) bool {
 	return marks[nft.Add] && marks[nft.Delete]
 }
 
-func (c *changes) pool(name string, was, will *poolView, plan nft.Plan) {
+func (c *changes) pool(name string, was, will *readback.Pool, plan nft.Plan) {
 	switch {
 	case was == nil:
-		c.add(AddObject, KindPool, name, will.describe())
+		c.add(AddObject, KindPool, name, poolText(will))
 	case will == nil:
-		c.add(RemoveObject, KindPool, name, was.describe())
+		c.add(RemoveObject, KindPool, name, poolText(was))
 	default:
 		if d := poolChanges(was, will); d != "" {
 			c.add(ChangeObject, KindPool, name, d)
@@ -121,17 +122,17 @@ func (c *changes) pool(name string, was, will *poolView, plan nft.Plan) {
 	}
 }
 
-func (p *poolView) describe() string {
-	return rangesText(p.ranges) + drainText(p.drained)
+func poolText(p *readback.Pool) string {
+	return rangesText(p.Laddrs) + drainText(p.Drained)
 }
 
 // poolChanges tells laddrs that begin or cease to drain from those that come and go.
-func poolChanges(was, will *poolView) string {
-	parts := []string{rangeChanges("", append(was.drained, was.ranges...), append(will.drained, will.ranges...))}
-	if drains := common(was.ranges, will.drained); len(drains) > 0 {
+func poolChanges(was, will *readback.Pool) string {
+	parts := []string{rangeChanges("", slices.Concat(was.Drained, was.Laddrs), slices.Concat(will.Drained, will.Laddrs))}
+	if drains := common(was.Laddrs, will.Drained); len(drains) > 0 {
 		parts = append(parts, rangesText(drains)+" drains")
 	}
-	if back := common(was.drained, will.ranges); len(back) > 0 {
+	if back := common(was.Drained, will.Laddrs); len(back) > 0 {
 		parts = append(parts, rangesText(back)+" takes new connections again")
 	}
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), "; ")
@@ -152,38 +153,46 @@ func rangeChanges(what string, was, will []inet.Range) string {
 	return strings.TrimSpace(what + " " + strings.Join(parts, " "))
 }
 
-func (c *changes) zone(name string, was, will *zoneView) {
+func (c *changes) zone(name string, was, will *readback.Zone) {
 	switch {
 	case was == nil:
-		c.add(AddObject, KindZone, name, rangesText(inet.Merge(will.sources))+" → "+will.describe())
+		c.add(AddObject, KindZone, name, rangesText(will.From())+" → "+zoneText(will))
 	case will == nil:
-		c.add(RemoveObject, KindZone, name, rangesText(inet.Merge(was.sources))+" → "+was.describe())
+		c.add(RemoveObject, KindZone, name, rangesText(was.From())+" → "+zoneText(was))
 	default:
-		var parts []string
-		if d := rangeChanges("from", was.sources, will.sources); d != "from" {
-			parts = append(parts, d)
-		}
-		if was.does != will.does {
-			parts = append(parts, was.does+" → "+will.does)
-		}
-		if was.when != will.when {
-			parts = append(parts, fmt.Sprintf("%s → %s", cmp.Or(was.when, "always"), cmp.Or(will.when, "always")))
-		}
-		parts = append(parts, drainChange(was.drained, will.drained)...)
-		if was.exclude != will.exclude {
-			parts = append(parts, fmt.Sprintf("exclude %s → %s", cmp.Or(was.exclude, "none"), cmp.Or(will.exclude, "none")))
-		}
-		if len(parts) > 0 {
+		if parts := zoneChanges(was, will); len(parts) > 0 {
 			c.add(ChangeObject, KindZone, name, strings.Join(parts, "; "))
 		}
 	}
 }
 
-func (z *zoneView) describe() string {
-	if z.when != "" {
-		return z.does + drainText(z.drained) + ", " + z.when + z.except()
+func zoneChanges(was, will *readback.Zone) []string {
+	var parts []string
+	if d := rangeChanges("from", was.From(), will.From()); d != "from" {
+		parts = append(parts, d)
 	}
-	return z.does + drainText(z.drained) + z.except()
+	if a, b := doesText(was), doesText(will); a != b {
+		parts = append(parts, a+" → "+b)
+	}
+	if a, b := conditionsText(was), conditionsText(will); a != b {
+		parts = append(parts, cmp.Or(a, "always")+" → "+cmp.Or(b, "always"))
+	}
+	parts = append(parts, drainChange(was.Drained, will.Drained)...)
+	if a, b := excludeText(was), excludeText(will); a != b {
+		parts = append(parts, "exclude "+cmp.Or(a, "none")+" → "+cmp.Or(b, "none"))
+	}
+	return parts
+}
+
+func zoneText(z *readback.Zone) string {
+	text := doesText(z) + drainText(z.Drained)
+	if when := conditionsText(z); when != "" {
+		text += ", " + when
+	}
+	if exclude := excludeText(z); exclude != "" {
+		text += ", except to " + exclude
+	}
+	return text
 }
 
 // drainText tells of laddrs that only flows have.
@@ -201,13 +210,6 @@ func drainChange(was, will []inet.Range) []string {
 	return []string{"draining " + rangesText(was) + " → " + rangesText(will)}
 }
 
-func (z *zoneView) except() string {
-	if z.exclude != "" {
-		return ", except to " + z.exclude
-	}
-	return ""
-}
-
 // merged returns the names of two lists, each once, in natural order. Lists are mostly in order
 // already, which sorting makes use of.
 func merged(a, b []string) []string {
@@ -216,17 +218,7 @@ func merged(a, b []string) []string {
 	return slices.Compact(out)
 }
 
-// both returns the keys of two maps, sorted.
-func both[K comparable, V any](a, b map[K]V, compare func(K, K) int) []K {
-	out := make([]K, 0, max(len(a), len(b)))
-	for k := range a {
-		out = append(out, k)
-	}
-	for k := range b {
-		if _, ok := a[k]; !ok {
-			out = append(out, k)
-		}
-	}
-	slices.SortFunc(out, compare)
-	return out
+// both returns the keys of two maps, in natural order.
+func both[V any](a, b map[string]V) []string {
+	return merged(slices.Collect(maps.Keys(a)), slices.Collect(maps.Keys(b)))
 }

@@ -98,7 +98,7 @@ func active(servers []readback.Server) (n int) {
 }
 
 func (sv *serviceView) describe() string {
-	text := wordsText(sv.ports()) + ", " + sv.does + drainText(sv.drained) + ", " + sv.scheduler()
+	text := wordsText(sv.ports()) + ", " + sv.does() + drainText(sv.read.Drained) + ", " + sv.scheduler()
 	if sticky := sv.persistence(); sticky != "" {
 		text += ", " + sticky
 	}
@@ -120,10 +120,10 @@ func serviceChanges(was, will *serviceView) []string {
 	if less := missing(old, now); len(less) > 0 {
 		parts = append(parts, "- "+wordsText(less))
 	}
-	if was.does != will.does {
-		parts = append(parts, was.does+" → "+will.does)
+	if a, b := was.does(), will.does(); a != b {
+		parts = append(parts, a+" → "+b)
 	}
-	parts = append(parts, drainChange(was.drained, will.drained)...)
+	parts = append(parts, drainChange(was.read.Drained, will.read.Drained)...)
 	if a, b := was.scheduler(), will.scheduler(); a != b {
 		parts = append(parts, cmp.Or(a, "none")+" → "+cmp.Or(b, "none"))
 	}

@@ -3,6 +3,7 @@ package tell_test
 import (
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -190,6 +191,42 @@ services:
 				t.Errorf("changes are\n%s\nwant\n%s", got, c.want)
 			}
 		})
+	}
+}
+
+// Whatever somebody did to a table, a plan for it can be told.
+func TestChangesOfSpoiledTables(t *testing.T) {
+	paths, err := filepath.Glob("../testdata/compile/*.txtar")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no policies: %v", err)
+	}
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, path := range paths {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := parse(t, archive.Files[0].Data)
+		if table, _ := compiler.Compile(p); table == nil {
+			continue
+		}
+		for range 10 {
+			live, want := compile(t, p), compile(t, p)
+			for _, s := range live.Sets {
+				for i := range s.Elements {
+					switch r.IntN(8) {
+					case 0:
+						s.Elements[i].Comment = []string{"", "web", "office: guests", ": "}[r.IntN(4)]
+					case 1:
+						s.Elements[i].Verdict.Chain = []string{"", "pool4/none", "masquerading", "when/a/7-more-1"}[r.IntN(4)]
+					}
+				}
+				if n := len(s.Elements); n > 0 && r.IntN(4) == 0 {
+					s.Elements = s.Elements[r.IntN(n):]
+				}
+			}
+			tell.Changes(live, want, diff(t, live, want))
+		}
 	}
 }
 

@@ -14,16 +14,11 @@ import (
 // view is a table read back as policy objects: what a policy says, as far as the table
 // holds it. Live and wanted tables are read by the same code, so that equal ones look equal.
 type view struct {
-	zones    map[string]*zoneView
+	zones    map[string]*readback.Zone
 	services map[string]*serviceView
-	pools    map[string]*poolView
+	pools    map[string]*readback.Pool
 
-	serviceNames []string // of services, as the table has them
-}
-
-type poolView struct {
-	ranges  []inet.Range // that new connections may get
-	drained []inet.Range // that only flows have
+	serviceNames, zoneNames []string // as the table has them
 }
 
 // touched is the names of the objects that a difference is about.
@@ -34,10 +29,6 @@ type touched struct {
 	unmatched              bool            // so do sources that no zone matches
 	slots                  map[string]bool // services whose slots change
 }
-
-func (t touched) zone(name string) bool    { return t.all && name != "" || t.zones[name] }
-func (t touched) service(name string) bool { return t.all && name != "" || t.services[name] }
-func (t touched) pool(name string) bool    { return t.all && name != "" || t.pools[name] }
 
 // poolNameOf returns the pool that a map or chain of a pool belongs to: its name, or "" for
 // one written in line.
@@ -54,57 +45,22 @@ func poolNameOf(name string) (pool string, ok bool) {
 
 // look reads the touched objects out of a table.
 func look(r *nft.Ruleset, t touched) *view {
-	v := &view{zones: make(map[string]*zoneView), pools: make(map[string]*poolView)}
-	if r == nil {
-		return v
+	only := &readback.Only{Services: t.services, Zones: t.zones, Pools: t.pools}
+	if t.all {
+		only = nil
 	}
-	v.readServices(r, t)
-	for _, s := range r.Sets {
-		switch {
-		case layout.KindOfSet(s.Name) == layout.Laddrs, layout.KindOfSet(s.Name) == layout.LaddrsIn:
-			v.readLaddrs(r, s, t)
-		case layout.KindOfSet(s.Name).BySource():
-			v.readZones(r, s, t)
-		case layout.KindOfSet(s.Name) == layout.Excludes:
-			v.readExcludes(r, s, t)
-		}
+	table := readback.Read(r, only)
+	v := &view{pools: table.Pools, zones: make(map[string]*readback.Zone, len(table.Zones)), zoneNames: make([]string, 0, len(table.Zones)),
+		services: make(map[string]*serviceView, len(table.Services)), serviceNames: make([]string, 0, len(table.Services))}
+	for _, z := range table.Zones {
+		v.zones[z.Name], v.zoneNames = z, append(v.zoneNames, z.Name)
 	}
-	v.readConditional(r, t)
-	for _, z := range v.zones {
-		z.does = withoutShadows(z.does)
+	views := make([]serviceView, len(table.Services))
+	for i, sv := range table.Services {
+		views[i] = serviceView{read: sv, servers: distinct(sv.RealServers())}
+		v.services[sv.Name], v.serviceNames = &views[i], append(v.serviceNames, sv.Name)
 	}
-	for _, s := range r.Sets {
-		if pool, ok := poolNameOf(s.Name); ok && v.pools[pool] != nil {
-			v.pools[pool].ranges = inet.Merge(append(v.pools[pool].ranges, readback.PoolRanges(s)...))
-		}
-	}
-	v.readDrained(r)
 	return v
-}
-
-// readDrained reads the laddrs that only flows have, of the objects that the view holds.
-func (v *view) readDrained(r *nft.Ruleset) {
-	for _, s := range r.Sets {
-		n, _ := layout.ParseSet(s.Name)
-		if n.Kind != layout.Drained {
-			continue
-		}
-		ranges := readback.SetRanges(r.Set, layout.Drained, n.Object)
-		switch name := n.Object.Name; n.Object.Of {
-		case layout.OfZone:
-			if z := v.zones[name]; z != nil {
-				z.drained = ranges
-			}
-		case layout.OfService:
-			if sv := v.services[name]; sv != nil {
-				sv.drained = ranges
-			}
-		case layout.OfPool:
-			if p := v.pools[name]; p != nil {
-				p.drained = ranges
-			}
-		}
-	}
 }
 
 // rangesText prints ranges sorted, separated by commas, the tail of long lists counted.

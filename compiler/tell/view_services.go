@@ -5,7 +5,6 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/compiler/readback"
@@ -14,11 +13,8 @@ import (
 )
 
 type serviceView struct {
-	name    string
-	read    *readback.Service // nil where the table holds nothing but laddrs of it
+	read    *readback.Service // nil: the table does not have it
 	servers []readback.Server // in order, each once
-	does    string            // mode and laddrs
-	drained []inet.Range      // laddrs written in line that only flows have
 }
 
 // serverName names a real server. One that takes clients at the port that they called has
@@ -58,46 +54,22 @@ func (o owners) of(e nft.Element) string {
 	return o[layout.SlotFront(&e)]
 }
 
-func (v *view) service(name string) *serviceView {
-	sv := v.services[name]
-	if sv == nil {
-		sv = v.enter(&serviceView{name: name})
-	}
-	return sv
-}
-
-func (v *view) enter(sv *serviceView) *serviceView {
-	sv.does = "nat"
-	v.services[sv.name], v.serviceNames = sv, append(v.serviceNames, sv.name)
-	return sv
-}
-
-// readServices reads the touched services, as bindings are read.
-func (v *view) readServices(r *nft.Ruleset, t touched) {
-	only := t.services
-	if t.all {
-		only = nil
-	}
-	read := readback.Services(r, only)
-	v.services, v.serviceNames = make(map[string]*serviceView, len(read)), make([]string, 0, len(read))
-	views := make([]serviceView, len(read))
-	for i, sv := range read {
-		views[i] = serviceView{name: sv.Name, read: sv, servers: distinct(sv.RealServers())}
-		v.enter(&views[i])
-	}
-}
-
 // distinct returns real servers, in order, once each: somebody may have changed a table so that
 // one stands twice.
 func distinct(servers []readback.Server) []readback.Server {
 	return slices.CompactFunc(servers, func(a, b readback.Server) bool { return a.Addr == b.Addr && a.Port == b.Port })
 }
 
+// does says the mode, and which laddrs sources are translated to.
+func (sv *serviceView) does() string {
+	if len(sv.read.Ways) == 0 {
+		return "nat"
+	}
+	return "fullnat with " + waysText(sv.read.Ways)
+}
+
 // ports returns where the service takes connections: "203.0.113.10 tcp/80".
 func (sv *serviceView) ports() []string {
-	if sv.read == nil {
-		return nil
-	}
 	out := make([]string, len(sv.read.Fronts))
 	for i, f := range sv.read.Fronts {
 		out[i] = f.VIP.String() + " " + f.Ports.String()
@@ -108,9 +80,6 @@ func (sv *serviceView) ports() []string {
 
 // byFamily prints what holds for the families, once where it is the same.
 func (sv *serviceView) byFamily(text func(*readback.Family) string) string {
-	if sv.read == nil {
-		return ""
-	}
 	four, six := text(sv.read.Family(inet.V4)), text(sv.read.Family(inet.V6))
 	switch {
 	case six == "" || four == six:
@@ -145,9 +114,6 @@ func (sv *serviceView) persistence() string {
 
 // allowed returns the sources that may use the service; none: all.
 func (sv *serviceView) allowed() []inet.Range {
-	if sv.read == nil {
-		return nil
-	}
 	return inet.Merge(sv.read.Allowed)
 }
 
@@ -203,33 +169,6 @@ func (t *totals) of(a netip.Addr) *int {
 // share returns what a real server gets of its family's connections.
 func (t totals) share(rs *readback.Server) share {
 	return share{rs.Slots, *t.of(rs.Addr), rs.Weight}
-}
-
-func (v *view) readLaddrs(r *nft.Ruleset, s *nft.Set, t touched) {
-	n, _ := layout.ParseSet(s.Name)
-	n.Variant.Ports = layout.ExactPorts
-	variant := layout.VariantOf(n.String())
-	for _, e := range s.Elements {
-		name, pool := layout.SplitOwner(e.Comment)
-		if !t.service(name) && !t.pool(pool) {
-			continue
-		}
-		how := v.translation(r, s, e, pool, variant)
-		if t.service(name) {
-			v.service(name).does = join(v.service(name).does, "fullnat", how)
-		}
-	}
-}
-
-// join collects what a service does; parts that it has already are not repeated.
-func join(does, mode, how string) string {
-	if does == "nat" {
-		return mode + " with " + how
-	}
-	if strings.Contains(does, how) {
-		return does
-	}
-	return does + "; " + how
 }
 
 func gcd(a, b int) int {

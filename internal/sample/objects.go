@@ -31,7 +31,7 @@ func Objects() []nft.Object {
 		nft.SynProxy{Name: "plain", MSS: 1460},
 		nft.SynProxy{Name: "full", Comment: "web", MSS: 1400, WScale: 14, Timestamp: true, SackPerm: true},
 		nft.SynProxy{Name: "stamps", MSS: 536, WScale: 7, Timestamp: true},
-		nft.SynProxy{Name: "sack", MSS: 65535, WScale: 1, SackPerm: true},
+		nft.SynProxy{Name: "selective", MSS: 65535, WScale: 1, SackPerm: true},
 	}
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -72,11 +71,4 @@ func diff(ctx context.Context, o applyOptions) (err error) {
 		return errors.Join(exit{code: exitDiffers}, lost)
 	}
 	return lost
-}
-
-func checkFormat(f string) error {
-	if f != "text" && f != "json" {
-		return fmt.Errorf("unknown format %q: use text or json", f)
-	}
-	return nil
 }

@@ -1,18 +1,13 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"net/netip"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/inet"
-	"github.com/snatctl/snatctl/plain"
 	"github.com/snatctl/snatctl/policy"
 )
 
@@ -88,9 +83,9 @@ func explain(w io.Writer, o explainOptions) error {
 		d.Reason += "; " + d.Steps[len(d.Steps)-1]
 	}
 	if o.format == "json" {
-		return view.JSON(w, explanationOf(&d))
+		return view.DecisionJSON(w, &d)
 	}
-	explainText(w, pkt, &d)
+	view.Decision(w, pkt, &d)
 	return nil
 }
 
@@ -117,94 +112,4 @@ func (o *explainOptions) packet() (policy.Packet, error) {
 		return pkt, fmt.Errorf("--proto %s has no ports", pkt.Proto)
 	}
 	return pkt, nil
-}
-
-// parseEndpoint reads "addr", "addr:port", "[v6]" or "[v6]:port".
-func parseEndpoint(s string) (netip.AddrPort, error) {
-	host, port := s, ""
-	switch bracket := strings.LastIndex(s, "]"); {
-	case strings.HasPrefix(s, "[") && bracket > 0:
-		host, port = s[1:bracket], s[bracket+1:]
-	case strings.Count(s, ":") == 1:
-		colon := strings.Index(s, ":")
-		host, port = s[:colon], s[colon:]
-	}
-	a, err := inet.ParseAddr(host)
-	if err != nil || port == "" {
-		return netip.AddrPortFrom(a, 0), err
-	}
-	r, err := inet.ParsePortRange(strings.TrimPrefix(port, ":"))
-	switch {
-	case err != nil:
-		return netip.AddrPort{}, err
-	case !r.Single() || port[0] != ':':
-		return netip.AddrPort{}, fmt.Errorf("%q is not an address with a port", s)
-	}
-	return netip.AddrPortFrom(a, r.First), nil
-}
-
-// parseProtocol reads a protocol's name or number.
-func parseProtocol(s string) (inet.Proto, error) {
-	if n, err := strconv.ParseUint(s, 10, 8); err == nil {
-		return inet.Proto(n), nil
-	}
-	p, err := inet.ParseProto(s)
-	if err != nil {
-		return 0, errors.New(err.Error() + " or a number")
-	}
-	return p, nil
-}
-
-// explanation is a decision as JSON.
-type explanation struct {
-	Service *string       `json:"service"`
-	Zone    *string       `json:"zone"`
-	Verdict policy.Action `json:"verdict"`
-	DNAT    []string      `json:"dnat"`
-	SNAT    []string      `json:"snat"`
-	Reason  string        `json:"reason"`
-}
-
-func explanationOf(d *policy.Decision) explanation {
-	e := explanation{Verdict: d.Verdict, DNAT: d.Destination().List(), SNAT: d.Source().List(), Reason: d.Reason}
-	if d.Service != "" {
-		e.Service = &d.Service
-	}
-	if d.Zone != "" {
-		e.Zone = &d.Zone
-	}
-	return e
-}
-
-func explainText(w io.Writer, pkt policy.Packet, d *policy.Decision) {
-	fmt.Fprintln(w, packetText(pkt))
-	for i, step := range d.Steps {
-		fmt.Fprintf(w, "  %d. %s\n", i+1, plain.Text(step))
-	}
-	fmt.Fprintf(w, "verdict: %s\n", d.Verdict)
-	if d.Verdict == policy.Accept {
-		fmt.Fprintf(w, "dnat:    %s\nsnat:    %s\n", d.Destination(), d.Source())
-	}
-}
-
-// packetText writes a packet as people do.
-func packetText(pkt policy.Packet) string {
-	text := fmt.Sprintf("%s from %s to %s", pkt.Proto, endpointText(pkt.From), endpointText(pkt.To))
-	if pkt.Self {
-		text += ", the gateway's own"
-	}
-	if pkt.IIf != "" {
-		text += ", entering through " + plain.Text(pkt.IIf)
-	}
-	if pkt.OIf != "" {
-		text += ", leaving through " + plain.Text(pkt.OIf)
-	}
-	return text
-}
-
-func endpointText(ap netip.AddrPort) string {
-	if ap.Port() == 0 {
-		return ap.Addr().String()
-	}
-	return ap.String()
 }

@@ -1,10 +1,9 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
+	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/policy"
 )
@@ -45,14 +44,7 @@ of this table is running.`,
 			if err != nil {
 				return exit{exitRefused, err}
 			}
-			if was.Table {
-				fmt.Fprintf(stdout, "removed table inet %s\n", table)
-			} else {
-				fmt.Fprintf(stdout, "there is no table inet %s\n", table)
-			}
-			if was.Addresses > 0 {
-				fmt.Fprintf(stdout, "removed %s that gateway.addresses made\n", routesText(was.Addresses))
-			}
+			view.Removed(stdout, table, was)
 			return nil
 		},
 	}
@@ -60,11 +52,4 @@ of this table is running.`,
 	c.Flags().BoolVar(&foreign, "foreign", false, "remove the table even if snatctl did not make it")
 	fileFlag(c, &files)
 	return c
-}
-
-func routesText(n int) string {
-	if n == 1 {
-		return "1 route or address"
-	}
-	return fmt.Sprintf("%d routes and addresses", n)
 }

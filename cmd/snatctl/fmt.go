@@ -109,7 +109,7 @@ func (f *formatter) source(name string, text []byte, err error, write func([]byt
 	formatted, diag := format.Format(policy.Source{Name: name, Data: text})
 	if diag != nil {
 		f.failed++
-		printDiagnostic(*diag)
+		view.Diagnostic(stderr, *diag)
 		return
 	}
 	same := bytes.Equal(text, formatted)

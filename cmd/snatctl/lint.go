@@ -138,7 +138,7 @@ func (o *lintOptions) check(ctx context.Context) (*findings.Report, error) {
 	if unread := slices.DeleteFunc(slices.Clone(found), func(d policy.Diagnostic) bool { return d.Code != "F01" }); len(unread) > 0 {
 		bar.Stop()
 		for _, d := range unread {
-			printDiagnostic(d)
+			view.Diagnostic(stderr, d)
 		}
 		return nil, errors.New("could not read all of the policy; nothing was checked")
 	}

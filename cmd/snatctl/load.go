@@ -11,7 +11,6 @@ import (
 	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/gateway/history"
-	"github.com/snatctl/snatctl/plain"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/read"
 )
@@ -98,7 +97,7 @@ func compiled(t *timings, read func() (*policy.Policy, []policy.Source, policy.D
 		t.bar.Stop()
 	}
 	for _, d := range more {
-		printDiagnostic(d)
+		view.Diagnostic(stderr, d)
 	}
 	if w == nil {
 		return nil, fmt.Errorf("policy cannot be carried out: %s; nothing was changed", view.Count(len(errorsOf(more)), "error"))
@@ -114,7 +113,7 @@ func readPolicy(files []string) (*policy.Policy, error) {
 // judge prints what was found, and turns an invalid policy into an error.
 func judge(p *policy.Policy, ds policy.Diagnostics) (*policy.Policy, error) {
 	for _, d := range ds {
-		printDiagnostic(d)
+		view.Diagnostic(stderr, d)
 	}
 	if p == nil {
 		return nil, fmt.Errorf("invalid policy: %s", view.Count(len(errorsOf(ds)), "error"))
@@ -129,11 +128,4 @@ func errorsOf(ds policy.Diagnostics) (out policy.Diagnostics) {
 		}
 	}
 	return out
-}
-
-func printDiagnostic(d policy.Diagnostic) {
-	fmt.Fprintln(stderr, plain.Text(d.String()))
-	if d.Hint != "" {
-		fmt.Fprintf(stderr, "    hint: %s\n", plain.Text(d.Hint))
-	}
 }

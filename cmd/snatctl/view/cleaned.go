@@ -54,3 +54,19 @@ func CleanedJSON(w io.Writer, c gateway.Cleaned) error {
 		Zoned   int           `json:"other_conntrack_zones"`
 	}{c.Stale.Count(c.Done), objects, c.Zoned})
 }
+
+// Removed prints what was removed with a table.
+func Removed(w io.Writer, table string, r gateway.Removed) {
+	if r.Table {
+		fmt.Fprintf(w, "removed table inet %s\n", table)
+	} else {
+		fmt.Fprintf(w, "there is no table inet %s\n", table)
+	}
+	switch r.Addresses {
+	case 0:
+	case 1:
+		fmt.Fprintln(w, "removed 1 route or address that gateway.addresses made")
+	default:
+		fmt.Fprintf(w, "removed %d routes and addresses that gateway.addresses made\n", r.Addresses)
+	}
+}

@@ -10,11 +10,12 @@ const (
 	New EventKind = iota + 1
 	Update
 	Destroy
+	Found // no event of the kernel's: the flow stood when a watch began
 )
 
-var eventNames = [...]string{"", "new", "update", "destroy"}
+var eventNames = [...]string{"", "new", "update", "destroy", "found"}
 
-// String returns "new", "update" or "destroy".
+// String returns "new", "update", "destroy" or "found".
 func (k EventKind) String() string {
 	if int(k) < len(eventNames) {
 		return eventNames[k]

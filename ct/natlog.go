@@ -13,7 +13,7 @@ import (
 //	"bytes_in":642,"bytes_out":402,"packets_in":12,"packets_out":7}
 //
 // at is when the event was read, for kernels that do not tell when it happened. A record of
-// "new" has no end, and one of "destroy" no start where the kernel keeps no times.
+// "new" or "found" has no end, and one of "destroy" no start where the kernel keeps no times.
 // Destinations are personal data that a log does not need (RFC 6888, REQ-12): only with
 // destinations "dst" and "translated_dst" follow "translated_src".
 //
@@ -22,7 +22,7 @@ import (
 // The end of a flow is logged even if the policy has no zone for it any more.
 func AppendLog(dst []byte, e *Event, at time.Time, o *Owner, destinations bool) ([]byte, bool) {
 	f := &e.Flow
-	if !f.hasLaddr() || e.Kind != Destroy && (e.Kind != New || o.Past && !o.claim.astray) {
+	if !f.hasLaddr() || e.Kind != Destroy && (e.Kind == Update || o.Past && !o.claim.astray) {
 		return dst, false
 	}
 	p := f.Orig.Proto
@@ -57,6 +57,8 @@ func appendSpan(dst []byte, e *Event, at time.Time) []byte {
 	switch {
 	case e.Kind == New:
 		start, end = end, time.Time{}
+	case e.Kind == Found:
+		end = time.Time{}
 	case !e.Flow.Stop.IsZero():
 		end = e.Flow.Stop
 	}

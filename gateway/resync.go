@@ -89,13 +89,18 @@ func (r *resync) knows(f ct.FlowName) (listed, known bool) {
 
 // missed tells whether a flow of the list began unseen, and if so has report tell of it before
 // any later event can.
-func (r *resync) missed(f *ct.Flow, report func()) bool {
+func (r *resync) missed(f *ct.Flow, report func()) bool { return r.found(f, true, report) }
+
+// found is missed for a flow whose first event need not be awaited, unless remember is set.
+func (r *resync) found(f *ct.Flow, remember bool, report func()) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, seen := r.knows(f.Name()); seen || r.known == nil {
 		return false
 	}
-	r.known[f.Name()] = true
+	if remember {
+		r.known[f.Name()] = true
+	}
 	report()
 	return true
 }
@@ -125,6 +130,40 @@ func (r *resync) take(now time.Time) (lost uint64, since time.Time) {
 		r.known, r.older, r.turned = make(map[ct.FlowName]bool), r.known, now
 	}
 	return lost, since
+}
+
+// open makes the list at the beginning tell new flows from those that stood.
+func (r *resync) open() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.known == nil {
+		r.known = make(map[ct.FlowName]bool)
+	}
+	r.active.Store(true)
+}
+
+// find reports the flows that stand when the watch begins. What begins while they are listed
+// is reported once, by its event or from the list.
+func (w *Watch) find(ctx context.Context) error {
+	w.resync.open()
+	began := time.Now()
+	for f, err := range w.reader.Flows(ctx) {
+		if err != nil {
+			return err
+		}
+		w.related.listed(f)
+		report := func() {
+			e := ct.Event{Kind: ct.Found, Flow: *f}
+			owner := w.picture.Load().Index.Owner(f)
+			w.o.Report(&e, time.Now(), &owner)
+		}
+		// Where the first event was long ago nobody has to remember the flow.
+		w.resync.found(f, f.Start.IsZero() || f.Start.After(began.Add(-settled)), report)
+	}
+	w.resync.mu.Lock()
+	w.resync.until = time.Now().Add(settled)
+	w.resync.mu.Unlock()
+	return nil
 }
 
 // mend lists the flows after a loss. The other goroutine goes on taking events.

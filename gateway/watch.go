@@ -61,6 +61,8 @@ type WatchOptions struct {
 	// Report hears of each event, with its time and whom it belongs to. What it is given holds until
 	// it returns. Both goroutines call it.
 	Report func(e *ct.Event, at time.Time, o *ct.Owner)
+	// Found reports the flows that stand when the watch begins, too, as events of kind Found.
+	Found bool
 	// Tell hears of what else happens: Gone, Overrun, Resynced, Unlisted, Unread and Refused.
 	Tell func(Event)
 }
@@ -206,6 +208,11 @@ const (
 
 // keep keeps the picture of the table true, and tells of what goes wrong, until ctx is done.
 func (w *Watch) keep(ctx context.Context) {
+	if w.o.Found {
+		if err := w.find(ctx); err != nil && ctx.Err() == nil {
+			w.o.Tell(Unlisted{0, err})
+		}
+	}
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
 	for n := 1; ; {

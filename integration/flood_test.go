@@ -181,7 +181,7 @@ func TestWatchOverrun(t *testing.T) {
 	log := t.TempDir() + "/nat.jsonl"
 	w := watching(t, f.Gateway, nil, "--format", "jsonl", "--buffer", "64K", "--log", log)
 	f.send(30_000)
-	until(t, "the table to be read again", func() bool { return strings.Contains(w.said(), "read the table again: ") })
+	until(t, "the table to be read again", func() bool { return strings.Contains(w.said(), "listed the flows again: ") })
 	f.send(1)
 	w.printed(t, f.sent)
 	if code := w.end(t, syscall.SIGINT); code != 0 {
@@ -189,7 +189,7 @@ func TestWatchOverrun(t *testing.T) {
 	}
 	f.reported(w)
 	starts, lost := 0, 0
-	for _, line := range fileLines(t, log) {
+	for _, line := range natLines(t, log) {
 		switch {
 		case strings.HasPrefix(line, `{"event":"new"`):
 			starts++
@@ -215,7 +215,7 @@ func TestWatchStalled(t *testing.T) {
 	w := watching(t, f.Gateway, pipe, "--format", "jsonl", "--log", log)
 	pipe.Close()
 	f.send(30_000)
-	until(t, "all records", func() bool { return len(fileLines(t, log)) == f.sent })
+	until(t, "all records", func() bool { return len(natLines(t, log)) == f.sent })
 	until(t, "the loss to be told", func() bool { return strings.Contains(w.said(), "standard output is not read fast enough: lost ") })
 	if code := w.end(t, syscall.SIGTERM); code != 0 {
 		t.Errorf("exit status %d: %s", code, w.said())
@@ -269,7 +269,7 @@ func TestWatchReaderGone(t *testing.T) {
 		f.send(1)
 		until(t, "word of it", func() bool { return strings.Contains(w.said(), "nobody reads standard output any more") })
 		f.send(1)
-		until(t, "two records", func() bool { return len(fileLines(t, log)) == 2 })
+		until(t, "two records", func() bool { return len(natLines(t, log)) == 2 })
 		if code := w.end(t, syscall.SIGTERM); code != 0 {
 			t.Errorf("exit status %d", code)
 		}

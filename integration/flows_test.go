@@ -269,7 +269,7 @@ type logged struct {
 
 func readLog(t testing.TB, path string) []logged {
 	t.Helper()
-	lines := fileLines(t, path)
+	lines := natLines(t, path)
 	out := make([]logged, len(lines))
 	for i, line := range lines {
 		if err := strictly(line, &out[i]); err != nil {
@@ -330,6 +330,40 @@ func TestNATLog(t *testing.T) {
 	}
 }
 
+// A log says when its watcher starts and stops, and what it finds when it starts: each flow that stands
+// once, and none that begins meanwhile a second time.
+func TestNATLogMarks(t *testing.T) {
+	s := startSite(t, flowsPolicy)
+	a, orig, err := ask(s.Office, "udp 8.8.8.8:53")
+	must(t, err)
+	call(t, s.Office, "tcp 203.0.113.1:80") // keeps its client: not for the log
+	log := t.TempDir() + "/nat.jsonl"
+	events := func() (all []string) {
+		for _, line := range fileLines(t, log) {
+			var l logged
+			must(t, json.Unmarshal([]byte(line), &l))
+			all = append(all, l.Event)
+		}
+		return all
+	}
+	w := watching(t, s.Gateway, nil, "--log", log)
+	until(t, "what it finds", func() bool { return len(events()) == 2 })
+	if l := readLog(t, log)[0]; l.Event != "found" || or(l.Zone) != "office" || l.Src != orig.Src.String() || l.TranslatedSrc != a.Peer.String() || l.Start == nil || l.End != nil {
+		t.Errorf("it finds %+v", l)
+	}
+	call(t, s.Office, "udp 203.0.113.2:53")
+	until(t, "a new one", func() bool { return len(events()) == 3 })
+	if code := w.end(t, syscall.SIGTERM); code != 0 {
+		t.Errorf("watch exits %d", code)
+	}
+	w = watching(t, s.Gateway, nil, "--log", log)
+	until(t, "both", func() bool { return len(events()) == 7 })
+	w.end(t, syscall.SIGINT)
+	if got := strings.Join(events(), " "); got != "start found new stop start found found stop" {
+		t.Errorf("the log has %s", got)
+	}
+}
+
 // A full disk costs records and nothing else; when there is room again, the log says how many.
 func TestNATLogFull(t *testing.T) {
 	f := newFlooded(t, floodPolicy)
@@ -362,7 +396,7 @@ func TestNATLogFull(t *testing.T) {
 // was cut is an error.
 func logTally(t *testing.T, path string) (records, missing int) {
 	t.Helper()
-	for _, line := range fileLines(t, path) {
+	for _, line := range natLines(t, path) {
 		var l struct {
 			Event   string
 			Records int

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -62,6 +63,15 @@ func start(t testing.TB, h *nstest.Host, out *os.File, name string, args ...stri
 
 // lines returns what the program has printed so far, whole lines only.
 func (b *background) lines(t testing.TB) []string { return fileLines(t, b.stdout) }
+
+// natLines returns the lines of a NAT log about connections and losses, without the marks of
+// watchers.
+func natLines(t testing.TB, path string) []string {
+	t.Helper()
+	return slices.DeleteFunc(fileLines(t, path), func(line string) bool {
+		return strings.HasPrefix(line, `{"event":"start"`) || strings.HasPrefix(line, `{"event":"stop"`)
+	})
+}
 
 func fileLines(t testing.TB, path string) []string {
 	t.Helper()

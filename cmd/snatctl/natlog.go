@@ -125,6 +125,16 @@ func (l *natLog) failure() error {
 	return nil
 }
 
+// appendMark appends the line of a watcher that starts or stops: what happens between a stop and the
+// next start no line tells.
+func appendMark(b []byte, at time.Time, what string) []byte {
+	b = append(b, `{"event":"`...)
+	b = append(b, what...)
+	b = append(b, `","time":"`...)
+	b = at.UTC().AppendFormat(b, "2006-01-02T15:04:05.000000Z")
+	return append(b, "\"}\n"...)
+}
+
 // appendLost appends the line that stands where others are missing: events that the kernel
 // dropped, or records that could not be written.
 func appendLost(b []byte, at time.Time, what string, n uint64) []byte {

@@ -37,7 +37,7 @@ func (r *reporter) report(e *ct.Event, at time.Time, o *ct.Owner) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.out != nil {
+	if r.out != nil && e.Kind != ct.Found {
 		if r.format == "jsonl" {
 			r.line = ct.AppendEvent(r.line[:0], e, at, o)
 		} else {
@@ -105,6 +105,7 @@ func (r *reporter) close() {
 		r.out.close(stuck)
 	}
 	if r.log != nil {
+		r.log.add(appendMark(nil, time.Now(), "stop"))
 		r.log.close(stuck)
 	}
 	r.tellLosses()

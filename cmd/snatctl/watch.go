@@ -133,7 +133,10 @@ func watch(ctx context.Context, o watchOptions) error {
 	}
 	// What reading a large table has left behind would be collected while events come.
 	debug.FreeOSMemory()
-	listen := gateway.WatchOptions{Buffer: o.buffer, Report: r.report, Tell: r.hear}
+	if r.log != nil {
+		r.log.add(appendMark(nil, time.Now(), "start"))
+	}
+	listen := gateway.WatchOptions{Buffer: o.buffer, Found: r.log != nil, Report: r.report, Tell: r.hear}
 	if o.format == "" {
 		listen.Kinds = []ct.EventKind{ct.New, ct.Destroy} // all that a log is about
 	} else {

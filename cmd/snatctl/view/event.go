@@ -33,6 +33,9 @@ func watched(e gateway.Event) string {
 	case gateway.Unread:
 		return fmt.Sprintf("warning: the table could not be read again, so zones and services are the old ones: %v", e.Err)
 	case gateway.Unlisted:
+		if e.Lost == 0 {
+			return fmt.Sprintf("warning: the flows that stand could not be listed, so the log lacks those that began before it: %v", e.Err)
+		}
 		return fmt.Sprintf("warning: lost %s, and the flows could not be listed: %v", countMany(e.Lost, "event"), e.Err)
 	case gateway.Resynced:
 		return fmt.Sprintf("lost %s, %d in all; listed the flows again: %s, %d of them begun unseen (a larger --buffer loses fewer)", countMany(e.Lost, "event"), e.Total, Count(e.Flows, "flow"), e.Unseen)

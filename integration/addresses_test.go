@@ -288,3 +288,20 @@ func TestAddressesKilled(t *testing.T) {
 		t.Errorf("boot: %s", cmp.Diff(there[0], now))
 	}
 }
+
+// A laddr that goes takes its address with it, so diff foresees the flows that apply ends.
+func TestAddressesForeseeFlows(t *testing.T) {
+	s := startSite(t, "")
+	s.start(t, ownAddresses("{assign: wan0}"))
+	c, err := s.Guests.Dial("udp", "", "8.8.8.8:53")
+	must(t, err)
+	defer c.Close()
+	if _, err := nstest.AskOn(c); err != nil {
+		t.Fatal(err)
+	}
+	p := strings.Replace(ownAddresses("{assign: wan0}"), "laddrs: near", "laddrs: routed", 1)
+	foreseen := diffJSON(t, s.Gateway, p, 1).FlowsEnded
+	if r := snatctl(t, s.Gateway, p, "apply", "--format", "json"); r.Code != 0 || flowsEnded(t, r) != 1 || foreseen != 1 {
+		t.Errorf("diff foresees %d flows, and apply exits %d and says %s", foreseen, r.Code, r.Stdout)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/snatctl/snatctl/compiler/tell"
+	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/route"
 	"github.com/snatctl/snatctl/route/routelink"
@@ -56,26 +57,57 @@ func (a *around) undo() error {
 	return a.g.takeBack(a.done)
 }
 
-// planAddresses says what is to be done so that VIPs and laddrs end on this host: gateway.addresses.
-// Without it, what an earlier policy asked for has to go. An interface that does not exist is worth
-// a warning, as for uplinks: at boot it may come later.
+// planAddresses says what is to be done so that VIPs and laddrs end on this host:
+// gateway.addresses. Without it, what an earlier policy asked for has to go. An interface that does
+// not exist is worth a warning, as for uplinks: at boot it may come later.
 func (g *Gateway) planAddresses(w *Wanted) (route.Plan, error) {
+	plan, missing, err := g.compareAddresses(w)
+	if missing != nil {
+		g.tell(Warning{fmt.Errorf("gateway.addresses: %w: apply again once it exists", missing)})
+	}
+	return plan, err
+}
+
+// compareAddresses reads what of ours this host has, and compares it with what the policy wants.
+// missing is route.ErrNoInterface.
+func (g *Gateway) compareAddresses(w *Wanted) (p route.Plan, missing, err error) {
 	mode := w.Policy.Gateway.Addresses.Mode
 	conn, err := routelink.Open()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer conn.Close()
 	host, err := conn.Read(g.table, mode == policy.AddressesRoutes || mode == policy.AddressesAssign)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	want, err := route.Want(w.Policy, host.Facts)
 	if errors.Is(err, route.ErrNoInterface) {
-		g.tell(Warning{fmt.Errorf("gateway.addresses: %w: apply again once it exists", err)})
-		err = nil
+		missing, err = err, nil
 	}
-	return route.Diff(host.Have, want), err
+	return route.Diff(host.Have, want), missing, err
+}
+
+// misplaced finds VIPs and laddrs that are not this host's, although gateway.addresses says so.
+func (g *Gateway) misplaced(w *Wanted) ([]ct.Problem, error) {
+	plan, missing, err := g.compareAddresses(w)
+	problem := func(s ct.Severity, format string, args ...any) []ct.Problem {
+		return []ct.Problem{{Severity: s, Object: "gateway", Text: fmt.Sprintf(format, args...)}}
+	}
+	const repair = "`snatctl rollback 0 --dry-run` shows what, without --dry-run it is put right"
+	switch adds, removes := plan.Split(); {
+	case errors.Is(err, route.ErrRefused):
+		return problem(ct.Critical, "%v", err), nil
+	case err != nil:
+		return nil, err
+	case missing != nil:
+		return problem(ct.Critical, "%v: answers to them do not come here", missing), nil
+	case len(adds) > 0:
+		return problem(ct.Critical, "routes or addresses of gateway.addresses are missing: +%d -%d; %s", len(adds), len(removes), repair), nil
+	case len(removes) > 0:
+		return problem(ct.Warning, "routes or addresses are left over that gateway.addresses made: -%d; %s", len(removes), repair), nil
+	}
+	return nil, nil
 }
 
 // carryOut carries out a plan, and returns what it did.

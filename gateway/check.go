@@ -56,6 +56,10 @@ func (g *Gateway) Whole(ctx context.Context, w *Wanted) ([]ct.Problem, error) {
 		return nil, err
 	}
 	out = append(out, more...)
+	if more, err = g.misplaced(w); err != nil {
+		return nil, err
+	}
+	out = append(out, more...)
 	return append(out, unreachable(ctx, w)...), nil
 }
 

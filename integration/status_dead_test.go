@@ -35,3 +35,24 @@ func TestStatusDeadGateway(t *testing.T) {
 		check(0, "OK: no problems")
 	}
 }
+
+// status --check looks at what gateway.addresses made, too.
+func TestStatusLostAddresses(t *testing.T) {
+	t.Parallel()
+	w := nstest.New(t, nstest.Options{})
+	for _, c := range []struct{ addresses, fault, want string }{
+		{"routes", "ip route del local 203.0.113.1 table local", "CRITICAL: gateway: routes or addresses of gateway.addresses are missing: +1 -0"},
+		{"routes", "ip addr add 203.0.113.1/32 dev wan0", "WARNING: gateway: routes or addresses are left over that gateway.addresses made: -1"},
+		{"{assign: wan1}", "ip addr del 198.51.100.1/32 dev wan1", "CRITICAL: gateway: routes or addresses of gateway.addresses are missing: +1 -0"},
+		{"{assign: wan1}", "ip link set wan1 down; ip link set wan1 name lost", "CRITICAL: gateway: there is no interface wan1 to put the VIPs and laddrs on"},
+	} {
+		apply(t, w.Gateway, strings.Replace(ownAddresses(c.addresses), "[wan0, wan1]", "[wan0]", 1))
+		if r := ctl(t, w.Gateway, "status", "--check"); r.Code != 0 {
+			t.Errorf("%s: --check exits %d and prints %s", c.addresses, r.Code, r.Stdout)
+		}
+		output(t, w.Gateway, "sh", "-ec", c.fault)
+		if r := ctl(t, w.Gateway, "status", "--check"); !strings.HasPrefix(r.Stdout, c.want) {
+			t.Errorf("%s: --check exits %d and prints %swant %s", c.addresses, r.Code, r.Stdout, c.want)
+		}
+	}
+}

@@ -72,7 +72,7 @@ func (d *demo) build() (err error) {
 		}
 	}
 	d.indented(strings.Trim(picture, "\n"))
-	d.say("\n   Made in %d ms. Every server answers with its name and the address that it sees its caller under.", time.Since(start).Milliseconds())
+	d.say("\n   Made in %d ms. Every server answers with its name and the address from which it was called.", time.Since(start).Milliseconds())
 	return nil
 }
 
@@ -118,19 +118,19 @@ func (d *demo) first(ctx context.Context) error {
 		call{w.Lab, "tcp", "", "8.8.8.8:443", "nobody", "", "zone quarantine"},
 		call{w.Lab, "udp", "", "9.9.9.9:443", "nobody", "", "zone quarantine"},
 		call{w.Office, "tcp", "", "203.0.113.10:80", "rs1", "10.1.5.9", "service web: NAT keeps the client"},
-		call{w.Guests, "tcp", "", "203.0.113.10:80", "rs2", "10.2.5.9", "service web: the other one's turn"},
+		call{w.Guests, "tcp", "", "203.0.113.10:80", "rs2", "10.2.5.9", "service web: rs2 has its turn"},
 		call{w.Outside, "tcp", "8.8.8.8", "203.0.113.10:80", "rs1", "8.8.8.8", "service web, from outside"},
 		call{w.Guests, "tcp", "", "[2001:db8::10]:80", "rs1", "fd02::9", "service web, IPv6"},
 		call{w.Office, "udp", "", "203.0.113.10:53", "rs3", pool, "service dns: FULLNAT shows a laddr"},
 		call{w.Outside, "tcp", "9.9.9.9", "203.0.113.10:53", "rs3", pool, "service dns, from outside"},
-		call{w.Gateway, "tcp", "", "8.8.8.8:443", "outside", "192.0.2.2", "the gateway's own: no zone's business"},
+		call{w.Gateway, "tcp", "", "8.8.8.8:443", "outside", "192.0.2.2", "the gateway's own: no zone applies"},
 	)
 }
 
 // second changes the policy while a transfer goes on, and calls around again.
 func (d *demo) second(ctx context.Context, policy string) error {
 	w := d.world
-	d.title(5, "A change, while a transfer goes on")
+	d.title(5, "A change during two transfers")
 	stream, err := w.Office.OpenStream("", "203.0.113.10:80")
 	for err == nil && stream.Answer.Host != "rs1" { // the server that is drained below
 		stream.Close()

@@ -45,10 +45,10 @@ func homeless(r *run, h Host) {
 	}
 }
 
-// homelessHint says what helps where an address lies: apply's own way, which fits everywhere, and
-// what one can do by hand.
+// homelessHint says what helps with an address: apply's own way, which fits everywhere, and what
+// one can do by hand.
 func homelessHint(left inet.Range, onLinks owners) string {
-	const own = "write addresses: routes under gateway, and apply makes it an address of this host"
+	const own = "write `addresses: routes` under gateway, and apply makes it an address of this host"
 	address, bits := left.From.String(), left.From.BitLen()
 	byHand := fmt.Sprintf("ip addr add %s/%d dev INTERFACE", address, bits)
 	if _, near := onLinks.first(left); near {

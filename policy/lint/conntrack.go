@@ -72,7 +72,7 @@ func shortTimeouts(r *run, h Host) {
 	asked()
 	if len(short) > 0 {
 		r.find(r.gatewayAt(""), "conntrack", "sysctl -w "+strings.Join(repair, " "),
-			"conntrack forgets flows sooner than the RFCs require, and their later packets get another translation or none: %s", strings.Join(short, ", "))
+			"flows are forgotten sooner than the RFCs require, and their later packets get another translation or none: %s", strings.Join(short, ", "))
 	}
 }
 

@@ -16,8 +16,8 @@ func TestHomelessHints(t *testing.T) {
 		{"10.1.0.0/16", "20.0.2.77", "ip route add local 20.0.2.77/32 dev lo", "blackhole"},
 		{"fd01::/64", "2a00:1::77", "ip -6 neigh add proxy 2a00:1::77", "blackhole"},
 		{"10.1.0.0/16", "30.0.0.1", "ip route add blackhole 30.0.0.1", " local "},
-		{"10.1.0.0/16", "20.0.2.77", "write addresses: routes under gateway", "blackhole"},
-		{"10.1.0.0/16", "30.0.0.1", "write addresses: routes under gateway", " local "},
+		{"10.1.0.0/16", "20.0.2.77", "write `addresses: routes` under gateway", "blackhole"},
+		{"10.1.0.0/16", "30.0.0.1", "write `addresses: routes` under gateway", " local "},
 	} {
 		found := false
 		text := "version: 1\ngateway: {uplinks: [wan0]}\nzones:\n  - {name: office, from: \"" + c.from + "\", laddrs: \"" + c.laddr + "\"}\n"

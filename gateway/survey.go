@@ -68,6 +68,15 @@ func (r *Reader) Dead(ctx context.Context, p *Picture) ([]ct.Problem, error) {
 			add("chain %q of table %s %q drops every new connection that is forwarded; accept the policy's traffic there", c.Name, c.Family, c.Table)
 		}
 	}
+	legacy, err := host.Legacy()
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range legacy {
+		if of[c.Family] && c.Drops && c.Passes == 0 {
+			add("chain %q of iptables' own table %q (%s) drops every new connection that is forwarded; accept the policy's traffic there", c.Name, c.Table, c.Family)
+		}
+	}
 	return out, nil
 }
 

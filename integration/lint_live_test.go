@@ -120,6 +120,39 @@ ln -s /lib/systemd/system/nftables.service /etc/systemd/system/sysinit.target.wa
 			t.Errorf("with an empty table lint --live finds %v", got)
 		}
 	})
+	both := policyFile(t, "version: 1\nzones:\n  - {name: office, from: [10.1.0.0/16, \"fd01::/64\"], action: accept}\n")
+	// What iptables refuses at forward, in its own tables and in those of nftables.
+	for _, program := range []string{"iptables-legacy", "ip6tables-legacy", "iptables-nft"} {
+		t.Run(program+" at forward", func(t *testing.T) {
+			says := func(what, want string, rules ...string) {
+				t.Helper()
+				for _, rule := range rules {
+					output(t, w.Gateway, "sh", "-c", program+" -w "+rule)
+				}
+				r := ctl(t, w.Gateway, "lint", "--live", "--format", "json", "-f", both)
+				found := strings.Contains(r.Stdout, `"H06"`)
+				if want == "" && found || want != "" && (!found || !strings.Contains(r.Stdout, want)) {
+					t.Errorf("%s: lint says %s\nwant %q", what, r.Stdout, want)
+				}
+			}
+			if r := run(t, w.Gateway, "sh", "-c", program+" -w -P FORWARD DROP"); r.Code != 0 {
+				t.Skipf("no %s, or no module for it: %s", program, r.Stderr)
+			}
+			const none, one = "no new connection is forwarded", "only what one of 1 rules before lets pass"
+			says("a policy", none)
+			if r := ctl(t, w.Gateway, "status", "--check"); program != "ip6tables-legacy" && (r.Code != 2 || !strings.Contains(r.Stdout, "drops every new connection that is forwarded")) {
+				t.Errorf("status --check exits %d and prints\n%s%s", r.Code, r.Stdout, r.Stderr)
+			}
+			says("answers alone", none, "-A FORWARD -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT", "-A FORWARD -m state --state ESTABLISHED -j ACCEPT")
+			says("a chain of the operator's that lets pass", one, "-N MINE", "-A MINE -i lan0 -j ACCEPT", "-A FORWARD -j MINE")
+			says("not that chain", none, "-F MINE", "-A MINE -j RETURN")
+			says("what is new", one, "-A FORWARD -m conntrack --ctstate NEW -j ACCEPT")
+			says("a policy that accepts", "", "-P FORWARD ACCEPT")
+			says("a last rule that rejects", one, "-A FORWARD -j REJECT")
+			says("nothing", "", "-F", "-X")
+			output(t, w.Gateway, "sh", "-c", program+" -w -P FORWARD ACCEPT")
+		})
+	}
 }
 
 // liveCodes returns the codes that lint --live finds on a gateway, each once. Around is a script

@@ -15,6 +15,9 @@ type BaseChain = wire.BaseChain
 // Fate is what becomes of new connections that come to the end of a chain.
 type Fate = wire.Fate
 
+// NoNew tells whether a match of iptables holds for no new connection.
+func NoNew(match string, revision uint8, info []byte) bool { return wire.NoNew(match, revision, info) }
+
 // BaseChains lists the base chains of all tables that IP packets pass, by family.
 func (c *Conn) BaseChains(ctx context.Context) ([]BaseChain, error) {
 	var out []BaseChain

@@ -40,6 +40,10 @@ const (
 	counterBytes   = unix.NFTA_COUNTER_BYTES   // u64
 	counterPackets = unix.NFTA_COUNTER_PACKETS // u64
 
+	matchName     = unix.NFTA_MATCH_NAME // string: of a rule that iptables-nft made, what iptables would ask
+	matchRevision = unix.NFTA_MATCH_REV
+	matchInfo     = unix.NFTA_MATCH_INFO
+
 	targetName = unix.NFTA_TARGET_NAME // string: of a rule that iptables-nft made, what iptables would call
 
 	exthdrDreg  = unix.NFTA_EXTHDR_DREG // register: gets what is loaded

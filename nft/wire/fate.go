@@ -132,6 +132,9 @@ func judge(list []byte) (r judged) {
 			case "NFQUEUE", "SYNPROXY":
 				r.verdict = unclear
 			}
+		case "match": // of iptables
+			r.looks = true
+			r.old = r.old || NoNew(e.str(matchName), uint8(e.u32(matchRevision)), e.find(matchInfo))
 		case "immediate":
 			r.immediate(e)
 		case "lookup":

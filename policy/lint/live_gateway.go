@@ -45,7 +45,7 @@ func gatewayRules() []Rule {
 		Why: "A packet passes only if every chain at forward lets it pass. Docker, ufw and firewalld leave chains that drop by policy, or by a last " +
 			"rule without a condition: then nothing gets through the gateway, and no counter of the policy says why. Rules before the end may let some " +
 			"connections pass; whether these are the policy's is not certain, so look at their conditions. Rules for established " +
-			"connections alone let no new one pass. Chains of family bridge see no routed packets.",
+			"connections alone let no new one pass. The tables of iptables-legacy, which nft does not list, count like all others. Chains of family bridge see no routed packets.",
 	}}
 }
 

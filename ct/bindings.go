@@ -11,7 +11,7 @@ import (
 // the only thing that attribution and staleness look at.
 type Bindings struct {
 	Services []Service // by name
-	// Zones in the order in which they claim sources: those with conditions first, as
+	// Zones in the order in which they are asked: those with conditions first, as
 	// written; then the others, by name, whose sources are disjoint.
 	Zones []Zone
 }

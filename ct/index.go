@@ -65,7 +65,7 @@ const fewServers = 12
 
 // NewIndex prepares a policy's bindings for questions. local lists the addresses of this
 // host: what masquerading translates to, and whose own connections belong to no zone.
-// b must not change afterwards. Where two services claim one front, or two plain zones one
+// b must not change afterwards. Where two services have one front, or two plain zones one
 // source, which no compiled policy has, the first has it.
 func NewIndex(b Bindings, local []netip.Addr) *Index {
 	x := &Index{

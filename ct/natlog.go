@@ -22,7 +22,7 @@ import (
 // The end of a flow is logged even if the policy has no zone for it any more.
 func AppendLog(dst []byte, e *Event, at time.Time, o *Owner, destinations bool) ([]byte, bool) {
 	f := &e.Flow
-	if !f.hasLaddr() || e.Kind != Destroy && (e.Kind == Update || o.Past && !o.claim.astray) {
+	if !f.hasLaddr() || e.Kind != Destroy && (e.Kind == Update || o.Past && !o.match.astray) {
 		return dst, false
 	}
 	p := f.Orig.Proto

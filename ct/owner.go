@@ -18,11 +18,11 @@ type Owner struct {
 	// past, too, where the flow leaves by another interface now than Zone asks for.
 	Past bool
 
-	claim claim
+	match match
 }
 
-// claim is what Owner says, by index.
-type claim struct {
+// match is what Owner says, by index.
+type match struct {
 	service, server int32 // none: no service, no real server that the service lists
 	zone            int32
 	pool            *Pool
@@ -32,8 +32,8 @@ type claim struct {
 	astray          bool // zone gives this laddr, but not to what leaves where the flow leaves now
 }
 
-// nobody is the claim of a flow that belongs to nobody.
-var nobody = claim{service: none, server: none, zone: none}
+// nobody is the match of a flow that belongs to nobody.
+var nobody = match{service: none, server: none, zone: none}
 
 // Owner tells whom a flow belongs to; one that is related to another, whom that belongs to. It
 // takes less than a microsecond and allocates nothing.
@@ -54,8 +54,8 @@ func (x *Index) Owner(f *Flow) Owner {
 
 // owner tells whom a flow belongs to by its own tuples.
 func (x *Index) owner(f *Flow) Owner {
-	c := x.claim(f)
-	o := Owner{claim: c}
+	c := x.match(f)
+	o := Owner{match: c}
 	if c.service >= 0 {
 		o.Service, o.Server = x.serviceName(c.service), f.Reply.Src
 		o.Past = c.oddDst || c.oddSrc
@@ -80,12 +80,12 @@ func (x *Index) owner(f *Flow) Owner {
 // port alone is the kernel's doing where two flows would else look the same.
 func (f *Flow) hasLaddr() bool { return f.Reply.Dst.Addr() != f.Orig.Src.Addr() }
 
-// claim finds who accounts for what was translated. What a service or a map sent on is no
+// match finds who accounts for what was translated. What a service or a map sent on is no
 // zone's, as in the hook postrouting.
-func (x *Index) claim(f *Flow) claim {
+func (x *Index) match(f *Flow) match {
 	c := nobody
 	if f.TranslatedDst() {
-		x.claimDst(f, &c)
+		x.matchDst(f, &c)
 	}
 	switch {
 	case c.service >= 0 && f.hasLaddr():
@@ -103,8 +103,8 @@ func (x *Index) claim(f *Flow) claim {
 	return c
 }
 
-// claimDst finds who translated the destination.
-func (x *Index) claimDst(f *Flow, c *claim) {
+// matchDst finds who translated the destination.
+func (x *Index) matchDst(f *Flow, c *match) {
 	to := f.Orig.Dst
 	if c.service = x.service(f.Orig.Proto, to); c.service >= 0 {
 		if f.Reply.Src.Port() == 0 && f.Orig.hasEnds() { // a master's (Flow.master)

@@ -50,7 +50,7 @@ func (x *Index) ofMaster(f *Flow) (Owner, bool) {
 		return Owner{}, false
 	}
 	o := x.owner(&m)
-	switch c := o.claim; {
+	switch c := o.match; {
 	case c.service >= 0 && c.server >= 0:
 		o.Server = x.listed(c, m.Orig.Dst.Port())
 	case c.service >= 0 && f.Orig.Src.Addr() == o.Server.Addr(): // that port of a gone one is known
@@ -58,12 +58,12 @@ func (x *Index) ofMaster(f *Flow) (Owner, bool) {
 	case c.service >= 0:
 		o.Server = f.Reply.Src
 	}
-	return o, o.claim.service >= 0 || o.claim.zone >= 0
+	return o, o.match.service >= 0 || o.match.zone >= 0
 }
 
-// listed returns the claim's real server as its service lists it, at the port that it takes
+// listed returns the match's real server as its service lists it, at the port that it takes
 // connections at that were made to another one.
-func (x *Index) listed(c claim, called uint16) netip.AddrPort {
+func (x *Index) listed(c match, called uint16) netip.AddrPort {
 	rs := &x.bindings.Services[c.service].Servers[c.server]
 	if rs.Port != 0 {
 		called = rs.Port

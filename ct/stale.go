@@ -66,7 +66,7 @@ func contradicts(was, will *Index, f *Flow, refused bool) (Reason, bool) {
 		}
 		f = &m
 	}
-	c := will.claim(f)
+	c := will.match(f)
 	if c.oddDst {
 		if r, ok := staleDst(was, will, f, c); ok {
 			return r, true
@@ -91,7 +91,7 @@ func contradicts(was, will *Index, f *Flow, refused bool) (Reason, bool) {
 
 // hairpinned tells whether the flow has its laddr by the hairpin of a service.
 func (x *Index) hairpinned(f *Flow) bool {
-	had := x.claim(f)
+	had := x.match(f)
 	return had.service >= 0 && x.hairpins(had.service, f)
 }
 
@@ -104,7 +104,7 @@ func refusedSince(was, will *Index, f *Flow) bool {
 	if now < 0 || !will.bindings.Zones[now].refuses() {
 		return false
 	}
-	had := was.claim(f)
+	had := was.match(f)
 	if had.oddSrc || had.zone < 0 {
 		return search(will.laddrs, f.Reply.Dst.Addr()) >= 0
 	}
@@ -119,8 +119,8 @@ func refusedSince(was, will *Index, f *Flow) bool {
 func (z *Zone) refuses() bool { return z.Action == "drop" || z.Action == "reject" }
 
 // staleDst is about a destination that the new policy does not translate so.
-func staleDst(was, will *Index, f *Flow, c claim) (Reason, bool) {
-	had := was.claim(f)
+func staleDst(was, will *Index, f *Flow, c match) (Reason, bool) {
+	had := was.match(f)
 	if had.service < 0 && !had.mapped {
 		return Reason{}, false
 	}
@@ -150,7 +150,7 @@ func madeLaddr(was, will *Index, f *Flow) bool {
 	if search(was.laddrs, laddr) >= 0 && !will.isLocal(laddr) {
 		return true
 	}
-	had := was.claim(f)
+	had := was.match(f)
 	return !had.oddSrc && (had.service >= 0 || had.zone >= 0)
 }
 
@@ -159,7 +159,7 @@ func staleSrc(was, will *Index, f *Flow) Reason {
 	laddr, source := f.Reply.Dst.Addr().String(), f.Orig.Src.Addr().String()
 	out := will.wayOf(f)
 	now := will.decider(f, out)
-	had := was.claim(f)
+	had := was.match(f)
 	if had.oddSrc || had.zone < 0 {
 		if now >= 0 {
 			z := &will.bindings.Zones[now]
@@ -200,8 +200,8 @@ func staleSrc(was, will *Index, f *Flow) Reason {
 	return r
 }
 
-// reason names the service or zone of a claim.
-func (x *Index) reason(c claim, why string) Reason {
+// reason names the service or zone of a match.
+func (x *Index) reason(c match, why string) Reason {
 	if c.service >= 0 {
 		return Reason{Kind: "service", Name: x.bindings.Services[c.service].Name, Why: why}
 	}

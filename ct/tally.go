@@ -83,16 +83,16 @@ func (t *Tally) AddOwned(f *Flow, o *Owner) {
 	switch {
 	case o.Past:
 		t.totals.Past++
-	case o.claim.service >= 0 || o.claim.zone >= 0:
+	case o.match.service >= 0 || o.match.zone >= 0:
 		t.totals.Owned++
 	default:
 		t.totals.Nobodys++
 	}
-	if i := o.claim.service; i >= 0 {
+	if i := o.match.service; i >= 0 {
 		t.services[i].add(o.Past)
 		t.server(i, o).add(f)
 	}
-	if i := o.claim.zone; i >= 0 {
+	if i := o.match.zone; i >= 0 {
 		t.zones[i].add(o.Past)
 	}
 	if f.hasLaddr() && o.Laddr.IsValid() {
@@ -117,8 +117,8 @@ func (s *serverSum) add(f *Flow) {
 
 // server returns where a service's flow counts.
 func (t *Tally) server(service int32, o *Owner) *serverSum {
-	if o.claim.server >= 0 {
-		return &t.servers[t.index.first[service]+o.claim.server]
+	if o.match.server >= 0 {
+		return &t.servers[t.index.first[service]+o.match.server]
 	}
 	key := serverKey{service, o.Server}
 	s := t.gone[key]
@@ -137,8 +137,8 @@ func (t *Tally) laddr(f *Flow, o *Owner) {
 		n = int32(len(t.laddrs))
 		t.laddrs[o.Laddr] = n
 	}
-	if o.claim.service >= 0 || o.claim.zone >= 0 {
-		t.uses[use{o.claim.service, o.claim.zone, n}]++
+	if o.match.service >= 0 || o.match.zone >= 0 {
+		t.uses[use{o.match.service, o.match.zone, n}]++
 	}
 	to, port := f.Reply.Src, uint16(0)
 	if f.Orig.Proto.HasPorts() {

@@ -18,7 +18,7 @@ func (x *Index) choice(source netip.Addr) (conditional []int, plain int32) {
 // translator finds the first zone that matches the flow and has its laddr, with the pool
 // of the laddr if it stands in one. Where no zone that the flow's way fits has the laddr, one
 // that it does not fit any more has made it.
-func (x *Index) translator(f *Flow, c *claim) {
+func (x *Index) translator(f *Flow, c *match) {
 	if x.isLocal(f.Orig.Src.Addr()) {
 		return
 	}

@@ -39,7 +39,7 @@ func LoadSources(paths []string, stdin io.Reader) (*policy.Policy, []policy.Sour
 // a VIP), and nil only if something could not be read or a name leads nowhere.
 func LoadDraft(paths []string, stdin io.Reader) (*policy.Policy, []policy.Source, policy.Diagnostics) {
 	l := newLoader()
-	l.keep = true
+	l.retain = true
 	l.load(paths, stdin)
 	p, ds := l.finish()
 	if l.whole {
@@ -81,7 +81,7 @@ type loader struct {
 	files   int
 	size    int  // bytes read so far
 	items   int  // lines and commas so far
-	keep    bool // sources hold what was read; else its memory is let go
+	retain  bool // sources hold what was read; else its memory is let go
 	slow    bool // all is read by yaml.v3
 	sources []policy.Source
 	whole   bool                               // nothing was wrong before whole objects were checked
@@ -102,7 +102,7 @@ func newLoader() *loader {
 // add reads one file.
 func (l *loader) add(src policy.Source) {
 	l.files++
-	if l.keep {
+	if l.retain {
 		l.sources = append(l.sources, src)
 	}
 	l.size += len(src.Data)

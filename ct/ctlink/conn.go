@@ -8,16 +8,20 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ti-mo/conntrack"
+
 	"github.com/snatctl/snatctl/nfnl"
 )
 
 // Conn asks the kernel about the flows of one network namespace, that of the thread that
 // opened it. It is not safe for concurrent use.
 type Conn struct {
-	fd      int
-	buf     []byte // of the last answer
-	out     []byte // of the last batch of requests
-	seq     uint32
+	fd       int
+	buf      []byte // of the last answer
+	out      []byte // of the last batch of requests
+	seq      uint32
+	counters *conntrack.Conn // for what is asked seldom
+
 	reading bool // an answer is being read: it is some caller's loop that runs
 	left    bool // the rest of an answer was left unread
 }
@@ -43,7 +47,11 @@ func Open() (*Conn, error) {
 	_ = unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1) // older kernels: errors are longer
 	err = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: patience})
 	if err == nil {
-		_, err = c.entries(context.Background())
+		c.counters, err = conntrack.Dial(nil)
+	}
+	if err == nil {
+		_, err = c.counters.StatsGlobal()
+		err = explainOf(err)
 	}
 	if errors.Is(err, unix.EINVAL) { // nfnetlink_rcv_msg, where nothing serves the subsystem
 		err = fmt.Errorf("%w (%w)", ErrUnsupported, err)
@@ -55,8 +63,13 @@ func Open() (*Conn, error) {
 	return c, nil
 }
 
-// Close closes the socket.
-func (c *Conn) Close() error { return unix.Close(c.fd) }
+// Close closes the sockets.
+func (c *Conn) Close() error {
+	if c.counters != nil {
+		_ = c.counters.Close()
+	}
+	return unix.Close(c.fd)
+}
 
 // errBusy says that a caller asks something from within its loop over the last answer.
 var errBusy = errors.New("the connection is in use: end the loop over flows first")

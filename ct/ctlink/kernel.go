@@ -4,11 +4,9 @@ package ctlink
 
 // Kinds of messages: enum cntl_msg_types, IPCTNL_MSG_CT_….
 const (
-	ctNew         = 0
-	ctGet         = 1
-	ctDelete      = 2
-	ctGetStatsCPU = 4
-	ctGetStats    = 5
+	ctNew    = 0
+	ctGet    = 1
+	ctDelete = 2
 )
 
 // What is told of a flow: enum ctattr_type, CTA_….
@@ -60,21 +58,4 @@ const (
 
 	ctaTimestampStart = 1
 	ctaTimestampStop  = 2
-)
-
-// Sums: enum ctattr_stats_global and ctattr_stats_cpu.
-const (
-	ctaStatsEntries    = 1
-	ctaStatsMaxEntries = 2
-
-	ctaStatsFound         = 2
-	ctaStatsInvalid       = 4
-	ctaStatsInsert        = 8
-	ctaStatsInsertFailed  = 9
-	ctaStatsDrop          = 10
-	ctaStatsEarlyDrop     = 11
-	ctaStatsError         = 12
-	ctaStatsSearchRestart = 13
-	ctaStatsClashResolve  = 14
-	ctaStatsChainTooLong  = 15
 )

@@ -2,11 +2,10 @@ package ctlink
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"golang.org/x/sys/unix"
-
-	"github.com/snatctl/snatctl/nfnl"
 )
 
 // Stats is what conntrack counts as a whole. All but Entries and Max count since the
@@ -22,85 +21,43 @@ type Stats struct {
 	EarlyDrop     uint64 // flows ended before their time, for room
 	Error         uint64 // packets dropped as bad ones
 	SearchRestart uint64 // lookups begun anew, as the table was resized under them
-	ClashResolve  uint64 // races between packets of one flow that ended well
-	ChainTooLong  uint64 // flows refused since their hash chain was too long
 }
 
-// Stats returns the counters of this network namespace.
-func (c *Conn) Stats(ctx context.Context) (Stats, error) {
-	s, err := c.entries(ctx)
-	if err != nil {
-		return s, fmt.Errorf("read conntrack's counters: %w", err)
+// Stats returns the counters of this network namespace. Nobody asks often, so the library does.
+func (c *Conn) Stats(ctx context.Context) (s Stats, err error) {
+	if c.reading {
+		return s, errBusy
 	}
-	var malformed error
-	err = c.request(ctx, ctGetStatsCPU, unix.NLM_F_DUMP, func(b []byte) bool {
-		malformed = s.add(b)
-		return malformed == nil
-	})
-	if err == nil {
-		err = malformed
+	if err := ctx.Err(); err != nil {
+		return s, err
 	}
+	all, err := c.counters.StatsGlobal()
 	if err != nil {
-		return s, fmt.Errorf("read conntrack's counters: %w", err)
+		return s, fmt.Errorf("read conntrack's counters: %w", explainOf(err))
+	}
+	each, err := c.counters.Stats()
+	if err != nil {
+		return s, fmt.Errorf("read conntrack's counters: %w", explainOf(err))
+	}
+	s.Entries, s.Max = all.Entries, all.MaxEntries
+	for _, cpu := range each {
+		s.Found += uint64(cpu.Found)
+		s.Invalid += uint64(cpu.Invalid)
+		s.Insert += uint64(cpu.Insert)
+		s.InsertFailed += uint64(cpu.InsertFailed)
+		s.Drop += uint64(cpu.Drop)
+		s.EarlyDrop += uint64(cpu.EarlyDrop)
+		s.Error += uint64(cpu.Error)
+		s.SearchRestart += uint64(cpu.SearchRestart)
 	}
 	return s, nil
 }
 
-// add adds the counters of one processor (ctnetlink_ct_stat_cpu_fill_info).
-func (s *Stats) add(b []byte) error {
-	a := nfnl.Attrs{Rest: b}
-	for a.Next() {
-		if to := s.counter(a.Type); to != nil {
-			*to += uint64(a.U32())
-		}
+// explainOf explains the kernel's error within one of the library's.
+func explainOf(err error) error {
+	var errno unix.Errno
+	if errors.As(err, &errno) {
+		return explain(errno)
 	}
-	return a.Err
-}
-
-func (s *Stats) counter(typ uint16) *uint64 {
-	switch typ {
-	case ctaStatsFound:
-		return &s.Found
-	case ctaStatsInvalid:
-		return &s.Invalid
-	case ctaStatsInsert:
-		return &s.Insert
-	case ctaStatsInsertFailed:
-		return &s.InsertFailed
-	case ctaStatsDrop:
-		return &s.Drop
-	case ctaStatsEarlyDrop:
-		return &s.EarlyDrop
-	case ctaStatsError:
-		return &s.Error
-	case ctaStatsSearchRestart:
-		return &s.SearchRestart
-	case ctaStatsClashResolve:
-		return &s.ClashResolve
-	case ctaStatsChainTooLong:
-		return &s.ChainTooLong
-	}
-	return nil
-}
-
-// entries asks for the number of flows (ctnetlink_stat_ct_fill_info).
-func (c *Conn) entries(ctx context.Context) (s Stats, err error) {
-	var malformed error
-	err = c.request(ctx, ctGetStats, 0, func(b []byte) bool {
-		a := nfnl.Attrs{Rest: b}
-		for a.Next() {
-			switch a.Type {
-			case ctaStatsEntries:
-				s.Entries = a.U32()
-			case ctaStatsMaxEntries:
-				s.Max = a.U32()
-			}
-		}
-		malformed = a.Err
-		return false
-	})
-	if err == nil {
-		err = malformed
-	}
-	return s, err
+	return err
 }

@@ -9,6 +9,9 @@ import (
 	"github.com/snatctl/snatctl/internal/nstest"
 )
 
+// routesAlone is a diff of gateway.addresses alone: a script for nft makes tables, not routes.
+var routesAlone = regexp.MustCompile(`^(\+ address .*\n)+would change routes and addresses of this host: .*\n$`)
+
 // For every valid policy the table that apply makes by netlink and the one that nft makes
 // of compile's script are listed alike, snatctl calls both its own, and the listing loads
 // again. nft is the judge: it shares no code with snatctl.
@@ -42,7 +45,7 @@ func TestOracle(t *testing.T) {
 				t.Errorf("apply makes\n%s\nnft makes\n%s", ours, theirs)
 			}
 			for _, h := range []*nstest.Host{applied, loaded} {
-				if r := ctl(t, h, "diff", "-f", file); r.Code != 0 {
+				if r := ctl(t, h, "diff", "-f", file); r.Code != 0 && (h != loaded || r.Code != 1 || !routesAlone.MatchString(r.Stdout)) {
 					t.Errorf("diff of the %s table exits %d: %s%s", h.Name, r.Code, r.Stdout, r.Stderr)
 				}
 			}

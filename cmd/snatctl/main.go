@@ -1,5 +1,19 @@
 // Command snatctl turns a Linux machine into a NAT gateway and layer-4 load balancer by one
 // declarative policy. See README.md.
+//
+// A command is a file of its name: flags, one call, a report, an exit status. What it prints is
+// made by package view. Commands share these files:
+//
+//	main.go       the root, exit statuses, signals
+//	load.go       -f/--file: reading and compiling policies
+//	table.go      --table: which table to look at
+//	selection.go  --zone, --service and the like: which flows
+//	values.go     values of flags: formats, addresses with ports, protocols, sizes
+//	operator.go   --state-dir, and who runs this
+//	timings.go    --timings: what the engine tells, with the seconds of each stage
+//	outlet.go     standard output and standard error, and what happens when nobody can read them
+//	memory.go     what the process may hold
+//	lifeline.go   --confirm: the two processes of an apply that awaits confirmation
 package main
 
 import (

@@ -7,8 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
+	"github.com/snatctl/snatctl/gateway/natlog"
 	"github.com/snatctl/snatctl/host"
 )
 
@@ -84,22 +83,6 @@ Exit status: 0 interrupted (SIGINT, SIGTERM), 1 no table, no such zone or servic
 	return c
 }
 
-// byteSize reads "65536", "64K", "16M" or "1G"; nothing is 0.
-func byteSize(s string) (int, error) {
-	if s == "" {
-		return 0, nil
-	}
-	number, shift := s, 0
-	if i := strings.IndexByte("KMG", s[len(s)-1]); i >= 0 {
-		number, shift = s[:len(s)-1], 10*(i+1)
-	}
-	n, err := strconv.ParseUint(number, 10, 31)
-	if err != nil || n == 0 || n<<shift > 1<<31-1 {
-		return 0, fmt.Errorf("%q is not a size below 2G (write 64M)", s)
-	}
-	return int(n << shift), nil
-}
-
 // stuck is how long a reader of standard output or the disk of the log may take to swallow
 // the last lines when all is over.
 const stuck = time.Second
@@ -125,22 +108,22 @@ func watch(ctx context.Context, o watchOptions) error {
 	}
 	r := newReporter(o)
 	if o.log != "" {
-		if r.log, err = openNATLogUnless(ctx, o.log); err != nil || r.log == nil {
+		if r.log, err = natlog.Open(ctx, o.log); err != nil || r.log == nil {
 			return err
 		}
-		go r.log.rotateOn(hangups)
+		go rotateOn(hangups, r.log)
 		signal.Ignore(syscall.SIGPIPE)
 	}
 	// What reading a large table has left behind would be collected while events come.
 	debug.FreeOSMemory()
 	if r.log != nil {
-		r.log.add(appendMark(nil, time.Now(), "start"))
+		r.log.Mark("start")
 	}
 	listen := gateway.WatchOptions{Buffer: o.buffer, Found: r.log != nil, Report: r.report, Tell: r.hear}
 	if o.format == "" {
 		listen.Kinds = []ct.EventKind{ct.New, ct.Destroy} // all that a log is about
 	} else {
-		r.out = newSpool(spoolRoom, r.writeOut)
+		r.out = natlog.NewSpool(natlog.Room, r.writeOut)
 	}
 	w, err := gateway.Listen(reader, p, listen)
 	if err != nil {
@@ -174,9 +157,9 @@ func (r *reporter) writeOut(lines []byte) int {
 }
 
 // rotateOn opens the log anew whenever a signal comes, until the channel is closed.
-func (l *natLog) rotateOn(signals <-chan os.Signal) {
+func rotateOn(signals <-chan os.Signal, l *natlog.Log) {
 	for range signals {
-		l.rotate()
+		l.Rotate()
 	}
 }
 

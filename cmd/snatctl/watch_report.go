@@ -9,14 +9,15 @@ import (
 	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
+	"github.com/snatctl/snatctl/gateway/natlog"
 )
 
 // reporter turns what a watch tells into lines: events on standard output, the NAT log, and
 // notices on standard error.
 type reporter struct {
 	watchOptions
-	out *spool  // nil: nothing is printed
-	log *natLog // nil: nothing is logged
+	out *natlog.Spool // nil: nothing is printed
+	log *natlog.Log   // nil: nothing is logged
 
 	mu           sync.Mutex // over the scratch
 	line, record []byte
@@ -26,7 +27,7 @@ type reporter struct {
 
 func newReporter(o watchOptions) *reporter {
 	r := &reporter{watchOptions: o}
-	r.notices.last, r.notices.told = make(map[string]time.Time), make(map[*spool]uint64)
+	r.notices.last, r.notices.told = make(map[string]time.Time), make(map[*natlog.Spool]uint64)
 	return r
 }
 
@@ -44,13 +45,13 @@ func (r *reporter) report(e *ct.Event, at time.Time, o *ct.Owner) {
 			r.line = view.AppendEvent(r.line[:0], e, at, o)
 		}
 		r.line = append(r.line, '\n')
-		r.out.add(r.line)
+		r.out.Add(r.line)
 	}
 	if r.log != nil {
 		var logged bool
 		if r.record, logged = ct.AppendLog(r.record[:0], e, at, o, r.destinations); logged {
 			r.record = append(r.record, '\n')
-			r.log.add(r.record)
+			r.log.Add(r.record)
 		}
 	}
 }
@@ -62,7 +63,7 @@ func (r *reporter) hear(e gateway.Event) {
 	switch e := e.(type) {
 	case gateway.Overrun:
 		if r.log != nil {
-			r.log.add(appendLost(nil, time.Now(), "events", e.Lost))
+			r.log.Lost(e.Lost)
 		}
 	case gateway.Unread:
 		r.notices.say("read", time.Second, text)
@@ -79,10 +80,10 @@ func (r *reporter) tellLosses() {
 		r.notices.losses("standard output is not read fast enough: lost", "line", r.out)
 	}
 	if r.log != nil {
-		if err := r.log.failure(); err != nil {
+		if err := r.log.Failure(); err != nil {
 			r.notices.say("log", time.Second, fmt.Sprintf("warning: NAT log: %v", err))
 		}
-		r.notices.losses("NAT log "+r.log.path+": lost", "record", r.log.spool)
+		r.notices.losses("NAT log "+r.log.Path()+": lost", "record", r.log.Spool)
 	}
 }
 
@@ -102,11 +103,11 @@ func (r *reporter) tellLossesUntil(done <-chan struct{}) {
 
 func (r *reporter) close() {
 	if r.out != nil {
-		r.out.close(stuck)
+		r.out.Close(stuck)
 	}
 	if r.log != nil {
-		r.log.add(appendMark(nil, time.Now(), "stop"))
-		r.log.close(stuck)
+		r.log.Mark("stop")
+		r.log.Close(stuck)
 	}
 	r.tellLosses()
 }
@@ -114,8 +115,8 @@ func (r *reporter) close() {
 // notices are what the watcher says on standard error, each kind at most so often.
 type notices struct {
 	mu   sync.Mutex
-	last map[string]time.Time // by kind
-	told map[*spool]uint64    // losses
+	last map[string]time.Time     // by kind
+	told map[*natlog.Spool]uint64 // losses
 }
 
 // once is the pause of what is said a single time.
@@ -134,8 +135,8 @@ func (n *notices) say(kind string, pause time.Duration, text string) {
 }
 
 // losses says how many lines a spool has lost since it was last told.
-func (n *notices) losses(what, noun string, s *spool) {
-	lost := s.losses()
+func (n *notices) losses(what, noun string, s *natlog.Spool) {
+	lost := s.Losses()
 	n.mu.Lock()
 	before := n.told[s]
 	n.told[s] = lost

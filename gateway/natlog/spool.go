@@ -1,4 +1,4 @@
-package main
+package natlog
 
 import (
 	"bytes"
@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// spool carries lines to a writer that may be slow or stuck, without ever making anybody
+// Spool carries lines to a writer that may be slow or stuck, without ever making anybody
 // wait: what finds no room is counted as lost.
-type spool struct {
+type Spool struct {
 	mu    sync.Mutex
 	lines []byte // whole lines that wait
 	spare []byte // what lines becomes when the writer takes them
@@ -21,23 +21,23 @@ type spool struct {
 }
 
 const (
-	// spoolRoom holds some ten thousand lines.
-	spoolRoom = 4 << 20
+	// Room holds some ten thousand lines.
+	Room = 4 << 20
 	// gather is how long lines are collected after a write, so that a flood is written in
 	// large pieces. The first line after a silence is written at once.
 	gather = 5 * time.Millisecond
 )
 
-// newSpool starts a writer. write gets whole lines and says how many bytes it could write; it
-// is also called without any when poke wakes it.
-func newSpool(room int, write func([]byte) int) *spool {
-	s := &spool{room: room, wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{})}
+// NewSpool starts a writer. write gets whole lines and says how many bytes it could write; it
+// is also called without any when Poke wakes it.
+func NewSpool(room int, write func([]byte) int) *Spool {
+	s := &Spool{room: room, wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{})}
 	go s.run(write)
 	return s
 }
 
-// add hands over a line, with its newline.
-func (s *spool) add(line []byte) {
+// Add hands over a line, with its newline.
+func (s *Spool) Add(line []byte) {
 	s.mu.Lock()
 	first := len(s.lines) == 0
 	if len(s.lines)+len(line) > s.room {
@@ -47,19 +47,19 @@ func (s *spool) add(line []byte) {
 	}
 	s.mu.Unlock()
 	if first {
-		s.poke()
+		s.Poke()
 	}
 }
 
-// poke wakes the writer.
-func (s *spool) poke() {
+// Poke wakes the writer.
+func (s *Spool) Poke() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
 	}
 }
 
-func (s *spool) run(write func([]byte) int) {
+func (s *Spool) run(write func([]byte) int) {
 	defer close(s.done)
 	for {
 		last := false
@@ -87,16 +87,16 @@ func (s *spool) run(write func([]byte) int) {
 	}
 }
 
-// losses returns how many lines have been lost.
-func (s *spool) losses() uint64 {
+// Losses returns how many lines have been lost.
+func (s *Spool) Losses() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.lost
 }
 
-// close writes what waits, but does not wait longer than limit for a writer that is stuck:
+// Close writes what waits, but does not wait longer than limit for a writer that is stuck:
 // then what waits is lost.
-func (s *spool) close(limit time.Duration) {
+func (s *Spool) Close(limit time.Duration) {
 	close(s.closing)
 	select {
 	case <-s.done:

@@ -1,4 +1,4 @@
-package main
+package natlog
 
 import (
 	"bytes"
@@ -26,16 +26,16 @@ func (s *sink) write(b []byte) int {
 // All lines arrive, in order, and close waits for the last.
 func TestSpoolOrder(t *testing.T) {
 	var to sink
-	s := newSpool(1<<20, to.write)
+	s := NewSpool(1<<20, to.write)
 	var want []byte
 	for i := range 5000 {
 		line := []byte(strings.Repeat("x", i%40) + "\n")
 		want = append(want, line...)
-		s.add(line)
+		s.Add(line)
 	}
-	s.close(time.Minute)
-	if !bytes.Equal(to.text, want) || s.losses() != 0 {
-		t.Errorf("%d bytes arrived of %d, %d lines lost", len(to.text), len(want), s.losses())
+	s.Close(time.Minute)
+	if !bytes.Equal(to.text, want) || s.Losses() != 0 {
+		t.Errorf("%d bytes arrived of %d, %d lines lost", len(to.text), len(want), s.Losses())
 	}
 }
 
@@ -43,12 +43,12 @@ func TestSpoolOrder(t *testing.T) {
 func TestSpoolStuck(t *testing.T) {
 	var to sink
 	to.mu.Lock()
-	s := newSpool(100, to.write)
+	s := NewSpool(100, to.write)
 	for range 1000 {
-		s.add([]byte("123456789\n"))
+		s.Add([]byte("123456789\n"))
 	}
-	s.close(10 * time.Millisecond)
-	lost := s.losses()
+	s.Close(10 * time.Millisecond)
+	lost := s.Losses()
 	to.mu.Unlock()
 	<-s.done
 	if written := bytes.Count(to.text, []byte{'\n'}); lost < 1000-20 || written+int(lost) < 1000 {
@@ -58,10 +58,10 @@ func TestSpoolStuck(t *testing.T) {
 
 // What a writer did not take is lost.
 func TestSpoolRefused(t *testing.T) {
-	s := newSpool(1000, func(b []byte) int { return min(len(b), 3) })
-	s.add([]byte("a\nb\nc\n"))
-	s.close(time.Minute)
-	if n := s.losses(); n != 2 {
+	s := NewSpool(1000, func(b []byte) int { return min(len(b), 3) })
+	s.Add([]byte("a\nb\nc\n"))
+	s.Close(time.Minute)
+	if n := s.Losses(); n != 2 {
 		t.Errorf("%d lines lost, want 2: b was cut and c not written", n)
 	}
 }
@@ -69,11 +69,11 @@ func TestSpoolRefused(t *testing.T) {
 // A log that could not be written says how many records are missing before it goes on.
 func TestNATLogTells(t *testing.T) {
 	path := t.TempDir() + "/nat.jsonl"
-	l := &natLog{path: path}
+	l := &Log{path: path}
 	if err := l.open(); err != nil {
 		t.Fatal(err)
 	}
-	l.spool = &spool{lost: 7}
+	l.Spool = &Spool{lost: 7}
 	for range 2 {
 		if n := l.write([]byte("{}\n")); n != 3 {
 			t.Fatalf("%d bytes of 3 written", n)
@@ -96,23 +96,10 @@ func TestNATLogTells(t *testing.T) {
 	if l.write([]byte("{}\n")) != 0 {
 		t.Error("a file that is closed takes lines")
 	}
-	if l.failure() == nil {
+	if l.Failure() == nil {
 		t.Error("it fails in silence")
 	}
-	if err := l.failure(); err != nil {
+	if err := l.Failure(); err != nil {
 		t.Errorf("it says so again: %v", err)
-	}
-}
-
-func TestByteSize(t *testing.T) {
-	for s, want := range map[string]int{"": 0, "65536": 65536, "64K": 64 << 10, "16M": 16 << 20, "1G": 1 << 30} {
-		if got, err := byteSize(s); err != nil || got != want {
-			t.Errorf("%q: got %d, %v, want %d", s, got, err, want)
-		}
-	}
-	for _, s := range []string{"0", "M", "-1", "2G", "1.5M", "64k"} {
-		if got, err := byteSize(s); err == nil {
-			t.Errorf("%q is read as %d", s, got)
-		}
 	}
 }

@@ -1,4 +1,6 @@
-package main
+// Package natlog writes a NAT log to a file that others rotate. Lines wait in a spool: a full disk
+// costs lines, which are counted and told in the log, and never the time of who has them.
+package natlog
 
 import (
 	"bytes"
@@ -10,10 +12,9 @@ import (
 	"time"
 )
 
-// natLog is the file of a NAT log. Lines reach it through a spool, whose writer it is: a full
-// disk costs lines, never time.
-type natLog struct {
-	*spool
+// Log is the file of a NAT log, appended to. Lines reach it through a Spool, whose writer it is.
+type Log struct {
+	*Spool
 	path   string
 	reopen atomic.Bool // somebody has moved the file away
 
@@ -25,26 +26,26 @@ type natLog struct {
 // logMode lets the file's group read it. It holds personal data.
 const logMode = 0o640
 
-// openNATLog opens a log to append to.
-func openNATLog(path string) (*natLog, error) {
-	l := &natLog{path: path}
+// open opens a log to append to.
+func open(path string) (*Log, error) {
+	l := &Log{path: path}
 	if err := l.open(); err != nil {
 		return nil, fmt.Errorf("NAT log: %w", err)
 	}
-	l.spool = newSpool(spoolRoom, l.write)
+	l.Spool = NewSpool(Room, l.write)
 	return l, nil
 }
 
-// openNATLogUnless returns neither a log nor an error if the context ends first: a FIFO that
-// nobody reads cannot be opened, and takes its time.
-func openNATLogUnless(ctx context.Context, path string) (*natLog, error) {
+// Open opens a log, or makes it. It returns neither a log nor an error if the context ends first:
+// a FIFO that nobody reads cannot be opened, and takes its time.
+func Open(ctx context.Context, path string) (*Log, error) {
 	type opened struct {
-		log *natLog
+		log *Log
 		err error
 	}
 	done := make(chan opened, 1)
 	go func() {
-		l, err := openNATLog(path)
+		l, err := open(path)
 		done <- opened{l, err}
 	}()
 	select {
@@ -55,7 +56,7 @@ func openNATLogUnless(ctx context.Context, path string) (*natLog, error) {
 	}
 }
 
-func (l *natLog) open() error {
+func (l *Log) open() error {
 	f, err := os.OpenFile(l.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, logMode)
 	if err != nil {
 		return err
@@ -67,14 +68,14 @@ func (l *natLog) open() error {
 	return nil
 }
 
-// rotate makes the log go on in a new file of the same name.
-func (l *natLog) rotate() {
+// Rotate makes the log go on in a new file of the same name.
+func (l *Log) Rotate() {
 	l.reopen.Store(true)
-	l.poke()
+	l.Poke()
 }
 
 // write is the spool's writer.
-func (l *natLog) write(lines []byte) int {
+func (l *Log) write(lines []byte) int {
 	if l.reopen.Swap(false) {
 		if err := l.open(); err != nil { // the old file still takes lines
 			l.fail(err)
@@ -87,8 +88,8 @@ func (l *natLog) write(lines []byte) int {
 }
 
 // tellLosses appends how many lines are missing before the next, if any.
-func (l *natLog) tellLosses() bool {
-	lost := l.losses()
+func (l *Log) tellLosses() bool {
+	lost := l.Losses()
 	if lost == l.told {
 		return true
 	}
@@ -101,7 +102,7 @@ func (l *natLog) tellLosses() bool {
 }
 
 // append appends whole lines, as many as find room, and returns their length.
-func (l *natLog) append(lines []byte) int {
+func (l *Log) append(lines []byte) int {
 	n, err := l.file.Write(lines)
 	if err == nil {
 		return n
@@ -115,18 +116,26 @@ func (l *natLog) append(lines []byte) int {
 }
 
 // fail keeps an error until somebody asks for it.
-func (l *natLog) fail(err error) { l.failed.Store(&err) }
+func (l *Log) fail(err error) { l.failed.Store(&err) }
 
-// failure returns the last error since it was asked for last, nil if all went well.
-func (l *natLog) failure() error {
+// Failure returns the last error since it was asked for last, nil if all went well.
+func (l *Log) Failure() error {
 	if err := l.failed.Swap(nil); err != nil {
 		return *err
 	}
 	return nil
 }
 
-// appendMark appends the line of a watcher that starts or stops: what happens between a stop and the
-// next start no line tells.
+// Mark says in the log that a watcher starts or stops: what happens between a stop and the next
+// start no line tells.
+func (l *Log) Mark(what string) { l.Add(appendMark(nil, time.Now(), what)) }
+
+// Lost says in the log that the kernel dropped some events.
+func (l *Log) Lost(events uint64) { l.Add(appendLost(nil, time.Now(), "events", events)) }
+
+// Path returns the name that the log was opened by.
+func (l *Log) Path() string { return l.path }
+
 func appendMark(b []byte, at time.Time, what string) []byte {
 	b = append(b, `{"event":"`...)
 	b = append(b, what...)

@@ -6,9 +6,9 @@ import (
 	"github.com/snatctl/snatctl/inet"
 )
 
-// Bindings is a policy as far as flows can tell it: what translates whom to what. It is read
-// from a compiled table (readback.Bindings), the live one or one about to be applied, and is
-// the only thing that attribution and staleness look at.
+// Bindings is the part of a policy that matters for flows: which object translates which
+// connections, and to what. It is read from a compiled table (readback.Bindings), the live one
+// or one about to be applied. Attribution and staleness look at nothing else.
 type Bindings struct {
 	Services []Service // by name
 	// Zones in the order in which they are asked: those with conditions first, as

@@ -1,7 +1,8 @@
-// Package ct holds the kernel's connection tracking as values: flows with their tuples,
-// whom of a policy they belong to, which of them contradict it, and sums over them.
+// Package ct has the kernel's connection tracking as values: flows with their tuples, the
+// zone or service of a policy that each flow belongs to, which flows contradict the policy,
+// and sums over flows.
 //
-// Nothing here speaks to the kernel; package ct/ctlink does.
+// Nothing here talks to the kernel; package ct/ctlink does.
 package ct
 
 import (

@@ -8,9 +8,9 @@ import (
 	"github.com/snatctl/snatctl/inet"
 )
 
-// Index answers whom a flow belongs to, without looking at the policy one by one. It is
-// immutable and safe for concurrent use. The zero value is the index of no policy at all;
-// so is a nil one.
+// Index finds the zone or service that a flow belongs to, without walking the whole policy. It
+// is immutable and safe for concurrent use. The zero value, and a nil one, is the index of no
+// policy at all.
 type Index struct {
 	bindings Bindings
 	doors    doors                   // services by VIP, protocol and port: IPv4

@@ -2,12 +2,12 @@ package ct
 
 import "net/netip"
 
-// Owner is whom of a policy a flow belongs to. The zero value is nobody.
+// Owner is the zone or service of a policy that a flow belongs to. The zero value is none.
 //
-// The tuples alone tell: a translated destination is a service's that takes connections
-// there (or a 1:1 map's), any other translated source is a zone's that decides about such
-// connections and has that laddr. What is not translated belongs to the accepting zone that
-// decides about it, if there is one.
+// The tuples alone tell. If the destination is translated, the flow belongs to the service
+// that takes connections there (or to a 1:1 map). If only the source is translated, it
+// belongs to the zone that decides about such connections and has that laddr. A flow that is
+// not translated belongs to the accepting zone that decides about it, if there is one.
 type Owner struct {
 	Service, Zone string         // at most one of them
 	Server        netip.AddrPort // the real server, where a service sent the flow on
@@ -32,11 +32,11 @@ type match struct {
 	astray          bool // zone gives this laddr, but not to what leaves where the flow leaves now
 }
 
-// nobody is the match of a flow that belongs to nobody.
+// nobody is the match of a flow that belongs to no zone and no service.
 var nobody = match{service: none, server: none, zone: none}
 
-// Owner tells whom a flow belongs to; one that is related to another, whom that belongs to. It
-// takes less than a microsecond and allocates nothing.
+// Owner returns the zone or service that a flow belongs to. A related flow belongs to the same
+// as its master. Owner takes less than a microsecond and allocates nothing.
 func (x *Index) Owner(f *Flow) Owner {
 	if x == nil {
 		x = &Index{}
@@ -48,11 +48,11 @@ func (x *Index) Owner(f *Flow) Owner {
 		return o
 	}
 	o := x.owner(f)
-	o.Past = o.Past && f.Master.Src.IsValid() // what made it is not known, be it the policy
+	o.Past = o.Past && f.Master.Src.IsValid() // it is not known what made it; it may be the policy
 	return o
 }
 
-// owner tells whom a flow belongs to by its own tuples.
+// owner is Owner by the flow's own tuples alone.
 func (x *Index) owner(f *Flow) Owner {
 	c := x.match(f)
 	o := Owner{match: c}

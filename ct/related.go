@@ -2,18 +2,18 @@ package ct
 
 import "net/netip"
 
-// A helper of conntrack (FTP, SIP, …) reads what a connection says and expects others. These
-// are related to it, their master, and are translated as it asks for, by no rule: a service
-// has no front where they come in, and none of a zone's laddrs need be their source. They belong
-// to whom their master belongs, and stay as long as it would.
+// A helper of conntrack (FTP, SIP, …) reads the data of a connection, the master, and expects
+// other connections, which are related to it. These are translated as the master asks, not by a
+// rule: no service has a front where they come in, and their source need not be a zone's laddr.
+// They belong to the same zone or service as their master, and are kept as long as it would be.
 
 // related tells whether the flow was expected by another one's helper.
 func (f *Flow) related() bool { return f.Status&Expected != 0 || f.Master.Src.IsValid() }
 
-// master returns the flow's master as far as the two tell: who called whom is known, how that
-// was translated shows in the flow, which goes from one of the master's ends to the other. The
-// port of the real server does not show: it is 0. False where the master is not known, or the
-// flow is between others than its ends, as a call's voice may be.
+// master returns as much of the flow's master as the two tell: caller and called are known, and
+// the flow, which goes between the same two ends, shows how the master was translated. It does
+// not show the port of the real server, which is 0 here. False if the master is not known, or if
+// the flow goes between other hosts, as the voice of a call may.
 func (f *Flow) master() (m Flow, ok bool) {
 	m.Orig = f.Master
 	m.CTZone, m.ReplyCTZone = f.CTZone, f.ReplyCTZone
@@ -42,8 +42,8 @@ func (f *Flow) master() (m Flow, ok bool) {
 	return m, true
 }
 
-// ofMaster returns whom the master of a related flow belongs to; false: to nobody, or it is
-// not known.
+// ofMaster returns the owner of a related flow's master; false if it has none, or if the master
+// is not known.
 func (x *Index) ofMaster(f *Flow) (Owner, bool) {
 	m, ok := f.master()
 	if !ok {

@@ -69,7 +69,7 @@ type LaddrReport struct {
 	Address netip.Addr `json:"address"`
 	Pool    string     `json:"-"`     // "" for one written in line, and for what is in none
 	Flows   uint64     `json:"flows"` // of this zone or service
-	// Busiest is where most ports of the laddr are in use, Ports their number; by whomever.
+	// Busiest is where most ports of the laddr are in use, Ports their number; whoever uses them.
 	Busiest  Destination `json:"busiest_destination"`
 	Ports    int         `json:"busiest_destination_ports"`
 	Capacity int         `json:"-"` // ports that may be in use toward one destination; 0: not bounded by ports

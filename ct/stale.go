@@ -12,7 +12,7 @@ type Reason struct {
 	Kind string // "service" or "zone"
 	Name string // of the service or zone that made the flow, or that has its place now
 	Why  string // a sentence without a subject: "real server 192.168.1.1:80 is no longer listed"
-	// Server is the real server that is no longer listed; the zero value where Why is another.
+	// Server is the real server that is no longer listed; the zero value if Why is something else.
 	Server netip.AddrPort
 }
 
@@ -20,23 +20,24 @@ type Reason struct {
 func (r Reason) String() string { return r.Kind + " " + r.Name + ": " + r.Why }
 
 // Stale tells whether a flow contradicts the policy of will, and why. was is the policy
-// that stood before; nil where there was none. A flow is stale if
+// before it; nil if there was none. A flow is stale if
 //
-//   - a service sent it to a real server that the service with this front does not list any
-//     more (weight 0 is listed), or no service has the front any more; likewise 1:1 maps;
-//   - its laddr is nothing that the service or zone which decides about it now would give.
-//     A pool's laddrs of weight 0 stand in it; ports, exclude, allow and deny don't count.
-//     Zones that drop or reject refuse first packets only: behind a new one, flows stay
-//     as long as the zone that made them has their laddr. If will knows Ways, zones with oif
-//     would give it only to what leaves there: a flow that routing leads elsewhere since is
-//     stale, even if nothing changes.
+//   - a service sent it to a real server that the service with this front no longer lists
+//     (weight 0 is listed), or no service has the front any more; the same for 1:1 maps;
+//   - the service or zone that decides about it now would not give it its laddr. A pool's
+//     laddrs of weight 0 belong to it; ports, exclude, allow and deny don't count. Zones that
+//     drop or reject refuse first packets only: if one is added in front, flows are kept as
+//     long as the zone that made them has their laddr. If will knows Ways, zones with oif
+//     give a laddr only to flows that leave there: a flow that routing now leads elsewhere is
+//     stale, even if the policy has not changed.
 //
-// What snatctl did not translate is never stale. Its work is what was accounts for; what
-// stands at a front (or in a map) of was; and laddrs of was, unless they are addresses of
-// this host, which others masquerade with. So nothing is stale where there was no policy, and
-// a front or laddr that is new takes over from others without ending what they made. Flows in
-// conntrack zones are others', too (Contradicts). Of zones that ask for interfaces any that
-// matches may have decided. A flow that is related to another is judged by that.
+// A flow that snatctl did not translate is never stale. snatctl translated it if was explains
+// the translation, if it is at a front (or in a map) of was, or if it has a laddr of was that
+// is not an address of this host, with which others masquerade. So nothing is stale if there
+// was no policy, and a new front or laddr takes over from other rules without ending their
+// flows. Flows in conntrack zones belong to others, too (see Contradicts). If zones have
+// interfaces as conditions, any of them that matches may have decided. A related flow is
+// judged by its master.
 func Stale(was, will *Index, f *Flow) (Reason, bool) {
 	if f.Zoned() {
 		return Reason{}, false
@@ -44,11 +45,11 @@ func Stale(was, will *Index, f *Flow) (Reason, bool) {
 	return Contradicts(was, will, f)
 }
 
-// Contradicts is Stale in whatever conntrack zone the flow stands. What sets zones may translate
-// there what looks like snatctl's work, so such flows end only if somebody says so.
+// Contradicts is Stale for a flow in any conntrack zone. Whoever sets conntrack zones may
+// translate there in a way that looks like snatctl's, so such flows end only on request.
 func Contradicts(was, will *Index, f *Flow) (Reason, bool) { return contradicts(was, will, f, false) }
 
-// Refused is Contradicts that also takes a flow whose source a zone refuses now, be it that the
+// Refused is Contradicts, but also true for a flow whose source a zone now refuses, even if the
 // zone that made it still has its laddr.
 func Refused(was, will *Index, f *Flow) (Reason, bool) { return contradicts(was, will, f, true) }
 

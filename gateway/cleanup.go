@@ -25,8 +25,8 @@ type flowTable interface {
 // cleans tells whether flows that contradict the policy are to end.
 func (w *Wanted) cleans() bool { return w.Policy.Gateway.Cleanup != policy.CleanupNone }
 
-// cleanup ends the flows that contradict the policy now in force; was are tables that stood
-// before. What it returns beside an error is what it has done so far.
+// cleanup ends the flows that contradict the policy now in force; was are the tables before it.
+// If it returns an error, the other results say what it has done so far.
 func (g *Gateway) cleanup(ctx context.Context, was []*nft.Ruleset, want *nft.Ruleset) (s StaleFlows, zoned int, err error) {
 	g.tell(Cleaning)
 	defer g.took(Cleaning, time.Now())
@@ -52,7 +52,7 @@ func (g *Gateway) foresee(ctx context.Context, was []*nft.Ruleset, want *nft.Rul
 	return s, zoned, err
 }
 
-// before is the tables that stood before: one, or none.
+// before returns the tables before the change: one, or none.
 func before(live *nft.Ruleset) []*nft.Ruleset {
 	if live == nil {
 		return nil

@@ -156,9 +156,9 @@ func (g *Gateway) again(e history.Entry) (*Wanted, error) {
 // mostEarlier bounds how many earlier tables flows are judged by.
 const mostEarlier = 5
 
-// leftovers returns the tables that stood before, while flows that contradicted what came after
-// were not ended: cleanup was off, or the apply was killed. entries are those before the change, the
-// newest first; unclean are those of them about which that is so.
+// leftovers returns earlier tables whose flows may still live because they were not ended when
+// the next table came: cleanup was off, or the apply was killed. entries are those before the
+// change, newest first; unclean are the entries after which flows were left.
 func (g *Gateway) leftovers(entries []history.Entry) (tables []*nft.Ruleset, unclean []history.Entry) {
 	entries = g.ofHere(entries)
 	for i, e := range entries {

@@ -132,7 +132,7 @@ func (r *resync) take(now time.Time) (lost uint64, since time.Time) {
 	return lost, since
 }
 
-// open makes the list at the beginning tell new flows from those that stood.
+// open lets the first list tell new flows from those that existed already.
 func (r *resync) open() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -157,7 +157,7 @@ func (w *Watch) find(ctx context.Context) error {
 			owner := w.picture.Load().Index.Owner(f)
 			w.o.Report(&e, time.Now(), &owner)
 		}
-		// Where the first event was long ago nobody has to remember the flow.
+		// If the first event was long ago, the flow need not be remembered.
 		w.resync.found(f, f.Start.IsZero() || f.Start.After(began.Add(-settled)), report)
 	}
 	w.resync.mu.Lock()

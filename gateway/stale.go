@@ -11,7 +11,7 @@ import (
 	"github.com/snatctl/snatctl/ct/ctlink"
 )
 
-// StaleFlows are the flows that contradict a policy, by whom they belong to.
+// StaleFlows are the flows that contradict a policy, by the object that they belong to.
 type StaleFlows []StaleObject
 
 // StaleObject is a zone, a service or one of its real servers, with stale flows.

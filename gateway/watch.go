@@ -12,9 +12,9 @@ import (
 	"github.com/snatctl/snatctl/ct/ctlink"
 )
 
-// Watch tells what becomes of connections, each with whom it belongs to. Two goroutines share
-// it: one takes events as they come and never waits for anything else, the other keeps the
-// picture of the table true, and makes good what was lost.
+// Watch reports connections as they begin, change and end, each with its owner. Two goroutines
+// share it: one takes events as they come and never waits for anything else; the other keeps
+// the picture of the table up to date, and recovers what was lost.
 type Watch struct {
 	o       WatchOptions
 	source  *ctlink.EventSource
@@ -58,10 +58,10 @@ type WatchOptions struct {
 	Buffer int            // bytes of events that may wait in the kernel; 0: the default
 	Kinds  []ct.EventKind // nil: all
 
-	// Report hears of each event, with its time and whom it belongs to. What it is given holds until
-	// it returns. Both goroutines call it.
+	// Report is called for each event, with its time and owner. Its arguments are valid until it
+	// returns. Both goroutines call it.
 	Report func(e *ct.Event, at time.Time, o *ct.Owner)
-	// Found reports the flows that stand when the watch begins, too, as events of kind Found.
+	// Found also reports the flows that exist when the watch begins, as events of kind Found.
 	Found bool
 	// Tell hears of what else happens: Gone, Overrun, Resynced, Unlisted, Unread and Refused.
 	Tell func(Event)

@@ -69,12 +69,12 @@ func newBar(stages int64) *view.Bar {
 	return view.NewBar(os.Stderr, stages)
 }
 
-// decides marks commands whose exit status tells what happened, be it printed or not. The
-// work of all others is their output.
+// decides marks commands whose exit status says what happened, even if it could not be printed.
+// For all other commands the output is the work.
 const decides = "decides"
 
-// without returns what a command ends with whose report was lost: the rule for all of them is
-// that what happened decides, and a message says that nobody could read it.
+// without returns the error of a command whose report was lost. One rule holds for all commands:
+// what happened decides the exit status, and a message says that the report was lost.
 func without(c *cobra.Command, err, lost error) error {
 	_, acted := c.Annotations[decides]
 	status := exit{code: exitRefused}

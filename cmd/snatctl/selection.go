@@ -12,8 +12,8 @@ import (
 	"github.com/snatctl/snatctl/policy/words"
 )
 
-// selection says which flows a command is about: by whom they belong to, and by what they
-// are. Its zero value is all of them.
+// selection says which flows a command is about: by their owner, and by what they are. Its zero
+// value is all flows.
 type selection struct {
 	ct.Filter
 	client inet.Range // sources as they called

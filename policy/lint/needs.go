@@ -29,7 +29,7 @@ type Needs struct {
 }
 
 // HostRules returns the rules that could find something about a policy on a host, in the order
-// of their codes. Of a policy without services, say, nobody has to know who listens.
+// of their codes. If a policy has no services, for example, no rule needs the listeners.
 func HostRules(p *policy.Policy) []Rule {
 	r := newRun(p)
 	return slices.DeleteFunc(Rules(), func(rule Rule) bool {

@@ -88,8 +88,8 @@ func partly(rs []inet.Range) []inet.Range {
 	return out
 }
 
-// nearby returns clients in a network of real servers, and which list of callers holds them. The
-// service's real servers themselves do not count, nor does whom it denies or its hairpin holds.
+// nearby returns clients in a network of real servers, and the list of callers that they are in.
+// The service's own real servers do not count, nor do sources in its deny or its hairpin.
 func nearby(callers owners, s *policy.Service, network inet.Range) (near inet.Range, owner int, ok bool) {
 	for _, o := range callers.from(network.From) {
 		if !o.Range.Overlaps(network) {

@@ -9,7 +9,7 @@ import (
 	"github.com/snatctl/snatctl/policy"
 )
 
-// owned is a pool and whom it belongs to.
+// owned is a pool and the object that it belongs to.
 type owned struct {
 	*policy.Pool
 	object string // "pool office"; of one written in line "zone mail" or "service dns"

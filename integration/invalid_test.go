@@ -3,11 +3,17 @@ package integration
 import (
 	"encoding/binary"
 	"fmt"
+	"net"
 	"net/netip"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/internal/nstest"
 )
 
 // Segments that belong to no connection leave through an uplink neither translated nor as they
@@ -97,4 +103,71 @@ func segment(to netip.Addr, flags byte) error {
 	binary.BigEndian.PutUint16(h[16:], ^uint16(sum))
 	_, err = unix.Write(fd, h)
 	return err
+}
+
+// The last segments of connections that conntrack does not know any more leave through no uplink
+// with the address that they have: those of a real server whose flow ended when it was removed,
+// in mode nat and fullnat, and those of a client whose flow was forgotten.
+func TestLastSegmentsLeaveNot(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nstest.Options{})
+	const policy = `
+version: 1
+gateway: {uplinks: [wan0, wan1]%s}
+zones:
+  - {name: office, from: 10.1.0.0/16, laddrs: 198.51.100.1}
+services:
+  - {name: web, vip: 203.0.113.10, ports: tcp/80, real_servers: ["%[2]s:81"]}
+  - {name: full, vip: 203.0.113.11, ports: tcp/80, mode: fullnat, laddrs: 192.168.2.250, real_servers: ["%[2]s:82"]}
+`
+	senders := []string{"192.168.1.1:81", "192.168.1.1:82", "10.1.5.9:4000"}
+	nft(t, s.Outside, `table inet watch {
+	chain in {
+		type filter hook prerouting priority -300
+		ip saddr 192.168.1.1 tcp sport 81 counter
+		ip saddr 192.168.1.1 tcp sport 82 counter
+		ip saddr 10.1.5.9 tcp sport 4000 counter
+	}
+}`)
+	seen := func() (n [3]int) {
+		for i, m := range regexp.MustCompile(`counter packets (\d+)`).FindAllStringSubmatch(output(t, s.Outside, "nft", "list", "table", "inet", "watch"), -1) {
+			var err error
+			n[i], err = strconv.Atoi(m[1])
+			must(t, err)
+		}
+		return n
+	}
+	web, full := listen(t, s.RS[0], "192.168.1.1:81"), listen(t, s.RS[0], "192.168.1.1:82")
+	for _, invalid := range []string{", invalid: accept", ""} {
+		apply(t, s.Gateway, fmt.Sprintf(policy, invalid, "192.168.1.1"))
+		var ends []net.Conn
+		for _, service := range []struct {
+			vip  string
+			real net.Listener
+		}{{"203.0.113.10:80", web}, {"203.0.113.11:80", full}} {
+			c, err := s.Outside.Dial("tcp", "8.8.8.8", service.vip)
+			must(t, err)
+			defer c.Close()
+			end, err := service.real.Accept()
+			must(t, err)
+			ends = append(ends, end)
+		}
+		c, err := s.Office.Dial("tcp", "10.1.5.9:4000", "8.8.8.8:80")
+		must(t, err)
+		r := snatctl(t, s.Gateway, fmt.Sprintf(policy, invalid, "192.168.1.3"), "apply", "--format", "json")
+		if flowsEnded(t, r) != 2 {
+			t.Fatalf("apply ends %d flows, want 2\n%s%s", flowsEnded(t, r), r.Stdout, r.Stderr)
+		}
+		must(t, s.Gateway.FlushFlows(t.Context()))
+		before := seen()
+		for _, end := range append(ends, c) {
+			must(t, end.Close())
+		}
+		time.Sleep(nstest.Silence) // each is sent again if nobody answers
+		for i, n := range seen() {
+			if left := n - before[i]; (left > 0) != (invalid != "") {
+				t.Errorf("with %q %d segments left from %s", invalid, left, senders[i])
+			}
+		}
+	}
 }

@@ -255,6 +255,8 @@ func TestLive(t *testing.T) {
 		}, "H02 firewalld.service is active"},
 		{"firewalld that does not", masquerading, func(h *Host) { h.Units = []Unit{{Name: "firewalld.service", Active: true}} }, ""},
 		{"forwarding off, both families", strings.Replace(services, "services:", "gateway: {forwarding: false}\nservices:", 1), nil, "H04 H04"},
+		{"connections in the middle are invalid", masquerading, func(h *Host) { h.Sysctls[pickUp] = "0" }, "H07 net.netfilter.nf_conntrack_tcp_loose is 0"},
+		{"connections in the middle are taken up", masquerading, func(h *Host) { h.Sysctls[pickUp] = "1" }, ""},
 		{"few buckets", masquerading, func(h *Host) { h.Conntrack.Buckets = 65_535 }, "C01 65535 buckets for 262144 flows"},
 		{"buckets enough", masquerading, func(h *Host) { h.Conntrack.Buckets = 65_536 }, ""},
 		{"three quarters full", masquerading, func(h *Host) { h.Conntrack.Count = 262_144 / 4 * 3 }, ""},

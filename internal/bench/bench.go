@@ -53,6 +53,7 @@ var parts = []part{
 	{"change", "one real server changes", (*bench).change},
 	{"zones", "zones from nothing", (*bench).zones},
 	{"rate", "new connections", (*bench).rate},
+	{"invalid", "the rule for invalid packets", (*bench).invalid},
 	{"flows", "a large flow table", (*bench).flowTable},
 	{"events", "conntrack events", (*bench).events},
 }

@@ -113,7 +113,7 @@ func (c contest) run(ctx context.Context, b *bench, ours, theirs *lab.Gateway) e
 	}
 	against := "one rule: "
 	if c.rival != nil {
-		against = "without them: "
+		against = "without: "
 		plain, err := b.write("rival.yaml", c.rival)
 		if err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/compiler/tell"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
@@ -33,7 +34,7 @@ func (g *Gateway) compare(ctx context.Context, want *nft.Ruleset) (c comparison,
 	if err != nil {
 		return c, err
 	}
-	c.plan = nft.Diff(c.live, formed)
+	c.plan = readback.Carry(nft.Diff(c.live, formed))
 	return c, nil
 }
 

@@ -2,6 +2,8 @@ package integration
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -197,4 +199,45 @@ func TestEvictionKeepsCounters(t *testing.T) {
 	}
 	delete(want, "turns rs2 v4") // no slot is its own any more
 	s.counts(t, want)
+}
+
+// A real server that drains and comes back moves itself and others to other slots; what each has
+// counted goes along, for services with and without persistence, whatever takes turns.
+func TestDrainKeepsCounts(t *testing.T) {
+	const policy = `
+version: 1
+gateway: {uplinks: [wan0, wan1]}
+services:
+  - {name: turns, vip: 203.0.113.1, ports: udp/80, mode: nat, scheduler: wrr, real_servers: [192.168.1.1, {address: 192.168.1.2, weight: W}, 192.168.1.3]}
+  - {name: wide, vip: 203.0.113.2, ports: udp/8000-8009, mode: nat, scheduler: random, real_servers: [192.168.1.1, {address: 192.168.1.2, weight: W}, 192.168.1.3]}
+  - {name: kept, vip: 203.0.113.3, ports: udp/80, mode: nat, scheduler: wrr, persistence: 300s, real_servers: [192.168.1.1, {address: 192.168.1.2, weight: W}, 192.168.1.3]}
+`
+	with := func(weight string) string { return strings.ReplaceAll(policy, "W}", weight+"}") }
+	s := startSite(t, with("1"))
+	counts := func() tally {
+		all := tally{}
+		for _, sv := range status(t, s.Gateway).Services {
+			all["service "+sv.Name] = uint64(sv.New)
+			for _, rs := range sv.Servers {
+				all[sv.Name+" "+rs.Address] += uint64(rs.New)
+			}
+		}
+		return all
+	}
+	for i := range 9 {
+		for _, to := range []string{"203.0.113.1:80", "203.0.113.2:8001", "203.0.113.3:80"} {
+			_, err := s.Office.Ask("udp", fmt.Sprintf("10.1.128.%d:0", i+1), to)
+			must(t, err)
+		}
+	}
+	want := counts()
+	if want["service turns"] != 9 || want["turns 192.168.1.2"] != 3 || want["kept 192.168.1.1"]+want["kept 192.168.1.2"]+want["kept 192.168.1.3"] != 9 {
+		t.Fatalf("status counts %v", want)
+	}
+	for _, weight := range []string{"0", "1", "3", "0", "2", "1"} {
+		apply(t, s.Gateway, with(weight))
+		if d := gocmp.Diff(want, counts()); d != "" {
+			t.Errorf("with weight %s the counts are others (-before +now):\n%s", weight, d)
+		}
+	}
 }

@@ -233,9 +233,7 @@ func (rd *reading) readServer(s *nft.Set, e *nft.Element) {
 	a, _ := netip.AddrFromSlice([]byte(e.Key[at : at+s.Key[addr+1].Width()]))
 	rs := sv.server(&sv.listed, a, w.Port)
 	rs.Weight = w.Weight
-	if sv.persistent {
-		rs.New += e.Packets
-	}
+	rs.New += e.Packets // of services without persistence: what slots have left (Carry)
 }
 
 // server returns one of some real servers, making it on first use.

@@ -13,7 +13,7 @@ import (
 // asked is how many elements one request asks for.
 const asked = 128
 
-// recount gives the elements that a plan changes what they have counted until now. The plan
+// recount adds what they have counted until now to the elements that a plan changes. The plan
 // was made from a listing, and what came since counts too. Where the kernel does not answer,
 // the listing's counts must do: whatever is wrong, the transaction shows it.
 func (c *Conn) recount(ctx context.Context, p nft.Plan) nft.Plan {
@@ -39,7 +39,7 @@ func (c *Conn) recount(ctx context.Context, p nft.Plan) nft.Plan {
 			if live, ok := now[e.Key]; ok {
 				counted = live
 			}
-			e.Packets, e.Bytes = counted.Packets, counted.Bytes
+			e.Packets, e.Bytes = e.Packets+counted.Packets, e.Bytes+counted.Bytes
 		}
 	}
 	return p

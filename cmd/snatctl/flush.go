@@ -15,7 +15,7 @@ func flushCommand() *cobra.Command {
 	c := &cobra.Command{
 		Annotations: map[string]string{decides: ""},
 		Use:         "flush",
-		Short:       "remove the table, and nothing else",
+		Short:       "remove the table and what belongs to it",
 		Long: `Remove snatctl's table, and the routes and addresses that gateway.addresses made. New connections are no longer translated. Established ones lose their
 translation too if no other NAT rules are left, because the kernel then stops translating
 altogether. No other table is touched, and forwarding stays as it is. A table of that name that

@@ -305,3 +305,30 @@ func TestAddressesForeseeFlows(t *testing.T) {
 		t.Errorf("diff foresees %d flows, and apply exits %d and says %s", foreseen, r.Code, r.Stdout)
 	}
 }
+
+// What apply made it knows again, whatever marks the kernel can keep: it needs no other program
+// to be seen, so that the test runs on any kernel.
+func TestAddressesModes(t *testing.T) {
+	s := startSite(t, "")
+	for _, addresses := range []string{"none", "routes", "{assign: wan0}", "{assign: wan1}", "routes", "none", "{assign: wan0}"} {
+		p := ownAddresses(addresses)
+		wantDiff(t, s.Gateway, p, 1)
+		apply(t, s.Gateway, p)
+		wantDiff(t, s.Gateway, p, 0)
+		if addresses != "none" {
+			s.check(t,
+				packet{s.Guests, "udp 8.8.8.8:53", "outside sees 192.0.2.77"},
+				packet{s.Outside, "tcp 203.0.113.1:80", "rs1 sees 192.0.2.1"},
+			)
+		}
+		if addresses == "routes" {
+			s.check(t, packet{s.Guests, "udp [2001:db8:8::8]:53", "outside sees 2001:db8:2::77"})
+		}
+	}
+	if out := prints(t, s.Gateway, "flush"); !strings.Contains(out, "routes and addresses that gateway.addresses made") {
+		t.Errorf("flush prints %s", out)
+	}
+	if out := prints(t, s.Gateway, "flush"); strings.Contains(out, "routes and addresses") {
+		t.Errorf("flush found something once more: %s", out)
+	}
+}

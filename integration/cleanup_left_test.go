@@ -241,8 +241,7 @@ func (s *site) flood(t *testing.T, stop <-chan struct{}, services ...string) (n 
 // Flows in conntrack zones of another table belong to zones and services as all others do. Apply
 // never ends them, and flows and status say so.
 func TestConntrackZones(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
+	s := startSite(t, "")
 	const policy = "version: 1\nzones:\n  - {name: office, from: 10.1.0.0/16, laddrs: %s}\n"
 	s.start(t, fmt.Sprintf(policy, "198.51.100.1"))
 	nft(t, s.Gateway, `table inet other {

@@ -19,6 +19,8 @@ import (
 // policy and no other, and diff tells how many before.
 func TestCleanup(t *testing.T) {
 	s := startSite(t, "")
+	// Without an entry the kernel would give up on it after three seconds and say so to callers.
+	output(t, s.Gateway, "ip", "neigh", "replace", nobody, "lladdr", "02:00:00:00:00:77", "dev", "dc0", "nud", "permanent")
 	must(t, s.Office.ServeUDP("10.1.132.5:9000"))
 	must(t, s.Office.ServeUDP("10.1.133.5:9000"))
 	s.start(t, policyOf(func(c change) string { return c.was }))

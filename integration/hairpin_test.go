@@ -34,8 +34,7 @@ var hairpinCalls = []string{"203.0.113.10:80", "203.0.113.11:80", "203.0.113.12:
 // Who calls a NAT service from the real servers' own network gets an answer if a hairpin holds it,
 // and none if not. Nobody else is shown to the real servers as another.
 func TestServiceHairpin(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
+	s := startSite(t, "")
 	rs1, rs2 := s.RS[0], s.RS[1]
 	// Some real servers get answers, of all services; the others get none, though their connections
 	// are sent on.
@@ -106,12 +105,10 @@ services:
 // Flows of a hairpin are their service's and contradict nothing, until it goes, or holds the
 // caller no more.
 func TestServiceHairpinFlows(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
 	policy := func(hairpin string) string {
 		return "version: 1\nservices:\n  - {name: web, vip: [203.0.113.10, \"2001:db8::10\"], ports: [tcp/80, udp/80]" + hairpin + ", real_servers: [192.168.1.1, 192.168.1.2, \"fd05::1\"]}\n"
 	}
-	s.start(t, policy(", hairpin: true"))
+	s := startSite(t, policy(", hairpin: true"))
 	var ends []nstest.Tuple
 	for _, c := range []string{"tcp 192.168.1.1:7001 > 203.0.113.10:80", "udp 192.168.1.1:7002 > 203.0.113.10:80", "udp [fd05::1]:7003 > [2001:db8::10]:80"} {
 		a, orig, err := ask(s.RS[0], c)
@@ -123,13 +120,13 @@ func TestServiceHairpinFlows(t *testing.T) {
 	}
 	_, stays, err := ask(s.Office, "udp 10.1.5.9:7004 > 203.0.113.10:80")
 	must(t, err)
-	for _, r := range decodeFlows(t, output(t, s.Gateway, program(t), "flows", "--format", "json")) {
+	for _, r := range decodeFlows(t, prints(t, s.Gateway, "flows", "--format", "json")) {
 		text := r.String()
 		if !strings.Contains(text, "service web, zone -, real server ") || strings.Contains(text, "10.1.5.9") != strings.HasSuffix(text, "laddr -") {
 			t.Errorf("flows says %s", text)
 		}
 	}
-	if out := output(t, s.Gateway, program(t), "flows", "--past"); strings.Contains(out, "203.0.113.10") {
+	if out := prints(t, s.Gateway, "flows", "--past"); strings.Contains(out, "203.0.113.10") {
 		t.Errorf("flows --past lists\n%s", out)
 	}
 	wantDiff(t, s.Gateway, policy(", hairpin: true"), 0)

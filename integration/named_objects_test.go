@@ -3,8 +3,6 @@ package integration
 import (
 	"strings"
 	"testing"
-
-	"github.com/snatctl/snatctl/internal/nstest"
 )
 
 // Named objects that somebody added to the table by hand are shown and removed, like all that is
@@ -22,19 +20,18 @@ func TestForeignObjects(t *testing.T) {
 		{"quota", "add quota inet snatctl mine { over 10 mbytes }", "table is made anew: it holds object mine, which snatctl did not make", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			h := nstest.NewHost(t, "gateway")
-			if r := run(t, h, program(t), "apply", "-f", "../examples/policy.yaml"); r.Code != 0 {
+			h := startGateway(t, "")
+			if r := ctl(t, h, "apply", "-f", "../examples/policy.yaml"); r.Code != 0 {
 				t.Fatalf("apply exits %d: %s", r.Code, r.Stderr)
 			}
 			handles := func() string { return output(t, h, "nft", "-a", "-s", "list", "table", "inet", "snatctl") }
 			before, listed := handles(), list(t, h)
 			nft(t, h, c.script)
-			r := run(t, h, program(t), "diff", "-f", "../examples/policy.yaml")
+			r := ctl(t, h, "diff", "-f", "../examples/policy.yaml")
 			if r.Code != 1 || !strings.Contains(r.Stdout, c.line) {
 				t.Errorf("diff exits %d and does not say %q:\n%s%s", r.Code, c.line, r.Stdout, r.Stderr)
 			}
-			if r := run(t, h, program(t), "apply", "-f", "../examples/policy.yaml"); r.Code != 0 {
+			if r := ctl(t, h, "apply", "-f", "../examples/policy.yaml"); r.Code != 0 {
 				t.Fatalf("apply exits %d: %s", r.Code, r.Stderr)
 			}
 			if after := list(t, h); after != listed {

@@ -28,8 +28,6 @@ const helpers = `table inet helpers {
 // Connections that a helper expected belong to the zone or service of the one that it read, and
 // end with it.
 func TestRelatedFlows(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
 	const policy = `
 version: 1
 gateway: {uplinks: [wan0, wan1]}
@@ -40,7 +38,7 @@ services:
   - {name: ftp, vip: 203.0.113.10, ports: tcp/21, real_servers: ["192.168.1.1:2121"]}
   - {name: web, vip: 203.0.113.10, ports: tcp/80, real_servers: [192.168.1.2]}
 `
-	s.start(t, policy)
+	s := startSite(t, policy)
 	nft(t, s.Gateway, helpers)
 	w := watching(t, s.Gateway, nil, "--format", "jsonl")
 	serveFTP(t, s.Outside, "8.8.8.8:21", 6000)

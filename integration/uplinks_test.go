@@ -67,8 +67,6 @@ zones:
 // Where zones name laddrs by oif and an uplink fails over by routing, connections that go on
 // leave the second uplink with the laddr of the first: they belong nowhere any more, and end.
 func TestUplinkFailsOver(t *testing.T) {
-	t.Parallel()
-	s := newSite(t, nstest.Options{})
 	const policy = `
 version: 1
 gateway: {uplinks: [wan0, "wan1*"]}
@@ -77,7 +75,7 @@ zones:
   - {name: second, from: [10.1.0.0/16, "fd01::/64"], oif: "wan1*", laddrs: [198.51.100.2, "2001:db8:99::2"]}
   - {name: rest, from: 10.2.0.0/16, laddrs: 198.51.100.3}
 `
-	s.start(t, policy)
+	s := startSite(t, policy)
 	v4 := s.asked(t, "8.8.8.8:53", "outside sees 198.51.100.1")
 	v6 := s.asked(t, "[2001:db8:8::8]:53", "outside sees 2001:db8:99::1")
 	stays := s.asked(t, "9.9.9.9:53", "outside sees 198.51.100.2")

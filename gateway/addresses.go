@@ -94,7 +94,7 @@ func (g *Gateway) misplaced(w *Wanted) ([]ct.Problem, error) {
 	problem := func(s ct.Severity, format string, args ...any) []ct.Problem {
 		return []ct.Problem{{Severity: s, Object: "gateway", Text: fmt.Sprintf(format, args...)}}
 	}
-	const repair = "`snatctl rollback 0 --dry-run` shows what, without --dry-run it is put right"
+	const repair = "`snatctl rollback 0 --dry-run` shows the difference, `snatctl rollback 0` repairs it"
 	switch adds, removes := plan.Split(); {
 	case errors.Is(err, route.ErrRefused):
 		return problem(ct.Critical, "%v", err), nil

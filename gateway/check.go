@@ -49,7 +49,7 @@ func (g *Gateway) Whole(ctx context.Context, w *Wanted) ([]ct.Problem, error) {
 	var out []ct.Problem
 	if rules, elements := c.plan.Counts(); !c.plan.Empty() {
 		out = append(out, ct.Problem{Severity: ct.Critical, Object: "gateway",
-			Text: fmt.Sprintf("the table is not what was applied: %s; `snatctl rollback 0 --dry-run` shows what, without --dry-run it is put right", tallies(rules, elements))})
+			Text: fmt.Sprintf("the table is not what was applied: %s; `snatctl rollback 0 --dry-run` shows the difference, `snatctl rollback 0` repairs it", tallies(rules, elements))})
 	}
 	more, err := uplinks(w.Policy)
 	if err != nil {
@@ -81,7 +81,7 @@ func uplinks(p *policy.Policy) (out []ct.Problem, err error) {
 		}
 		if !found {
 			out = append(out, ct.Problem{Severity: ct.Critical, Object: "gateway",
-				Text: fmt.Sprintf("there is no uplink %s: what leaves by another interface is not translated", name)})
+				Text: fmt.Sprintf("there is no uplink %s: packets that leave by another interface are not translated", name)})
 		}
 	}
 	return out, nil

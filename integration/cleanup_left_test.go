@@ -255,7 +255,7 @@ func TestConntrackZones(t *testing.T) {
 	s.asked(t, "8.8.8.8:80", "outside sees 198.51.100.1")
 	r := ctl(t, s.Gateway, "flows", "--zone", "office")
 	if lines := strings.Split(strings.TrimSpace(r.Stdout), "\n"); r.Code != 0 || len(lines) != 3 || strings.Count(r.Stdout, "zone office, conntrack zone 7 ") != 1 ||
-		r.Stderr != "1 of these flows stands in conntrack zones, which another table sets: apply never ends them\n" {
+		r.Stderr != "1 of these flows is in conntrack zones, which another table sets: apply never ends them\n" {
 		t.Errorf("flows exits %d:\n%s%s", r.Code, r.Stdout, r.Stderr)
 	}
 	if text := prints(t, s.Gateway, "status"); !strings.Contains(text, "; of these 1 in conntrack zones, which another table sets: apply never ends them;") {

@@ -120,7 +120,7 @@ func (c *checker) checkTwins(s *Service) {
 func (c *checker) checkServiceLaddrs(s *Service) {
 	about := Object{"service", s.Name}
 	if s.Mode != NAT && !s.Hairpin.IsZero() {
-		c.Fault(s.At("hairpin"), "S21", about, "remove hairpin, or write mode: nat", "the mode fullnat needs no hairpin: real servers answer to laddrs, whoever calls")
+		c.Fault(s.At("hairpin"), "S21", about, "remove hairpin, or write mode: nat", "mode fullnat needs no hairpin: real servers answer to laddrs, whoever calls")
 	}
 	if s.Mode == NAT {
 		if s.Has("laddrs") {

@@ -32,7 +32,7 @@ func Codes() []Code {
 		{"S18", "A service can have only tcp, udp and sctp."},
 		{"S19", "The services have too many combinations of VIPs and ports."},
 		{"S20", "A service cannot use a pool with blocks."},
-		{"S21", "The mode fullnat has a hairpin, which only the mode nat needs."},
+		{"S21", "A service in mode fullnat has a hairpin, which only mode nat needs."},
 		{"T02", "A test expects a zone or service that does not exist."},
 		{"T03", "The addresses of a test's packet are of different families."},
 		{"Z01", "A zone can never match: zones before it take all its sources."},

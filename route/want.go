@@ -105,7 +105,7 @@ func few(ranges []inet.Range, why string) error {
 	var sum uint64
 	for _, r := range ranges {
 		if sum += r.Count(); sum > Most {
-			return fmt.Errorf("%w: %s, and with %s they are more than %d; have the router send a prefix to this host instead, and take addresses of it", ErrRefused, why, r, Most)
+			return fmt.Errorf("%w: %s, and with %s they are more than %d; let the router send a prefix to this host instead, and use its addresses", ErrRefused, why, r, Most)
 		}
 	}
 	return nil
@@ -165,7 +165,7 @@ func (cs claims) meet(hops []Hop) error {
 		for _, r := range c.ranges {
 			i, _ := slices.BinarySearchFunc(hops, r.From, func(h Hop, a netip.Addr) int { return h.Addr.Compare(a) })
 			if i < len(hops) && r.Contains(hops[i].Addr) {
-				return fmt.Errorf("%w: %s holds %s, another host that routes lead to by %s, and this host would take its address; leave it out of %s", ErrRefused, c.what, hops[i].Addr, hops[i].Interface, c.what)
+				return fmt.Errorf("%w: %s contains %s, another host to which routes lead by %s, and this host would take its address; remove it from %s", ErrRefused, c.what, hops[i].Addr, hops[i].Interface, c.what)
 			}
 		}
 	}

@@ -28,13 +28,14 @@ func placeRules() []Rule {
 		Code: "P03", Severity: policy.Warning, Live: true, live: homeless,
 		Needs: Needs{Facts: Interfaces | Routes}, about: needsHome,
 		Title: "A laddr is neither on this host nor routed to it.",
-		Why: "Answers to a laddr have to reach this host. With `addresses: routes` under gateway, apply makes each VIP and laddr an address of this host, " +
-			"wherever it lies, and this rule is silent. By hand it depends: in a network of the host's own interfaces, neighbours ask for the address itself. " +
-			"Nobody answers unless an interface has it, or for IPv4 a `local` route on lo. IPv6 wants the local route and, on the uplink, proxy_ndp=1 and an " +
-			"entry of `ip -6 neigh add proxy` for each address. A blackhole route breaks translation there. Behind a router, that router needs a route to this " +
-			"host, which cannot be seen from here: a local or blackhole route for the pool's prefix says that it is so. It also ends packets to unused ports, which " +
-			"would go back and forth between the two routers until their hops are used up. Translated answers do not meet it. A blackhole route also ends " +
-			"the gateway's own calls, so it does not fit a VIP that the gateway calls.",
+		Why: "Answers to a laddr must reach this host. With `addresses: routes` under gateway, apply makes each VIP and laddr an address of this " +
+			"host, and this rule finds nothing. By hand, the right way depends on the address. If it is in a network of the host's own " +
+			"interfaces, neighbours ask for the address itself. Nobody answers unless an interface has it or, for IPv4, there is a `local` " +
+			"route on lo. IPv6 also needs the local route and, on the uplink, proxy_ndp=1 and an `ip -6 neigh add proxy` for each address. A " +
+			"blackhole route breaks translation there. If the address is behind a router, the router needs a route to this host, which cannot " +
+			"be seen from here: a local or blackhole route for the pool's prefix says that the router has it. Such a route also stops packets " +
+			"to unused ports, which would go back and forth between the two routers until their TTL runs out; translated answers do not meet " +
+			"it. A blackhole route also stops the gateway's own calls, so do not use it for a VIP that the gateway calls.",
 	}, {
 		Code: "P09", Severity: policy.Warning, Live: true, live: portsOfHost,
 		Needs: Needs{Interfaces, []string{"net/ipv4/ip_local_port_range", "net/ipv4/ip_local_reserved_ports"}}, about: hasPorts,

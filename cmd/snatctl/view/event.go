@@ -34,7 +34,7 @@ func watched(e gateway.Event) string {
 		return fmt.Sprintf("warning: the table could not be read again, so zones and services are the old ones: %v", e.Err)
 	case gateway.Unlisted:
 		if e.Lost == 0 {
-			return fmt.Sprintf("warning: the flows that stand could not be listed, so the log lacks those that began before it: %v", e.Err)
+			return fmt.Sprintf("warning: the live flows could not be listed, so the log lacks those that began before it: %v", e.Err)
 		}
 		return fmt.Sprintf("warning: lost %s, and the flows could not be listed: %v", countMany(e.Lost, "event"), e.Err)
 	case gateway.Resynced:

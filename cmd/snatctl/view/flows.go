@@ -76,14 +76,14 @@ func (l *FlowList) write() error {
 	return err
 }
 
-// FlowsInZones says how many of the flows listed stand in conntrack zones, if any do.
+// FlowsInZones says how many of the listed flows are in conntrack zones, if any do.
 func FlowsInZones(w io.Writer, n int) {
-	these := fmt.Sprintf("%d of these flows stand", n)
+	these := fmt.Sprintf("%d of these flows are", n)
 	switch n {
 	case 0:
 		return
 	case 1:
-		these = "1 of these flows stands"
+		these = "1 of these flows is"
 	}
 	fmt.Fprintf(w, "%s in conntrack zones, which another table sets: apply never ends them\n", these)
 }

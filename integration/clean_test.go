@@ -71,7 +71,7 @@ services:
 	}
 	for args, why := range map[string]string{
 		"flows --past --end":               "add --yes",
-		"flows --end --yes":                "say which",
+		"flows --end --yes":                "select some",
 		"flows --past --yes":               "--yes works only with --end",
 		"flows --past --end --yes --count": "leave out one",
 	} {

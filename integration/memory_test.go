@@ -29,7 +29,7 @@ func TestLittleMemory(t *testing.T) {
 		switch {
 		case r.Code == 0:
 			t.Errorf("with %d MB a policy of 20 MB is applied", mb)
-		case mb == 1800 && (r.Code != 1 || !strings.HasPrefix(r.Stderr, "snatctl: a policy of 18 MB takes about ") || !strings.HasSuffix(r.Stderr, "; nothing was changed\n")):
+		case mb == 1800 && (r.Code != 1 || !strings.HasPrefix(r.Stderr, "snatctl: a policy of 18 MB needs about ") || !strings.HasSuffix(r.Stderr, "; nothing was changed\n")):
 			t.Errorf("with %d MB apply exits %d and says %.300s", mb, r.Code, r.Stderr)
 		}
 		if list(t, h) != before {

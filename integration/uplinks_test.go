@@ -74,25 +74,29 @@ zones:
   - {name: first, from: [10.1.0.0/16, "fd01::/64"], oif: wan0, laddrs: [198.51.100.1, "2001:db8:99::1"]}
   - {name: second, from: [10.1.0.0/16, "fd01::/64"], oif: "wan1*", laddrs: [198.51.100.2, "2001:db8:99::2"]}
   - {name: rest, from: 10.2.0.0/16, laddrs: 198.51.100.3}
+  - {name: lab, from: 10.66.0.0/16, action: masquerade}
 `
 	s := startSite(t, policy)
 	v4 := s.asked(t, "8.8.8.8:53", "outside sees 198.51.100.1")
 	v6 := s.asked(t, "[2001:db8:8::8]:53", "outside sees 2001:db8:99::1")
 	stays := s.asked(t, "9.9.9.9:53", "outside sees 198.51.100.2")
 	other := asked(t, s.Guests, "8.8.8.8:53", "outside sees 198.51.100.3")
+	masqueraded := asked(t, s.Lab, "8.8.8.8:53", "outside sees 192.0.2.2")
 	if out := prints(t, s.Gateway, "flows", "--past", "--count"); out != "0\n" {
 		t.Errorf("before anything happens %s flows are past", out)
 	}
 
 	output(t, s.Gateway, "ip", "route", "replace", "8.8.8.0/24", "via", "198.18.1.1")
 	output(t, s.Gateway, "ip", "-6", "route", "replace", "2001:db8:8::/64", "via", "2001:db8:3::1")
+	masqueraded("silent") // the kernel itself ends what it masquerades, at the cost of a packet
+	masqueraded("outside sees 198.18.1.2")
 	v4("outside sees 198.51.100.1")
 	v6("outside sees 2001:db8:99::1")
 	past := decodeFlows(t, prints(t, s.Gateway, "flows", "--past", "--format", "json"))
 	if len(past) != 2 || *past[0].Zone != "first" || *past[1].Zone != "first" {
 		t.Errorf("past are %v, want two flows of zone first", past)
 	}
-	if text := prints(t, s.Gateway, "status"); !strings.Contains(text, " 2 of this policy, 2 no longer in policy, 0 nobody's") {
+	if text := prints(t, s.Gateway, "status"); !strings.Contains(text, " 3 of this policy, 2 no longer in policy, 0 nobody's") {
 		t.Errorf("status says\n%s", text)
 	}
 	if r := wantDiff(t, s.Gateway, policy, 0); !strings.Contains(r.Stdout, "would end 2 flows of zone first: leaves through wan1 now, where zone second decides\n") {

@@ -70,6 +70,7 @@ func (g *Gateway) Commit(ctx context.Context, w *Wanted, o ApplyOptions) (*Chang
 	if entries, _, err := g.History(ctx); err == nil {
 		c.earlier, c.unclean = g.leftovers(entries)
 	}
+	g.warnOfSiblings(ctx, w)
 	if c.did, err = g.commit(ctx, w.Ruleset, o.Confirm > 0, func(at comparison) (func() error, error) { return c.prepare(ctx, at) }); err != nil {
 		return nil, err
 	}

@@ -76,6 +76,7 @@ func (g *Gateway) Diff(ctx context.Context, w *Wanted, cleanup bool) (r Result, 
 		return r, err
 	}
 	r.Plan = c.plan
+	g.warnOfSiblings(ctx, w)
 	if cleanup && w.cleans() {
 		was := before(c.live)
 		if entries, _, err := g.History(ctx); err == nil {

@@ -55,6 +55,7 @@ func Read(ctx context.Context, ask Ask) (lint.Host, []Unread, error) {
 		{0, func() error { return sysctls(&h, ask.sysctls()) }},
 		{lint.Listeners, func() error { return listeners(&h) }},
 		{lint.Chains, func() error { return chains(ctx, &h, ask.Table) }},
+		{lint.Siblings, func() error { return siblings(ctx, &h, ask.Want) }},
 		{lint.Units, func() error { return units(&h, ask.Root) }},
 	}
 	var unread []Unread

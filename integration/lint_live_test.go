@@ -71,6 +71,8 @@ func TestLintLive(t *testing.T) {
 			repair: "nft chain ip filter FORWARD '{ policy accept; }'"},
 		{name: "a last rule that rejects", code: "H06", fault: "nft 'table inet fw { chain in { }; chain f { type filter hook forward priority 10; ct state established,related accept; jump in; counter reject with icmpx admin-prohibited; }; }'",
 			repair: "nft insert rule inet fw f accept"},
+		{name: "another policy", code: "H08", fault: "nft 'table inet edge { comment \"made by snatctl\"; map services4 { type ipv4_addr . inet_proto . inet_service : verdict; counter; elements = { 20.0.1.1 . tcp . 80 comment \"shop\" : accept }; }; chain services { type nat hook prerouting priority 0; }; }'",
+			repair: "nft delete table inet edge"},
 		{name: "a unit that flushes", code: "H02", around: `mount -t tmpfs none /etc/systemd/system
 mkdir /etc/systemd/system/sysinit.target.wants
 ln -s /lib/systemd/system/nftables.service /etc/systemd/system/sysinit.target.wants/`},

@@ -22,6 +22,7 @@ type Host struct {
 	Units     []Unit
 	// FirewalldFlushes tells that firewalld flushes on reload: FlushAllOnReload in firewalld.conf.
 	FirewalldFlushes bool
+	Clashes          []Clash // with policies that have other tables
 	Conntrack        Conntrack
 	Kernel           string    // release, as in `uname -r`; empty: not known
 	Missing          []Missing // what the kernel was asked for and does not have

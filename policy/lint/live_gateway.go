@@ -46,7 +46,7 @@ func gatewayRules() []Rule {
 			"rule without a condition: then nothing gets through the gateway, and no counter of the policy says why. Rules before the end may let some " +
 			"connections pass; whether these are the policy's is not certain, so look at their conditions. Rules for established " +
 			"connections alone let no new one pass. The tables of iptables-legacy, which nft does not list, count like all others. Chains of family bridge see no routed packets.",
-	}, strayRule()}
+	}, strayRule(), siblingRule()}
 }
 
 // conntrackRules are about the kernel's flow table.

@@ -69,6 +69,9 @@ var hosts = map[string]struct{ bad, good func(h *Host) }{
 	"H06": {bad: func(h *Host) {
 		h.Chains = []BaseChain{{Family: "ip", Table: "filter", Name: "FORWARD", Type: "filter", Hook: "forward", Drops: true}}
 	}},
+	"H08": {bad: func(h *Host) {
+		h.Clashes = []Clash{{Table: "edge", Kind: "service", Name: "web", Other: "service shop", What: "20.0.1.1 tcp/80"}}
+	}},
 	"S23": {bad: inside("192.168.1.9"), good: inside("192.168.1.9")},
 	"C01": {bad: func(h *Host) { h.Conntrack.Max = 65536; h.Conntrack.Buckets = 65536 }},
 	"C02": {bad: func(h *Host) { h.Sysctls["net/netfilter/nf_conntrack_udp_timeout"] = "30" }},

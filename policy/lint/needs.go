@@ -19,6 +19,7 @@ const (
 	Chains
 	Units
 	Neighbours
+	Siblings
 	Lacks // Kernel and Missing: the table has to be tried on the kernel
 )
 

@@ -41,6 +41,7 @@ func only(h Host, n Needs) Host {
 		Neighbours: func() { out.Neighbours = h.Neighbours },
 		Listeners:  func() { out.Listeners = h.Listeners },
 		Chains:     func() { out.Chains = h.Chains },
+		Siblings:   func() { out.Clashes = h.Clashes },
 		Units:      func() { out.Units, out.FirewalldFlushes = h.Units, h.FirewalldFlushes },
 		Lacks:      func() { out.Kernel, out.Missing = h.Kernel, h.Missing },
 	} {
@@ -75,7 +76,7 @@ func TestNeeds(t *testing.T) {
 
 // TestHostRules holds that facts which no rule could use are not asked for.
 func TestHostRules(t *testing.T) {
-	const always = "C01 C02 C03 H01 H02 H03 H06 H07"
+	const always = "C01 C02 C03 H01 H02 H03 H06 H07 H08"
 	for _, c := range []struct{ policy, want string }{
 		{"services: []", always},
 		{"gateway: {forwarding: false}", always + " H04"},

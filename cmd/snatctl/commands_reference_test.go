@@ -35,7 +35,7 @@ Each command says below which of these it uses.
 | status | meaning |
 |---|---|
 | 0 | done, or nothing to do. ` + "`diff`" + `: no difference. ` + "`lint`, `test`, `fmt --check`, `status --check`" + `: all is well |
-| 1 | refused or failed, and nothing was changed; or the answer is no: there are differences, findings, failed tests, nothing found |
+| 1 | refused or failed, and nothing was changed; or the answer is no: there are differences, findings or failed tests, or nothing was found. ` + "`status --check`" + `: a warning |
 | 2 | wrong usage. ` + "`diff`, `lint`, `test`, `fmt`" + `: could not run. ` + "`status --check`" + `: critical, or the state could not be read |
 | 4 | the policy is in force, but something after it failed: some connections that contradict it could not be ended, or the history could not be written |
 | 5 | not confirmed in time, and taken back |

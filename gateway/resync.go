@@ -142,23 +142,25 @@ func (r *resync) open() {
 	r.active.Store(true)
 }
 
-// find reports the flows that stand when the watch begins. What begins while they are listed
-// is reported once, by its event or from the list.
+// find reports the flows that stood when the watch began. What begins while they are listed is
+// new, and reported once, by its event or from the list.
 func (w *Watch) find(ctx context.Context) error {
 	w.resync.open()
-	began := time.Now()
 	for f, err := range w.reader.Flows(ctx) {
 		if err != nil {
 			return err
 		}
 		w.related.listed(f)
 		report := func() {
-			e := ct.Event{Kind: ct.Found, Flow: *f}
+			e, at := ct.Event{Kind: ct.Found, Flow: *f}, time.Now()
+			if f.Start.After(w.began) {
+				e.Kind, at = ct.New, f.Start
+			}
 			owner := w.picture.Load().Index.Owner(f)
-			w.o.Report(&e, time.Now(), &owner)
+			w.o.Report(&e, at, &owner)
 		}
 		// If the first event was long ago, the flow need not be remembered.
-		w.resync.found(f, f.Start.IsZero() || f.Start.After(began.Add(-settled)), report)
+		w.resync.found(f, f.Start.IsZero() || f.Start.After(w.began.Add(-settled)), report)
 	}
 	w.resync.mu.Lock()
 	w.resync.until = time.Now().Add(settled)

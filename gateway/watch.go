@@ -17,6 +17,7 @@ import (
 // the picture of the table up to date, and recovers what was lost.
 type Watch struct {
 	o       WatchOptions
+	began   time.Time // before the first event could come
 	source  *ctlink.EventSource
 	picture atomic.Pointer[Picture]
 
@@ -105,7 +106,7 @@ func (Refused) event()  {}
 // Listen begins to take events about a table of which a picture was made. The reader is the
 // watch's from now on.
 func Listen(r *Reader, p *Picture, o WatchOptions) (w *Watch, err error) {
-	w = &Watch{o: o, reader: r}
+	w = &Watch{o: o, reader: r, began: time.Now()}
 	w.resync.wake = make(chan struct{}, 1)
 	w.picture.Store(p)
 	w.tellRefused(context.Background()) // what was refused so far is no news

@@ -23,6 +23,8 @@ func TestCleanup(t *testing.T) {
 	output(t, s.Gateway, "ip", "neigh", "replace", nobody, "lladdr", "02:00:00:00:00:77", "dev", "dc0", "nud", "permanent")
 	must(t, s.Office.ServeUDP("10.1.132.5:9000"))
 	must(t, s.Office.ServeUDP("10.1.133.5:9000"))
+	// Otherwise the gateway says after three seconds that there is no such host, which ends a call.
+	output(t, s.Gateway, "ip", "neigh", "replace", nobody, "lladdr", "02:00:00:00:00:99", "dev", "dc0", "nud", "permanent")
 	s.start(t, policyOf(func(c change) string { return c.was }))
 	nft(t, s.Gateway, foreignRules)
 	var opened []*openFlow

@@ -1,6 +1,6 @@
-// Package gateway is the engine. It brings a table of this network namespace to a policy in one
-// transaction, takes that back unless somebody confirms it, ends the flows that contradict what
-// stands, keeps the history, and tells what stands and what becomes of connections.
+// Package gateway is the engine. It brings a table of this network namespace to a policy in
+// one transaction, takes that back unless somebody confirms it, ends the flows that contradict
+// the policy in force, keeps the history, and reports the table's state and the connections.
 //
 // Values go in, values and events come out. It prints nothing and knows no flags and no exit
 // statuses: a command, an agent and a test call the same functions.

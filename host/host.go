@@ -1,6 +1,6 @@
 // Package host reads the facts of this machine: for lint those that its rules need (Read), for
-// others one by one (Addresses, Devices, Sysctl). It looks at the network namespace of the calling
-// thread, and changes nothing but what SetSysctl is told to.
+// others one by one (Addresses, Devices, Sysctl). It looks at the network namespace of the
+// calling thread, and changes nothing except through SetSysctl.
 package host
 
 import (

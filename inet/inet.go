@@ -1,5 +1,5 @@
-// Package inet holds the few words that all layers of snatctl share: transport
-// protocols, port ranges and address ranges. It imports no other package of the
+// Package inet has the few types that all layers of snatctl share: transport protocols, port
+// ranges and address ranges. It imports no other package of the
 // project and only ever handles values.
 package inet
 

@@ -1,6 +1,6 @@
 // Package nfnl writes and reads the bytes of nfnetlink, the kernel's netlink for netfilter:
-// messages and their attributes. What they mean is known to those who speak it, packages
-// nftlink and ctlink. It opens no socket.
+// messages and their attributes. It does not know what they mean; packages nftlink and ctlink
+// do. It opens no socket.
 package nfnl
 
 import (

@@ -1,5 +1,5 @@
 // Package readback reads our table, live or compiled, back into the objects that it was made
-// of: what a diff tells and what flows are held against come from here.
+// of. Diffs, and the bindings that flows are compared with, are made from these.
 package readback
 
 import (

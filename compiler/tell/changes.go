@@ -1,5 +1,5 @@
-// Package tell says in the policy's words what a plan for our table means: which objects come, go
-// and change, and how.
+// Package tell says in the policy's words what a plan for our table means: which objects are
+// added, removed and changed, and how.
 package tell
 
 import (

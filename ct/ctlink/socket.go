@@ -1,5 +1,5 @@
-// Package ctlink is the kernel's side of package ct: it lists flows, deletes them, and
-// reports what becomes of them. Only here netlink is spoken for connection tracking.
+// Package ctlink is the kernel's side of package ct: it lists flows, deletes them, and reports
+// their events. It is the only package that talks netlink for connection tracking.
 package ctlink
 
 import (

@@ -1,5 +1,6 @@
-// Package natlog writes a NAT log to a file that others rotate. Lines wait in a spool: a full disk
-// costs lines, which are counted and told in the log, and never the time of who has them.
+// Package natlog writes a NAT log to a file that others rotate. Lines wait in a spool, so a
+// full disk never holds up the caller. It costs lines, which are counted and reported in the
+// log.
 package natlog
 
 import (

@@ -1,5 +1,5 @@
-// Package golden runs tests whose input and whole expected output stand in one txtar
-// file, so that a case can be read without looking anywhere else.
+// Package golden runs tests whose input and whole expected output are in one txtar file, so
+// that a case can be read without looking anywhere else.
 //
 // Files of an archive whose names begin with "want" are output, all others are input.
 // `go test -update` writes what the code does now into the archives; read the

@@ -1,5 +1,6 @@
 // Package nftlink is the kernel's side of package nft: it sends plans as one transaction, and
-// reads tables back. Only here a socket is open for nftables; the bytes are package wire's.
+// reads tables back. It is the only package that opens a socket for nftables; package wire
+// makes the bytes.
 package nftlink
 
 import (

@@ -1,6 +1,6 @@
 // Package findings writes what lint found in the forms that people and CI systems read: text
-// with the source line, JSON, SARIF, GitHub annotations, JUnit. It also keeps baselines, the
-// findings that stood there before.
+// with the source line, JSON, SARIF, GitHub annotations, JUnit. It also has baselines:
+// findings that were accepted earlier.
 //
 // The package is pure: it is given the sources and writes to what it is given.
 package findings

@@ -1,8 +1,8 @@
-// Package lint finds what is valid in a policy and still goes wrong in operation. Its rules
-// stand in one catalogue, together with those that package policy refuses policies by:
-// what apply calls an error and what lint calls one is the same code.
+// Package lint finds what is valid in a policy but goes wrong in operation. Its rules are in
+// one catalogue, together with those for which package policy refuses a policy: apply and lint
+// report an error with the same code.
 //
-// The package is pure: what it knows about a machine it is given as a Host.
+// The package is pure: a Host gives it all that it knows about a machine.
 package lint
 
 import (

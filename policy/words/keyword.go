@@ -1,5 +1,5 @@
-// Package words is the policy language as a table: every key, what its values look like and what
-// its absence means. The loader, docs/policy.md and the JSON Schema are made of it.
+// Package words is the policy language as a table: every key, what its values look like and
+// what its absence means. The loader, docs/policy.md and the JSON Schema are made from it.
 package words
 
 import (

@@ -1,6 +1,7 @@
-// Package view shows what the engine and the policy give: as text for people, as JSON, on a
-// screen. It decides nothing: what is printed, where to and what the program ends with its
-// callers say. Text goes to a plain.Writer, which knows of colours and keeps the first error.
+// Package view shows the results of the engine and of the policy: as text for people, as JSON,
+// on a screen. It decides nothing: its callers say what is printed, and where to, and with
+// which status the program ends. Text goes to a plain.Writer, which handles colours and keeps
+// the first error.
 package view
 
 import (

@@ -216,7 +216,7 @@ func TestAddressesTakenBack(t *testing.T) {
 	release()
 
 	r = snatctl(t, h, strings.Replace(ownAddresses("routes"), "192.0.2.77", "192.0.2.1", 1), "apply")
-	if r.Code != 1 || !strings.Contains(r.Stderr, "pool near holds 192.0.2.1, another host") || !strings.Contains(r.Stderr, "nothing was changed") {
+	if r.Code != 1 || !strings.Contains(r.Stderr, "pool near contains 192.0.2.1, another host") || !strings.Contains(r.Stderr, "nothing was changed") {
 		t.Errorf("apply of the router's address exits %d: %s", r.Code, r.Stderr)
 	}
 	r = snatctl(t, h, ownAddresses("{assign: ppp7}"), "apply")

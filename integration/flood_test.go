@@ -37,6 +37,7 @@ func newFlooded(t testing.TB, policy string) *flooded {
 	nstest.Require(t)
 	f := &flooded{Wires: nstest.NewWires(t, "lan0", "wan0"), t: t}
 	prints(t, f.Gateway, "apply", "-f", policyFile(t, policy))
+	must(t, f.Gateway.Sysctl("net/netfilter/nf_conntrack_udp_timeout", "600")) // no flow ends before the test, however slow
 	return f
 }
 

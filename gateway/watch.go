@@ -25,6 +25,8 @@ type Watch struct {
 	reader *Reader
 	asked  time.Time // when an event last made it ask whether the table has changed
 
+	owner ct.Owner // of the event at hand: one for each would be work for the collector
+
 	resync  resync
 	refused refusals
 	related related
@@ -160,11 +162,11 @@ func (w *Watch) event(ctx context.Context, e *ct.Event) {
 	if now.IsZero() {
 		now = time.Now()
 	}
-	owner := w.picture.Load().Index.Owner(&e.Flow)
-	if owner.Past && e.Kind == ct.New && w.tableChanged(ctx) {
-		owner = w.picture.Load().Index.Owner(&e.Flow)
+	w.owner = w.picture.Load().Index.Owner(&e.Flow)
+	if w.owner.Past && e.Kind == ct.New && w.tableChanged(ctx) {
+		w.owner = w.picture.Load().Index.Owner(&e.Flow)
 	}
-	w.o.Report(e, now, &owner)
+	w.o.Report(e, now, &w.owner)
 }
 
 // askingPause bounds how often events that nothing explains make the watch ask.

@@ -145,7 +145,6 @@ func (r *resync) open() {
 // find reports the flows that stood when the watch began. What begins while they are listed is
 // new, and reported once, by its event or from the list.
 func (w *Watch) find(ctx context.Context) error {
-	w.resync.open()
 	for f, err := range w.reader.Flows(ctx) {
 		if err != nil {
 			return err

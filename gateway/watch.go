@@ -110,6 +110,9 @@ func (Refused) event()  {}
 func Listen(r *Reader, p *Picture, o WatchOptions) (w *Watch, err error) {
 	w = &Watch{o: o, reader: r, began: time.Now()}
 	w.resync.wake = make(chan struct{}, 1)
+	if o.Found {
+		w.resync.open() // before the first event, or the list would report its flow again
+	}
 	w.picture.Store(p)
 	w.tellRefused(context.Background()) // what was refused so far is no news
 	if w.source, err = ctlink.Listen(ctlink.ListenOptions{Buffer: o.Buffer, Kinds: o.Kinds}); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/snatctl/snatctl/ct/ctlink"
 	"github.com/snatctl/snatctl/host"
 	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/policy/lint"
 )
 
 // Survey is a picture with the sums over all flows: what status shows.
@@ -41,7 +42,7 @@ func (r *Reader) Survey(ctx context.Context, p *Picture) (Survey, error) {
 		return s, fmt.Errorf("read the counters of conntrack: %w", err)
 	}
 	s.Conntrack.Max, s.Conntrack.InsertFailed = uint64(s.Stats.Max), s.Stats.InsertFailed
-	s.Uncounted = !host.IsOn(host.Accounting[0])
+	s.Uncounted = !host.IsOn(lint.AccountingKeys()[0])
 	return s, nil
 }
 
@@ -54,7 +55,7 @@ func (r *Reader) Dead(ctx context.Context, p *Picture) ([]ct.Problem, error) {
 		out = append(out, ct.Problem{Severity: ct.Critical, Object: "gateway", Text: fmt.Sprintf(format, args...)})
 	}
 	for _, f := range inet.Families {
-		if key := host.Forwarding(f); p.Uses[f] && !host.IsOn(key) {
+		if key := lint.ForwardingKey(f); p.Uses[f] && !host.IsOn(key) {
 			add("forwards no %s: %s is not 1; sysctl -w %[2]s=1", f, host.SysctlName(key))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/lint"
 )
 
 // forwardingOn switches forwarding on for the families that the table uses, unless the
@@ -22,7 +23,7 @@ func (g *Gateway) forwardingOn(w *Wanted) (undo func(), err error) {
 		return undo, nil
 	}
 	for _, f := range inet.Families {
-		key := host.Forwarding(f)
+		key := lint.ForwardingKey(f)
 		if !usesFamily(w.Ruleset, f) || host.IsOn(key) {
 			continue
 		}
@@ -51,7 +52,7 @@ func (g *Gateway) accountingOn(p *policy.Policy) {
 	if !p.Gateway.Sysctls {
 		return
 	}
-	for _, key := range host.Accounting {
+	for _, key := range lint.AccountingKeys() {
 		if host.IsOn(key) {
 			continue
 		}

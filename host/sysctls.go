@@ -24,6 +24,15 @@ func Sysctl(key string) (string, error) {
 // SetSysctl writes a sysctl. It needs the right to (CAP_NET_ADMIN for those of networking).
 func SetSysctl(key, value string) error { return os.WriteFile(procSys+key, []byte(value), 0) }
 
+// IsOn tells whether a sysctl is 1. One that cannot be read is not.
+func IsOn(key string) bool {
+	value, err := Sysctl(key)
+	return err == nil && value == "1"
+}
+
+// SysctlName is the name of a sysctl as sysctl(8) has it: with dots.
+func SysctlName(key string) string { return strings.ReplaceAll(key, "/", ".") }
+
 // sysctls reads those that some patterns match.
 func sysctls(h *lint.Host, patterns []string) error {
 	values := make(map[string]string)

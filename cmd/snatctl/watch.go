@@ -16,6 +16,7 @@ import (
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/gateway/natlog"
 	"github.com/snatctl/snatctl/host"
+	"github.com/snatctl/snatctl/policy/lint"
 )
 
 type watchOptions struct {
@@ -170,7 +171,7 @@ func warnAccounting() {
 		"net/netfilter/nf_conntrack_timestamp": "when connections began",
 		"net/netfilter/nf_conntrack_events":    "the end of connections that began before the watcher",
 	}
-	for _, key := range host.Accounting {
+	for _, key := range lint.AccountingKeys() {
 		if name := host.SysctlName(key); !host.IsOn(key) {
 			fmt.Fprintf(stderr, "warning: %s is not 1, so events lack %s: `sysctl -w %s=1`, or let apply set it (gateway: sysctls)\n", name, lacking[key], name)
 		}

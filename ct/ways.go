@@ -2,7 +2,8 @@ package ct
 
 import (
 	"slices"
-	"strings"
+
+	"github.com/snatctl/snatctl/inet"
 )
 
 // Ways tells by which interfaces a flow's packets may leave now, which need not be the one
@@ -62,7 +63,7 @@ func (z *Zone) leaves(out []string) (may, must bool) {
 	}
 	must = true
 	for _, name := range out {
-		if slices.ContainsFunc(z.OIf, func(want string) bool { return isInterface(want, name) }) {
+		if slices.ContainsFunc(z.OIf, func(want string) bool { return inet.IsInterface(want, name) }) {
 			may = true
 		} else {
 			must = false
@@ -76,10 +77,4 @@ func (z *Zone) leaves(out []string) (may, must bool) {
 func (z *Zone) decides(out []string) bool {
 	_, must := z.leaves(out)
 	return must && !z.IIf
-}
-
-// isInterface tells whether an interface is the one that is wanted, or begins like "ppp*".
-func isInterface(want, name string) bool {
-	prefix, pattern := strings.CutSuffix(want, "*")
-	return name == want || pattern && strings.HasPrefix(name, prefix)
 }

@@ -3,11 +3,12 @@ package gateway
 import (
 	"context"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway/history"
 	"github.com/snatctl/snatctl/host"
+	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/lint"
@@ -74,12 +75,7 @@ func uplinks(p *policy.Policy) (out []ct.Problem, err error) {
 		return nil, err
 	}
 	for _, name := range p.Gateway.Uplinks {
-		found := false
-		for _, d := range there {
-			prefix, pattern := strings.CutSuffix(name, "*")
-			found = found || d == name || pattern && strings.HasPrefix(d, prefix)
-		}
-		if !found {
+		if !slices.ContainsFunc(there, func(d string) bool { return inet.IsInterface(name, d) }) {
 			out = append(out, ct.Problem{Severity: ct.Critical, Object: "gateway",
 				Text: fmt.Sprintf("there is no uplink %s: packets that leave by another interface are not translated", name)})
 		}

@@ -160,6 +160,13 @@ func (r PortRange) String() string {
 	return fmt.Sprintf("%d-%d", r.First, r.Last)
 }
 
+// IsInterface tells whether an interface is the one that a policy names: "wan0", or of "ppp*" any
+// whose name begins with ppp.
+func IsInterface(pattern, name string) bool {
+	stem, star := strings.CutSuffix(pattern, "*")
+	return pattern == name || star && strings.HasPrefix(name, stem)
+}
+
 // ProtoPorts is a protocol with its ports, as in "tcp/80", "udp/5000-5999", "tcp/*"
 // or "icmp" (which has none: its Ports are zero).
 type ProtoPorts struct {

@@ -48,6 +48,20 @@ func TestPortRange(t *testing.T) {
 	}
 }
 
+func TestIsInterface(t *testing.T) {
+	for _, c := range []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"wan0", "wan0", true}, {"wan0", "wan01", false}, {"wan*", "wan0", true}, {"wan*", "wan", true},
+		{"wan*", "lan0", false}, {"wan*", "wan*", true}, {"wan0", "", false},
+	} {
+		if got := IsInterface(c.pattern, c.name); got != c.want {
+			t.Errorf("IsInterface(%q, %q) is %v", c.pattern, c.name, got)
+		}
+	}
+}
+
 func TestParseProtoPorts(t *testing.T) {
 	for _, text := range []string{"tcp/80", "udp/5000-5999", "sctp/*", "icmp", "icmpv6"} {
 		if pp, err := ParseProtoPorts(text); err != nil || pp.String() != text {

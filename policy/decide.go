@@ -126,12 +126,7 @@ func contains(rs []inet.Range, a netip.Addr) bool {
 // anyInterface tells whether an interface is one of those listed; "ppp*" lists all whose
 // names begin with ppp.
 func anyInterface(list []string, name string) bool {
-	return slices.ContainsFunc(list, func(pattern string) bool {
-		if stem, star := strings.CutSuffix(pattern, "*"); star {
-			return strings.HasPrefix(name, stem)
-		}
-		return name == pattern
-	})
+	return slices.ContainsFunc(list, func(pattern string) bool { return inet.IsInterface(pattern, name) })
 }
 
 func orUnknown(iface string) string {

@@ -3,7 +3,6 @@ package lint
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/policy"
@@ -53,10 +52,7 @@ func (r *run) leavesByUplink(z *policy.Zone) bool {
 		return true
 	}
 	for _, name := range z.OIf {
-		if !slices.ContainsFunc(r.Gateway.Uplinks, func(up string) bool {
-			stem, wild := strings.CutSuffix(up, "*")
-			return up == name || wild && strings.HasPrefix(name, stem)
-		}) {
+		if !isNamed(r.Gateway.Uplinks, name) {
 			return false
 		}
 	}

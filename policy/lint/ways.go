@@ -3,7 +3,6 @@ package lint
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/snatctl/snatctl/inet"
 )
@@ -82,8 +81,5 @@ func (w ways) lead(to inet.Range, fits func(name string) bool) bool {
 // isNamed tells whether one of the names of a policy is an interface's; "ppp*" names all
 // that begin so.
 func isNamed(names []string, name string) bool {
-	return slices.ContainsFunc(names, func(pattern string) bool {
-		prefix, wild := strings.CutSuffix(pattern, "*")
-		return pattern == name || wild && strings.HasPrefix(name, prefix)
-	})
+	return slices.ContainsFunc(names, func(pattern string) bool { return inet.IsInterface(pattern, name) })
 }

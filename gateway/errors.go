@@ -2,9 +2,6 @@ package gateway
 
 import (
 	"fmt"
-	"strings"
-
-	"github.com/snatctl/snatctl/nft/nftlink"
 )
 
 // An operation that fails with any other error than these has changed nothing.
@@ -30,9 +27,6 @@ type ForeignError struct{ Table string }
 func (e *ForeignError) Error() string {
 	return fmt.Sprintf("table inet %s was not made by snatctl, so it is kept: --foreign removes it anyway (`nft list table inet %[1]s` shows it)", e.Table)
 }
-
-// ours tells whether snatctl made a table.
-func ours(head *nftlink.Head) bool { return strings.HasPrefix(head.Comment, "made by snatctl") }
 
 // IncompleteError says that a policy is in force, but not all that belongs to it was done.
 type IncompleteError struct{ Err error }

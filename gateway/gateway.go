@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/gateway/history"
 	"github.com/snatctl/snatctl/nft/nftlink"
 )
@@ -86,7 +87,7 @@ func (g *Gateway) Remove(ctx context.Context, foreign bool) (r Removed, err erro
 	if err != nil {
 		return r, err
 	}
-	if head != nil && !ours(head) && !foreign {
+	if head != nil && !layout.Ours(head.Comment) && !foreign {
 		return r, &ForeignError{g.table}
 	}
 	gone, err := g.removeAddresses(ctx)

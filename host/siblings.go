@@ -2,8 +2,11 @@ package host
 
 import (
 	"context"
-	"strings"
+	"maps"
+	"slices"
+	"sync"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/nft"
@@ -18,39 +21,24 @@ type Sibling struct {
 }
 
 // Siblings finds the other tables that snatctl made in this network namespace and that want, the
-// table of a policy, clashes with.
+// table of a policy, clashes with; by name.
 func Siblings(ctx context.Context, c *nftlink.Conn, want *nft.Ruleset) ([]Sibling, error) {
-	chains, err := c.BaseChains(ctx)
+	heads, err := c.Heads(ctx)
 	if err != nil {
 		return nil, err
 	}
+	ours := sync.OnceValue(func() ct.Bindings { return readback.Bindings(want) })
 	var out []Sibling
-	var ours ct.Bindings
-	seen := map[string]bool{want.Table: true}
-	for _, ch := range chains {
-		if ch.Family != "inet" || seen[ch.Table] {
+	for _, table := range slices.Sorted(maps.Keys(heads)) {
+		if table == want.Table || !layout.Ours(heads[table].Comment) {
 			continue
 		}
-		seen[ch.Table] = true
-		head, err := c.Head(ctx, ch.Table)
+		live, _, err := c.Read(ctx, table)
 		if err != nil {
 			return nil, err
 		}
-		if head == nil || !strings.HasPrefix(head.Comment, "made by snatctl") {
-			continue
-		}
-		live, _, err := c.Read(ctx, ch.Table)
-		if err != nil {
-			return nil, err
-		}
-		if live == nil {
-			continue
-		}
-		if out == nil {
-			ours = readback.Bindings(want)
-		}
-		if both := ct.Clashes(ours, readback.Bindings(live)); len(both) > 0 {
-			out = append(out, Sibling{ch.Table, both})
+		if both := ct.Clashes(ours(), readback.Bindings(live)); len(both) > 0 {
+			out = append(out, Sibling{table, both})
 		}
 	}
 	return out, nil

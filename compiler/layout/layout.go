@@ -14,9 +14,17 @@
 // All but forward and offloading are NAT chains: the kernel shows them the first packet of a connection only.
 package layout
 
+import "strings"
+
 // TableComment marks a table as snatctl's, of this layout. A table with another comment is
 // made anew rather than changed.
-const TableComment = "made by snatctl, layout 1: change the policy, not this table"
+const TableComment = maker + ", layout 1: change the policy, not this table"
+
+// maker is what the comments of all layouts begin with.
+const maker = "made by snatctl"
+
+// Ours tells whether a table with some comment is snatctl's, of whatever layout.
+func Ours(comment string) bool { return strings.HasPrefix(comment, maker) }
 
 // MaxLanes is how many services get a round-robin counter of their own. Each takes a chain
 // a family, and "never over 4,000 chains" keeps loading and listing quick.

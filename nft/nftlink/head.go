@@ -33,6 +33,19 @@ func (c *Conn) Head(ctx context.Context, table string) (*Head, error) {
 	return &h, nil
 }
 
+// Heads reads what all tables of family inet say of themselves, by name.
+func (c *Conn) Heads(ctx context.Context) (map[string]Head, error) {
+	heads := make(map[string]Head)
+	err := c.request(ctx, unix.NFT_MSG_GETTABLE, unix.NLM_F_DUMP, nil, func(b []byte) error {
+		heads[wire.TableOf(b)] = wire.DecodeHead(b)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the tables of family inet: %w", explainErrno(err))
+	}
+	return heads, nil
+}
+
 // owned tells of a transaction that was not permitted whether that is because of the table's
 // owner.
 func (c *Conn) owned(ctx context.Context, table string, err error) error {

@@ -35,8 +35,7 @@ type Change struct {
 	mu    sync.Mutex // over entry: a trial ends beside the rest
 	entry entry      // in the history
 
-	earlier []*nft.Ruleset  // tables that stood before, and whose flows may be left
-	unclean []history.Entry // about which that is so
+	earlier leftovers // of other changes
 
 	// Trial waits for confirmation; nil if none was asked for, or if nothing has changed.
 	Trial *Trial
@@ -68,7 +67,7 @@ func (g *Gateway) Commit(ctx context.Context, w *Wanted, o ApplyOptions) (*Chang
 	}
 	c := &Change{g: g, w: w, o: o, around: a}
 	if entries, _, err := g.History(ctx); err == nil {
-		c.earlier, c.unclean = g.leftovers(entries)
+		c.earlier = g.leftoversOf(entries)
 	}
 	g.warnOfSiblings(ctx, w)
 	if c.did, err = g.commit(ctx, w.Ruleset, o.Confirm > 0, func(at comparison) (func() error, error) { return c.prepare(ctx, at) }); err != nil {
@@ -86,7 +85,7 @@ func (c *Change) changes(p nft.Plan) bool { return !p.Empty() || len(c.around.pl
 // prepare does what goes before the transaction, and returns what undoes it.
 func (c *Change) prepare(ctx context.Context, at comparison) (func() error, error) {
 	if c.changes(at.plan) {
-		c.entry = c.g.enter(c.w, c.o, history.Pending, at.live != nil || len(c.unclean) > 0)
+		c.entry = c.g.enter(c.w, c.o, at.live != nil || len(c.earlier.unclean) > 0)
 	}
 	err := c.around.before(ctx)
 	return func() error { c.g.drop(c.entry); return c.around.undo() }, err
@@ -96,7 +95,7 @@ func (c *Change) prepare(ctx context.Context, at comparison) (func() error, erro
 func (c *Change) inForce(ctx context.Context) {
 	as, summary := history.Applied, c.did.difference.Summary()
 	if !c.changes(c.did.plan) {
-		c.entry = c.g.enter(c.w, c.o, history.Pending, len(c.unclean) > 0)
+		c.entry = c.g.enter(c.w, c.o, len(c.earlier.unclean) > 0)
 	} else if c.o.Confirm > 0 {
 		as = history.Unconfirmed
 		c.entry.State = as // before the trial may decide otherwise
@@ -140,7 +139,7 @@ func (c *Change) Finish(ctx context.Context) (Result, error) {
 		return r, c.left
 	}
 	var err error
-	if r.Stale, r.Zoned, err = g.cleanup(ctx, append(before(did.live), c.earlier...), c.w.Ruleset); err != nil {
+	if r.Stale, r.Zoned, err = g.cleanup(ctx, append(before(did.live), g.tables(c.earlier)...), c.w.Ruleset); err != nil {
 		return r, errors.Join(c.left, incomplete("the policy is in force, but connections that contradict it may remain: %w; apply again to end them", err))
 	}
 	c.clean()
@@ -154,7 +153,7 @@ func (c *Change) clean() {
 	if c.entry.ID == 0 || !c.entry.Unclean {
 		return
 	}
-	c.g.markClean(c.unclean)
+	c.g.markClean(c.earlier.unclean)
 	_ = c.note(func(e *history.Entry) { e.Unclean = false })
 }
 

@@ -2,9 +2,7 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"time"
 
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/ct/ctlink"
@@ -33,28 +31,16 @@ func (g *Gateway) Clean(ctx context.Context) (c Cleaned, err error) {
 	if err != nil {
 		entries = nil // it may be out of reach for who only looks
 	}
-	earlier, unclean := g.leftovers(entries)
+	left := g.leftoversOf(entries)
 	if c.Done = g.lock != nil; c.Done {
-		g.tell(Cleaning)
 		g.settle()
-	} else {
-		g.tell(Foreseeing)
 	}
-	defer g.took(Cleaning, time.Now())
-	err = overFlows(before(now), func(table flowTable) error {
-		judge := judge{stale: ct.Refused}
-		err := judge.list(ctx, table, append(before(now), earlier...), now)
-		c.Stale, c.Zoned = judge.found(), judge.zoned
-		if c.Done {
-			err = errors.Join(err, c.Stale.end(ctx, table))
-		}
-		return err
-	})
+	c.Stale, c.Zoned, err = g.overFlows(ctx, ct.Refused, append(before(now), g.tables(left)...), now, c.Done)
 	if err != nil {
 		return c, incomplete("connections that contradict the table may be left: %w", err)
 	}
 	if c.Done {
-		g.markClean(unclean)
+		g.markClean(left.unclean)
 	}
 	return c, nil
 }

@@ -27,25 +27,13 @@ func (w *Wanted) cleans() bool { return w.Policy.Gateway.Cleanup != policy.Clean
 
 // cleanup ends the flows that contradict the policy now in force; was are the tables before it.
 // If it returns an error, the other results say what it has done so far.
-func (g *Gateway) cleanup(ctx context.Context, was []*nft.Ruleset, want *nft.Ruleset) (s StaleFlows, zoned int, err error) {
-	g.tell(Cleaning)
-	defer g.took(Cleaning, time.Now())
-	err = overFlows(was, func(table flowTable) error {
-		var unlisted error
-		s, zoned, unlisted = findStale(ctx, table, was, want)
-		return errors.Join(unlisted, s.end(ctx, table))
-	})
-	return s, zoned, err
+func (g *Gateway) cleanup(ctx context.Context, was []*nft.Ruleset, want *nft.Ruleset) (StaleFlows, int, error) {
+	return g.overFlows(ctx, ct.Contradicts, was, want, true)
 }
 
 // foresee finds the flows that an apply would end, and leaves them alone.
-func (g *Gateway) foresee(ctx context.Context, was []*nft.Ruleset, want *nft.Ruleset) (s StaleFlows, zoned int, err error) {
-	g.tell(Foreseeing)
-	defer g.took(Foreseeing, time.Now())
-	err = overFlows(was, func(table flowTable) error {
-		s, zoned, err = findStale(ctx, table, was, want)
-		return err
-	})
+func (g *Gateway) foresee(ctx context.Context, was []*nft.Ruleset, want *nft.Ruleset) (StaleFlows, int, error) {
+	s, zoned, err := g.overFlows(ctx, ct.Contradicts, was, want, false)
 	if err != nil {
 		err = fmt.Errorf("cannot tell which connections apply would end: %w", err)
 	}
@@ -60,35 +48,40 @@ func before(live *nft.Ruleset) []*nft.Ruleset {
 	return []*nft.Ruleset{live}
 }
 
-// overFlows does something to the kernel's flows. Where no table stood none are stale, and
-// nobody looks.
-func overFlows(was []*nft.Ruleset, do func(flowTable) error) error {
+// verdict tells whether a flow contradicts the policy of will, and why.
+type verdict func(was, will *ct.Index, f *ct.Flow) (ct.Reason, bool)
+
+// overFlows finds the kernel's flows that contradict want, by the tables before it, and ends them if
+// that is asked for. It also counts those in other conntrack zones, which it leaves alone. Where no
+// table stood none are stale, and nobody looks.
+func (g *Gateway) overFlows(ctx context.Context, stale verdict, was []*nft.Ruleset, want *nft.Ruleset, ending bool) (s StaleFlows, zoned int, err error) {
+	stage := Foreseeing
+	if ending {
+		stage = Cleaning
+	}
+	g.tell(stage)
+	defer g.took(stage, time.Now())
 	if len(was) == 0 {
-		return nil
+		return nil, 0, nil
 	}
-	conn, err := ctlink.Open()
+	table, err := ctlink.Open()
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
-	defer conn.Close()
-	return do(conn)
+	defer table.Close()
+	s, zoned, err = findStale(ctx, table, stale, was, want)
+	if ending {
+		err = errors.Join(err, s.end(ctx, table))
+	}
+	return s, zoned, err
 }
 
-// judge sorts out the flows that contradict a table. The zero value takes those that are stale.
-type judge struct {
-	stale func(was, will *ct.Index, f *ct.Flow) (ct.Reason, bool) // nil: ct.Contradicts
-	flows StaleFlows
-	zoned int // that contradict it in other conntrack zones
-
-	places map[staleKey]int
-}
-
-// list lists the flows once and judges each by the tables that were and the one to be, and by the
-// way that it leaves now where that one asks for it.
-func (j *judge) list(ctx context.Context, table flowTable, was []*nft.Ruleset, will *nft.Ruleset) error {
+// findStale lists the flows once and judges each by the tables that were and the one to be, and by
+// the way that it leaves now where that one asks for it.
+func findStale(ctx context.Context, table flowTable, stale verdict, was []*nft.Ruleset, will *nft.Ruleset) (s StaleFlows, zoned int, err error) {
 	local, err := host.Addresses()
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
 	var ways routelink.Ways
 	defer ways.Close()
@@ -97,39 +90,25 @@ func (j *judge) list(ctx context.Context, table flowTable, was []*nft.Ruleset, w
 	for _, r := range was {
 		before = append(before, ct.NewIndex(readback.Bindings(r), local))
 	}
-	if j.stale == nil {
-		j.stale = ct.Contradicts
-	}
-	j.places = make(map[staleKey]int)
+	places := make(map[staleKey]int)
 	for f, err := range table.Flows(ctx) {
 		if err != nil {
-			return fmt.Errorf("list the flows: %w", err)
+			return s.sorted(), zoned, fmt.Errorf("list the flows: %w", err)
 		}
 		for _, b := range before {
-			if why, stale := j.stale(b, after, f); stale {
-				j.enter(why, f)
-				break
+			why, is := stale(b, after, f)
+			switch {
+			case !is:
+				continue
+			case f.Zoned():
+				zoned++ // another table's doing
+			default:
+				s = s.enter(places, why, ctlink.KeyOf(f))
 			}
+			break
 		}
 	}
-	return ways.Err()
-}
-
-func (j *judge) enter(why ct.Reason, f *ct.Flow) {
-	if f.Zoned() {
-		j.zoned++ // another table's doing
-		return
-	}
-	j.flows = j.flows.enter(j.places, why, ctlink.KeyOf(f))
-}
-
-func (j *judge) found() StaleFlows { return j.flows.sorted() }
-
-// findStale finds the flows that contradict a table, and counts those in other conntrack zones.
-func findStale(ctx context.Context, table flowTable, was []*nft.Ruleset, will *nft.Ruleset) (StaleFlows, int, error) {
-	var j judge
-	err := j.list(ctx, table, was, will)
-	return j.found(), j.zoned, err
+	return s.sorted(), zoned, ways.Err()
 }
 
 // end ends the flows. What cannot be ended is told and does not stop the rest.

@@ -124,7 +124,7 @@ func TestCleanupFails(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			h := held(10, servers)
 			c.spoil(h)
-			s, _, err := findStale(t.Context(), h, []*nft.Ruleset{was}, will)
+			s, _, err := findStale(t.Context(), h, ct.Contradicts, []*nft.Ruleset{was}, will)
 			err = errors.Join(err, s.end(t.Context(), h))
 			if err == nil && c.err != "" || err != nil && (c.err == "" || !strings.Contains(err.Error(), c.err)) {
 				t.Errorf("the error is %v, want %q", err, c.err)
@@ -142,7 +142,7 @@ func TestStaleFlowsAreTold(t *testing.T) {
 	will := compiled(t, webOf+"192.168.1.3}\n")
 	h := held(4, map[string][]string{"203.0.113.1:80": {"192.168.1.1:80", "192.168.1.3:80"}, "203.0.113.2:53": {"192.168.1.9:53"}})
 	h.flows = append(h.flows, held(1, map[string][]string{"203.0.113.1:80": {"192.168.1.2:80"}}).flows...)
-	s, _, err := findStale(t.Context(), h, []*nft.Ruleset{was}, will)
+	s, _, err := findStale(t.Context(), h, ct.Contradicts, []*nft.Ruleset{was}, will)
 	if err != nil {
 		t.Fatal(err)
 	}

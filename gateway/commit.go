@@ -38,8 +38,7 @@ type committed struct {
 }
 
 // commit sends the difference, reading again whenever another writer came between. before
-// runs once, ahead of the transaction and only if there is one to send or nothing to compare
-// with; it returns what undoes it should that fail. If keep is set the table is kept as it
+// runs once, ahead of the first try; it returns what undoes it should the commit fail. If keep is set the table is kept as it
 // stands, and can be put back.
 func (g *Gateway) commit(ctx context.Context, want *nft.Ruleset, keep bool, before func(comparison) (func() error, error)) (*committed, error) {
 	c, undo, prepared := &committed{}, func() error { return nil }, false

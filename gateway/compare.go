@@ -80,8 +80,7 @@ func (g *Gateway) Diff(ctx context.Context, w *Wanted, cleanup bool) (r Result, 
 	if cleanup && w.cleans() {
 		was := before(c.live)
 		if entries, _, err := g.History(ctx); err == nil {
-			earlier, _ := g.leftovers(entries)
-			was = append(was, earlier...)
+			was = append(was, g.tables(g.leftoversOf(entries))...)
 		}
 		if r.Stale, r.Zoned, err = g.foresee(ctx, was, w.Ruleset); err != nil {
 			g.tell(Warning{err})

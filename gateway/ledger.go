@@ -28,8 +28,8 @@ type entry struct {
 	err error // why it is not there
 }
 
-// enter adds the entry of a policy.
-func (g *Gateway) enter(w *Wanted, o ApplyOptions, as history.State, unclean bool) (e entry) {
+// enter adds the entry of a policy, as pending.
+func (g *Gateway) enter(w *Wanted, o ApplyOptions, unclean bool) (e entry) {
 	if o.Command == "" {
 		return e
 	}
@@ -37,7 +37,7 @@ func (g *Gateway) enter(w *Wanted, o ApplyOptions, as history.State, unclean boo
 	defer g.took(Recording, time.Now())
 	e.Entry, e.err = g.store.Add(history.Entry{
 		Table: g.table, Time: time.Now().UTC().Truncate(time.Second), User: o.User, Command: o.Command,
-		State: as, Place: g.here, Trial: o.Confirm > 0, Unclean: unclean,
+		State: history.Pending, Place: g.here, Trial: o.Confirm > 0, Unclean: unclean,
 	}, absolute(w.Sources))
 	return e
 }
@@ -156,25 +156,35 @@ func (g *Gateway) again(e history.Entry) (*Wanted, error) {
 // mostEarlier bounds how many earlier tables flows are judged by.
 const mostEarlier = 5
 
-// leftovers returns earlier tables whose flows may still live because they were not ended when
-// the next table came: cleanup was off, or the apply was killed. entries are those before the
-// change, newest first; unclean are the entries after which flows were left.
-func (g *Gateway) leftovers(entries []history.Entry) (tables []*nft.Ruleset, unclean []history.Entry) {
+// leftovers are what earlier changes left: entries after which flows that contradicted them were not
+// ended, since cleanup was off or the apply was killed, and the entries of the tables that made
+// such flows. The zero value is nothing.
+type leftovers struct {
+	unclean, stood []history.Entry
+}
+
+// leftoversOf finds them among the entries before a change, newest first.
+func (g *Gateway) leftoversOf(entries []history.Entry) (l leftovers) {
 	entries = g.ofHere(entries)
 	for i, e := range entries {
-		if !e.Unclean || len(unclean) == mostEarlier || e.Place.Before(g.here) {
+		if !e.Unclean || len(l.unclean) == mostEarlier || e.Place.Before(g.here) {
 			break
 		}
-		unclean = append(unclean, e)
-		stood := slices.Clone(entries[i+1 : min(i+2, len(entries))])
+		l.unclean = append(l.unclean, e)
+		l.stood = append(l.stood, entries[i+1:min(i+2, len(entries))]...)
 		if e.State == history.Reverted || e.State == history.Unconfirmed {
-			stood = append(stood, e)
-		}
-		for _, s := range stood {
-			if w, err := g.again(s); err == nil {
-				tables = append(tables, w.Ruleset)
-			}
+			l.stood = append(l.stood, e)
 		}
 	}
-	return tables, unclean
+	return l
+}
+
+// tables makes the earlier tables again: compiling takes time, so only who judges flows asks.
+func (g *Gateway) tables(l leftovers) (out []*nft.Ruleset) {
+	for _, e := range l.stood {
+		if w, err := g.again(e); err == nil {
+			out = append(out, w.Ruleset)
+		}
+	}
+	return out
 }

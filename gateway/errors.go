@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"fmt"
+
+	"github.com/snatctl/snatctl/plain"
 )
 
 // An operation that fails with any other error than these has changed nothing.
@@ -53,7 +55,7 @@ type RevertedError struct {
 func (e *RevertedError) Error() string {
 	s := fmt.Sprintf("%s: taken back, table inet %s is as it was before", e.Why, e.Table)
 	if e.Ended > 0 {
-		s += "; ended " + count(e.Ended, "flow") + " that contradicted it"
+		s += "; ended " + plain.Count(e.Ended, "flow") + " that contradicted it"
 	}
 	if e.Left != nil {
 		s += fmt.Sprintf("; connections that contradict it may remain: %v", e.Left)
@@ -63,10 +65,3 @@ func (e *RevertedError) Error() string {
 
 // Unwrap returns what kept flows from being ended.
 func (e *RevertedError) Unwrap() error { return e.Left }
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}

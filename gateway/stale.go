@@ -9,6 +9,7 @@ import (
 	"github.com/snatctl/snatctl/compiler/tell"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/ct/ctlink"
+	"github.com/snatctl/snatctl/plain"
 )
 
 // StaleFlows are the flows that contradict a policy, by the object that they belong to.
@@ -81,7 +82,7 @@ func (s StaleFlows) Tell(changes []tell.Change, done bool) {
 	}
 	for i, n := range ends {
 		if n > 0 {
-			changes[i].Detail += "; ends " + count(n, "flow")
+			changes[i].Detail += "; ends " + plain.Count(n, "flow")
 		}
 	}
 }

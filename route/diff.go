@@ -48,10 +48,6 @@ func (p Plan) Split() (adds, removes Plan) {
 // goes, and a proxy never stands without its route: so whoever finds a plan carried out in part
 // knows all of ours.
 func Diff(have, want State) Plan {
-	var p Plan
-	add := func(t Thing) { p = append(p, Op{false, t}) }
-	remove := func(t Thing) { p = append(p, Op{true, t}) }
-
 	_, switches := compare(have.Proxying, want.Proxying, func(a, b Proxying) int { return cmp.Compare(a, b) })
 	oldRoutes, newRoutes := compare(have.Routes, want.Routes, byDst)
 	oldProxies, newProxies := compare(have.Neighbours, want.Neighbours, func(a, b Neighbour) int {
@@ -60,26 +56,16 @@ func Diff(have, want State) Plan {
 	oldAddrs, newAddrs := compare(have.Addresses, want.Addresses, func(a, b Address) int {
 		return cmp.Or(cmp.Compare(a.Interface, b.Interface), a.Addr.Compare(b.Addr))
 	})
-	for _, t := range switches {
-		add(t)
-	}
-	for _, r := range newRoutes {
-		add(r)
-	}
-	for _, t := range newProxies {
-		add(t)
-	}
-	for _, t := range newAddrs {
-		add(t)
-	}
-	for _, t := range oldAddrs {
-		remove(t)
-	}
-	for _, t := range oldProxies {
-		remove(t)
-	}
-	for _, t := range oldRoutes {
-		remove(t)
+	return slices.Concat(
+		ops(false, switches), ops(false, newRoutes), ops(false, newProxies), ops(false, newAddrs),
+		ops(true, oldAddrs), ops(true, oldProxies), ops(true, oldRoutes))
+}
+
+// ops returns the operations that add or remove some things, in order.
+func ops[T Thing](remove bool, things []T) Plan {
+	p := make(Plan, len(things))
+	for i, t := range things {
+		p[i] = Op{remove, t}
 	}
 	return p
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/gateway"
+	"github.com/snatctl/snatctl/plain"
 )
 
 // mayEnd holds the flags of --end against each other.
@@ -36,7 +37,7 @@ func endFlows(ctx context.Context, r *gateway.Reader, p *gateway.Picture, o flow
 		return exit{exitRefused, err}
 	}
 	if len(keys) > 0 && !o.yes {
-		fmt.Fprintf(stderr, "end %s? [y/N] ", view.Count(len(keys), "flow"))
+		fmt.Fprintf(stderr, "end %s? [y/N] ", plain.Count(len(keys), "flow"))
 		answer, _ := bufio.NewReader(os.Stdin).ReadString('\n')
 		if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
 			return exit{exitRefused, errors.New("nothing was ended")}
@@ -44,13 +45,13 @@ func endFlows(ctx context.Context, r *gateway.Reader, p *gateway.Picture, o flow
 	}
 	ended, err := r.End(ctx, keys)
 	if err != nil {
-		err = exit{exitRefused, fmt.Errorf("ended %s of %d: %w", view.Count(ended, "flow"), len(keys), err)}
+		err = exit{exitRefused, fmt.Errorf("ended %s of %d: %w", plain.Count(ended, "flow"), len(keys), err)}
 	}
 	if o.format == "json" {
 		return errors.Join(err, view.JSON(os.Stdout, map[string]int{"flows_ended": ended}))
 	}
 	if err == nil {
-		fmt.Fprintf(stdout, "ended %s\n", view.Count(ended, "flow"))
+		fmt.Fprintf(stdout, "ended %s\n", plain.Count(ended, "flow"))
 	}
 	return err
 }

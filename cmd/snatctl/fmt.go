@@ -73,7 +73,7 @@ type formatter struct {
 func (f *formatter) status() error {
 	switch {
 	case f.failed > 0:
-		return exit{exitFmtFailed, fmt.Errorf("%s could not be formatted", view.Count(f.failed, "file"))}
+		return exit{exitFmtFailed, fmt.Errorf("%s could not be formatted", plain.Count(f.failed, "file"))}
 	case f.check && f.changed > 0:
 		return exit{code: exitFmtChanges}
 	}

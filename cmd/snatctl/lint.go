@@ -239,6 +239,6 @@ func writeBaseline(path string, b findings.Baseline) error {
 	if err := os.WriteFile(path, text.Bytes(), 0o666); err != nil {
 		return exit{exitNotRun, err}
 	}
-	fmt.Fprintf(stderr, "%s accepted in %s\n", view.Count(b.Len(), "finding"), plain.Text(path))
+	fmt.Fprintf(stderr, "%s accepted in %s\n", plain.Count(b.Len(), "finding"), plain.Text(path))
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/gateway/history"
+	"github.com/snatctl/snatctl/plain"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/read"
 )
@@ -100,7 +101,7 @@ func compiled(t *timings, read func() (*policy.Policy, []policy.Source, policy.D
 		view.Diagnostic(stderr, d)
 	}
 	if w == nil {
-		return nil, fmt.Errorf("policy cannot be carried out: %s; nothing was changed", view.Count(len(errorsOf(more)), "error"))
+		return nil, fmt.Errorf("policy cannot be carried out: %s; nothing was changed", plain.Count(len(errorsOf(more)), "error"))
 	}
 	return w, nil
 }
@@ -116,7 +117,7 @@ func judge(p *policy.Policy, ds policy.Diagnostics) (*policy.Policy, error) {
 		view.Diagnostic(stderr, d)
 	}
 	if p == nil {
-		return nil, fmt.Errorf("invalid policy: %s", view.Count(len(errorsOf(ds)), "error"))
+		return nil, fmt.Errorf("invalid policy: %s", plain.Count(len(errorsOf(ds)), "error"))
 	}
 	return p, nil
 }

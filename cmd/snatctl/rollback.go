@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/gateway/history"
+	"github.com/snatctl/snatctl/plain"
 )
 
 func rollbackCommand() *cobra.Command {
@@ -72,7 +72,7 @@ func goodEntry(ctx context.Context, dir, table string, n int) (*history.Entry, e
 	}
 	good := history.Good(entries)
 	if n >= len(good) {
-		return nil, fmt.Errorf("the history of table inet %s in %s has no entry %d: it has %s (see `snatctl history`); nothing was changed", table, dir, n, view.Count(len(good), "good one"))
+		return nil, fmt.Errorf("the history of table inet %s in %s has no entry %d: it has %s (see `snatctl history`); nothing was changed", table, dir, n, plain.Count(len(good), "good one"))
 	}
 	return &good[n], nil
 }

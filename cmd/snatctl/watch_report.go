@@ -10,6 +10,7 @@ import (
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/gateway/natlog"
+	"github.com/snatctl/snatctl/plain"
 )
 
 // reporter turns what a watch tells into lines: events on standard output, the NAT log, and
@@ -142,6 +143,6 @@ func (n *notices) losses(what, noun string, s *natlog.Spool) {
 	n.told[s] = lost
 	n.mu.Unlock()
 	if lost > before {
-		n.say("", 0, fmt.Sprintf("warning: %s %s, %d in all", what, view.Count(int(lost-before), noun), lost))
+		n.say("", 0, fmt.Sprintf("warning: %s %s, %d in all", what, plain.Count(int(lost-before), noun), lost))
 	}
 }

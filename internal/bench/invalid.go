@@ -17,16 +17,11 @@ const packetsEach = 64
 // invalid measures what the rule in forward costs that drops packets of no connection
 // (gateway.invalid): the same zones with it and without it.
 func (b *bench) invalid(ctx context.Context) error {
-	ours, err := lab.NewGateway(ctx)
+	ours, theirs, end, err := gateways(ctx)
 	if err != nil {
 		return err
 	}
-	defer ours.Close()
-	theirs, err := lab.NewGateway(ctx)
-	if err != nil {
-		return err
-	}
-	defer theirs.Close()
+	defer end()
 	const few = 100
 	zones := func(gateway string) []byte {
 		return bytes.Replace(sample.Zones(few), []byte("version: 1\n"), []byte("version: 1\ngateway: {uplinks: wan0"+gateway+"}\n"), 1)

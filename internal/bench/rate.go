@@ -27,19 +27,26 @@ const (
 }`
 )
 
+// gateways makes the two that take turns; end takes both away.
+func gateways(ctx context.Context) (ours, theirs *lab.Gateway, end func(), err error) {
+	if ours, err = lab.NewGateway(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	if theirs, err = lab.NewGateway(ctx); err != nil {
+		ours.Close()
+		return nil, nil, nil, err
+	}
+	return ours, theirs, func() { theirs.Close(); ours.Close() }, nil
+}
+
 // rate sends the same new connections through a gateway that snatctl set up and through one
 // with a single rule, in turn.
 func (b *bench) rate(ctx context.Context) error {
-	ours, err := lab.NewGateway(ctx)
+	ours, theirs, end, err := gateways(ctx)
 	if err != nil {
 		return err
 	}
-	defer ours.Close()
-	theirs, err := lab.NewGateway(ctx)
-	if err != nil {
-		return err
-	}
-	defer theirs.Close()
+	defer end()
 
 	services := func(port string) []byte {
 		return sample.Fleet{Services: b.size.services, Servers: b.size.servers, Port: port}.Policy()

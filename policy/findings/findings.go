@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/snatctl/snatctl/plain"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/policy/lint"
 )
@@ -97,13 +98,13 @@ func (r *Report) Summary() string {
 	var parts []string
 	for _, s := range []policy.Severity{policy.Error, policy.Warning, policy.Info} {
 		if n := bySeverity[s]; n > 0 {
-			parts = append(parts, count(n, string(s)))
+			parts = append(parts, plain.Count(n, string(s)))
 		}
 	}
 	if len(parts) == 0 {
 		parts = []string{"no findings"}
 	}
-	line := strings.Join(parts, ", ") + " in " + count(len(r.Sources), "file")
+	line := strings.Join(parts, ", ") + " in " + plain.Count(len(r.Sources), "file")
 	if n := byKind[InSource]; n > 0 {
 		line += fmt.Sprintf("; %d ignored by comments", n)
 	}
@@ -111,11 +112,4 @@ func (r *Report) Summary() string {
 		line += fmt.Sprintf("; %d accepted by the baseline", n)
 	}
 	return line
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -17,7 +17,7 @@ func Check(w io.Writer, s gateway.Survey) {
 	if worst != 0 {
 		word = strings.ToUpper(worst.String())
 	}
-	what := Count(len(problems), "problem")
+	what := plain.Count(len(problems), "problem")
 	switch len(problems) {
 	case 0:
 		what = "no problems"

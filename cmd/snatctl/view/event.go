@@ -6,6 +6,7 @@ import (
 
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/host"
+	"github.com/snatctl/snatctl/plain"
 )
 
 // Notice returns what people should know of what happened, as a line without its end, or some.
@@ -18,7 +19,7 @@ func Notice(e gateway.Event) string {
 		}
 		return fmt.Sprintf("switched on %s", host.SysctlName(e.Key))
 	case gateway.Released:
-		return fmt.Sprintf("released %s of real servers that take no new connections", Count(e.Clients, "client"))
+		return fmt.Sprintf("released %s of real servers that take no new connections", plain.Count(e.Clients, "client"))
 	case gateway.Warning:
 		return fmt.Sprintf("warning: %v", e.Err)
 	}
@@ -38,7 +39,7 @@ func watched(e gateway.Event) string {
 		}
 		return fmt.Sprintf("warning: lost %s, and the flows could not be listed: %v", countMany(e.Lost, "event"), e.Err)
 	case gateway.Resynced:
-		return fmt.Sprintf("lost %s, %d in all; listed the flows again: %s, %d of them begun unseen (a larger --buffer loses fewer)", countMany(e.Lost, "event"), e.Total, Count(e.Flows, "flow"), e.Unseen)
+		return fmt.Sprintf("lost %s, %d in all; listed the flows again: %s, %d of them begun unseen (a larger --buffer loses fewer)", countMany(e.Lost, "event"), e.Total, plain.Count(e.Flows, "flow"), e.Unseen)
 	case gateway.Refused:
 		text := fmt.Sprintf("warning: %s refused: conntrack found no free port or no room, or two packets raced", countMany(e.Connections, "new connection"))
 		for _, p := range e.Problems {

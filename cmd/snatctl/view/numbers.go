@@ -6,14 +6,6 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// Count returns "1 flow" or "2000 flows".
-func Count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
 // countMany returns "1 flow" or "2,000 flows", for what may be very many.
 func countMany(n uint64, noun string) string {
 	if n == 1 {

@@ -80,10 +80,10 @@ func stale(w io.Writer, s gateway.StaleFlows, done bool) {
 		if o.Mixed {
 			why += " (and similar)"
 		}
-		fmt.Fprintf(w, "%s %s of %s %s: %s\n", verb, Count(o.Flows(done), "flow"), o.Kind, plain.Text(o.Name), plain.Text(why))
+		fmt.Fprintf(w, "%s %s of %s %s: %s\n", verb, plain.Count(o.Flows(done), "flow"), o.Kind, plain.Text(o.Name), plain.Text(why))
 	}
 	if len(s) > 1 {
-		fmt.Fprintf(w, "%s %s in all\n", verb, Count(s.Count(done), "flow"))
+		fmt.Fprintf(w, "%s %s in all\n", verb, plain.Count(s.Count(done), "flow"))
 	}
 }
 

@@ -61,7 +61,7 @@ func Status(out *plain.Writer, p gateway.Survey, all bool) error {
 
 func printIdle(w io.Writer, n int, kind string) {
 	if n > 0 {
-		fmt.Fprintf(w, "and %s without flows (--all lists them)\n", Count(n, "more "+kind))
+		fmt.Fprintf(w, "and %s without flows (--all lists them)\n", plain.Count(n, "more "+kind))
 	}
 }
 
@@ -148,7 +148,7 @@ func printLaddrs(w io.Writer, laddrs []ct.LaddrReport, all bool) {
 	t.paint = func(row int, cell string) string { return paintSeverity(laddrs[row].Severity(), cell) }
 	t.write(w)
 	if hidden > 0 {
-		fmt.Fprintf(w, "  and %s, none busier (--all lists them)\n", Count(hidden, "more laddr"))
+		fmt.Fprintf(w, "  and %s, none busier (--all lists them)\n", plain.Count(hidden, "more laddr"))
 	}
 }
 

@@ -27,7 +27,7 @@ func Tests(w io.Writer, outcomes []policy.Outcome) error {
 			fmt.Fprintf(w, "        %d. %s\n", i+1, plain.Text(step))
 		}
 	}
-	_, err := fmt.Fprintf(w, "%s, %d passed, %d failed\n", Count(len(outcomes), "test"), len(outcomes)-failed, failed)
+	_, err := fmt.Fprintf(w, "%s, %d passed, %d failed\n", plain.Count(len(outcomes), "test"), len(outcomes)-failed, failed)
 	return err
 }
 

@@ -12,14 +12,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/compiler/tell"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/ct/ctlink"
 	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/internal/compiled"
 	"github.com/snatctl/snatctl/nft"
-	"github.com/snatctl/snatctl/policy"
-	"github.com/snatctl/snatctl/policy/read"
 )
 
 // heldFlows is a flow table that fails where it is told to.
@@ -83,17 +81,10 @@ func held(n int, servers map[string][]string) *heldFlows {
 	return h
 }
 
-func compiled(t *testing.T, text string) *nft.Ruleset {
+// services returns the table of some services.
+func services(t *testing.T, text string) *nft.Ruleset {
 	t.Helper()
-	p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte("version: 1\nservices:\n" + text)}})
-	if p == nil {
-		t.Fatal(ds)
-	}
-	r, ds := compiler.Compile(p)
-	if r == nil {
-		t.Fatal(ds)
-	}
-	return r
+	return compiled.Table(t, []byte("version: 1\nservices:\n"+text))
 }
 
 const (
@@ -104,8 +95,8 @@ const (
 // What cannot be listed or deleted is told, counted by what was done, and does not keep the
 // rest from being ended.
 func TestCleanupFails(t *testing.T) {
-	was := compiled(t, webOf+"[192.168.1.1, 192.168.1.2, 192.168.1.3]}\n"+dnsOf+"192.168.1.9}\n")
-	will := compiled(t, webOf+"192.168.1.3}\n"+dnsOf+"192.168.1.8}\n")
+	was := services(t, webOf+"[192.168.1.1, 192.168.1.2, 192.168.1.3]}\n"+dnsOf+"192.168.1.9}\n")
+	will := services(t, webOf+"192.168.1.3}\n"+dnsOf+"192.168.1.8}\n")
 	servers := map[string][]string{"203.0.113.1:80": {"192.168.1.1:80", "192.168.1.2:80", "192.168.1.3:80"}, "203.0.113.2:53": {"192.168.1.9:53"}}
 	broken := errors.New("no connection")
 	for _, c := range []struct {
@@ -138,8 +129,8 @@ func TestCleanupFails(t *testing.T) {
 
 // Each object's flows are counted where its change is told, a real server's with that one.
 func TestStaleFlowsAreTold(t *testing.T) {
-	was := compiled(t, webOf+"[192.168.1.1, 192.168.1.2, 192.168.1.3]}\n"+dnsOf+"192.168.1.9}\n")
-	will := compiled(t, webOf+"192.168.1.3}\n")
+	was := services(t, webOf+"[192.168.1.1, 192.168.1.2, 192.168.1.3]}\n"+dnsOf+"192.168.1.9}\n")
+	will := services(t, webOf+"192.168.1.3}\n")
 	h := held(4, map[string][]string{"203.0.113.1:80": {"192.168.1.1:80", "192.168.1.3:80"}, "203.0.113.2:53": {"192.168.1.9:53"}})
 	h.flows = append(h.flows, held(1, map[string][]string{"203.0.113.1:80": {"192.168.1.2:80"}}).flows...)
 	s, _, err := findStale(t.Context(), h, ct.Contradicts, []*nft.Ruleset{was}, will)

@@ -5,13 +5,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/internal/compiled"
 	"github.com/snatctl/snatctl/internal/nstest"
 	"github.com/snatctl/snatctl/internal/sample"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/wire"
-	"github.com/snatctl/snatctl/policy"
-	"github.com/snatctl/snatctl/policy/read"
 )
 
 // look opens the gateway of a namespace of the test's own.
@@ -31,19 +29,6 @@ func look(t *testing.T) (*nstest.Host, *Gateway) {
 	return h, g
 }
 
-func ruleset(t *testing.T, text string) *nft.Ruleset {
-	t.Helper()
-	p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte(text)}})
-	if p == nil {
-		t.Fatal(ds)
-	}
-	want, ds := compiler.Compile(p)
-	if want == nil {
-		t.Fatal(ds)
-	}
-	return want
-}
-
 // meanwhile makes a function for commit to call between reading and sending.
 func meanwhile(f func()) func(comparison) (func() error, error) {
 	return func(comparison) (func() error, error) {
@@ -58,7 +43,7 @@ func meanwhile(f func()) func(comparison) (func() error, error) {
 func TestRefusedElementNamesPolicy(t *testing.T) {
 	t.Parallel()
 	_, g := look(t)
-	want := ruleset(t, string(sample.Services(25000, 4)))
+	want := compiled.Table(t, sample.Services(25000, 4))
 	for set, spoil := range map[string]func(e *nft.Element){
 		"services4":          func(e *nft.Element) { e.Verdict = nft.GotoChain("nowhere") },
 		"turns4":             func(e *nft.Element) { e.Data += "\x00\x00\x00\x00" },
@@ -115,10 +100,10 @@ func TestForeignBetween(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			h, g := look(t)
-			if _, err := g.commit(t.Context(), ruleset(t, before), false, meanwhile(func() {})); err != nil {
+			if _, err := g.commit(t.Context(), compiled.Table(t, []byte(before)), false, meanwhile(func() {})); err != nil {
 				t.Fatal(err)
 			}
-			want := ruleset(t, after)
+			want := compiled.Table(t, []byte(after))
 			c, err := g.commit(t.Context(), want, false, meanwhile(func() { runNft(t, h, script) }))
 			if err != nil || c.plan.Empty() {
 				t.Fatalf("commit says %v, and its plan is %v", err, c.plan)

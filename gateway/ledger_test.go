@@ -5,9 +5,9 @@ import (
 	"testing"
 
 	"github.com/snatctl/snatctl/gateway/history"
+	"github.com/snatctl/snatctl/internal/compiled"
 	"github.com/snatctl/snatctl/internal/nstest"
 	"github.com/snatctl/snatctl/policy"
-	"github.com/snatctl/snatctl/policy/read"
 )
 
 // hold opens the gateway of a namespace to change it.
@@ -27,11 +27,7 @@ func hold(t *testing.T, h *nstest.Host, stateDir string) *Gateway {
 func wanted(t *testing.T, text string) *Wanted {
 	t.Helper()
 	sources := []policy.Source{{Name: "policy.yaml", Data: []byte("version: 1\ngateway: {forwarding: false, sysctls: false}\nservices:\n" + text)}}
-	p, ds := read.Parse(sources)
-	if p == nil {
-		t.Fatal(ds)
-	}
-	w, ds := Compile(p, sources)
+	w, ds := Compile(compiled.Policy(t, sources[0].Data), sources)
 	if w == nil {
 		t.Fatal(ds)
 	}

@@ -4,11 +4,12 @@ import (
 	"testing"
 
 	"github.com/snatctl/snatctl/compiler/readback"
+	"github.com/snatctl/snatctl/internal/compiled"
 	"github.com/snatctl/snatctl/internal/sample"
 )
 
 func BenchmarkBindings30kServices(b *testing.B) {
-	r := compile(b, parse(b, sample.Services(30000, 4)))
+	r := compiled.Table(b, sample.Services(30000, 4))
 	for b.Loop() {
 		if len(readback.Bindings(r).Services) != 30000 {
 			b.Fatal("services are missing")
@@ -17,7 +18,7 @@ func BenchmarkBindings30kServices(b *testing.B) {
 }
 
 func BenchmarkBindings10kZones(b *testing.B) {
-	r := compile(b, parse(b, sample.Zones(10000)))
+	r := compiled.Table(b, sample.Zones(10000))
 	for b.Loop() {
 		if len(readback.Bindings(r).Zones) != 10000 {
 			b.Fatal("zones are missing")

@@ -17,37 +17,19 @@ import (
 	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/internal/compiled"
 	"github.com/snatctl/snatctl/internal/golden"
 	"github.com/snatctl/snatctl/internal/sample"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
-	"github.com/snatctl/snatctl/policy/read"
 )
 
 // TestBindings prints what a table tells of its policy. Each archive of testdata is
 // one policy.
 func TestBindings(t *testing.T) {
 	golden.Run(t, "testdata/*.txtar", func(t *testing.T, input []golden.File) []golden.File {
-		return []golden.File{{Name: "want", Data: bindingsText(readback.Bindings(compile(t, parse(t, input[0].Data))))}}
+		return []golden.File{{Name: "want", Data: bindingsText(readback.Bindings(compiled.Table(t, input[0].Data)))}}
 	})
-}
-
-func parse(t testing.TB, text []byte) *policy.Policy {
-	t.Helper()
-	p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: text}})
-	if p == nil {
-		t.Fatal(ds)
-	}
-	return p
-}
-
-func compile(t testing.TB, p *policy.Policy) *nft.Ruleset {
-	t.Helper()
-	r, ds := compiler.Compile(p)
-	if r == nil {
-		t.Fatal(ds)
-	}
-	return r
 }
 
 // tables returns the compiler's golden cases, by file name, each made anew.
@@ -63,7 +45,7 @@ func tables(t *testing.T) map[string]*nft.Ruleset {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r, _ := compiler.Compile(parse(t, archive.Files[0].Data)); r != nil {
+		if r, _ := compiler.Compile(compiled.Policy(t, archive.Files[0].Data)); r != nil {
 			out[path] = r
 		}
 	}
@@ -127,8 +109,8 @@ func TestBindingsOfManyPatterns(t *testing.T) {
 		for i := range patterns {
 			patterns[i] = fmt.Sprintf("interface-%02d*", i)
 		}
-		p := parse(t, []byte("version: 1\nzones:\n  - {name: out, from: 10.2.0.0/16, oif: [wan0, '"+strings.Join(patterns, "', '")+"'], laddrs: 198.51.100.1}\n"))
-		table := compile(t, p)
+		p := compiled.Policy(t, []byte("version: 1\nzones:\n  - {name: out, from: 10.2.0.0/16, oif: [wan0, '"+strings.Join(patterns, "', '")+"'], laddrs: 198.51.100.1}\n"))
+		table := compiled.Ruleset(t, p)
 		for _, e := range table.Set(layout.Conditions.String()).Elements {
 			if len(e.Comment) > layout.MostComment {
 				t.Errorf("a comment is %d bytes long", len(e.Comment))
@@ -225,10 +207,10 @@ func TestReadOnly(t *testing.T) {
 // lane are, and so are those with persistence, whose real servers count for themselves.
 func TestUncounted(t *testing.T) {
 	for _, c := range []struct{ services, uncounted int }{{4000, 0}, {30000, 30000 - layout.MaxLanes - 1}} {
-		p := parse(t, sample.Services(c.services, 4))
+		p := compiled.Policy(t, sample.Services(c.services, 4))
 		p.Services[c.services-1].Persistence = policy.Persistence{Timeout: time.Minute, Mask4: 32, Mask6: 128}
 		n := 0
-		for _, s := range readback.Bindings(compile(t, p)).Services {
+		for _, s := range readback.Bindings(compiled.Ruleset(t, p)).Services {
 			if s.Uncounted {
 				n++
 			}

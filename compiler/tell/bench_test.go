@@ -4,13 +4,14 @@ import (
 	"testing"
 
 	"github.com/snatctl/snatctl/compiler/tell"
+	"github.com/snatctl/snatctl/internal/compiled"
 	"github.com/snatctl/snatctl/internal/sample"
 	"github.com/snatctl/snatctl/nft"
 )
 
 // A table of many services that is all new is what a first apply tells of.
 func BenchmarkChangesNew30kServices(b *testing.B) {
-	want := compile(b, parse(b, sample.Services(30000, 4)))
+	want := compiled.Table(b, sample.Services(30000, 4))
 	plan := nft.Diff(nil, formed(b, want))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -28,7 +29,7 @@ func BenchmarkChangesNew2kConditions(b *testing.B) {
 }
 
 func newZones(b *testing.B, policy []byte) {
-	want := compile(b, parse(b, policy))
+	want := compiled.Table(b, policy)
 	plan := nft.Diff(nil, formed(b, want))
 	b.ReportAllocs()
 	for b.Loop() {

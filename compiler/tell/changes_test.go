@@ -13,11 +13,11 @@ import (
 	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/compiler/tell"
+	"github.com/snatctl/snatctl/internal/compiled"
 	"github.com/snatctl/snatctl/internal/golden"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/wire"
 	"github.com/snatctl/snatctl/policy"
-	"github.com/snatctl/snatctl/policy/read"
 )
 
 // TestChanges walks through the policies of an archive in testdata, from one to the
@@ -47,28 +47,10 @@ func stage(t *testing.T, f golden.File) *nft.Ruleset {
 	if f.Name == "none" {
 		return nil
 	}
-	p := parse(t, f.Data)
-	r := compile(t, p)
+	p := compiled.Policy(t, f.Data)
+	r := compiled.Ruleset(t, p)
 	if p.Gateway.Offload == policy.OffloadSoftware { // on a host that has the uplinks and lan0
 		compiler.Offload(r, append([]string{"lan0"}, p.Gateway.Uplinks...))
-	}
-	return r
-}
-
-func parse(t testing.TB, text []byte) *policy.Policy {
-	t.Helper()
-	p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: text}})
-	if p == nil {
-		t.Fatal(ds)
-	}
-	return p
-}
-
-func compile(t testing.TB, p *policy.Policy) *nft.Ruleset {
-	t.Helper()
-	r, ds := compiler.Compile(p)
-	if r == nil {
-		t.Fatal(ds)
 	}
 	return r
 }
@@ -116,7 +98,7 @@ func TestNoChangesBetweenEqualPolicies(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r, _ := compiler.Compile(parse(t, archive.Files[0].Data)); r != nil {
+		if r, _ := compiler.Compile(compiled.Policy(t, archive.Files[0].Data)); r != nil {
 			t.Run(filepath.Base(path), func(t *testing.T) { unchanged(t, r, r) })
 		}
 	}
@@ -124,14 +106,14 @@ func TestNoChangesBetweenEqualPolicies(t *testing.T) {
 
 // What somebody did to the table by hand shows too, and names what goes.
 func TestChangesOfForeignHands(t *testing.T) {
-	parsed := parse(t, []byte(`version: 1
+	parsed := compiled.Policy(t, []byte(`version: 1
 zones:
   - {name: office, from: 10.1.0.0/16, laddrs: 198.51.100.1}
 services:
   - {name: web, vip: 203.0.113.1, ports: tcp/80, mode: nat, real_servers: [192.168.1.1, 192.168.1.2]}
 `))
 	table := func() *nft.Ruleset {
-		r := compile(t, parsed)
+		r := compiled.Ruleset(t, parsed)
 		formed(t, r)
 		return r
 	}
@@ -206,12 +188,12 @@ func TestChangesOfSpoiledTables(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := parse(t, archive.Files[0].Data)
+		p := compiled.Policy(t, archive.Files[0].Data)
 		if table, _ := compiler.Compile(p); table == nil {
 			continue
 		}
 		for range 10 {
-			live, want := compile(t, p), compile(t, p)
+			live, want := compiled.Ruleset(t, p), compiled.Ruleset(t, p)
 			for _, s := range live.Sets {
 				for i := range s.Elements {
 					switch r.IntN(8) {
@@ -235,7 +217,7 @@ var chainForZones = layout.ChainZones.String()
 
 // A detail never breaks the line that it stands in, and names every real server of a policy.
 func TestNewTableListsEveryObject(t *testing.T) {
-	p := parse(t, []byte(`version: 1
+	p := compiled.Policy(t, []byte(`version: 1
 laddrs:
   guests: 198.51.100.16/28
 zones:
@@ -244,7 +226,7 @@ zones:
 services:
   - {name: web, vip: 203.0.113.1, ports: tcp/80, mode: nat, real_servers: [192.168.1.1, 192.168.1.2]}
 `))
-	want := compile(t, p)
+	want := compiled.Ruleset(t, p)
 	var names []string
 	for _, c := range tell.Changes(nil, want, diff(t, nil, want)) {
 		if c.Action != tell.AddObject {

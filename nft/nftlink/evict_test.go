@@ -5,21 +5,17 @@ import (
 	"testing"
 
 	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/internal/compiled"
 	"github.com/snatctl/snatctl/internal/sample"
 	"github.com/snatctl/snatctl/nft"
-	"github.com/snatctl/snatctl/policy"
-	"github.com/snatctl/snatctl/policy/read"
 )
 
 // BenchmarkDrain takes one real server of 30,000 services x 4 out, by what an agent does: a
 // change of data alone, and the table made anew. Only the commits are measured.
 func BenchmarkDrain(b *testing.B) {
-	p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: sample.Services(30000, 4)}})
-	if p == nil {
-		b.Fatal(ds)
-	}
+	p := compiled.Policy(b, sample.Services(30000, 4))
 	g := newGateway(b)
-	g.bring(b, compiled(b, p))
+	g.bring(b, compiled.Ruleset(b, p))
 	next := 0
 	for _, reshape := range []bool{false, true} {
 		b.Run(map[bool]string{false: "evict", true: "reshape"}[reshape], func(b *testing.B) {
@@ -35,7 +31,7 @@ func BenchmarkDrain(b *testing.B) {
 				data, _ := was.PlanTo(evicted, p.Gateway.Table)
 				s.RealServers = slices.Clone(s.RealServers)
 				s.RealServers[1].Weight = 0
-				want := compiled(b, p)
+				want := compiled.Ruleset(b, p)
 				if !reshape {
 					b.StartTimer()
 				}
@@ -54,16 +50,6 @@ func BenchmarkDrain(b *testing.B) {
 			}
 		})
 	}
-}
-
-func compiled(t testing.TB, p *policy.Policy) *nft.Ruleset {
-	t.Helper()
-	r, ds := compiler.Compile(p)
-	if r == nil {
-		t.Fatal(ds)
-	}
-	formed(r)
-	return r
 }
 
 // bring makes the table that is wanted.

@@ -12,12 +12,12 @@ import (
 )
 
 // Arrangement is what the table of one object depends on beside the object itself. Where two
-// policies are arranged alike, a service that is the same in both stands in both tables alike.
+// policies are arranged alike, a service that is the same in both is the same in both tables.
 type Arrangement struct {
 	Lanes       map[string]int // of services with a round-robin counter of their own, by name
 	Parted      bool           // slots of services without a lane are spread over several maps
 	CountsSlots bool           // every slot counts its new connections
-	StickySeed  uint32         // of the hashes that stand for IPv6 VIPs of persistent services
+	StickySeed  uint32         // of the hashes in place of IPv6 VIPs of persistent services
 
 	policy *policy.Policy
 	claims map[endpoint][]claim // where ports of services overlap

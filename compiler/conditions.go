@@ -12,7 +12,7 @@ import (
 	"github.com/snatctl/snatctl/policy"
 )
 
-// Zones with conditions (to, ports, iif, oif) cannot stand in the maps by source alone. Each
+// Zones with conditions (to, ports, iif, oif) cannot be in the maps by source alone. Each
 // has a chain that checks its conditions and, where they hold, goes on to what the zone does;
 // else it returns. Sources that such zones hold are sent through their chains, in the order
 // of the policy, before the maps of plain zones are asked:
@@ -20,7 +20,7 @@ import (
 //	conditional4: 10.2.0.0/16 : jump zone/mail
 //	conditional4: 10.9.0.0/16 : jump when/mail/web   (zone/mail, then zone/web)
 //
-// Sources that a plain zone owns which stands before are left out, so the order holds, and
+// Sources that an earlier plain zone owns are left out, so the order holds, and
 // sources of no conditional zone pay one lookup.
 //
 // Zones that reject do so in the hook forward, where NAT is not allowed. If there are any,
@@ -93,7 +93,7 @@ func (b *builder) enterConditions() {
 	}
 }
 
-// isPattern tells whether a name of interfaces stands for all that begin so.
+// isPattern tells whether a name of interfaces means all that begin so.
 func isPattern(name string) bool { return strings.HasSuffix(name, "*") }
 
 // patternWords returns a word for each pattern among interfaces on the way out.
@@ -299,7 +299,7 @@ func (b *builder) excludeRules(z *policy.Zone, chain layout.Name) {
 	}
 }
 
-// zoneDoes writes what a conditional zone does to a connection. Its verdicts stand in a map of
+// zoneDoes writes what a conditional zone does to a connection. Its verdicts are in a map of
 // its own, whose elements count and bear its name; its translations in maps like those of
 // plain zones.
 func (b *builder) zoneDoes(z *policy.Zone, p place, chain layout.Name) {

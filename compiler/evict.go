@@ -31,7 +31,7 @@ func (f Fragment) Evict(s *policy.Service, gone []policy.RealServer) (Fragment, 
 		evicted := *set
 		evicted.Elements = slices.Clone(set.Elements)
 		for rest := evicted.Elements; len(rest) > 0; {
-			n := 1 // the slots of one VIP, protocol and ports stand together
+			n := 1 // the slots of one VIP, protocol and ports are adjacent
 			for n < len(rest) && layout.SlotFront(&rest[n]) == layout.SlotFront(&rest[0]) {
 				n++
 			}
@@ -73,7 +73,7 @@ func evictSlots(name layout.Name, slots []nft.Element, s *policy.Service, gone [
 	return true
 }
 
-// slotTarget is what a slot stands for.
+// slotTarget is the real server of a slot.
 type slotTarget struct {
 	addr   netip.Addr
 	port   uint16 // 0: the client's is kept
@@ -93,13 +93,13 @@ func slotServer(name layout.Name, e *nft.Element) slotTarget {
 	return t
 }
 
-// is tells whether the slot stands for a real server. One without a port of its own is called at
+// is tells whether the slot is a real server's. One without a port of its own is called at
 // the port that the client called.
 func (t slotTarget) is(rs policy.RealServer) bool {
 	return t.addr == rs.Addr && (rs.Port == t.port || rs.Port == 0 && t.port == t.called)
 }
 
-// PlanTo returns what turns a fragment that stands in a table into another one with the same
+// PlanTo returns what turns a fragment that is in a table into another one with the same
 // sets: elements alone. It returns false where sets or chains differ, which others may use too.
 func (f Fragment) PlanTo(to Fragment, table string) (nft.Plan, bool) {
 	if len(f.sets) != len(to.sets) || len(f.chains) != len(to.chains) {

@@ -26,7 +26,7 @@ func (f Fragment) Ruleset() *nft.Ruleset {
 	return r
 }
 
-// add enters a fragment. What is shared stands once.
+// add enters a fragment. What is shared is entered once.
 func (b *builder) add(f Fragment) {
 	for name, s := range f.sets {
 		was := b.sets[name]

@@ -12,7 +12,7 @@ import (
 //
 //	hairpin4: 192.168.1.1 . 203.0.113.10 . tcp . 80 comment "web"
 //
-// Single callers, as real servers are, stand in a hash table. Keys that hold a range, of callers
+// Single callers, as real servers are, are in a hash table. Keys that hold a range, of callers
 // ("/prefix") or of ports ("/range"), need a set of ranges, which is slower to search and change.
 
 // hairpin enters the callers of one VIP, protocol and port. As with laddrs, ports that other

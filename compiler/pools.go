@@ -10,7 +10,7 @@ import (
 	"github.com/snatctl/snatctl/policy"
 )
 
-// translation is how connections get a laddr of a pool: a range that stands as data in a
+// translation is how connections get a laddr of a pool: a range that is data of a
 // map, or a chain of the pool's own where it is not one range.
 type translation struct {
 	bytes  string // the range
@@ -229,7 +229,7 @@ func (b *builder) listAddresses(m *nft.Set, p *policy.Pool, f inet.Family, objec
 	return true
 }
 
-// addressTable returns which address each slot of a pool stands for. Weighted addresses take
+// addressTable returns the address of each slot of a pool. Weighted addresses take
 // interleaved turns; where they overlap, the first entry gives the weight.
 func addressTable(p *policy.Pool, f inet.Family, ranges []inet.Range) []netip.Addr {
 	var addrs []netip.Addr

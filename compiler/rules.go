@@ -150,7 +150,7 @@ func (b *builder) dispatch() {
 
 // dropInvalid drops what leaves through an uplink and belongs to no connection. Chains of type
 // nat never see such packets, so nothing else would translate or drop them: they would leave
-// with the source that they have. The rule stands first in forward.
+// with the source that they have. The rule is the first in forward.
 func (b *builder) dropInvalid() {
 	b.hook(layout.ChainForward.Name(), nft.Hook{Type: "filter", Point: nft.Forward, Priority: 0})
 	c := b.chain(layout.ChainForward.Name())

@@ -53,9 +53,9 @@ type schedule struct {
 	kind    layout.PortKind
 	verdict nft.Verdict         // where the service's VIPs lead: the first stage
 	stages  []step              // what comes between that and the scheduler
-	slots   []policy.RealServer // what each slot stands for; none: no real server takes connections
+	slots   []policy.RealServer // the real server of each slot; none: no real server takes connections
 	slotMap *nft.Set            // nil: the service has a table of its own
-	vips    *nft.Set            // where the service's VIPs stand
+	vips    *nft.Set            // the set that holds the service's VIPs
 	hairpin []inet.Range        // callers that get another source
 	keep    bool                // the map gives no port: the client's stays
 	listed  bool                // its real servers are listed with their weights

@@ -79,9 +79,9 @@ type stickyStage struct {
 type stickyMap struct {
 	family inet.Family
 	kind   layout.PortKind
-	keep   bool   // clients' ports are kept, so that real servers stand without one
+	keep   bool   // clients' ports are kept, so that real servers are entered without one
 	seed   uint32 // of the hash of an IPv6 VIP
-	port   uint16 // of IPv6 real servers, which stand without one; 0: they keep what the client called
+	port   uint16 // of IPv6 real servers, which are entered without one; 0: they keep what the client called
 }
 
 // variant folds the kinds: a key with a port serves exact ones and ranges alike.
@@ -102,7 +102,7 @@ func (m stickyMap) name() layout.Name {
 	return n
 }
 
-// Seeds of the hashes that stand for IPv6 addresses in the keys of sticky maps: nft 1.0.6
+// Seeds of the hashes in place of IPv6 addresses in the keys of sticky maps: nft 1.0.6
 // garbles keys of more than 16 bytes. Two clients with one hash share a real server, which
 // is harmless; that no two VIPs do is made sure of (stickySeed).
 const (

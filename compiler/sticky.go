@@ -34,7 +34,7 @@ func StaleClients(p *policy.Policy, live []*nft.Set) map[*nft.Set][]nft.Element 
 // stickyIndex finds who answers at an endpoint.
 type stickyIndex struct {
 	claims map[endpoint][]claim
-	byHash map[uint32]netip.Addr // IPv6 VIPs by the hash that stands for them
+	byHash map[uint32]netip.Addr // IPv6 VIPs by the hash in their place
 }
 
 func indexSticky(p *policy.Policy) stickyIndex {
@@ -104,7 +104,7 @@ func portOf(name string) uint16 {
 }
 
 // called reads what the client called out of a key. Of services on all ports the key holds
-// none: port 1 stands for it, which only such a service, or one that takes it away, claims.
+// none: port 1 takes its place, which only such a service, or one that takes it away, claims.
 func (idx stickyIndex) called(s *nft.Set, key string) (vip netip.Addr, proto inet.Proto, port uint16, ok bool) {
 	if len(key) != s.KeyWidth() {
 		return vip, 0, 0, false

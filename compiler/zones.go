@@ -11,7 +11,7 @@ import (
 
 // zones enters the zones. Those without conditions are flattened: first-match order becomes
 // disjoint ranges of sources, each with what becomes of its connections. Those with
-// conditions come before, where they stand before (conditions.go).
+// conditions come before, where the policy has them before (conditions.go).
 func (b *builder) zones() {
 	zones := b.policy.Zones
 	lists := make([][]inet.Range, len(zones), len(zones)+1)

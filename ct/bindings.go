@@ -28,7 +28,7 @@ type Service struct {
 	// Hairpin holds the callers of a NAT service that get the address of the interface left
 	// through, which is one of this host; merged and sorted.
 	Hairpin []inet.Range
-	New     uint64 // new connections since the table's elements stand; refused sources don't count
+	New     uint64 // new connections since the table's elements were made; refused sources don't count
 	// Uncounted tells that its real servers' New is not known: the table holds more slots
 	// than it counts (compiler, mostCounted).
 	Uncounted bool
@@ -46,7 +46,7 @@ type Server struct {
 	Addr   netip.Addr
 	Port   uint16
 	Weight int    // as the policy says; 0 drains: it keeps its flows and gets no new ones
-	New    uint64 // new connections since its elements stand
+	New    uint64 // new connections since its elements were made
 }
 
 // Pool is a set of laddrs with the source ports that may be used.
@@ -72,7 +72,7 @@ type Zone struct {
 	// Conditions; empty means any.
 	To    []inet.Range
 	Ports []inet.ProtoPorts
-	// OIf are the interfaces that the zone's connections leave through; "ppp*" stands for all
+	// OIf are the interfaces that the zone's connections leave through; "ppp*" means all
 	// that begin so. No flow tells by which one it left: an index that knows Ways tells by
 	// which it would leave now.
 	OIf []string
@@ -82,7 +82,7 @@ type Zone struct {
 	Exclude []inet.Range // destinations left untranslated
 	Pools   []Pool       // of "snat"; those of both families
 	Maps    []Map        // of "map"
-	// New connections that it decided about, since its elements stand, less those that
+	// New connections that it decided about, since its elements were made, less those that
 	// Exclude left untranslated. One that is refused and tries again counts again.
 	New uint64
 }

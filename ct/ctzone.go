@@ -2,9 +2,9 @@ package ct
 
 import "strconv"
 
-// Zoned tells whether the flow stands in another conntrack zone (not a zone of the policy) than
+// Zoned tells whether the flow is in another conntrack zone (not a zone of the policy) than
 // the default one. snatctl sets none: another table does, by `ct zone set`, or Open
-// vSwitch. Flows of different zones do not know each other: the same tuple may stand in each.
+// vSwitch. Flows of different zones do not know each other: each may hold the same tuple.
 func (f *Flow) Zoned() bool { return f.CTZone != 0 || f.ReplyCTZone != 0 }
 
 // AppendCTZone appends the conntrack zone of a flow: "conntrack zone 7", or "conntrack zone 7

@@ -81,7 +81,7 @@ const (
 	Offloaded Status = 1 << 14 // its packets take a flowtable's short way, which alone knows when it ends
 )
 
-// TCPState is where a TCP connection stands (nf_conntrack_tcp.h). The zero value is none,
+// TCPState is the state of a TCP connection (nf_conntrack_tcp.h). The zero value is none,
 // which all other protocols have.
 type TCPState uint8
 

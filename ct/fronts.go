@@ -16,7 +16,7 @@ type doors struct {
 	shift int    // of a hash, to an index
 }
 
-// door is a front. Port 0 stands for any.
+// door is a front. Port 0 means any.
 type door struct {
 	vip     uint32
 	port    uint16
@@ -31,7 +31,7 @@ func newDoors(n int) doors {
 	return doors{make([]door, 1<<size), 64 - size}
 }
 
-// at returns where a front stands, or would.
+// at returns where a front is, or would be.
 func (d *doors) at(vip netip.Addr, proto inet.Proto, port uint16) *door {
 	b := vip.As4()
 	want := door{vip: binary.BigEndian.Uint32(b[:]), port: port, proto: proto, taken: true}

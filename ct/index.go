@@ -14,7 +14,7 @@ import (
 type Index struct {
 	bindings Bindings
 	doors    doors                   // services by VIP, protocol and port: IPv4
-	fronts   map[front]int32         // and IPv6; port 0 stands for any
+	fronts   map[front]int32         // and IPv6; port 0 means any
 	ranges   map[front][]portSpan    // services by VIP and protocol (port 0) that take ranges of ports
 	first    []int32                 // where a service's real servers begin in servers; one more at the end
 	servers  []endpoint              // of all services, one after the other: close together, they are found fast

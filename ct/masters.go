@@ -9,7 +9,7 @@ type Masters struct{ of map[FlowName]Tuple }
 // ends then belongs to nobody.
 const mostMasters = 1 << 16
 
-// Listed notes the master of a flow that stands.
+// Listed notes the master of a flow that was listed.
 func (m *Masters) Listed(f *Flow) {
 	if !f.Master.Src.IsValid() {
 		return

@@ -15,7 +15,7 @@ import (
 //	"state":"ESTABLISHED","service":"web","zone":null,"real_server":"192.168.1.1:80","laddr":null,
 //	"bytes_in":642,"bytes_out":402,"packets_in":12,"packets_out":7,"timeout_s":431999}
 //
-// Addresses of protocols without ports stand alone. What does not apply is null; so are the
+// Addresses of protocols without ports have no port. What does not apply is null; so are the
 // counters where the kernel keeps none, and the timeout of flows on a flowtable.
 func AppendJSON(dst []byte, f *Flow, o *Owner) []byte {
 	dst = append(dst, '{')
@@ -163,7 +163,7 @@ func appendName(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// plain tells whether a string is JSON as it stands.
+// plain tells whether a string is JSON as it is.
 func plain(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c >= 0x7f || c == '"' || c == '\\' {

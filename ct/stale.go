@@ -96,7 +96,7 @@ func (x *Index) hairpinned(f *Flow) bool {
 	return had.service >= 0 && x.hairpins(had.service, f)
 }
 
-// refusedSince tells whether a zone that refuses new connections stands in front of the one
+// refusedSince tells whether a zone that refuses new connections comes before the one
 // that made the flow, and still has its laddr. Where was has the refusing zone already,
 // nothing tells which zone made it: any that has the laddr may have.
 func refusedSince(was, will *Index, f *Flow) bool {

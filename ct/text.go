@@ -10,7 +10,7 @@ const (
 	textTraffic = 143
 )
 
-// AppendHeader appends the line that stands above those of AppendText, without a newline.
+// AppendHeader appends the line above those of AppendText, without a newline.
 func AppendHeader(dst []byte) []byte {
 	start := len(dst)
 	dst = pad(append(dst, "PROTO"...), start, textTuples)

@@ -87,7 +87,7 @@ func (x *Index) decider(f *Flow, out []string) int32 {
 }
 
 // wouldTranslate tells whether a zone that may decide about such a flow would give it its
-// laddr: the first that matches, or any that asks for interfaces, wherever it stands, unless the
+// laddr: the first that matches, or any that asks for interfaces, wherever it is, unless the
 // flow leaves by others. With an interface of its own a zone decides about what leaves there
 // before all others do.
 func (x *Index) wouldTranslate(f *Flow) bool {

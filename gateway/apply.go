@@ -122,7 +122,7 @@ func (c *Change) note(change func(*history.Entry)) error {
 
 // Finish does what comes after the transaction: it makes persistent services forget clients,
 // switches accounting on, and ends the flows that contradict the policy. It stops early if a
-// trial ends meanwhile. The result stands beside an IncompleteError too.
+// trial ends meanwhile. An IncompleteError comes with the result, too.
 func (c *Change) Finish(ctx context.Context) (Result, error) {
 	if c.Trial != nil {
 		ctx = c.Trial.going
@@ -148,7 +148,7 @@ func (c *Change) Finish(ctx context.Context) (Result, error) {
 
 func (c *Change) cleans() bool { return !c.o.Keep && c.w.cleans() }
 
-// clean says in the history that no flows are left that contradict what stands.
+// clean says in the history that no flows are left that contradict the table.
 func (c *Change) clean() {
 	if c.entry.ID == 0 || !c.entry.Unclean {
 		return

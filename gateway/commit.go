@@ -97,7 +97,7 @@ func (g *Gateway) send(ctx context.Context, want *nft.Ruleset, c *committed) err
 	return nil
 }
 
-// keepTable reads the table so that it can be put back as it stands at a generation, and asks
+// keepTable reads the table so that it can be put back as it is at a generation, and asks
 // the kernel whether it would take it.
 func (g *Gateway) keepTable(ctx context.Context, at nftlink.Generation) (*nftlink.Snapshot, error) {
 	kept, now, err := g.conn.Snapshot(ctx, g.table)

@@ -12,9 +12,9 @@ import (
 	"github.com/snatctl/snatctl/nft/wire"
 )
 
-// comparison is the table as it stands at a generation, and what turns it into a wanted one.
+// comparison is the table as it is at a generation, and what turns it into a wanted one.
 type comparison struct {
-	live       *nft.Ruleset // nil: no table stands
+	live       *nft.Ruleset // nil: there is no table
 	generation nftlink.Generation
 	plan       nft.Plan
 }

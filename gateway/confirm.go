@@ -114,7 +114,7 @@ func WhoHolds(table string) Holder {
 	return h
 }
 
-// String says so in words, to stand behind the name of the table: " (process 7), and it awaits
+// String says so in words, to follow the name of the table: " (process 7), and it awaits
 // confirmation for another 2m0s (`snatctl confirm` keeps it)".
 func (h Holder) String() string {
 	switch {

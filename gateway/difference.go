@@ -46,7 +46,7 @@ func (d Difference) Summary() string {
 			service = c.Name
 		}
 		if rest, below := strings.CutPrefix(c.Name, service); below && c.Kind == tell.KindRealServer && strings.HasPrefix(rest, "/") {
-			continue // its service, which stands ahead of it, says enough
+			continue // its service, listed before it, says enough
 		}
 		switch {
 		case c.Action == last.Action && c.Kind == last.Kind && c.Name == last.Name: // it changes in several ways

@@ -51,7 +51,7 @@ type RevertedError struct {
 	Left  error  // why some of these may be left
 }
 
-// Error says what stands.
+// Error says which table is in force now.
 func (e *RevertedError) Error() string {
 	s := fmt.Sprintf("%s: taken back, table inet %s is as it was before", e.Why, e.Table)
 	if e.Ended > 0 {

@@ -85,7 +85,7 @@ func (g *Gateway) ofHere(entries []history.Entry) []history.Entry {
 }
 
 // History returns the entries of the table, the newest first, and why others are damaged. If an
-// apply was killed at its commit, the table that stands tells whether its entry is in force: the
+// apply was killed at its commit, the table in the kernel tells whether its entry is in force: the
 // entry says so then, or is left out. Where that cannot be told it stays pending. A gateway that
 // is held writes down what it finds.
 func (g *Gateway) History(ctx context.Context) ([]history.Entry, []error, error) {
@@ -118,7 +118,7 @@ func (g *Gateway) History(ctx context.Context) ([]history.Entry, []error, error)
 	return entries, damaged, err
 }
 
-// inForce tells whether the table that stands is that of the newest entry, and not that of the one
+// inForce tells whether the table in the kernel is that of the newest entry, and not that of the one
 // before. A table of neither, or none, tells nothing.
 func (g *Gateway) inForce(ctx context.Context, entries []history.Entry) (is, known bool) {
 	for i, e := range entries[:min(2, len(entries))] {

@@ -101,7 +101,7 @@ func lockFile(path string) (*os.File, error) {
 }
 
 // lockPath is what the names of a table's lock and socket begin with. Namespaces may share /run
-// (`ip netns exec` does), so the namespace stands there too: by the number that namespaces(7)
+// (`ip netns exec` does), so the path holds the namespace too: by the number that namespaces(7)
 // gives it, which no other has while a process lives in it.
 func lockPath(table string, check func(dir string) error) (string, error) {
 	dir, err := lockDir(check)

@@ -31,10 +31,10 @@ type Picture struct {
 	generation nftlink.Generation
 }
 
-// ErrNoTable says that the table asked for does not stand.
+// ErrNoTable says that the table asked for does not exist.
 var ErrNoTable = errors.New("make it with `snatctl apply -f FILE`, or name another with --table or -f FILE")
 
-// Missing returns an ErrNoTable if the table does not stand.
+// Missing returns an ErrNoTable if the table does not exist.
 func (p *Picture) Missing() error {
 	if p.Stands {
 		return nil
@@ -42,7 +42,7 @@ func (p *Picture) Missing() error {
 	return fmt.Errorf("there is no table inet %s: %w", p.Table, ErrNoTable)
 }
 
-// Reader reads what stands, and the flows. It is not safe for concurrent use; its pictures are.
+// Reader reads the table and the flows. It is not safe for concurrent use; its pictures are.
 type Reader struct {
 	table string
 	nft   *nftlink.Conn
@@ -77,7 +77,7 @@ func (r *Reader) Flows(ctx context.Context) iter.Seq2[*ct.Flow, error] { return 
 // Stats reads the counters of conntrack.
 func (r *Reader) Stats(ctx context.Context) (ctlink.Stats, error) { return r.ct.Stats(ctx) }
 
-// Ruleset reads the table as it stands; nil if it does not.
+// Ruleset reads the table; nil if there is none.
 func (r *Reader) Ruleset(ctx context.Context) (*nft.Ruleset, error) {
 	rs, _, err := r.nft.Read(ctx, r.table)
 	return rs, err

@@ -47,7 +47,7 @@ type staleKey struct {
 	server     netip.Addr
 }
 
-// enter adds a flow. places says where objects stand.
+// enter adds a flow. places says where in s each object is.
 func (s StaleFlows) enter(places map[staleKey]int, r ct.Reason, key ctlink.Key) StaleFlows {
 	k := staleKey{r.Kind, r.Name, r.Server.Addr()}
 	i, seen := places[k]

@@ -46,7 +46,7 @@ func (r *Reader) Survey(ctx context.Context, p *Picture) (Survey, error) {
 	return s, nil
 }
 
-// Dead finds why a gateway forwards nothing although its table stands: the kernel does not
+// Dead finds why a gateway forwards nothing although its table is there: the kernel does not
 // forward a family that the table is about, or another table drops all new connections. Of a
 // chain whose rules may let some pass it says nothing: `lint --live` does.
 func (r *Reader) Dead(ctx context.Context, p *Picture) ([]ct.Problem, error) {

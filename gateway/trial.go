@@ -20,7 +20,7 @@ type Trial struct {
 
 	confirms chan func(Answer) // those who confirm, and how to answer them
 	decided  chan struct{}     // closed once it is too late to confirm
-	done     chan struct{}     // closed once the verdict stands
+	done     chan struct{}     // closed once the verdict is final
 	verdict  error
 }
 

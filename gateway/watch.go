@@ -38,7 +38,7 @@ type related struct {
 	ct.Masters
 }
 
-// listed notes the master of a flow that stands.
+// listed notes the master of a flow that was listed.
 func (r *related) listed(f *ct.Flow) {
 	if f.Status&ct.Expected != 0 {
 		r.mu.Lock()
@@ -70,7 +70,7 @@ type WatchOptions struct {
 	Tell func(Event)
 }
 
-// Gone says that the table that was watched does not stand any more.
+// Gone says that the table that was watched is gone.
 type Gone struct{ Table string }
 
 // Overrun says that events were lost, at once when that is known.

@@ -78,7 +78,7 @@ func Legacy() (out []lint.BaseChain, err error) {
 	return out, nil
 }
 
-// legacyTable says where chains begin, and where their policies stand: in an empty chain that
+// legacyTable says where chains begin, and where their policies are: in an empty chain that
 // is the same place. Both are places in rules.
 type legacyTable struct {
 	first, policy [unix.NF_INET_NUMHOOKS]uint32

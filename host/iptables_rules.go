@@ -10,8 +10,8 @@ import (
 // shape is how struct ipt_entry or ip6t_entry is laid out, in bytes.
 type shape struct {
 	address int // struct ipt_ip: what the rule asks of the packet's head
-	flags   int // where its flags stand
-	target  int // where the offsets of the target and of the next rule stand
+	flags   int // where its flags are
+	target  int // where the offsets of the target and of the next rule are
 	size    int
 }
 

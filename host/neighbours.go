@@ -13,7 +13,7 @@ import (
 // there are the states of a neighbour that has answered once (ip-neighbour(8)).
 const there = netlink.NUD_REACHABLE | netlink.NUD_STALE | netlink.NUD_DELAY | netlink.NUD_PROBE | netlink.NUD_PERMANENT
 
-// neighbours lists who stands on the links of this host, as far as the kernel has met them.
+// neighbours lists who is on the links of this host, as far as the kernel has met them.
 func neighbours(h *lint.Host) error {
 	h.Neighbours = []netip.Addr{}
 	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {

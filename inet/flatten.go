@@ -95,7 +95,7 @@ type Shared struct {
 
 // Arrange divides the addresses of some lists of ranges into disjoint ranges by the set of
 // lists that hold them. What none holds is left out. It is meant for few lists: each range is compared with every list that is open
-// where it stands.
+// where it is.
 func Arrange(lists [][]Range) []Shared {
 	type edge struct {
 		at    netip.Addr

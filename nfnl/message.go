@@ -25,7 +25,7 @@ func AppendHeader(b []byte, typ, flags uint16, seq uint32, family byte, resID ui
 	return binary.BigEndian.AppendUint16(b, resID)
 }
 
-// Message is one netlink message (linux/netlink.h): what stands behind its nlmsghdr.
+// Message is one netlink message (linux/netlink.h): what follows its nlmsghdr.
 type Message struct {
 	Type, Flags uint16
 	Seq         uint32

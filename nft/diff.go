@@ -125,7 +125,7 @@ func (d *differ) sets(live, want *Ruleset, anew map[Ref]bool) {
 }
 
 // elements compares the elements of a set that stays. What a slot has counted belongs to the
-// real server or laddr that stands in it: with another one it begins anew. An element whose
+// real server or laddr that is in it: with another one it begins anew. An element whose
 // object is made anew changes, too, though it looks the same.
 func (d *differ) elements(s *Set, live []Element, anew map[Ref]bool) {
 	del, add, change := Op{Mark: Delete, Set: s}, Op{Mark: Add, Set: s}, Op{Mark: Change, Set: s}

@@ -65,7 +65,7 @@ type Hook struct {
 	Priority int32 // chains of lower ones are called first
 }
 
-// Point is where a hook stands in a packet's way, as nft writes it
+// Point is where a hook is in a packet's way, as nft writes it
 // (include/uapi/linux/netfilter.h, enum nf_inet_hooks). "" is read for points that none of ours is called at.
 type Point string
 

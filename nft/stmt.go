@@ -125,7 +125,7 @@ type (
 		Key []Field
 		Set string
 	}
-	// Update enters fields into a dynamic map, or renews what stands there: then the data
+	// Update enters fields into a dynamic map, or renews what is there: then the data
 	// stays and the time starts anew.
 	Update struct {
 		Map     string

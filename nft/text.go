@@ -42,7 +42,7 @@ func (r *Ruleset) WriteScript(out io.Writer) error {
 // share a key: at the border of a netlink message of 64 KiB it swaps the bytes of a slot.
 const fragile = 200
 
-// inBlock returns how many elements stand in the set's own block.
+// inBlock returns how many elements are written in the set's own block.
 func (s *Set) inBlock() int {
 	if s.Interval && s.HasSlot() {
 		return min(len(s.Elements), fragile)
@@ -50,7 +50,7 @@ func (s *Set) inBlock() int {
 	return len(s.Elements)
 }
 
-// writeRest writes the elements that do not stand in the set's own block, some at a time.
+// writeRest writes the elements that are not written in the set's own block, some at a time.
 func (s *Set) writeRest(w *bufio.Writer, table string) {
 	for rest := s.Elements[s.inBlock():]; len(rest) > 0; rest = rest[min(len(rest), fragile):] {
 		fmt.Fprintf(w, "add element inet %s %s {\n", table, s.Name)

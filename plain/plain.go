@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 )
 
-// Text returns a value as it may stand within a line: characters that are not graphic, line
+// Text returns a value as it may be written within a line: characters that are not graphic, line
 // breaks and tabs among them, become escapes as in Go's strings. What is graphic throughout
 // stays as it is.
 func Text(s string) string {
@@ -29,7 +29,7 @@ func Text(s string) string {
 	return b.String()
 }
 
-// escape writes a rune, or what stands for it. raw is how it is encoded.
+// escape writes a rune, or its escape. raw is how it is encoded.
 func escape(b *strings.Builder, r rune, raw string) {
 	switch {
 	case r == utf8.RuneError && len(raw) == 1, r < utf8.RuneSelf && !unicode.IsGraphic(r) && r != '\n' && r != '\t' && r != '\r':
@@ -49,7 +49,7 @@ func escape(b *strings.Builder, r rune, raw string) {
 	}
 }
 
-// Colours stand in text between two of Unicode's noncharacters, which no keyboard makes and
+// Colours are marked in text by two of Unicode's noncharacters, which no keyboard makes and
 // Text escapes, until a Writer turns them into ANSI escape sequences.
 const (
 	colourOn  = '\uFDD0'

@@ -85,7 +85,7 @@ func SubscriberOf(p *Pool, zones []Zone, laddr netip.Addr, port uint16) (source 
 	if !ok {
 		return netip.Addr{}, false
 	}
-	// A source that stands twice has the first of its blocks only.
+	// A source that is listed twice has the first of its blocks only.
 	owner, ports, ok := BlockOf(p, zones, source)
 	return source, ok && owner == laddr && ports.Contains(port)
 }
@@ -134,7 +134,7 @@ func total(rs []inet.Range) *big.Int {
 	return sum
 }
 
-// indexOf returns how many addresses stand before a, counting through the ranges.
+// indexOf returns how many addresses come before a, counting through the ranges.
 func indexOf(rs []inet.Range, a netip.Addr) (*big.Int, bool) {
 	n := new(big.Int)
 	for _, r := range rs {
@@ -146,7 +146,7 @@ func indexOf(rs []inet.Range, a netip.Addr) (*big.Int, bool) {
 	return nil, false
 }
 
-// nth returns the address before which n others stand, counting through the ranges.
+// nth returns the address before which n others come, counting through the ranges.
 func nth(rs []inet.Range, n *big.Int) (netip.Addr, bool) {
 	n = new(big.Int).Set(n)
 	for _, r := range rs {

@@ -49,7 +49,7 @@ func (c *checker) checkEnoughBlocks(p *Pool, f inet.Family, sources []inet.Range
 }
 
 // checkEqualLaddrs reports what makes laddrs unequal, because blocks are counted off: a
-// weight, or an address that stands twice and would give each of its blocks to two sources.
+// weight, or an address that is listed twice and would give each of its blocks to two sources.
 func (c *checker) checkEqualLaddrs(p *Pool) {
 	about := Object{"pool", p.Name}
 	sorted := slices.Clone(p.Laddrs)

@@ -76,7 +76,7 @@ func (s familySet) String() string {
 	return "of no family"
 }
 
-// checkTwins reports real servers that stand twice. Where the service has one port only,
+// checkTwins reports real servers that are listed twice. Where the service has one port only,
 // a real server without a port is one with that port.
 func (c *checker) checkTwins(s *Service) {
 	own := uint16(0)

@@ -16,7 +16,7 @@ type condition struct {
 	iif, oif map[string]bool   // interface names, "ppp*" for a prefix
 }
 
-// conditionOf returns the condition of a zone, where `oif` stands for the uplinks if the
+// conditionOf returns the condition of a zone, where `oif` means the uplinks if the
 // zone has none of its own.
 func (c *checker) conditionOf(z *Zone) condition {
 	oif := z.OIf

@@ -29,7 +29,7 @@ func (d *decider) mapped() bool {
 // mapped returns the one prefix that a zone's sources are, where the zone has a map.
 func (z *Zone) mapped() inet.Range { return inet.Merge(z.From)[0] }
 
-// sameOffset returns the address that stands in one range where a stands in another.
+// sameOffset returns the address that has the place in one range that a has in another.
 func sameOffset(a netip.Addr, from, to inet.Range) netip.Addr {
 	out, _ := nth([]inet.Range{to}, distanceOf(from.From, a))
 	return out

@@ -45,7 +45,7 @@ const mostListed = 256
 
 // List lists every possible result: "192.168.1.1:80" or, where several ports are possible,
 // "198.51.100.64:1024-2047"; "A-B" for a range of more than 256 addresses. It is empty where
-// nothing is translated, and "masquerade" stands for itself.
+// nothing is translated, and "masquerade" is written as that.
 func (t Translation) List() []string {
 	out := []string{}
 	if t.Word == "masquerade" {

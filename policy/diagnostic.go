@@ -52,7 +52,7 @@ func (ds Diagnostics) Err() error {
 	return nil
 }
 
-// Error returns one line a finding; hints stand behind the message in parentheses.
+// Error returns one line a finding; hints follow the message in parentheses.
 func (ds Diagnostics) Error() string {
 	lines := make([]string, len(ds))
 	for i, d := range ds {

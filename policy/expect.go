@@ -16,7 +16,7 @@ func (p *Policy) Packet(t *Test) Packet {
 }
 
 // WayOut returns the interface to assume for a packet of which only the destination is known: an
-// uplink; none for real servers, which stand inside.
+// uplink; none for real servers, which are inside.
 func (p *Policy) WayOut(to netip.Addr) string {
 	for i := range p.Services {
 		if p.Services[i].IsServer(to) {

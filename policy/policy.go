@@ -40,7 +40,7 @@ func (p Pos) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col)
 }
 
-// Where tells where an object stands, and where each of its keys does.
+// Where tells where in a file an object is written, and each of its keys.
 type Where struct {
 	Pos   Pos      // of the object: its name where it has one, else its first character
 	Keys  []KeyPos // of the keys' values, in the order written
@@ -208,7 +208,7 @@ type Pool struct {
 }
 
 // Ranges returns the pool's addresses of one family that new connections may get, sorted,
-// adjacent ranges joined. An address with weight 0 gets none, even where it stands twice.
+// adjacent ranges joined. An address with weight 0 gets none, even where it is listed twice.
 func (p *Pool) Ranges(f inet.Family) []inet.Range {
 	if p == nil {
 		return nil
@@ -246,8 +246,8 @@ type Zone struct {
 	Ports   []inet.ProtoPorts // none: any
 	OIf     []string          // leaving through; overrides gateway.uplinks
 	IIf     []string          // entering through
-	Action  Action            // Snat where laddrs stands, Reject where neither is written
-	Laddrs  *Pool             // nil where the action is not Snat, and where map stands
+	Action  Action            // Snat where laddrs is written, Reject where neither is
+	Laddrs  *Pool             // nil where the action is not Snat, and where map is written
 	Select  Select
 	Exclude []inet.Range // destinations left untranslated
 	Map     inet.Range   // 1:1 to a prefix; zero: none

@@ -32,7 +32,7 @@ type Object struct{ Kind, Name string }
 // String returns "zone office", or the kind alone where there is no name.
 func (o Object) String() string { return strings.TrimSpace(o.Kind + " " + o.Name) }
 
-// Fault adds an error about an object, whose name stands before the message.
+// Fault adds an error about an object, whose name comes before the message.
 func (r *Report) Fault(at Pos, code string, about Object, hint, format string, args ...any) {
 	object := about.String()
 	r.Add(Diagnostic{
@@ -45,7 +45,7 @@ func (r *Report) Fault(at Pos, code string, about Object, hint, format string, a
 func (r *Report) Err() error { return r.found.Err() }
 
 // Diagnostics returns what was found, sorted, each finding once. Behind more errors than are
-// told one by one stands how many there are.
+// told one by one comes how many there are.
 func (r *Report) Diagnostics() Diagnostics {
 	r.found.Sort()
 	r.found = slices.CompactFunc(r.found, func(a, b Diagnostic) bool { return a == b })

@@ -45,7 +45,7 @@ func (p Plan) Split() (adds, removes Plan) {
 }
 
 // Diff returns what makes want of have. What is needed comes before what is not any more
-// goes, and a proxy never stands without its route: so whoever finds a plan carried out in part
+// goes, and a proxy never exists without its route: so whoever finds a plan carried out in part
 // knows all of ours.
 func Diff(have, want State) Plan {
 	_, switches := compare(have.Proxying, want.Proxying, func(a, b Proxying) int { return cmp.Compare(a, b) })
@@ -74,7 +74,7 @@ func byDst(a, b Route) int {
 	return cmp.Or(a.Dst.Addr().Compare(b.Dst.Addr()), cmp.Compare(a.Dst.Bits(), b.Dst.Bits()))
 }
 
-// compare returns what stands in the first list alone and in the second alone, sorted.
+// compare returns what is in the first list alone and in the second alone, sorted.
 func compare[T comparable](have, want []T, order func(a, b T) int) (gone, come []T) {
 	sorted := func(list []T) []T {
 		list = slices.Clone(list)

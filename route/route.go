@@ -30,7 +30,7 @@ func Metric(table string) uint32 {
 // Route makes a prefix this host's own, in the table local, which is asked before all others
 // (`ip route add local PREFIX dev lo`). It answers neighbours that ask for an IPv4 address, pings,
 // and calls to ports that nothing uses by refusing them; it lets the gateway itself call the
-// address; it depends on no other route and no interface, so that it can stand before the
+// address; it depends on no other route and no interface, so that it can be there before the
 // network is up. A blackhole route does none of these.
 type Route struct {
 	Dst netip.Prefix // masked

@@ -172,7 +172,7 @@ func (cs claims) meet(hops []Hop) error {
 	return nil
 }
 
-// ranges returns what no interface has, each address once. VIPs stand alone, so that one more
+// ranges returns what no interface has, each address once. Each VIP is its own entry, so that one more
 // or less changes nothing of the others; of all else neighbouring addresses are one range.
 func (cs claims) ranges(own []inet.Range) []inet.Range {
 	taken := make(map[inet.Range]bool)

@@ -43,7 +43,7 @@ func confirm(table string) error {
 	return nil
 }
 
-// tellAwaiting says on standard error that what stands in a table awaits confirmation, if so.
+// tellAwaiting says on standard error that a table awaits confirmation, if so.
 func tellAwaiting(table string) {
 	if h := gateway.WhoHolds(table); h.Waits {
 		fmt.Fprintf(stderr, "table inet %s: process %d applied a policy for now, and %s\n", table, h.PID, h.Waiting())

@@ -75,7 +75,7 @@ func (l *lifeline) listen(revert func()) {
 	}
 }
 
-// await stands by while the trial goes on: it passes Enter on, and ends the process if the rest
+// await waits while the trial goes on: it passes Enter on, and ends the process if the rest
 // of it hangs when all is decided.
 func (l *lifeline) await(t *gateway.Trial) {
 	go func() {

@@ -23,7 +23,7 @@ const (
 
 // tuneMemory trades memory for time, which suits a program that ends soon: the garbage
 // collector leaves it alone until the process holds leastMemory bytes. What the user sets by
-// GOGC or GOMEMLIMIT stands.
+// GOGC or GOMEMLIMIT is set.
 func tuneMemory() {
 	if !memoryTuned() {
 		debug.SetGCPercent(400)

@@ -58,7 +58,7 @@ func watchStatus(ctx context.Context, r *gateway.Reader, o statusOptions) error 
 	}
 }
 
-// lookAnew reads the table, as the counters of new connections stand there, and looks.
+// lookAnew reads the table, which has the counters of new connections, and looks.
 func lookAnew(ctx context.Context, r *gateway.Reader, o statusOptions) (gateway.Survey, error) {
 	start := time.Now()
 	p, err := r.Read(ctx)

@@ -9,7 +9,7 @@ import (
 	"github.com/snatctl/snatctl/policy"
 )
 
-// standing opens the way to a table, and reads it. The error says so if it does not stand.
+// standing opens the way to a table, and reads it. If there is none, the error says so.
 func standing(ctx context.Context, table string) (*gateway.Reader, *gateway.Picture, error) {
 	r, err := gateway.OpenReader(table)
 	if err != nil {

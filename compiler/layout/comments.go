@@ -64,7 +64,7 @@ func ParseWeight(text string) (Weight, bool) {
 const PoolPorts = "ports "
 
 // Words in the comment of a zone with conditions, for those on interfaces. Names that it asks for
-// stand in sets (OIf, IIf), patterns only in rules.
+// are in sets (OIf, IIf), patterns only in rules.
 const (
 	Interfaces  = "interfaces" // it asks for some
 	IIfPattern  = "iif"        // it asks for patterns on the way in

@@ -98,7 +98,7 @@ func (n Name) rangeData() nft.Data {
 	return nft.AddrRange4
 }
 
-// stickyKey is client, VIP, protocol and port. For IPv6 hashes stand for the addresses: nft
+// stickyKey is client, VIP, protocol and port. For IPv6 there are hashes in place of the addresses: nft
 // 1.0.6 garbles keys of more than 16 bytes.
 func (n Name) stickyKey() []nft.Type {
 	ported := n.Variant.Ports != AllPorts

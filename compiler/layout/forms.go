@@ -13,7 +13,7 @@ type form struct {
 	family bool
 	words  []word
 	object objectForm
-	leads  bool // the object stands before the words
+	leads  bool // the object comes before the words
 }
 
 // word is a part of a variant that a name may say, or not.
@@ -36,7 +36,7 @@ const (
 	objectPool                // guests, zone/mail or service/web: of a pool written in line
 )
 
-// prefix returns what stands before an object's name.
+// prefix returns what comes before an object's name.
 func (f objectForm) prefix(of Of) string {
 	switch {
 	case f == objectLongZone, f == objectPool && of == OfZone:
@@ -84,7 +84,7 @@ func (f *form) takeObject(words []string) (Object, []string, bool) {
 	return last(OfZone, 1)
 }
 
-// flag is a word that stands or does not.
+// flag is a word that is there or not.
 func flag(text string, at func(*Variant) *bool) word {
 	return word{
 		write: func(v *Variant) string {

@@ -212,7 +212,7 @@ func KindOfChain(text string) Kind {
 	return n.Kind
 }
 
-// VariantOf returns what stands behind the family in a name: "ports/random".
+// VariantOf returns what follows the family in a name: "ports/random".
 func VariantOf(text string) string {
 	_, v, _ := strings.Cut(text, "/")
 	return v

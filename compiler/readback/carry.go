@@ -9,7 +9,7 @@ import (
 
 // Carry returns a plan whose new slots begin with what their real servers have counted in the
 // slots that go: a real server that drains moves others to other slots, and its own count to where
-// its weight stands. Without it the count of new connections would begin anew. Packets between
+// its weight is. Without it the count of new connections would begin anew. Packets between
 // the reading of the table and the commit are not counted.
 func Carry(plan nft.Plan) nft.Plan {
 	lost := make(map[string]count)

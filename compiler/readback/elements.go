@@ -45,7 +45,7 @@ func keyRange(e nft.Element) (inet.Range, bool) {
 	return inet.Range{From: from, To: to}, ok && ok2
 }
 
-// firstRange returns the addresses that stand first in a key of several members.
+// firstRange returns the addresses that come first in a key of several members.
 func firstRange(s *nft.Set, e *nft.Element) (inet.Range, bool) {
 	w, end := s.Key[0].Width(), e.KeyEnd
 	if end == "" {

@@ -14,7 +14,7 @@ import (
 type Pool struct {
 	ct.Pool
 	Drained []inet.Range // laddrs that only flows have; of pools with names
-	lists   []string     // names of the maps that its laddrs stand in, those that were read
+	lists   []string     // names of the maps that hold its laddrs, those that were read
 }
 
 // listedPool is what the map of a pool's chain says.

@@ -17,7 +17,7 @@ import (
 // live table as it was read, or a compiled one. nil, which is no table, has none. What
 // somebody changed by hand is read as far as it looks like something that snatctl makes.
 //
-// A zone or service that the table holds nothing of has no binding: others stand before it
+// A zone or service that the table holds nothing of has no binding: others come before it
 // everywhere.
 func Bindings(r *nft.Ruleset) ct.Bindings {
 	rd := newReading(r)

@@ -12,7 +12,7 @@ import (
 	"github.com/snatctl/snatctl/nft"
 )
 
-// Service collects a service from all maps that it stands in.
+// Service collects a service from all maps that hold it.
 type Service struct {
 	ct.Service
 	slots      []schedSlot // of IPv4, then of IPv6
@@ -41,13 +41,13 @@ func (sv *Service) Family(f inet.Family) *Family {
 	return &sv.families[0]
 }
 
-// Server is a real server with the slots that stand for it.
+// Server is a real server with its slots.
 type Server struct {
 	ct.Server
-	Slots int // how many stand for it
+	Slots int // how many it has
 }
 
-// schedSlot is one slot of a schedule. It stands for the same real server at every port of
+// schedSlot is one slot of a schedule. It is the same real server's at every port of
 // its service.
 type schedSlot struct {
 	addr netip.Addr // zero: no element holds it
@@ -113,7 +113,7 @@ func (rd *reading) readServices() {
 		}
 	}, layout.Remember)
 	rd.each(rd.readServer, layout.Servers)
-	var front string // slots of one front mostly stand together
+	var front string // slots of one front are mostly adjacent
 	var of *Service
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		if f := layout.SlotFront(e); f != front {
@@ -142,7 +142,7 @@ func (rd *reading) readServices() {
 	}, layout.Hairpin)
 	for _, sv := range rd.services {
 		if sv.Hairpin != nil {
-			sv.Hairpin = inet.Merge(sv.Hairpin) // each stands once a front
+			sv.Hairpin = inet.Merge(sv.Hairpin) // each is listed once a front
 		}
 	}
 }
@@ -168,7 +168,7 @@ func (sv *Service) leads(s *nft.Set, v nft.Verdict) {
 // mostSlots bounds the slots that are read; no schedule has so many.
 const mostSlots = 1 << 16
 
-// readSlot enters the real server that a slot stands for.
+// readSlot enters the real server of a slot.
 func (rd *reading) readSlot(sv *Service, s *nft.Set, e *nft.Element) {
 	members := s.Data.Members()
 	if sv == nil || !s.HasSlot() || s.Data.IsInterval() || len(members) == 0 {

@@ -13,7 +13,7 @@ import (
 	"github.com/snatctl/snatctl/nft"
 )
 
-// Zone collects a zone from all maps that it stands in.
+// Zone collects a zone from all maps that hold it.
 type Zone struct {
 	ct.Zone
 	Entering []string     // interfaces on the way in that it asks for, but for patterns
@@ -215,7 +215,7 @@ func (rd *reading) interfaces(kind layout.Kind, zone string) (names []string) {
 }
 
 // triedIn returns the zones that a chain tries: it bears their names, or the first's and how
-// many more there are. These are the next that have the sources, since where zones stand
+// many more there are. These are the next that have the sources, since where zones are
 // behind a plain one with the same sources, none of them is tried. Of zones that are not all,
 // nobody knows which are the next: then these are all that have the sources.
 func triedIn(ordered []*Zone, chain string, src inet.Range, all bool) []*Zone {

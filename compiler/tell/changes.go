@@ -138,7 +138,7 @@ func poolChanges(was, will *readback.Pool) string {
 	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), "; ")
 }
 
-// common returns the addresses that stand in both lists.
+// common returns the addresses that are in both lists.
 func common(a, b []inet.Range) []inet.Range { return inet.Subtract(a, inet.Subtract(a, b)) }
 
 // rangeChanges says what comes and what goes.

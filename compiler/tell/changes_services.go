@@ -146,7 +146,7 @@ func allowedText(allowed []inet.Range) string {
 	return rangesText(allowed)
 }
 
-// missing returns what stands in a and not in b; both are in natural order.
+// missing returns what is in a and not in b; both are in natural order.
 func missing(a, b []string) (out []string) {
 	for _, k := range a {
 		if _, found := slices.BinarySearchFunc(b, k, layout.CompareNatural); !found {

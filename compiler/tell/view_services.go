@@ -55,7 +55,7 @@ func (o owners) of(e nft.Element) string {
 }
 
 // distinct returns real servers, in order, once each: somebody may have changed a table so that
-// one stands twice.
+// one is listed twice.
 func distinct(servers []readback.Server) []readback.Server {
 	return slices.CompactFunc(servers, func(a, b readback.Server) bool { return a.Addr == b.Addr && a.Port == b.Port })
 }

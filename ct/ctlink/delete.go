@@ -31,11 +31,11 @@ func (k Key) String() string {
 	return fmt.Sprintf("%s %s > %s", k.Reply.Proto, k.Reply.Src, k.Reply.Dst)
 }
 
-// DeleteError says which flows stand although they were to be deleted.
+// DeleteError says which flows are left although they were to be deleted.
 type DeleteError struct {
 	Failed int
 	First  Key   // one of them
-	Err    error // why it stands
+	Err    error // why it is left
 }
 
 func (e *DeleteError) Error() string {

@@ -157,7 +157,7 @@ func checkParents(dir string) error {
 	}
 }
 
-// checkParent looks at one directory of a path, or at a link that stands for it. The last of the
+// checkParent looks at one directory of a path, or at a link in its place. The last of the
 // path may be anything but somebody else's link.
 func checkParent(dir string, last bool) error {
 	var st unix.Stat_t

@@ -145,7 +145,7 @@ func appendMark(b []byte, at time.Time, what string) []byte {
 	return append(b, "\"}\n"...)
 }
 
-// appendLost appends the line that stands where others are missing: events that the kernel
+// appendLost appends the line that marks where others are missing: events that the kernel
 // dropped, or records that could not be written.
 func appendLost(b []byte, at time.Time, what string, n uint64) []byte {
 	b = append(b, `{"event":"lost","time":"`...)

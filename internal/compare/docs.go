@@ -18,7 +18,7 @@ var plots = []plot{
 	{"zones", "udp last", "compare-zones.svg", "New UDP flows a second, from the SNAT zone that comes last", "zones, with 4 laddrs each"},
 }
 
-// Marks that the generated text stands between.
+// Marks around the generated text.
 const begin, end = "<!-- results: make compare -->\n", "<!-- end of results -->\n"
 
 // writeDocs writes the tables into compare.md of a directory, and the plots beside it. What no

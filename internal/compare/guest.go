@@ -27,7 +27,7 @@ var guestContenders = []string{ours, "snatctl without accounting", "nft by hand"
 // guestLimit is when a guest is given up.
 const guestLimit = 15 * time.Minute
 
-// runsFollow opens the line on which a guest's runs stand.
+// runsFollow opens the line that holds a guest's runs.
 const runsFollow = "compare-runs: "
 
 // ipvs measures IPVS and others in one virtual machine, with this program.

@@ -31,7 +31,7 @@ const picture = `
                   rs1  rs2  rs3  192.168.1.1 to .3
 `
 
-// edits turn the example into the policy of the second half. Each old text must stand in it.
+// edits turn the example into the policy of the second half. It must contain each old text.
 var edits = []struct{ old, new, why string }{
 	{`real_servers: [192.168.1.1, 192.168.1.2, "fd05::1"]`, `real_servers: [{address: 192.168.1.1, weight: 0}, 192.168.1.2, 192.168.1.3, "fd05::1"]`, "rs1 is drained, rs3 joins"},
 	{`{name: quarantine, from: 10.66.0.0/16, action: reject}`, `{name: quarantine, from: [10.66.0.0/16, 10.2.5.9], action: reject}`, "one guest goes into quarantine"},

@@ -31,7 +31,7 @@ func openApt(ctx context.Context, suite, dir string) (*apt, error) {
 	}
 	suites := suite
 	if base, ok := strings.CutSuffix(suite, "-backports"); ok {
-		suites = base + " " + suite // what they depend on stands there
+		suites = base + " " + suite // what they depend on is there
 	}
 	source := fmt.Sprintf("Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n", mirror, suites, keyring)
 	if err := os.WriteFile(filepath.Join(dir, "debian.sources"), []byte(source), 0o644); err != nil {

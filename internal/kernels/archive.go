@@ -18,7 +18,7 @@ type archive struct {
 	w     *bufio.Writer
 	err   error
 	inode int
-	seen  map[string]bool // directories that stand in it
+	seen  map[string]bool // directories that are in it
 }
 
 func newArchive(w io.Writer) *archive {

@@ -44,7 +44,7 @@ func userland(ctx context.Context, r Release, dir string) (string, error) {
 		if err != nil {
 			return err
 		}
-		// Releases differ in where a file stands; guests have all of it below /usr.
+		// Releases differ in where a file is; guests have all of it below /usr.
 		for _, d := range []string{"bin", "sbin", "lib", "lib64"} {
 			a.add("usr/"+d, fs.ModeDir|0o755, 0, nil)
 			a.link(d, "usr/"+d)

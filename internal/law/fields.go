@@ -67,7 +67,7 @@ func (w *walk) load(f nft.Field) (string, bool) {
 	return "", false
 }
 
-// hash stands in for jhash where its values are too many to try: equal fields give equal
+// hash replaces jhash where its values are too many to try: equal fields give equal
 // values, and that is all that rules may rely on.
 func (w *walk) hash(f nft.Field) (string, bool) {
 	h := fnv.New64a()

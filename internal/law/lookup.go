@@ -20,7 +20,7 @@ type lookup struct {
 // result is the different elements that a key can hit, and whether it hits one always.
 type result struct {
 	found  []*nft.Element
-	shares []int // in how many slots each stands
+	shares []int // in how many slots each is
 	all    bool
 }
 
@@ -149,7 +149,7 @@ func (w *walk) key(s *nft.Set, fields []nft.Field) (k key, ok bool) {
 	return k, ok
 }
 
-// find looks fields up. Where a slot stands for many elements, it takes one of those that
+// find looks fields up. Where a slot covers many elements, it takes one of those that
 // differ.
 func (w *walk) find(set string, fields []nft.Field) (el nft.Element, found bool) {
 	el, _, found = w.choose(set, fields)
@@ -248,7 +248,7 @@ func (t *lookup) candidates(k key) (out []*nft.Element) {
 	return out
 }
 
-// slots returns which slots an element stands for.
+// slots returns which slots an element covers.
 func (t *lookup) slots(e *nft.Element) (first, last int) {
 	at := len(e.Key) - nft.Slot.Width()
 	if t.Interval { // compared as big-endian numbers

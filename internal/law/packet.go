@@ -14,7 +14,7 @@ import (
 // Packet is the first packet of a connection, or one that belongs to none (Invalid).
 type Packet struct {
 	policy.Packet
-	Junk uint16 // what stands where other protocols have ports; a rule must not mistake it for one
+	Junk uint16 // what is where other protocols have ports; a rule must not mistake it for one
 }
 
 // String returns the packet as ParsePacket reads it.

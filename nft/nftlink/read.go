@@ -43,7 +43,7 @@ func (c *Conn) Read(ctx context.Context, table string) (*nft.Ruleset, Generation
 	}
 }
 
-// Generation returns the generation at which all rulesets of the namespace stand now. Who
+// Generation returns the generation of all rulesets of the namespace. Who
 // read a table before knows by it whether the table may have changed, for the price of one
 // small request.
 func (c *Conn) Generation(ctx context.Context) (Generation, error) {

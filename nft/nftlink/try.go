@@ -14,7 +14,7 @@ import (
 // `nft -c`. The table is sent under a name of its own and switched off, with one element in
 // each set. A *RefusedError names the first object that the kernel does not take. Kernels that
 // keep the state of the validation with the table, which is thrown away (6.18 does), do not
-// tell of an expression that must not stand at a hook; nor does `nft -c`.
+// tell of an expression that is not allowed at a hook; nor does `nft -c`.
 func (c *Conn) Try(ctx context.Context, r *nft.Ruleset) error {
 	sample := sampleOf(r)
 	want, err := wire.Forms(sample)

@@ -86,7 +86,7 @@ func (t *Batch) begin(typ, flags uint16, resID uint16, o origin) {
 
 func (t *Batch) end() { binary.NativeEndian.PutUint32(t.b[t.msg:], uint32(len(t.b)-t.msg)) }
 
-// start starts an nftables message; the table's name stands first in all of them.
+// start starts an nftables message; the table's name comes first in all of them.
 func (t *Batch) start(typ, flags uint16, o origin) {
 	t.begin(unix.NFNL_SUBSYS_NFTABLES<<8|typ, flags, 0, o)
 	t.b = nfnl.AppendString(t.b, tableAttr, t.table)

@@ -35,7 +35,7 @@ func typeNumber(members []nft.Type) uint32 {
 
 // Attributes of a set or map (enum nft_set_attributes). Numbers are in network byte order.
 const (
-	setTable       = unix.NFTA_SET_TABLE       // string: the table that it stands in
+	setTable       = unix.NFTA_SET_TABLE       // string: the table that it is in
 	setName        = unix.NFTA_SET_NAME        // string
 	setFlags       = unix.NFTA_SET_FLAGS       // u32: NFT_SET_*
 	setKeyType     = unix.NFTA_SET_KEY_TYPE    // u32: nft's number for the type of keys, which the kernel keeps

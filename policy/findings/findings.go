@@ -59,7 +59,7 @@ func (r *Report) Open() []Finding {
 	return slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return f.Suppression.Kind != "" })
 }
 
-// place returns where a finding stands, with ": " behind it; empty for what has no place.
+// place returns a finding's place, with ": " behind it; empty for what has no place.
 func (f Finding) place() string {
 	if f.Pos.File == "" {
 		return ""

@@ -45,12 +45,12 @@ type region struct {
 	Start, End int
 }
 
-// text returns what stands there; empty behind the end of the line.
+// text returns the text there; empty behind the end of the line.
 func (reg region) text() string {
 	return string(reg.line[reg.Start-1 : min(reg.End-1, len(reg.line))])
 }
 
-// region returns what stands at a place, and whether the source has it.
+// region returns the text at a place, and whether the source has it.
 func (t *texts) region(pos policy.Pos) (region, bool) {
 	line, ok := t.at(pos)
 	if !ok {

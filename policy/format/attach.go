@@ -40,7 +40,7 @@ type attacher struct {
 // blank tells whether a line is blank. There is none before the first.
 func (f *file) blank(line int) bool { return line > 0 && strings.TrimSpace(f.lines[line-1]) == "" }
 
-// dashes tells whether nothing but the dashes of a list stands before a comment.
+// dashes tells whether nothing but the dashes of a list comes before a comment.
 func (a *attacher) dashes(c comment, last *entry) bool {
 	return last.start().line < c.at.line && strings.Trim(string([]rune(a.lines[c.at.line-1])[:c.at.col-1]), " \t-") == ""
 }
@@ -173,7 +173,7 @@ func (g *group) around(e *entry) bool {
 	return false
 }
 
-// sameComments tells whether the same comments stand in two files, in whatever order.
+// sameComments tells whether two files have the same comments, in whatever order.
 func sameComments(a, b []comment) bool {
 	return slices.Equal(texts(a), texts(b))
 }

@@ -59,14 +59,14 @@ func (d *Document) Bytes() ([]byte, error) {
 	return out, nil
 }
 
-// Value is what a key or an item has: a Scalar, a *Mapping or a *List. The same value may stand
+// Value is what a key or an item has: a Scalar, a *Mapping or a *List. The same value may be used
 // in several places.
 type Value interface{ enter(*entry) }
 
 // Scalar is a text, a number, or true or false.
 type Scalar struct {
 	text  string
-	plain bool // it stands without quotes
+	plain bool // it is written without quotes
 }
 
 // Text returns a text, which gets quotes where YAML or people need them. What is not UTF-8 of it
@@ -80,7 +80,7 @@ func Number(n int) Scalar { return Scalar{strconv.Itoa(n), true} }
 func Truth(b bool) Scalar { return Scalar{strconv.FormatBool(b), true} }
 
 // Texts returns a list in brackets, or the text itself if it is one: where the language has a
-// list, one item may stand for it.
+// list, one item may be written for it.
 func Texts(texts ...string) Value {
 	if len(texts) == 1 {
 		return Text(texts[0])
@@ -101,7 +101,7 @@ type Entry struct {
 }
 
 // Above adds comments on lines above; "" is a blank line. Brackets around the entry are lost, as
-// comments do not stand in brackets. A comment that begins with "snatctl:" is a directive to lint.
+// there are no comments in brackets. A comment that begins with "snatctl:" is a directive to lint.
 func (e *Entry) Above(lines ...string) *Entry {
 	e.above = append(e.above, lines...)
 	return e

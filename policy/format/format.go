@@ -16,11 +16,11 @@ import (
 // it a valid policy or not, and returns nil and one diagnostic for everything else. Formatting
 // twice is formatting once.
 //
-// Keys stand in the order of the language, unless the file has anchors; indentation is two
+// Keys are in the order of the language, unless the file has anchors; indentation is two
 // spaces; a blank line parts the sections, and blank lines elsewhere stay, one at a time. A
 // list or mapping in brackets stays in brackets, with its line breaks, and gets more where a
-// line is wider than 120 columns; it loses the brackets where a comment stands inside, or the
-// first bracket stands at the end of a line. Quotes stand around text with a colon, and
+// line is wider than 120 columns; it loses the brackets where there is a comment inside, or the
+// first bracket is at the end of a line. Quotes are put around text with a colon, and
 // elsewhere where YAML needs them.
 func Format(src policy.Source) ([]byte, *policy.Diagnostic) {
 	before, diag := parse(src)

@@ -7,7 +7,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// group makes the group of a mapping that stands in an entry; nil for the root.
+// group makes the group of a mapping in an entry; nil for the root.
 func (m *Mapping) group(owner *entry) *group {
 	return grow(yaml.MappingNode, owner, m.brackets, m.entries)
 }

@@ -8,7 +8,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// width is how many columns a line may have before what stands in brackets is broken. The
+// width is how many columns a line may have before a list or mapping in brackets is broken. The
 // comment behind it does not count.
 const width = 120
 
@@ -47,7 +47,7 @@ func (p *printer) line(prefix string) {
 	p.add(prefix)
 }
 
-// blank writes a blank line, unless one stands there or nothing stands above.
+// blank writes a blank line, unless there is one, or nothing comes before.
 func (p *printer) blank() {
 	p.end()
 	if b := p.Bytes(); len(b) > 0 && !bytes.HasSuffix(b, []byte("\n\n")) {

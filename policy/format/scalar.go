@@ -12,7 +12,7 @@ import (
 
 const quotedStyles = yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
 
-// scalar returns a scalar or an alias as it is written. Where something must stand, in
+// scalar returns a scalar or an alias as it is written. Where there must be something, in
 // brackets and before a colon, nothing is written as null.
 func scalar(n *yaml.Node, something bool) string {
 	if n.Kind == yaml.AliasNode {
@@ -35,14 +35,14 @@ func scalar(n *yaml.Node, something bool) string {
 
 var word = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_./ *+@()=-]*[A-Za-z0-9_./*+@()=-])?$`)
 
-// bare tells whether a text means the same without quotes, wherever it stands.
+// bare tells whether a text means the same without quotes, wherever it is.
 func bare(text string) bool {
 	old := []string{"y", "n", "yes", "no", "on", "off"} // truth values of YAML 1.1
 	plain := yaml.Node{Kind: yaml.ScalarNode, Value: text}
 	return word.MatchString(text) && plain.ShortTag() == "!!str" && !slices.Contains(old, strings.ToLower(text))
 }
 
-// mayStay tells whether a text that stands without quotes may go on to do so.
+// mayStay tells whether a text without quotes may stay without.
 func mayStay(text string) bool {
 	return !strings.ContainsRune(text, ':') && strings.IndexFunc(text, unicode.IsControl) < 0 &&
 		text != "-" && text != "?" && !strings.HasPrefix(text, "- ") && !strings.HasPrefix(text, "? ") &&

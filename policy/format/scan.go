@@ -11,18 +11,18 @@ import (
 type comment struct {
 	at   place
 	text string // without blanks at its end
-	own  bool   // nothing but blanks stands before it
+	own  bool   // nothing but blanks comes before it
 }
 
 // scanner finds the comments of a text, and where brackets close. yaml.v3 keeps comments too,
 // but drops some, and does not tell where they stood.
 type scanner struct {
 	text   []rune
-	starts map[place]*yaml.Node // scalars that are not plain, and what stands in brackets
+	starts map[place]*yaml.Node // scalars that are not plain, and what is in brackets
 	i      int                  // index of the next character,
 	at     place                // and its place
 
-	waiting *yaml.Node // a node of starts whose quote or bracket has not come yet: an anchor stands before it
+	waiting *yaml.Node // a node of starts whose quote or bracket has not come yet: an anchor comes first
 	open    []*yaml.Node
 
 	comments []comment
@@ -32,7 +32,7 @@ type scanner struct {
 
 func (s *scanner) scan() {
 	// blank: a token ends before the next character, by a blank most of the time;
-	// own: nothing else stands before it on its line
+	// own: nothing else comes before it on its line
 	blank, own := true, true
 	for s.i < len(s.text) && s.refused == nil {
 		if n := s.starts[s.at]; n != nil {

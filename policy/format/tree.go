@@ -20,7 +20,7 @@ func start(n *yaml.Node) place { return place{n.Line, n.Column} }
 type entry struct {
 	key    *yaml.Node // nil in lists
 	value  *yaml.Node
-	in     *group   // where it stands
+	in     *group   // the group that it is in
 	inner  *group   // of a value that is a list or mapping, else nil
 	head   []string // lines above: comments, and "" for a blank line
 	late   []string // comments that go below those lines: they stood between key and value, or behind
@@ -136,7 +136,7 @@ func below(path, key string) string {
 	return strings.TrimPrefix(path+"."+key, ".")
 }
 
-// splitHeader parts what stands above the first entry of a file: what concerns the file, up to
+// splitHeader parts the comments above the first entry of a file: what concerns the file, up to
 // the last blank line, or the line that names its schema to editors; and what concerns the entry.
 func splitHeader(head []string) (header, rest []string) {
 	for i := len(head) - 1; i > 0; i-- {

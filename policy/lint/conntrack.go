@@ -52,7 +52,7 @@ func timeouts() []atLeast {
 func shortTimeouts(r *run, h Host) {
 	var short, repair []string
 	last := ""
-	asked := func() { // the RFC stands behind the last of its timeouts
+	asked := func() { // the RFC follows the last of its timeouts
 		if last != "" {
 			short[len(short)-1] += " (" + last + ")"
 		}

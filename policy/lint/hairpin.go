@@ -10,7 +10,7 @@ import (
 )
 
 // ownCallers finds NAT services whose real servers are among those who may call them, and that do
-// not say what then. Where other clients stand beside a real server, neighbours (S10) says more.
+// not say what then. Where other clients are on a real server's network, neighbours (S10) says more.
 func ownCallers(r *run) {
 	c := r.callers()
 	tests := make(map[netip.Addr][]*policy.Test, len(r.Tests)) // by what they call

@@ -26,7 +26,7 @@ const (
 // Needs is what a rule about hosts looks at. What it does not name stays unread.
 type Needs struct {
 	Facts   Facts
-	Sysctls []string // keys of Host.Sysctls; an asterisk stands for a part, or some of one
+	Sysctls []string // keys of Host.Sysctls; an asterisk matches a part, or some of one
 }
 
 // HostRules returns the rules that could find something about a policy on a host, in the order

@@ -20,7 +20,7 @@ func onLink(a netip.Addr) inet.Range {
 }
 
 // callers are those who may call services: a service's own `allow` says who, without one the
-// zones' sources do. What holds a whole family says nothing about where clients stand.
+// zones' sources do. What holds a whole family says nothing about where clients are.
 type callers struct {
 	run   *run
 	zones owners
@@ -42,7 +42,7 @@ func (c callers) of(s *policy.Service) (owners, func(owner int) string) {
 	return c.zones, func(owner int) string { return "zone " + c.run.Zones[owner].Name }
 }
 
-// neighbours finds NAT services that are called from the network that a real server stands in.
+// neighbours finds NAT services that are called from the network that a real server is in.
 func neighbours(r *run) {
 	c := r.callers()
 	r.eachService(func(s *policy.Service, object string) {

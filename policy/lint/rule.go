@@ -25,7 +25,7 @@ type Rule struct {
 	Needs     Needs           // what it looks at on a host; zero for a rule that looks at none
 
 	check func(*run)       // offline; nil for what policy finds when it loads, and for Live rules
-	live  func(*run, Host) // on a host; may stand beside check
+	live  func(*run, Host) // on a host; a rule may have both
 	about func(*run) bool  // whether the policy has what live looks for; nil: always
 }
 

@@ -87,7 +87,7 @@ func ownInside(r *run) {
 }
 
 // besideServers returns, by pool, the networks of the real servers that FULLNAT services call
-// with its laddrs. Laddrs there are meant to be in a network that clients stand in, too: so
+// with its laddrs. Laddrs there are meant to be in a network that clients are in, too: so
 // clients and real servers of one network get along (S10), and no zone is asked about what a
 // service sent on. Pools of zones are none of these.
 func (r *run) besideServers() map[*policy.Pool][]inet.Range {

@@ -15,11 +15,11 @@ import (
 type Comment struct {
 	Pos   policy.Pos
 	Text  string // after the word, without white space at the ends
-	Alone bool   // nothing but white space stands before it on its line
+	Alone bool   // nothing but white space comes before it on its line
 }
 
 // Comments returns the comments of a file that begin with word, in their order. A comment
-// may stand behind another on its line: "# why # word ...". What looks like a comment inside
+// may follow another on its line: "# why # word ...". What looks like a comment inside
 // of quotes or of a text block is none. A file that is no YAML has no comments.
 func Comments(src policy.Source, word string) []Comment {
 	if !bytes.Contains(src.Data, []byte(word)) {
@@ -96,20 +96,20 @@ func inside(spans []span, line, col int) bool {
 	return i > 0 && before(line, col, spans[i-1].toLine, spans[i-1].toCol)
 }
 
-// scalarSpan returns where a scalar in quotes, or one that is a text block, stands.
+// scalarSpan returns where a scalar in quotes, or one that is a text block, begins and ends.
 func scalarSpan(lines []string, n *yaml.Node) span {
 	s := span{line: n.Line - 1, toLine: len(lines)}
 	s.col = byteColumn(lines[s.line], n.Column)
 	if n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
 		s.col, s.toLine = 0, blockEnd(lines, s.line)
-		s.line++ // behind | and > comments may stand
+		s.line++ // behind | and > there may be comments
 		return s
 	}
 	quote := byte('"')
 	if n.Style&yaml.SingleQuotedStyle != 0 {
 		quote = '\''
 	}
-	col := s.col + 1 + max(0, strings.IndexByte(lines[s.line][s.col:], quote)) // an anchor may stand before
+	col := s.col + 1 + max(0, strings.IndexByte(lines[s.line][s.col:], quote)) // an anchor may come before
 	for i := s.line; i < len(lines); i, col = i+1, 0 {
 		for line := lines[i]; col < len(line); col++ {
 			switch {
@@ -144,7 +144,7 @@ func blockEnd(lines []string, above int) int {
 	return len(lines)
 }
 
-// byteColumn returns where in a line the column that counts characters from 1 stands.
+// byteColumn returns where in a line the column that counts characters from 1 is.
 func byteColumn(line string, column int) int {
 	for i := range line {
 		if column--; column == 0 {

@@ -46,7 +46,7 @@ func Files(path string) ([]string, error) {
 }
 
 // readFile adds one file. One that was named may be a pipe, such as a shell's <(command); one
-// that merely stands in a directory must not keep snatctl waiting for who writes to it.
+// that merely lies in a directory must not keep snatctl waiting for who writes to it.
 func (l *loader) readFile(path string, named bool) {
 	info, err := os.Stat(path)
 	if err == nil && !named && !info.Mode().IsRegular() {

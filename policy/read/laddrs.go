@@ -45,7 +45,7 @@ func (w *walker) laddrs(n *yaml.Node) {
 	w.begin("", "")
 }
 
-// pool reads what a pool's name stands for: a list of laddrs, or a mapping with one.
+// pool reads the value of a pool's name: a list of laddrs, or a mapping with one.
 func (w *walker) pool(n *yaml.Node) policy.Pool {
 	var p policy.Pool
 	n, ok := w.value(n)

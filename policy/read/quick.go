@@ -28,7 +28,7 @@ type token struct {
 	a, b int32
 }
 
-// form is what a token stands for, in the lowest bits of token.at.
+// form is what a token is, in the lowest bits of token.at.
 type form uint32
 
 const (
@@ -90,7 +90,7 @@ type scanner struct {
 	line  int32
 	start int // of the line
 	odd   bool
-	wait  bool // the last key's value stands on the lines below
+	wait  bool // the last key's value is on the lines below
 	open  []level
 	out   []token
 }
@@ -268,7 +268,7 @@ func (s *scanner) key() {
 	s.at++
 }
 
-// pair reads a key of an indented mapping, and its value unless that stands below.
+// pair reads a key of an indented mapping, and its value unless that is below.
 func (s *scanner) pair() bool {
 	if !s.keyFollows(" \n") {
 		return false
@@ -284,7 +284,7 @@ func (s *scanner) pair() bool {
 	return s.value(false, 0)
 }
 
-// value reads a value that stands on one line.
+// value reads a value on one line.
 func (s *scanner) value(flow bool, depth int) bool {
 	switch c := s.peek(); {
 	case classes[c]&begins != 0:
@@ -340,7 +340,7 @@ func (s *scanner) quoted(f form) bool {
 	return false
 }
 
-// gap goes behind blanks and ends of lines, which may stand behind a bracket or comma.
+// gap goes behind blanks and ends of lines, which may follow a bracket or comma.
 func (s *scanner) gap() {
 	for s.blanks(); s.peek() == '\n'; s.blanks() {
 		s.at++

@@ -11,7 +11,7 @@ import (
 	"github.com/snatctl/snatctl/policy/words"
 )
 
-// maxExpansion is how many nodes the aliases of one file may stand for, all together.
+// maxExpansion is how many nodes the aliases of one file may expand to, all together.
 // It keeps a small file from meaning a huge policy ("billion laughs").
 const maxExpansion = 100_000
 
@@ -24,7 +24,7 @@ type walker struct {
 	path   []string      // keys that lead from the object to the value at hand
 	inner  [4]string     // room for the path inside an object
 	broken bool          // an error was reported since begin
-	expand int           // nodes that aliases may still stand for
+	expand int           // nodes that aliases may still expand to
 	quick  *quick        // makes the items of long lists; nil: they are in the tree
 	spent  yaml.Node
 }
@@ -119,7 +119,7 @@ func describe(n *yaml.Node) string {
 	return fmt.Sprintf("%q", n.Value)
 }
 
-// isPlain tells whether a scalar stands without quotes, so that YAML may take it for
+// isPlain tells whether a scalar is written without quotes, so that YAML may take it for
 // something else than text.
 func isPlain(n *yaml.Node) bool {
 	const quoted = yaml.DoubleQuotedStyle | yaml.SingleQuotedStyle | yaml.LiteralStyle | yaml.FoldedStyle
@@ -147,7 +147,7 @@ func (w *walker) fields(n *yaml.Node, s *words.Section, visit func(k *words.Keyw
 			continue
 		}
 		known := s.Find(key)
-		ignored := s == words.Root && strings.HasPrefix(key, words.Extension) // aliases are read where they stand
+		ignored := s == words.Root && strings.HasPrefix(key, words.Extension) // aliases are read where they are used
 		if known == nil && !ignored {
 			w.fail(k, "N03", "the keys here are "+words.List(s.Names), "unknown key %q%s", key, words.DidYouMean(key, s.Names))
 			continue
@@ -189,7 +189,7 @@ func (w *walker) places(into []policy.KeyPos, k *words.Keyword, v *yaml.Node) []
 	return into
 }
 
-// twice reports a key that stands in the mapping n before, too.
+// twice reports a key that the mapping n has earlier, too.
 func (w *walker) twice(n, k *yaml.Node) {
 	first := slices.IndexFunc(n.Content, func(c *yaml.Node) bool { return c.Value == k.Value && c.Kind == yaml.ScalarNode })
 	w.fail(k, "N03", "remove one of the two", "the key %q is there twice, first at %s", k.Value, w.pos(n.Content[first]))
@@ -224,7 +224,7 @@ func (w *walker) key(k *yaml.Node) (string, bool) {
 	return k.Value, true
 }
 
-// items returns the elements of a list, or the one scalar that stands for a list of it.
+// items returns the elements of a list, or the one scalar written instead of a list of it.
 func (w *walker) items(n *yaml.Node, want string) []*yaml.Node {
 	n, ok := w.value(n)
 	switch {

@@ -9,12 +9,12 @@ import (
 
 // Keyword is one key of the policy language.
 type Keyword struct {
-	Path     string   // "zones[].select": [] stands for each item of a list, NAME for a name of the operator's
+	Path     string   // "zones[].select": [] means each item of a list, NAME for a name of the operator's
 	Kind     kind     // of the value, or of each item of it
-	List     bool     // a list; one item alone may stand for it, unless it is a mapping
+	List     bool     // a list; one item alone may be written, unless it is a mapping
 	Empty    bool     // a list that may have no items
 	Or       kind     // another form that the value as a whole may have; empty: none
-	Words    []string // of a value that is one of a few words; in lists: words that may stand alone
+	Words    []string // of a value that is one of a few words; in lists: words that may be the whole value
 	Min, Max int      // of a number
 	Required bool
 	Default  string // what an absent key means, as it would be written; empty: see Absent

@@ -7,7 +7,7 @@ import (
 )
 
 // Sample returns a policy where one key has a value, or is absent where the value is empty,
-// among all keys that must stand beside it.
+// among all keys that it requires beside it.
 func (k *Keyword) Sample(value string) string {
 	path := strings.TrimSuffix(strings.TrimSuffix(k.Path, k.Name()), ".")
 	var fields []string

@@ -34,7 +34,7 @@ func Schema() []byte {
 	return out.Bytes()
 }
 
-// schema is a JSON Schema, as far as the policy language needs it. The fields stand in the
+// schema is a JSON Schema, as far as the policy language needs it. The fields are in the
 // order in which they are written; the zero value allows everything.
 type schema struct {
 	Dialect           string     `json:"$schema,omitempty"`
@@ -148,7 +148,7 @@ func valueForms(k *Keyword) (forms []*schema) {
 	return forms
 }
 
-// rootPool returns the key that stands for every pool of the section laddrs.
+// rootPool returns the key that means every pool of the section laddrs.
 func rootPool() *Keyword { return SectionOf("laddrs").Find("NAME") }
 
 // listForm describes a value written as a list. Where two equal items are an error of their

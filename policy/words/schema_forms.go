@@ -25,7 +25,7 @@ func ref(k kind) string {
 	panic("the schema of the policy language knows no form of " + string(k))
 }
 
-// formSchemas describes all forms, and the mappings that may stand for some of them.
+// formSchemas describes all forms, and the mappings that may be written for some of them.
 func formSchemas() (out properties) {
 	for _, f := range forms() {
 		s := &schema{Description: strings.ReplaceAll(string(f.kind), "`", ""), Not: f.not}

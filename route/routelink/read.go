@@ -21,7 +21,7 @@ type Host struct {
 	Facts route.Facts
 }
 
-// Read reads what of ours stands for a policy's table. all asks for the facts, too, which a policy
+// Read reads which routes, addresses and proxies of a policy's table exist. all asks for the facts, too, which a policy
 // needs that wants something: they take a look at every route.
 func (c *Conn) Read(table string, all bool) (Host, error) {
 	r := reading{Conn: c, metric: route.Metric(table), all: all, links: map[int]link{}}
@@ -163,7 +163,7 @@ func (r *reading) readOurs() error {
 }
 
 // readProxies takes for ours what has our number, unless a route of another table's covers it:
-// a proxy has no place for a table's mark, and never stands without its route.
+// a proxy has no place for a table's mark, and never exists without its route.
 func (r *reading) readProxies() error {
 	r.others = inet.Merge(r.others)
 	begin := func() { r.Have.Neighbours, r.Facts.Neighbours = nil, nil }

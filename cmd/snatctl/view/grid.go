@@ -16,7 +16,7 @@ type grid struct {
 	paint func(row int, cell string) string
 }
 
-// Columns are at least as wide as this, so that those of most grids stand below each other.
+// Columns are at least as wide as this, so that those of most grids are below each other.
 const (
 	wordWidth   = 22
 	numberWidth = 11

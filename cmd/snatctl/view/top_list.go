@@ -71,7 +71,7 @@ func (l *topList) titles() []string {
 	return out
 }
 
-// cells returns what stands in a row.
+// cells returns the columns of a row.
 func (l *topList) cells(i int) []string {
 	r := &l.rows[i]
 	out := []string{r.Group.String(), comma(r.Flows), "", "", "", ""}

@@ -1,5 +1,7 @@
 package policy
 
+import "time"
+
 // What absent keys mean. The table of the language (policy/words) quotes these, and whoever
 // makes a policy in code begins with them.
 const (
@@ -18,9 +20,21 @@ func DefaultZone() Zone { return Zone{Select: SelectSource} }
 
 // DefaultService is a service of which nothing is written yet.
 func DefaultService() Service {
-	return Service{Mode: NAT, Scheduler: RoundRobin, Select: SelectSource, OnEmpty: EmptyReject}
+	return Service{Mode: NAT, Scheduler: RoundRobin, Select: SelectSource, OnEmpty: EmptyReject, OnDown: DownAuto}
 }
 
 // DefaultPersistence is a persistence whose timeout is not written yet: every address is a
 // client of its own.
 func DefaultPersistence() Persistence { return Persistence{Mask4: 32, Mask6: 128} }
+
+// DefaultHealthCheck is a health check of which nothing is written yet but its type.
+func DefaultHealthCheck(t CheckType) HealthCheck {
+	c := HealthCheck{Type: t, Interval: 2 * time.Second, Timeout: time.Second, Rise: 2, Fall: 3}
+	switch t {
+	case CheckHTTP, CheckHTTPS:
+		c.Method, c.Path, c.Status = "GET", "/", []StatusRange{{200, 399}}
+	case CheckDNS:
+		c.Record, c.Rcode = "A", "NOERROR"
+	}
+	return c
+}

@@ -16,13 +16,14 @@ import (
 
 // Policy is a whole policy: all files joined, defaults filled in, names resolved.
 type Policy struct {
-	Start    Pos // where the first file's text begins
-	Version  int
-	Gateway  Gateway
-	Laddrs   []Pool // pools by name, in the order written
-	Zones    []Zone // the first that matches decides
-	Services []Service
-	Tests    []Test
+	Start        Pos // where the first file's text begins
+	Version      int
+	Gateway      Gateway
+	Laddrs       []Pool        // pools by name, in the order written
+	Zones        []Zone        // the first that matches decides
+	HealthChecks []HealthCheck // health_checks by name, in the order written
+	Services     []Service
+	Tests        []Test
 }
 
 // Pos is a place in a policy file. Line and Col start at 1; Col counts characters.
@@ -276,6 +277,14 @@ type Service struct {
 	Laddrs      *Pool // nil in mode nat
 	Select      Select
 	OnEmpty     OnEmpty
+
+	HealthCheck  *HealthCheck  // one of Policy.HealthChecks, or one written in line; nil: never checked
+	Quorum       Quorum        // with fewer real servers up, the sorry servers take the new connections
+	Hysteresis   int           // that many more than the quorum must be up to come back
+	SorryServers []RealServer  // no real servers while the quorum is met; none: OnEmpty answers
+	SlowStart    time.Duration // in which the weight of a server that comes back grows to its full share; 0: at once
+	Panic        int           // percent; with a smaller share up, all real servers get connections; 0: never
+	OnDown       OnDown
 }
 
 // Active returns the real servers of one family that take new connections: those whose

@@ -84,11 +84,11 @@ func TestModel(t *testing.T) {
 				Persistence: policy.Persistence{Timeout: 300 * time.Second, Mask4: 32, Mask6: 128}, Allow: ranges("10.0.0.0/8"),
 				RealServers: []policy.RealServer{{Addr: addr("192.168.1.1"), Weight: 1}, {Addr: addr("192.168.1.2"), Port: 8080, Weight: 3},
 					{Addr: addr("2001:db8:1::2"), Weight: 0}},
-				Select: policy.SelectSource, OnEmpty: policy.EmptyReject},
+				Select: policy.SelectSource, OnEmpty: policy.EmptyReject, OnDown: policy.DownAuto},
 			{Name: "dns", VIP: vips, Ports: ports("udp/53", "tcp/53"), Mode: policy.FullNAT, Scheduler: policy.RoundRobin,
 				Laddrs: &policy.Pool{Laddrs: laddrs("192.168.1.250-192.168.1.253", "fd05::fa")}, Select: policy.SelectSource,
 				RealServers: []policy.RealServer{{Addr: addr("192.168.1.1"), Port: 5353, Weight: 1}, {Addr: addr("fd05::1"), Port: 5353, Weight: 1}},
-				OnEmpty:     policy.EmptyReject},
+				OnEmpty:     policy.EmptyReject, OnDown: policy.DownAuto},
 		},
 		Tests: []policy.Test{
 			{Name: "office leaves with its own address", From: addrPort("10.1.5.9:0"), To: addrPort("8.8.8.8:443"), Proto: inet.TCP,

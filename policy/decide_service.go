@@ -93,6 +93,8 @@ func (d *decider) realServers(s *Service) (out []netip.AddrPort) {
 	for _, rs := range s.RealServers {
 		switch {
 		case inet.FamilyOf(rs.Addr) != d.family:
+		case rs.Down:
+			d.say("service %s: the real server %s is down and gets no new connections", s.Name, rs)
 		case rs.Weight == 0:
 			d.say("service %s: the real server %s has weight 0 and gets no new connections", s.Name, rs)
 		default:

@@ -24,6 +24,8 @@ type Policy struct {
 	HealthChecks []HealthCheck // health_checks by name, in the order written
 	Services     []Service
 	Tests        []Test
+
+	written *Policy // of one with a State: without it
 }
 
 // Pos is a place in a policy file. Line and Col start at 1; Col counts characters.
@@ -287,11 +289,11 @@ type Service struct {
 	OnDown       OnDown
 }
 
-// Active returns the real servers of one family that take new connections: those whose
-// weight is not 0, in the order written. They are mostly the service's own list, which must
+// Active returns the real servers of one family that take new connections: those that are not
+// down and whose weight is not 0, in the order written. They are mostly the service's own list, which must
 // not be changed.
 func (s *Service) Active(f inet.Family) []RealServer {
-	active := func(rs RealServer) bool { return rs.Weight > 0 && inet.FamilyOf(rs.Addr) == f }
+	active := func(rs RealServer) bool { return rs.Active() && inet.FamilyOf(rs.Addr) == f }
 	from := slices.IndexFunc(s.RealServers, active)
 	if from < 0 {
 		return nil
@@ -321,7 +323,11 @@ type RealServer struct {
 	Addr   netip.Addr
 	Port   uint16 // 0: the port that the client called
 	Weight int    // 0: keeps its flows, gets no new ones
+	Down   bool   // gets no new connections, whatever its weight: never written, a State says so
 }
+
+// Active tells whether the real server takes new connections.
+func (r RealServer) Active() bool { return r.Weight > 0 && !r.Down }
 
 // String returns the real server as policies write it: address, or address:port.
 func (r RealServer) String() string {

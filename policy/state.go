@@ -1,0 +1,134 @@
+package policy
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// State is what the world adds to a policy: which real servers are down, and what their weights
+// are now. Services that it does not name are as the policy says. It is never written in a file.
+type State map[string]ServiceState // by name of the service
+
+// ServiceState is the state of one service. The zero value leaves it as the policy says.
+type ServiceState struct {
+	Servers map[netip.AddrPort]ServerState // by RealServer.Key; others are as the policy says
+	Sorry   bool                           // the sorry servers take the new connections, and no other does
+	Closed  bool                           // nobody takes new connections: on_empty answers. Sorry counts first
+}
+
+// ServerState is the state of one real server or sorry server.
+type ServerState struct {
+	Weight int  // in place of the written one; 0: keeps its flows, gets no new ones
+	Down   bool // its check says so: it gets no new connections, whatever its weight
+}
+
+// Key names a real server within its service: its port is 0 where it is called at the port that
+// the client called.
+func (r RealServer) Key() netip.AddrPort { return netip.AddrPortFrom(r.Addr, r.Port) }
+
+// With returns the policy that a state makes of this one. Decide, and all that carries a policy
+// out, work on it as on any other. It counts from the policy as it is written, also where this
+// one has a state already; the policy itself is returned where the state changes nothing. What
+// does not change is shared between the two.
+func (p *Policy) With(state State) *Policy {
+	p = p.Written()
+	if len(state) == 0 {
+		return p
+	}
+	var out *Policy
+	for i := range p.Services {
+		s := &p.Services[i]
+		st, ok := state[s.Name]
+		if !ok {
+			continue
+		}
+		now := s.With(st)
+		if now == s {
+			continue
+		}
+		if out == nil {
+			own := *p
+			out = &own
+			out.written, out.Services = p, slices.Clone(p.Services)
+		}
+		out.Services[i] = *now
+	}
+	if out == nil {
+		return p
+	}
+	return out
+}
+
+// Written returns the policy as it is written, without a state.
+func (p *Policy) Written() *Policy {
+	if p.written != nil {
+		return p.written
+	}
+	return p
+}
+
+// With returns the service that a state makes of this one as it is written; the service itself
+// where the state changes nothing.
+//
+// A scheduler that ignores weights takes turns by weight while the state gives its real servers
+// unequal ones: a server that comes back slowly has less than its share.
+func (s *Service) With(state ServiceState) *Service {
+	now := *s
+	now.RealServers = make([]RealServer, 0, len(s.RealServers)+len(s.SorryServers))
+	for _, rs := range s.RealServers {
+		state.enter(&rs)
+		if state.Sorry || state.Closed {
+			rs.Weight = 0
+		}
+		now.RealServers = append(now.RealServers, rs)
+	}
+	if state.Sorry {
+		now.sorry(s.SorryServers, state)
+	}
+	if slices.Equal(now.RealServers, s.RealServers) {
+		return s
+	}
+	if now.Scheduler == RoundRobin && now.unequal() {
+		now.Scheduler = WeightedRoundRobin
+	}
+	return &now
+}
+
+// enter gives a real server its state.
+func (st ServiceState) enter(rs *RealServer) {
+	if now, ok := st.Servers[rs.Key()]; ok {
+		rs.Weight, rs.Down = now.Weight, now.Down
+	}
+}
+
+// sorry lists the sorry servers among the real servers, each once.
+func (s *Service) sorry(servers []RealServer, state ServiceState) {
+	for _, rs := range servers {
+		state.enter(&rs)
+		at := slices.IndexFunc(s.RealServers, func(o RealServer) bool { return o.Key() == rs.Key() })
+		if at < 0 {
+			s.RealServers = append(s.RealServers, rs)
+			continue
+		}
+		s.RealServers[at].Weight, s.RealServers[at].Down = rs.Weight, rs.Down
+	}
+}
+
+// unequal tells whether real servers of one family that take connections differ in weight.
+func (s *Service) unequal() bool {
+	first := [2]int{}
+	for _, rs := range s.RealServers {
+		if !rs.Active() {
+			continue
+		}
+		of := &first[0]
+		if rs.Addr.Is6() {
+			of = &first[1]
+		}
+		if *of != 0 && *of != rs.Weight {
+			return true
+		}
+		*of = rs.Weight
+	}
+	return false
+}

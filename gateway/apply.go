@@ -128,7 +128,7 @@ func (c *Change) Finish(ctx context.Context) (Result, error) {
 		ctx = c.Trial.going
 	}
 	g, did := c.g, c.did
-	r := Result{Difference: did.difference, Plan: did.plan, Addresses: c.around.plan, Done: true}
+	r := Result{Difference: did.difference, Table: !did.plan.Empty(), Addresses: tallyOf(c.around.plan), Done: true}
 	g.announce(c.around.plan)
 	if did.live != nil && !did.plan.Empty() {
 		g.settle()

@@ -91,6 +91,9 @@ func (g *Gateway) send(ctx context.Context, want *nft.Ruleset, c *committed) err
 	if err != nil {
 		return blame(c.live, want, err)
 	}
+	if !c.plan.Empty() {
+		g.known = c.generation + 1 // every transaction moves it by one (nf_tables_commit)
+	}
 	if unmeasured != nil {
 		g.tell(Warning{fmt.Errorf("it is not known what changed: %w", unmeasured)})
 	}

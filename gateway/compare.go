@@ -24,6 +24,7 @@ func (g *Gateway) compare(ctx context.Context, want *nft.Ruleset) (c comparison,
 	g.tell(Reading)
 	start := time.Now()
 	c.live, c.generation, err = g.conn.Read(ctx, g.table)
+	g.known = c.generation
 	g.took(Reading, start)
 	if err != nil {
 		return c, err
@@ -68,14 +69,16 @@ func (g *Gateway) Diff(ctx context.Context, w *Wanted, cleanup bool) (r Result, 
 	if err := w.complete(ctx, g.conn); err != nil {
 		return r, err
 	}
-	if r.Addresses, err = g.planAddresses(w); err != nil {
+	addresses, err := g.planAddresses(w)
+	if err != nil {
 		return r, err
 	}
+	r.Addresses = tallyOf(addresses)
 	c, err := g.compare(ctx, w.Ruleset)
 	if err != nil {
 		return r, err
 	}
-	r.Plan = c.plan
+	r.Table = !c.plan.Empty()
 	g.warnOfSiblings(ctx, w)
 	if cleanup && w.cleans() {
 		was := before(c.live)
@@ -89,6 +92,6 @@ func (g *Gateway) Diff(ctx context.Context, w *Wanted, cleanup bool) (r Result, 
 	g.tell(Telling)
 	defer g.took(Telling, time.Now())
 	r.Difference, err = c.measure(w.Ruleset)
-	r.tellAddresses(r.Addresses)
+	r.tellAddresses(addresses)
 	return r, err
 }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,53 +13,6 @@ import (
 
 	"golang.org/x/sys/unix"
 )
-
-// Who awaits confirmation speaks at the socket beside the lock: it greets with a line of JSON, takes
-// a line with a word, and answers with one.
-
-// wordConfirm is what who confirms says.
-const wordConfirm = "confirm"
-
-// greeting is what an apply that awaits confirmation says to who calls.
-type greeting struct {
-	Left  float64 `json:"left_s"` // seconds until it reverts
-	Error string  `json:"error,omitempty"`
-}
-
-// serve answers who calls at the lock, until the lock is released.
-func (t *Trial) serve(lock *Lock) {
-	for {
-		c, err := lock.AcceptUnix()
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil {
-			time.Sleep(time.Second) // out of descriptors, or of memory: may pass
-			continue
-		}
-		go t.answer(c)
-	}
-}
-
-// answer speaks with one caller. It greets first: who gave up meanwhile has confirmed nothing.
-func (t *Trial) answer(c *net.UnixConn) {
-	defer c.Close()
-	if c.SetDeadline(time.Now().Add(t.change.o.Confirm+time.Minute)) != nil {
-		return
-	}
-	g := greeting{Left: t.Left().Seconds()}
-	cred, err := peer(c)
-	if err != nil || !trusted(cred) {
-		g = greeting{Error: "denied"}
-	}
-	if json.NewEncoder(c).Encode(g) != nil || g.Error != "" {
-		return
-	}
-	word, err := bufio.NewReader(c).ReadString('\n')
-	if err == nil && strings.TrimSpace(word) == wordConfirm {
-		t.confirm(func(a Answer) { fmt.Fprintln(c, a) })
-	}
-}
 
 // Confirm keeps what an apply has put on trial in this network namespace. It fails with an
 // IncompleteError if that is not in the history.
@@ -74,11 +28,13 @@ func Confirm(table string) error {
 		return fmt.Errorf("ask for table inet %s: %w", table, err)
 	}
 	defer c.Close()
-	switch _, err := c.greeting(longLook); {
+	switch g, err := c.greeting(longLook); {
 	case errors.Is(err, errDenied):
 		return err
 	case err != nil:
 		return nothing(fmt.Sprintf("process %d is at work and does not wait for confirmation", c.pid))
+	case g.Left <= 0 && g.Agent != "":
+		return nothing(fmt.Sprintf("the agent (process %d) has no policy on trial", c.pid))
 	}
 	answer, err := c.ask(wordConfirm)
 	if err != nil {
@@ -96,6 +52,7 @@ func Confirm(table string) error {
 // Holder is who holds a table. The zero value is nobody, or somebody who cannot be told.
 type Holder struct {
 	PID   int32
+	Agent string        // where an agent takes requests; empty: it is none
 	Waits bool          // for confirmation
 	Left  time.Duration // until it reverts
 }
@@ -109,7 +66,8 @@ func WhoHolds(table string) Holder {
 	defer c.Close()
 	h := Holder{PID: c.pid}
 	if g, err := c.greeting(glance); err == nil {
-		h.Waits, h.Left = true, time.Duration(g.Left*float64(time.Second))
+		h.Agent, h.Left = g.Agent, time.Duration(g.Left*float64(time.Second))
+		h.Waits = g.Agent == "" || h.Left > 0
 	}
 	return h
 }
@@ -124,6 +82,34 @@ func (h Holder) String() string {
 		return fmt.Sprintf(" (process %d), and %s", h.PID, h.Waiting())
 	}
 	return fmt.Sprintf(" (process %d)", h.PID)
+}
+
+// Yield asks the agent that holds a table to let go of it, and waits until it has. Without an agent
+// there is nothing to ask for.
+func Yield(ctx context.Context, table string) error {
+	c, err := callHolder(table)
+	if errors.Is(err, unix.ECONNREFUSED) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("ask for table inet %s: %w", table, err)
+	}
+	defer c.Close()
+	switch g, err := c.greeting(longLook); {
+	case errors.Is(err, errDenied):
+		return err
+	case err != nil || g.Agent == "":
+		return nil // taking the lock tells
+	}
+	if answer, err := c.ask(wordYield); err != nil || answer != yielded {
+		return fmt.Errorf("the agent (process %d) does not let go of table inet %s: %q %v; nothing was changed", c.pid, table, answer, err)
+	}
+	for about := time.Millisecond; WhoHolds(table).PID == c.pid; about = min(2*about, longestPause) {
+		if !waitAbout(ctx, about) {
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // Waiting says for how long it waits.

@@ -17,18 +17,34 @@ type Difference struct {
 	FlowsEnded int           `json:"flows_ended"`
 }
 
-// Result is what an apply has done, or a diff has found.
+// Result is what an apply has done, or a diff has found. It may travel as JSON, but for the keys of
+// flows.
 type Result struct {
 	Difference
-	Plan      nft.Plan
-	Addresses route.Plan // gateway.addresses
+	Table     bool       // it changes, or has changed
+	Addresses nft.Tally  // routes and addresses of gateway.addresses
 	Stale     StaleFlows // that contradict the policy
 	Zoned     int        // flows that do so in other conntrack zones; they are left alone
 	Done      bool       // otherwise nothing was changed
 }
 
 // Empty tells whether the kernel is as the policy says, but for flows.
-func (r Result) Empty() bool { return r.Plan.Empty() && len(r.Addresses) == 0 }
+func (r Result) Empty() bool { return !r.Table && r.Addresses == (nft.Tally{}) }
+
+// Told returns the difference with what it means for flows: how many end, and of which object.
+func (r Result) Told() Difference {
+	d := r.Difference
+	d.Changes = append([]tell.Change{}, d.Changes...)
+	d.FlowsEnded = r.Stale.Count(r.Done)
+	r.Stale.Tell(d.Changes, r.Done)
+	return d
+}
+
+// tallyOf counts what a plan adds and removes.
+func tallyOf(p route.Plan) nft.Tally {
+	adds, removes := p.Split()
+	return nft.Tally{Add: len(adds), Delete: len(removes)}
+}
 
 // named bounds how many objects a summary names.
 const named = 3

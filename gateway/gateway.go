@@ -25,6 +25,8 @@ type Gateway struct {
 	lock  *Lock // nil: it only looks
 	conn  *nftlink.Conn
 	here  history.Place
+	door  door               // where who calls at the lock is answered
+	known nftlink.Generation // at which the table stands as it was last compared or made; 0: not known
 }
 
 // Options say which table a Gateway is about.
@@ -64,6 +66,13 @@ func Hold(o Options) (*Gateway, error) {
 	}
 	g.lock = held
 	return g, nil
+}
+
+// Moved tells whether any ruleset of this network namespace may have changed since the gateway last
+// compared the table, or committed to it. The price is one small request.
+func (g *Gateway) Moved(ctx context.Context) (bool, error) {
+	now, err := g.conn.Generation(ctx)
+	return err == nil && now != g.known, err
 }
 
 // Close lets go of the table and of the lock.

@@ -34,7 +34,7 @@ func TestPatience(t *testing.T) {
 	defer g.Close()
 	w := wanted(t, webOf+"192.168.1.1}\n")
 	r, err := g.Apply(t.Context(), w, ApplyOptions{Command: "apply"})
-	if err != nil || r.Plan.Empty() || n != writes {
+	if err != nil || !r.Table || n != writes {
 		t.Fatalf("after %d foreign writes Apply says %v, %v", n, r.Summary(), err)
 	}
 	live, _, err := g.conn.Read(t.Context(), "snatctl")

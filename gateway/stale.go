@@ -17,12 +17,12 @@ type StaleFlows []StaleObject
 
 // StaleObject is a zone, a service or one of its real servers, with stale flows.
 type StaleObject struct {
-	Kind, Name string     // of the zone or service
-	Server     netip.Addr // the real server that is gone; at how many ports it answers depends on its service
-	Why        string     // of one of the flows: "real server 192.168.1.1:80 is no longer listed"
-	Mixed      bool       // others have other reasons
-	Keys       []ctlink.Key
-	Ended      int // how many were ended, once they are
+	Kind, Name string       // of the zone or service
+	Server     netip.Addr   // the real server that is gone; at how many ports it answers depends on its service
+	Why        string       // of one of the flows: "real server 192.168.1.1:80 is no longer listed"
+	Mixed      bool         // others have other reasons
+	Keys       []ctlink.Key `json:"-"`
+	Ended      int          // how many were ended, once they are
 }
 
 // Flows returns how many flows of the object were ended if that is done, or would be.

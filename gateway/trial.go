@@ -40,7 +40,7 @@ func newTrial(ctx context.Context, c *Change) *Trial {
 	t.confirms, t.decided, t.done = make(chan func(Answer)), make(chan struct{}), make(chan struct{})
 	going, cancel := context.WithCancel(ctx)
 	t.going = going
-	go t.serve(c.g.lock)
+	c.g.door.enter(c.g.lock, func(d *door) { d.trial = t })
 	go t.watch(ctx, cancel)
 	return t
 }
@@ -51,6 +51,18 @@ func (t *Trial) Left() time.Duration { return t.change.o.Confirm - time.Since(t.
 
 // Done is closed once it is decided what became of the trial.
 func (t *Trial) Done() <-chan struct{} { return t.done }
+
+// Decided is closed once it is too late to confirm: the trial was confirmed, or is being taken back.
+func (t *Trial) Decided() <-chan struct{} { return t.decided }
+
+func (t *Trial) over() bool {
+	select {
+	case <-t.decided:
+		return true
+	default:
+		return false
+	}
+}
 
 // Wait returns what became of the trial: nil if it was confirmed, a RevertedError if it was taken
 // back, and an IncompleteError if either left something undone.

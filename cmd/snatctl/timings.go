@@ -65,7 +65,7 @@ func (t *timings) of(s gateway.Stage) *float64 {
 func (t *timings) report(format, table string, r gateway.Result) error {
 	defer func(start time.Time) { t.Report = since(start) }(time.Now())
 	if format == "json" {
-		return view.ResultJSON(os.Stdout, r)
+		return view.DifferenceJSON(os.Stdout, r.Told())
 	}
 	return view.Result(stdout, table, r)
 }

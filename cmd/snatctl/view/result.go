@@ -12,11 +12,8 @@ import (
 // mostChanges bounds what the text form lists; JSON lists all.
 const mostChanges = 200
 
-// ResultJSON prints what an apply has done, or a diff has found.
-func ResultJSON(w io.Writer, r gateway.Result) error {
-	d := r.Difference
-	d.FlowsEnded = r.Stale.Count(r.Done)
-	r.Stale.Tell(d.Changes, r.Done)
+// DifferenceJSON prints what an apply has changed, or a diff has found.
+func DifferenceJSON(w io.Writer, d gateway.Difference) error {
 	if d.Changes == nil {
 		d.Changes = []tell.Change{}
 	}
@@ -53,11 +50,11 @@ func Result(w *plain.Writer, table string, r gateway.Result) error {
 	if r.Done {
 		verb = "changed"
 	}
-	if !r.Plan.Empty() {
+	if r.Table {
 		fmt.Fprintf(w, "%s table inet %s: rules +%d -%d, elements +%d -%d\n", verb, table, r.Rules.Add, r.Rules.Delete, r.Elements.Add, r.Elements.Delete)
 	}
-	if adds, removes := r.Addresses.Split(); len(r.Addresses) > 0 {
-		fmt.Fprintf(w, "%s routes and addresses of this host: +%d -%d\n", verb, len(adds), len(removes))
+	if a := r.Addresses; a.Add+a.Delete > 0 {
+		fmt.Fprintf(w, "%s routes and addresses of this host: +%d -%d\n", verb, a.Add, a.Delete)
 	}
 	stale(w, r.Stale, r.Done)
 	zoned(w, r.Zoned)

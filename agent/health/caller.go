@@ -1,0 +1,173 @@
+package health
+
+import (
+	"net/netip"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// caller waits for the ends of plain TCP connects: all of them by one epoll descriptor, and so
+// by one goroutine, however many servers are silent. Its methods need the scheduler's lock.
+type caller struct {
+	epoll    *os.File // a descriptor of epoll can itself be waited for, so no thread blocks in it
+	fd       int
+	priority uint32
+	calls    []call // by descriptor of the socket
+	serial   int32
+}
+
+// call is one connect that has no end yet.
+type call struct {
+	check  *check // nil: none
+	serial int32  // tells it from later ones with the same descriptor
+}
+
+// plainConnect tells whether a check ends with the connect, so that no goroutine need wait for it.
+func plainConnect(c *Check) bool { return c.Type == TCP && c.Send == "" && c.Expect == "" }
+
+func newCaller(priority uint32) (*caller, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil { // else os.File would block a thread
+		unix.Close(fd)
+		return nil, err
+	}
+	return &caller{epoll: os.NewFile(uintptr(fd), "epoll"), fd: fd, priority: priority}, nil
+}
+
+// call begins a connect. An error is its end.
+func (l *caller) call(c *check) error {
+	family, to := sockaddr(c.target.Addr())
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
+	if err = l.connect(fd, to); err != nil {
+		unix.Close(fd)
+		return err
+	}
+	for len(l.calls) <= fd {
+		l.calls = append(l.calls, call{})
+	}
+	l.serial++
+	l.calls[fd] = call{c, l.serial}
+	c.fd = fd
+	return nil
+}
+
+func (l *caller) connect(fd int, to unix.Sockaddr) error {
+	if err := mark(fd, l.priority); err != nil {
+		return err
+	}
+	// Closing resets the connection. So it leaves no socket in TIME_WAIT, and conntrack forgets it
+	// after 10 s instead of 120.
+	if err := unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}); err != nil {
+		return os.NewSyscallError("setsockopt", err)
+	}
+	if err := unix.Connect(fd, to); err != nil && err != unix.EINPROGRESS {
+		return os.NewSyscallError("connect", err)
+	}
+	ev := unix.EpollEvent{Events: unix.EPOLLOUT | unix.EPOLLONESHOT, Fd: int32(fd), Pad: l.serial + 1}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(l.fd, unix.EPOLL_CTL_ADD, fd, &ev))
+}
+
+// hangUp ends a connect.
+func (l *caller) hangUp(c *check) {
+	l.calls[c.fd] = call{}
+	unix.Close(c.fd)
+}
+
+// answered ends the connect that an event is about, and returns its check and error; nil if it
+// has ended before.
+func (l *caller) answered(ev unix.EpollEvent) (*check, error) {
+	at := l.calls[ev.Fd]
+	if at.check == nil || at.serial != ev.Pad {
+		return nil, nil
+	}
+	code, err := unix.GetsockoptInt(int(ev.Fd), unix.SOL_SOCKET, unix.SO_ERROR)
+	if err == nil && code != 0 {
+		err = syscall.Errno(code)
+	}
+	l.hangUp(at.check)
+	return at.check, os.NewSyscallError("connect", err)
+}
+
+// close ends all connects, and the waiting for them.
+func (l *caller) close() {
+	for fd, c := range l.calls {
+		if c.check != nil {
+			unix.Close(fd)
+		}
+	}
+	l.calls = nil
+	l.epoll.Close()
+}
+
+// connect begins to wait for the ends of plain TCP connects.
+func (s *Scheduler) connect() error {
+	l, err := newCaller(s.opt.Priority)
+	if err != nil {
+		return err
+	}
+	conn, err := l.epoll.SyscallConn()
+	if err != nil {
+		l.close()
+		return err
+	}
+	s.mu.Lock()
+	s.caller = l
+	s.mu.Unlock()
+	s.group.Go(func() { s.listen(conn) })
+	return nil
+}
+
+// eventsAtOnce is how many connects end before others have a look at the scheduler.
+const eventsAtOnce = 64
+
+// listen counts connects that have ended, until the caller is closed.
+func (s *Scheduler) listen(conn syscall.RawConn) {
+	events := make([]unix.EpollEvent, eventsAtOnce)
+	for {
+		n := 0
+		err := conn.Read(func(fd uintptr) bool {
+			var err error
+			n, err = unix.EpollWait(int(fd), events, 0)
+			return n > 0 || err != nil && err != unix.EINTR
+		})
+		if err != nil {
+			return // closed
+		}
+		s.mu.Lock()
+		for _, ev := range events[:max(n, 0)] {
+			if s.caller == nil {
+				break
+			}
+			if c, err := s.caller.answered(ev); c != nil {
+				s.done(c, judge(err, c.target.Check.timeout()))
+			}
+		}
+		s.mu.Unlock()
+	}
+}
+
+// disconnect ends what connect began.
+func (s *Scheduler) disconnect() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.caller != nil {
+		s.caller.close()
+		s.caller = nil
+	}
+}
+
+// sockaddr returns the family and address for connect.
+func sockaddr(a netip.AddrPort) (int, unix.Sockaddr) {
+	if a.Addr().Is4() {
+		return unix.AF_INET, &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
+	}
+	return unix.AF_INET6, &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
+}

@@ -1,0 +1,64 @@
+package health
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+)
+
+// TestConnect runs plain connects against a server that lives, one that refuses and one that
+// is silent.
+func TestConnect(t *testing.T) {
+	lives, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lives.Close()
+	refuses, _ := net.Listen("tcp", "127.0.0.1:0")
+	refuses.Close()
+	k := &Check{Type: TCP, Interval: 50 * time.Millisecond, Timeout: 40 * time.Millisecond, Rise: 1, Fall: 2}
+	target := func(name, to string) Target {
+		return Target{ID: ID{name, netip.MustParseAddrPort("192.0.2.1:80")}, To: netip.MustParseAddrPort(to), Check: k}
+	}
+	s := New(Options{})
+	s.Set([]Target{
+		target("lives", lives.Addr().String()),
+		target("refuses", refuses.Addr().String()),
+		target("silent", silentServer(t)),
+	})
+	got := map[string]Verdict{}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	s.Run(ctx, func(vs []Verdict) {
+		for _, v := range vs {
+			got[v.ID.Service] = v
+		}
+		if len(got) == 3 {
+			cancel()
+		}
+	})
+	for name, want := range map[string]string{"lives": "up ", "refuses": "down connection refused", "silent": "down no answer in 40ms"} {
+		if v := got[name]; v.State.String()+" "+v.Reason != want {
+			t.Errorf("%s: %s %s, want %s", name, v.State, v.Reason, want)
+		}
+	}
+}
+
+// silentServer returns the address of a server that never answers to a SYN: its queue is full.
+func silentServer(t *testing.T) string {
+	l, err := listenBacklog(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	to := l.Addr().String()
+	for range 2 {
+		d := net.Dialer{Timeout: 100 * time.Millisecond}
+		if c, err := d.Dial("tcp", to); err == nil {
+			t.Cleanup(func() { c.Close() })
+		}
+	}
+	return to
+}

@@ -97,8 +97,10 @@ func (c *checker) checkLaddrsAlone(laddrs []owned) {
 		for _, vip := range s.VIP {
 			look(vip, "a VIP", s, s.At("vip"))
 		}
-		for j := range s.RealServers {
-			look(s.RealServers[j].Addr, "a real server", s, s.RealServers[j].Pos)
+		for _, l := range s.servers() {
+			for j := range l.list {
+				look(l.list[j].Addr, "a "+l.what, s, l.list[j].Pos)
+			}
 		}
 	}
 }

@@ -15,7 +15,9 @@ func (c *checker) checkServices() {
 		c.checkServiceAddresses(s)
 		if !c.partial.service(i) {
 			c.checkServiceLaddrs(s)
-			c.checkWeights(s)
+			for _, l := range s.servers() {
+				c.checkWeights(s, l.list)
+			}
 			c.checkPorts(s)
 		}
 	}
@@ -25,7 +27,7 @@ func (c *checker) checkServices() {
 // checkServiceAddresses holds a service's VIPs and real servers against each other.
 func (c *checker) checkServiceAddresses(s *Service) {
 	about := Object{"service", s.Name}
-	var vips, servers familySet
+	var vips familySet
 	for i, vip := range s.VIP {
 		vips.add(inet.FamilyOf(vip))
 		if what := unusable(inet.AddrRange(vip)); what != "" {
@@ -33,21 +35,35 @@ func (c *checker) checkServiceAddresses(s *Service) {
 		}
 	}
 	own := among(s.VIP)
-	for i := range s.RealServers {
-		rs := &s.RealServers[i]
-		servers.add(inet.FamilyOf(rs.Addr))
-		if what := unusable(inet.AddrRange(rs.Addr)); what != "" {
-			c.Fault(rs.Pos, "P04", about, "write the address that the server has on its network", "the real server %s %s", rs.Addr, what)
+	for _, l := range s.servers() {
+		var families familySet
+		for i := range l.list {
+			rs := &l.list[i]
+			families.add(inet.FamilyOf(rs.Addr))
+			if what := unusable(inet.AddrRange(rs.Addr)); what != "" {
+				c.Fault(rs.Pos, "P04", about, "write the address that the server has on its network", "the %s %s %s", l.what, rs.Addr, what)
+			}
+			if own(rs.Addr) {
+				c.Fault(rs.Pos, "S07", about, "write the address that the server itself has", "the VIP %s is its own %s", rs.Addr, l.what)
+			}
 		}
-		if own(rs.Addr) {
-			c.Fault(rs.Pos, "S07", about, "write the address that the server itself has", "the VIP %s is its own real server", rs.Addr)
+		c.checkTwins(s, l)
+		if len(s.VIP) > 0 && len(l.list) > 0 && vips != families && !(vips.v4 && families.v4) && !(vips.v6 && families.v6) {
+			c.Fault(l.list[0].Pos, "S08", about, "add a VIP or a "+l.what+", so that both have the same family",
+				"the VIPs are %s and the %ss %s: snatctl does not translate between the two", vips, l.what, families)
 		}
 	}
-	c.checkTwins(s)
-	if len(s.VIP) > 0 && len(s.RealServers) > 0 && vips != servers && !(vips.v4 && servers.v4) && !(vips.v6 && servers.v6) {
-		c.Fault(s.RealServers[0].Pos, "S08", about, "add a VIP or a real server, so that both have the same family",
-			"the VIPs are %s and the real servers %s: snatctl does not translate between the two", vips, servers)
-	}
+}
+
+// serverList is one of a service's lists of servers.
+type serverList struct {
+	what string // one of them
+	list []RealServer
+}
+
+// servers returns the lists that a service has servers in.
+func (s *Service) servers() [2]serverList {
+	return [2]serverList{{"real server", s.RealServers}, {"sorry server", s.SorryServers}}
 }
 
 // among returns a function that tells whether an address is one of a list. Lists are short as
@@ -78,7 +94,7 @@ func (s familySet) String() string {
 
 // checkTwins reports real servers that are listed twice. Where the service has one port only,
 // a real server without a port is one with that port.
-func (c *checker) checkTwins(s *Service) {
+func (c *checker) checkTwins(s *Service, l serverList) {
 	own := uint16(0)
 	for i, pp := range s.Ports {
 		if !pp.Ports.Single() || i > 0 && pp.Ports.First != own {
@@ -92,24 +108,24 @@ func (c *checker) checkTwins(s *Service) {
 	}
 	report := func(first, again *RealServer) {
 		c.Fault(again.Pos, "S06", Object{"service", s.Name}, "remove one of the two; for a larger share, raise the weight of the other",
-			"the real server %s is listed twice, first at %s", again, first.Pos)
+			"the %s %s is listed twice, first at %s", l.what, again, first.Pos)
 	}
-	if len(s.RealServers) <= 16 { // the usual case, without a map
-		for i := range s.RealServers {
+	if len(l.list) <= 16 { // the usual case, without a map
+		for i := range l.list {
 			for j := range i {
-				if s.RealServers[i].Addr == s.RealServers[j].Addr && endpoint(&s.RealServers[i]) == endpoint(&s.RealServers[j]) {
-					report(&s.RealServers[j], &s.RealServers[i])
+				if l.list[i].Addr == l.list[j].Addr && endpoint(&l.list[i]) == endpoint(&l.list[j]) {
+					report(&l.list[j], &l.list[i])
 					break
 				}
 			}
 		}
 		return
 	}
-	seen := make(map[netip.AddrPort]int, len(s.RealServers))
-	for i := range s.RealServers {
-		e := endpoint(&s.RealServers[i])
+	seen := make(map[netip.AddrPort]int, len(l.list))
+	for i := range l.list {
+		e := endpoint(&l.list[i])
 		if j, ok := seen[e]; ok {
-			report(&s.RealServers[j], &s.RealServers[i])
+			report(&l.list[j], &l.list[i])
 			continue
 		}
 		seen[e] = i
@@ -137,23 +153,25 @@ func (c *checker) checkServiceLaddrs(s *Service) {
 	}
 	have := c.poolFamilies(s.Laddrs)
 	var missing familySet
-	for i := range s.RealServers {
-		if f := inet.FamilyOf(s.RealServers[i].Addr); !have.has(f) && !missing.has(f) {
-			missing.add(f)
-			c.Fault(s.At("laddrs"), "S09", about, "add an "+f.String()+" laddr",
-				"the real server %s has no laddr of its family %s", s.RealServers[i].Addr, f)
+	for _, l := range s.servers() {
+		for i := range l.list {
+			if f := inet.FamilyOf(l.list[i].Addr); !have.has(f) && !missing.has(f) {
+				missing.add(f)
+				c.Fault(s.At("laddrs"), "S09", about, "add an "+f.String()+" laddr",
+					"the %s %s has no laddr of its family %s", l.what, l.list[i].Addr, f)
+			}
 		}
 	}
 }
 
 // checkWeights reports weights that rr would ignore. A weight of 0 is none: it drains.
-func (c *checker) checkWeights(s *Service) {
+func (c *checker) checkWeights(s *Service, servers []RealServer) {
 	if s.Scheduler != RoundRobin {
 		return
 	}
 	var first4, first6 int
-	for i := range s.RealServers {
-		rs := &s.RealServers[i]
+	for i := range servers {
+		rs := &servers[i]
 		first := &first4
 		if rs.Addr.Is6() {
 			first = &first6
@@ -171,7 +189,7 @@ func (c *checker) checkWeights(s *Service) {
 }
 
 // checkPorts reports a service of many ports where some real servers have a port of
-// their own and some have not: one translation cannot do both.
+// their own and some have not: one translation cannot do both. Sorry servers take their place.
 func (c *checker) checkPorts(s *Service) {
 	exact := func(pp inet.ProtoPorts) bool { return pp.Ports.Single() }
 	if !slices.ContainsFunc(s.Ports, func(pp inet.ProtoPorts) bool { return !exact(pp) }) {
@@ -179,18 +197,21 @@ func (c *checker) checkPorts(s *Service) {
 	}
 	for _, f := range inet.Families {
 		var with, without *RealServer
-		for i := range s.RealServers {
-			switch rs := &s.RealServers[i]; {
-			case inet.FamilyOf(rs.Addr) != f:
-			case rs.Port != 0:
-				with = rs
-			default:
-				without = rs
+		var whatWith, whatWithout string
+		for _, l := range s.servers() {
+			for i := range l.list {
+				switch rs := &l.list[i]; {
+				case inet.FamilyOf(rs.Addr) != f:
+				case rs.Port != 0:
+					with, whatWith = rs, l.what
+				default:
+					without, whatWithout = rs, l.what
+				}
 			}
 		}
 		if with != nil && without != nil {
-			c.Fault(with.Pos, "S17", Object{"service", s.Name}, "give all real servers a port or none, or write the ports one by one",
-				"with a range of ports, the real server %s has a port and %s has none", with, without)
+			c.Fault(with.Pos, "S17", Object{"service", s.Name}, "give all of them a port or none, or write the ports one by one",
+				"with a range of ports, the %s %s has a port and the %s %s has none", whatWith, with, whatWithout, without)
 		}
 	}
 }

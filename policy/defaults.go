@@ -20,7 +20,7 @@ func DefaultZone() Zone { return Zone{Select: SelectSource} }
 
 // DefaultService is a service of which nothing is written yet.
 func DefaultService() Service {
-	return Service{Mode: NAT, Scheduler: RoundRobin, Select: SelectSource, OnEmpty: EmptyReject, OnDown: DownAuto}
+	return Service{Mode: NAT, Scheduler: RoundRobin, Select: SelectSource, OnEmpty: EmptyReject, Quorum: Quorum{Count: 1}, OnDown: DownAuto}
 }
 
 // DefaultPersistence is a persistence whose timeout is not written yet: every address is a

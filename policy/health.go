@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -38,6 +39,9 @@ type HealthCheck struct {
 	Command []string // exec: the program, by its whole path, and its arguments
 }
 
+// NoCheck is what a service writes that is never checked; no health check has this name.
+const NoCheck = "none"
+
 // CheckType is what a health check does.
 type CheckType string
 
@@ -56,6 +60,43 @@ const (
 // CheckTypes returns all types, in the order of the language.
 func CheckTypes() []CheckType {
 	return []CheckType{CheckTCP, CheckHTTP, CheckHTTPS, CheckDNS, CheckUDP, CheckICMP, CheckSMTP, CheckExec}
+}
+
+// checkKeys are the keys that only some types use. The others are for all.
+var checkKeys = map[string][]CheckType{
+	"port":    {CheckTCP, CheckHTTP, CheckHTTPS, CheckDNS, CheckUDP, CheckSMTP, CheckExec},
+	"send":    {CheckTCP, CheckUDP},
+	"expect":  {CheckTCP, CheckUDP},
+	"method":  {CheckHTTP, CheckHTTPS},
+	"path":    {CheckHTTP, CheckHTTPS},
+	"host":    {CheckHTTP, CheckHTTPS, CheckSMTP},
+	"status":  {CheckHTTP, CheckHTTPS},
+	"body":    {CheckHTTP, CheckHTTPS},
+	"sni":     {CheckHTTPS},
+	"verify":  {CheckHTTPS},
+	"ca":      {CheckHTTPS},
+	"query":   {CheckDNS},
+	"record":  {CheckDNS},
+	"answer":  {CheckDNS},
+	"rcode":   {CheckDNS},
+	"command": {CheckExec},
+}
+
+// Uses tells whether a check of the type does something with a key.
+func (t CheckType) Uses(key string) bool {
+	types, some := checkKeys[key]
+	return !some || slices.Contains(types, t)
+}
+
+// Needs returns the keys that a check of the type must have.
+func (t CheckType) Needs() []string {
+	switch t {
+	case CheckDNS:
+		return []string{"query"}
+	case CheckExec:
+		return []string{"command"}
+	}
+	return nil
 }
 
 // StatusRange is a range of HTTP status codes, both ends in it.

@@ -128,9 +128,10 @@ func (g *group) sort(path string) {
 	}
 }
 
-// below returns the path of a key in a mapping. Pools have names of the operator's.
+// below returns the path of a key in a mapping. Pools and health checks have names of the
+// operator's.
 func below(path, key string) string {
-	if path == "laddrs" {
+	if path == "laddrs" || path == "health_checks" {
 		key = "NAME"
 	}
 	return strings.TrimPrefix(path+"."+key, ".")

@@ -26,6 +26,11 @@ var reasons = map[string]string{
 	"T02": "The test could never pass, or would check nothing.",
 	"T03": "No packet has addresses of two families.",
 
+	// Health checks.
+	"A01": "A service whose check does not exist would never be checked, and its dead real servers would get connections like the others.",
+	"A02": "A key that does nothing looks as if it did: a server that should answer with a certain page would count as up as soon as its port is " +
+		"open.",
+
 	// Zones.
 	"Z01": "The zone looks as if it did something, but it never decides. The first zone that matches decides, so put the more specific zone " +
 		"first.",

@@ -61,10 +61,13 @@ func noRealServers(r *run) {
 }
 
 func noAgent(r *run) {
+	if r.forAgent() {
+		return
+	}
 	r.eachService(func(s *policy.Service, object string) {
 		if s.Scheduler == policy.LeastConn || s.Scheduler == policy.WeightedLeastConn {
-			r.find(s.At("scheduler"), object, "write scheduler: wrr, or mh to keep a client with its server",
-				"the scheduler %s acts as wrr: nothing counts the connections of real servers for it", s.Scheduler)
+			r.find(s.At("scheduler"), object, "run snatctl agent, and say so by a health_check (none is one, too); otherwise write scheduler: wrr",
+				"the scheduler %s acts as wrr unless snatctl agent counts the connections of real servers for it", s.Scheduler)
 		}
 	})
 }

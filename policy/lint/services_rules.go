@@ -32,9 +32,10 @@ func serviceRules() []Rule {
 			"Beyond that, shares are rounded by largest remainder, and small weights get at least one slot each: more than their share.",
 	}, {
 		Code: "S12", Severity: policy.Warning, check: noAgent,
-		Title: "A least-connection scheduler acts as wrr.",
-		Why: "nftables chooses from tables, and cannot count the connections of a real server. `lc` and `wlc` are accepted so that policies can " +
-			"be moved from LVS, but real servers get turns by weight, however busy they are.",
+		Title: "A least-connection scheduler acts as wrr where no agent runs.",
+		Why: "nftables chooses from tables, and cannot count the connections of a real server. `snatctl agent` counts them and changes the weights " +
+			"accordingly. Without it real servers get turns by weight, however busy they are. A policy that mentions `health_check` is " +
+			"taken for one that an agent carries out.",
 	}, {
 		Code: "S13", Severity: policy.Warning, check: persistenceLength,
 		Title: "A service's persistence is shorter than an idle flow lives, or longer than a day.",

@@ -23,6 +23,8 @@ func (w *walker) root(n *yaml.Node) {
 		case "zones":
 			w.policy.Zones = slices.Grow(w.policy.Zones, w.length(v))
 			w.objects(v, "zone", w.zone)
+		case "health_checks":
+			w.healthChecks(v)
 		case "services":
 			w.policy.Services = slices.Grow(w.policy.Services, w.length(v))
 			w.objects(v, "service", w.service)

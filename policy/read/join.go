@@ -24,12 +24,19 @@ func (l *loader) join() {
 			z.Laddrs = l.resolve(pools, l.named.zones[i], &l.partial.Zones[i], policy.Object{Kind: "zone", Name: z.Name}, &z.Where)
 		}
 	}
+	checks := make(map[string]int, len(p.HealthChecks))
+	for i := range p.HealthChecks {
+		l.define(checks, "health check", p.HealthChecks[i].Name, i, p.HealthChecks[i].Pos, func(j int) policy.Pos { return p.HealthChecks[j].Pos })
+	}
 	services := make(map[string]int, len(p.Services))
 	for i := range p.Services {
 		s := &p.Services[i]
 		l.define(services, "service", s.Name, i, s.Pos, func(j int) policy.Pos { return p.Services[j].Pos })
 		if s.Laddrs == nil {
 			s.Laddrs = l.resolve(pools, l.named.services[i], &l.partial.Services[i], policy.Object{Kind: "service", Name: s.Name}, &s.Where)
+		}
+		if name := l.checked[i]; name != "" {
+			s.HealthCheck = l.resolveCheck(checks, name, s)
 		}
 	}
 	for i := range p.Tests {
@@ -71,6 +78,18 @@ func (l *loader) resolve(pools map[string]int, name string, broken *bool, about 
 	}
 	l.report.Fault(w.At("laddrs"), "Z07", about, "define it in the section laddrs, or write the addresses here",
 		"laddrs: there is no pool %q%s", name, l.suggest(name, pools))
+	return nil
+}
+
+// resolveCheck returns the health check that a service names.
+func (l *loader) resolveCheck(checks map[string]int, name string, s *policy.Service) *policy.HealthCheck {
+	if i, ok := checks[name]; ok {
+		return &l.policy.HealthChecks[i]
+	}
+	if !l.incomplete {
+		l.report.Fault(s.At("health_check"), "A01", policy.Object{Kind: "service", Name: s.Name}, "define it in the section health_checks, or write the check here",
+			"health_check: there is no health check %q%s", name, l.suggest(name, checks))
+	}
 	return nil
 }
 

@@ -85,11 +85,11 @@ func TestModel(t *testing.T) {
 				Persistence: policy.Persistence{Timeout: 300 * time.Second, Mask4: 32, Mask6: 128}, Allow: ranges("10.0.0.0/8"),
 				RealServers: []policy.RealServer{{Addr: addr("192.168.1.1"), Weight: 1}, {Addr: addr("192.168.1.2"), Port: 8080, Weight: 3},
 					{Addr: addr("2001:db8:1::2"), Weight: 0}},
-				Select: policy.SelectSource, OnEmpty: policy.EmptyReject, OnDown: policy.DownAuto},
+				Select: policy.SelectSource, OnEmpty: policy.EmptyReject, Quorum: policy.Quorum{Count: 1}, OnDown: policy.DownAuto},
 			{Name: "dns", VIP: vips, Ports: ports("udp/53", "tcp/53"), Mode: policy.FullNAT, Scheduler: policy.RoundRobin,
 				Laddrs: &policy.Pool{Laddrs: laddrs("192.168.1.250-192.168.1.253", "fd05::fa")}, Select: policy.SelectSource,
 				RealServers: []policy.RealServer{{Addr: addr("192.168.1.1"), Port: 5353, Weight: 1}, {Addr: addr("fd05::1"), Port: 5353, Weight: 1}},
-				OnEmpty:     policy.EmptyReject, OnDown: policy.DownAuto},
+				OnEmpty:     policy.EmptyReject, Quorum: policy.Quorum{Count: 1}, OnDown: policy.DownAuto},
 		},
 		Tests: []policy.Test{
 			{Name: "office leaves with its own address", From: addrPort("10.1.5.9:0"), To: addrPort("8.8.8.8:443"), Proto: inet.TCP,
@@ -254,5 +254,46 @@ tests:
 		if got := c.got.String(); got != "p.yaml:"+c.want {
 			t.Errorf("%s is at %s, want p.yaml:%s", c.what, got, c.want)
 		}
+	}
+}
+
+// TestHealthModel holds the values of health checks, and of what services do about them.
+func TestHealthModel(t *testing.T) {
+	p := mustLoad(t, "../../testdata/valid/health.yaml")
+	web := policy.HealthCheck{Name: "web", Type: policy.CheckHTTP, Port: 8080, Interval: 2 * time.Second, Timeout: time.Second, Rise: 2, Fall: 3,
+		Method: "GET", Path: "/healthz", Host: "www.example.com", Status: []policy.StatusRange{{First: 200, Last: 399}}, Body: "ok"}
+	shop := policy.HealthCheck{Name: "shop", Type: policy.CheckHTTPS, Interval: 500 * time.Millisecond, Timeout: 500 * time.Millisecond, Rise: 2, Fall: 3,
+		Method: "HEAD", Path: "/", SNI: "shop.example.com", CA: "/etc/snatctl/ca.pem", Verify: true,
+		Status: []policy.StatusRange{{First: 200, Last: 200}, {First: 204, Last: 204}, {First: 301, Last: 302}}}
+	tcp := policy.DefaultHealthCheck(policy.CheckTCP)
+	tcp.Expect = "SSH-2.0"
+	for _, c := range []struct {
+		what      string
+		got, want any
+	}{
+		{"http", p.HealthChecks[0], web},
+		{"https", p.HealthChecks[1], shop},
+		{"send", p.HealthChecks[2].Send, "PING\r\n"},
+		{"record", p.HealthChecks[3].Record + " " + p.HealthChecks[3].Rcode, "AAAA NOERROR"},
+		{"bytes", p.HealthChecks[4].Send, "\x01\x02"},
+		{"command", p.HealthChecks[7].Command, []string{"/usr/local/bin/check-db", "--quick"}},
+		{"named", p.Services[0].HealthCheck, &web},
+		{"in line", p.Services[3].HealthCheck, &tcp},
+		{"none", p.Services[4].HealthCheck, (*policy.HealthCheck)(nil)},
+		{"quorum", p.Services[0].Quorum, policy.Quorum{Count: 2}},
+		{"share", p.Services[1].Quorum, policy.Quorum{Percent: 50}},
+		{"absent quorum", p.Services[2].Quorum, policy.Quorum{Count: 1}},
+		{"hysteresis", p.Services[0].Hysteresis, 1},
+		{"sorry servers", p.Services[1].SorryServers, []policy.RealServer{{Addr: addr("192.168.1.9"), Weight: 3}, {Addr: addr("192.168.1.8"), Weight: 3}, {Addr: addr("fd05::9"), Weight: 1}}},
+		{"slow start", p.Services[0].SlowStart, 30 * time.Second},
+		{"panic", p.Services[0].Panic, 30},
+		{"on_down", []policy.OnDown{p.Services[0].OnDown, p.Services[1].OnDown, p.Services[2].OnDown}, []policy.OnDown{policy.DownEnd, policy.DownAuto, policy.DownKeep}},
+	} {
+		if diff := cmp.Diff(c.want, c.got, comparing); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.what, diff)
+		}
+	}
+	if p.Services[0].HealthCheck != &p.HealthChecks[0] {
+		t.Error("the service does not point to the check that it names")
 	}
 }

@@ -16,7 +16,7 @@ import (
 // service reads one service.
 func (w *walker) service(n *yaml.Node) {
 	s := policy.DefaultService()
-	var pool string
+	var pool, check string
 	s.Keys = w.fields(n, words.Service, func(k *words.Keyword, v *yaml.Node) {
 		s.Items = w.places(s.Items, k, v)
 		switch k.Name() {
@@ -46,12 +46,27 @@ func (w *walker) service(n *yaml.Node) {
 			enum(w, v, k, &s.Select)
 		case "on_empty":
 			enum(w, v, k, &s.OnEmpty)
+		case "health_check":
+			check, s.HealthCheck = w.checkOrName(v)
+		case "quorum":
+			s.Quorum = w.quorum(v, k)
+		case "hysteresis":
+			s.Hysteresis, _ = w.integer(v, k)
+		case "sorry_servers":
+			s.SorryServers = w.realServers(v)
+		case "slow_start":
+			s.SlowStart, _ = w.duration(v)
+		case "panic":
+			s.Panic = w.percent(v)
+		case "on_down":
+			enum(w, v, k, &s.OnDown)
 		}
 	})
 	s.Pos = w.pos(n)
 	s.Pos = s.At("name")
 	w.policy.Services = append(w.policy.Services, s)
 	w.named.services = append(w.named.services, pool)
+	w.checked = append(w.checked, check)
 	w.partial.Services = append(w.partial.Services, w.broken)
 }
 

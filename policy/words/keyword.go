@@ -35,6 +35,7 @@ const (
 	aText              kind = "text"
 	aName              kind = "name"
 	aPoolName          kind = "name of a pool"
+	aCheckName         kind = "name of a health check"
 	aTableName         kind = "name of an nftables table"
 	anInterface        kind = "interface name"
 	anInterfacePattern kind = "interface name, `ppp*` for all that begin with ppp"
@@ -50,6 +51,13 @@ const (
 	aPort              kind = "port"
 	aPortRange         kind = "port or range of ports"
 	aServicePort       kind = "`tcp/80`, `tcp/8000-8099` or `tcp/*`"
+	aQuorum            kind = "number, or a percentage like `50%`"
+	aPercent           kind = "percentage like `30%`"
+	aStatus            kind = "status code like `200`, or a range like `200-399`"
+	aPhrase            kind = "text that is not empty"
+	aHostName          kind = "name of a host"
+	aPage              kind = "path of a page, from its `/`"
+	aFile              kind = "whole path of a file"
 	aZonePort          kind = "`tcp/25`, `tcp/8000-8099`, `tcp/*` or `icmp`"
 )
 
@@ -94,6 +102,12 @@ func SectionOf(path string) *Section {
 // of the reference: "" is the file, "zones[]" a zone, "laddrs.NAME" any pool. It returns nil
 // where the language has no mapping, or one whose keys the operator chooses.
 func Keys(path string) []string {
+	switch path {
+	case "services[].health_check":
+		return HealthCheck.Names
+	case "services[].sorry_servers[]":
+		return RealServer.Names
+	}
 	if path == "laddrs.NAME[]" || strings.HasSuffix(path, "].laddrs[]") {
 		return Laddr.Names // pools without `addresses`
 	}
@@ -101,7 +115,7 @@ func Keys(path string) []string {
 		path string
 		*Section
 	}{{"", Root}, {"gateway", Gateway}, {"gateway.addresses", Addresses}, {"laddrs.NAME", Pool}, {"laddrs.NAME.addresses[]", Laddr},
-		{"zones[]", Zone}, {"services[]", Service}, {"services[].persistence", Persistence},
+		{"zones[]", Zone}, {"health_checks.NAME", HealthCheck}, {"services[]", Service}, {"services[].persistence", Persistence},
 		{"services[].real_servers[]", RealServer}, {"tests[]", Test}, {"tests[].expect", Expect}} {
 		if s.path == path {
 			return s.Names
@@ -125,6 +139,7 @@ var (
 	Pool        = SectionOf("laddrs.NAME")
 	Laddr       = SectionOf("laddrs.NAME.addresses[]")
 	Zone        = SectionOf("zones[]")
+	HealthCheck = SectionOf("health_checks.NAME")
 	Service     = SectionOf("services[]")
 	Persistence = SectionOf("services[].persistence")
 	Addresses   = SectionOf("gateway.addresses")

@@ -2,6 +2,7 @@ package words
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/snatctl/snatctl/policy"
 )
@@ -15,7 +16,10 @@ var (
 
 // language is every key of the policy language, in the order in which the reference shows
 // them.
-var language = []Keyword{
+var language = slices.Concat(machineKeys, healthCheckKeys, serviceKeys, serviceHealthKeys, testKeys)
+
+// machineKeys are the sections of a file, and the keys of gateway, pools and zones.
+var machineKeys = []Keyword{
 	{Path: "version", Kind: aNumber, Min: 1, Max: 1, Required: true,
 		Meaning: "The version of the policy language. Every file must have it.",
 		Example: "1", Errors: []string{"N03"}},
@@ -28,6 +32,9 @@ var language = []Keyword{
 	{Path: "zones", Kind: aMapping, List: true, Empty: true, Absent: "no zones",
 		Meaning: "Who may leave, and with which addresses. Zones are ordered: the first zone whose conditions all hold decides. Zones decide about forwarded connections, never about the gateway's own.",
 		Example: "[{name: office, from: 10.1.0.0/16, action: masquerade}]", Errors: []string{"N03", "Z01"}},
+	{Path: "health_checks", Kind: aMapping, Absent: "no health checks",
+		Meaning: "Health checks by name: how `snatctl agent` learns which real servers are up. Each service names the one that it wants. Checks leave from the gateway straight to the real server.",
+		Example: "{web: {type: http, path: /healthz}}", Errors: []string{"N01", "N03", "A01"}},
 	{Path: "services", Kind: aMapping, List: true, Empty: true, Absent: "no services",
 		Meaning: "Virtual addresses and the real servers behind them. Services come before zones, for forwarded connections and for the gateway's own.",
 		Example: "[{name: web, vip: 203.0.113.10, ports: tcp/80, real_servers: 192.168.1.1}]", Errors: []string{"N03"}},
@@ -121,7 +128,10 @@ var language = []Keyword{
 	{Path: "zones[].map", Kind: aPrefix, Absent: "none",
 		Meaning: "Instead of `laddrs`: each source gets the address at the same offset in this prefix, and connections to that address reach the source. `from` must be one prefix of the same length.",
 		Example: "198.18.8.0/24", Errors: []string{"Z14", "Z13", "N02", "Z03", "P01", "P04"}},
+}
 
+// serviceKeys are the keys of a service that concern its packets.
+var serviceKeys = []Keyword{
 	{Path: "services[].name", Kind: aName, Required: true,
 		Meaning: "The name in reports and tests.",
 		Example: "web", Errors: []string{"N01"}},
@@ -179,7 +189,10 @@ var language = []Keyword{
 	{Path: "services[].on_empty", Kind: aWord, Words: list(policy.EmptyReject, policy.EmptyDrop, policy.EmptyPass), Default: string(service.OnEmpty),
 		Meaning: "What happens when no real server can take a connection. With `pass` the connection goes on as if the service did not exist: zones may apply, but no other service takes over.",
 		Example: "drop", Errors: []string{"N03"}},
+}
 
+// testKeys are the keys of a test.
+var testKeys = []Keyword{
 	{Path: "tests[].name", Kind: aText, Absent: "made from the packet",
 		Meaning: "Any text.",
 		Example: "office leaves with its own address", Errors: []string{"N03"}},

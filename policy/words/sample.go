@@ -1,6 +1,7 @@
 package words
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/snatctl/snatctl/policy"
@@ -10,12 +11,12 @@ import (
 // among all keys that it requires beside it.
 func (k *Keyword) Sample(value string) string {
 	path := strings.TrimSuffix(strings.TrimSuffix(k.Path, k.Name()), ".")
-	var fields []string
+	fields := k.ofCheck(value)
 	for _, f := range SectionOf(path).Keys {
 		switch {
 		case f == k && value != "":
 			fields = append(fields, f.Name()+": "+value)
-		case f != k && f.Required && k.Path+f.Name() != "zones[].mapfrom":
+		case f != k && f.Required && f.Path != checkType && k.Path+f.Name() != "zones[].mapfrom":
 			fields = append(fields, f.Name()+": "+f.Example)
 		}
 	}
@@ -40,6 +41,12 @@ func (k *Keyword) Sample(value string) string {
 		return m
 	case "laddrs":
 		return "{version: 1, laddrs: " + m + "}"
+	case "health_checks":
+		return "{version: 1, health_checks: " + m + "}"
+	case "health_checks.NAME":
+		return "{version: 1, health_checks: {NAME: " + m + "}}"
+	case "services[]":
+		return "{version: 1, health_checks: {web: {type: tcp}}, services: [" + m + "]}"
 	case "laddrs.NAME":
 		return "{version: 1, laddrs: {NAME: " + m + "}}"
 	case "laddrs.NAME.addresses[]":
@@ -58,4 +65,31 @@ func (k *Keyword) Sample(value string) string {
 		return "{version: 1, gateway: " + m + "}"
 	}
 	return "{version: 1, " + strings.TrimSuffix(path, "[]") + ": [" + m + "]}"
+}
+
+const checkType = "health_checks.NAME.type"
+
+// ofCheck returns what must be beside a key of a health check: a type that uses it, and what that
+// type needs.
+func (k *Keyword) ofCheck(value string) (fields []string) {
+	if !strings.HasPrefix(k.Path, "health_checks.NAME.") {
+		return nil
+	}
+	t := policy.CheckType(value)
+	if k.Path != checkType {
+		t = k.user()
+		fields = append(fields, "type: "+string(t))
+	}
+	for _, key := range t.Needs() {
+		if key != k.Name() || value == "" {
+			fields = append(fields, key+": "+map[string]string{"query": "example.org", "command": "/bin/true"}[key])
+		}
+	}
+	return fields
+}
+
+// user returns the type of health checks that a key is for; of several the first.
+func (k *Keyword) user() policy.CheckType {
+	types := policy.CheckTypes()
+	return types[slices.IndexFunc(types, func(t policy.CheckType) bool { return t.Uses(k.Name()) })]
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/snatctl/snatctl/policy"
 )
 
 // SchemaID is the `$id` of the schema, and the address that it can be had from.
@@ -123,7 +125,12 @@ func valueForms(k *Keyword) (forms []*schema) {
 	switch {
 	case k.Path == "laddrs":
 		names := &schema{Ref: ref(aName), Not: &schema{Ref: ref(aRange)}}
-		return []*schema{{Type: "object", PropertyNames: names, Additional: keySchema(rootPool())}}
+		return []*schema{{Type: "object", PropertyNames: names, Additional: keySchema(anyOf("laddrs"))}}
+	case k.Path == "health_checks":
+		names := &schema{Ref: ref(aName), Not: &schema{Enum: []string{policy.NoCheck}}}
+		return []*schema{{Type: "object", PropertyNames: names, Additional: keySchema(anyOf("health_checks"))}}
+	case k.Path == "health_checks.NAME":
+		return []*schema{{Ref: "#/$defs/" + mappings[aCheckName]}}
 	case k.Kind == aMapping && k.List:
 		return []*schema{{Type: "array", Items: objectSchema(k.Path + "[]")}}
 	case k.Kind == aMapping:
@@ -137,19 +144,21 @@ func valueForms(k *Keyword) (forms []*schema) {
 	if len(k.Words) > 0 && k.List {
 		forms = append(forms, &schema{Enum: k.Words})
 	}
-	switch k.Or {
-	case aMapping:
+	switch {
+	case k.Kind == aCheckName:
+		forms = append(forms, &schema{Ref: "#/$defs/" + mappings[aCheckName]})
+	case k.Or == aMapping:
 		forms = append(forms, objectSchema(k.Path))
-	case aPoolName:
+	case k.Or == aPoolName:
 		forms = append(forms, &schema{Ref: ref(aPoolName)})
-	case aBoolean:
+	case k.Or == aBoolean:
 		forms = append(forms, &schema{Type: "boolean"})
 	}
 	return forms
 }
 
-// rootPool returns the key that means every pool of the section laddrs.
-func rootPool() *Keyword { return SectionOf("laddrs").Find("NAME") }
+// anyOf returns the key that stands for everything in a section whose names are the operator's.
+func anyOf(section string) *Keyword { return SectionOf(section).Find("NAME") }
 
 // listForm describes a value written as a list. Where two equal items are an error of their
 // own, they are one here.

@@ -9,11 +9,13 @@ type form struct {
 	name    string   // in $defs
 	types   []string // of JSON: YAML takes some texts for numbers or truth values
 	matches []string // one of these
+	least   int      // of an integer, if there is a most
+	most    int      // of an integer; 0: it is 1 to 65535
 	not     *schema
 }
 
 // mappings are the long forms of values that are items of lists, by their names in $defs.
-var mappings = map[kind]string{aLaddr: "weightedLaddr", aRealServer: "realServerMapping"}
+var mappings = map[kind]string{aLaddr: "weightedLaddr", aRealServer: "realServerMapping", aCheckName: "healthCheck"}
 
 // ref returns the reference to the form of a kind.
 func ref(k kind) string {
@@ -39,27 +41,33 @@ func formSchemas() (out properties) {
 		if f.types[len(f.types)-1] == "integer" {
 			s.Minimum, s.Maximum = new(int), new(int)
 			*s.Minimum, *s.Maximum = 1, 65535
+			if f.most > 0 {
+				*s.Minimum, *s.Maximum = f.least, f.most
+			}
 		}
 		out = append(out, property{f.name, s})
 	}
 	return append(out,
 		property{mappings[aLaddr], objectSchema("laddrs.NAME.addresses[]")},
-		property{mappings[aRealServer], objectSchema("services[].real_servers[]")})
+		property{mappings[aRealServer], objectSchema("services[].real_servers[]")},
+		property{mappings[aCheckName], objectSchema("health_checks.NAME")})
 }
 
 // forms returns the forms of all kinds that are text, or could be.
 func forms() []form {
 	const (
-		octet = `(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])`
-		v4    = octet + `(\.` + octet + `){3}`
-		v6    = `[0-9A-Fa-f]{0,4}(:[0-9A-Fa-f]{0,4}){2,7}(\.[0-9]{1,3}){0,3}` // more than RFC 4291 has, but readable
-		port  = `(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})`
-		ports = port + `(-` + port + `)?|\*`
-		name  = `[A-Za-z0-9][A-Za-z0-9._-]{0,62}`
-		bits4 = `/(3[0-2]|[12]?[0-9])`
-		bits6 = `/(12[0-8]|1[01][0-9]|[1-9]?[0-9])`
-		iface = `[^*/:\s"]`
-		unit  = `([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)`
+		octet   = `(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])`
+		v4      = octet + `(\.` + octet + `){3}`
+		v6      = `[0-9A-Fa-f]{0,4}(:[0-9A-Fa-f]{0,4}){2,7}(\.[0-9]{1,3}){0,3}` // more than RFC 4291 has, but readable
+		port    = `(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})`
+		ports   = port + `(-` + port + `)?|\*`
+		name    = `[A-Za-z0-9][A-Za-z0-9._-]{0,62}`
+		bits4   = `/(3[0-2]|[12]?[0-9])`
+		bits6   = `/(12[0-8]|1[01][0-9]|[1-9]?[0-9])`
+		iface   = `[^*/:\s"]`
+		percent = `(100|[1-9][0-9]?)%`
+		status  = `[1-5][0-9]{2}`
+		unit    = `([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)`
 	)
 	text := []string{"string"}
 	named := []string{"string", "number"} // a name may look like a number
@@ -72,8 +80,13 @@ func forms() []form {
 	dots := &schema{Enum: []string{".", ".."}}
 	return []form{
 		{kind: aText, name: "text", types: []string{"string", "number", "boolean"}},
+		{kind: aPhrase, name: "phrase", types: []string{"string", "number", "boolean"}, matches: []string{`[\s\S]+`}},
+		{kind: aHostName, name: "hostName", types: []string{"string", "number", "boolean"}, matches: []string{`[^ \t\r\n/]{1,255}`}},
+		{kind: aPage, name: "page", types: text, matches: []string{`/[^ \t\r\n]*`}},
+		{kind: aFile, name: "file", types: text, matches: []string{`/[\s\S]*`}},
 		{kind: aName, name: "name", types: named, matches: []string{name}},
 		{kind: aPoolName, name: "poolName", types: named, matches: []string{name}},
+		{kind: aCheckName, name: "healthCheckName", types: named, matches: []string{name}},
 		{kind: aTableName, name: "tableName", types: text, matches: []string{`[A-Za-z_][A-Za-z0-9_.-]{0,31}`}, not: &schema{Enum: nftKeywords}},
 		{kind: anInterface, name: "interface", types: named, matches: []string{iface + `{1,15}`}, not: dots},
 		{kind: anInterfacePattern, name: "interfacePattern", types: named, matches: []string{iface + `{1,15}`, iface + `{1,14}\*`}, not: dots},
@@ -88,6 +101,9 @@ func forms() []form {
 		{kind: aTarget, name: "target", types: text, matches: withPort(ranges, ports)},
 		{kind: aPort, name: "port", types: []string{"string", "integer"}, matches: []string{port}},
 		{kind: aPortRange, name: "portRange", types: []string{"string", "integer"}, matches: []string{ports}},
+		{kind: aQuorum, name: "quorum", types: []string{"string", "integer"}, matches: []string{percent}},
+		{kind: aPercent, name: "percent", types: text, matches: []string{percent}},
+		{kind: aStatus, name: "status", types: []string{"string", "integer"}, matches: []string{status + `(-` + status + `)?`}, least: 100, most: 599},
 		{kind: aServicePort, name: "servicePort", types: text, matches: []string{`(tcp|udp|sctp)/(` + ports + `)`}},
 		{kind: aZonePort, name: "zonePort", types: text, matches: []string{`(tcp|udp|sctp)/(` + ports + `)`, "icmp", "icmpv6"}},
 	}

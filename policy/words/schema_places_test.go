@@ -35,7 +35,11 @@ func refusals(s *jsonschema.Schema, file string, root *yaml.Node, seen map[polic
 			keys = k.Properties
 		case *fault.PropertyNames:
 			keys = []string{k.Property}
-			n = nodeAt(root, []string{"laddrs"}) // the library reports another place
+			for _, section := range []string{"laddrs", "health_checks"} { // the library reports another place
+				if names := nodeAt(root, []string{section}); names != root && hasKey(names, k.Property) {
+					n = names
+				}
+			}
 		}
 		if k, ok := e.ErrorKind.(*fault.UniqueItems); ok {
 			item := n.Content[k.Duplicates[1]]
@@ -58,6 +62,16 @@ func refusals(s *jsonschema.Schema, file string, root *yaml.Node, seen map[polic
 	for _, cause := range err.Causes {
 		walk(cause)
 	}
+}
+
+// hasKey tells whether a node is a mapping with a key.
+func hasKey(n *yaml.Node, key string) bool {
+	for i := 0; i+1 < len(n.Content) && n.Kind == yaml.MappingNode; i += 2 {
+		if n.Content[i].Value == key {
+			return true
+		}
+	}
+	return false
 }
 
 // nodeAt returns the node at a place of the JSON value made of root.

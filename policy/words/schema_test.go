@@ -73,6 +73,7 @@ func TestSchemaOfValid(t *testing.T) {
 // arithmetic on addresses. A code that is missing here is one of shape, which the schema must
 // find, at the same place as the loader.
 var unseen = map[string]string{
+	"A02": "compares keys",
 	"P01": "compares objects", "P04": "a property of the address", "P14": "compares keys", "P15": "compares objects", "P16": "compares items",
 	"S01": "compares objects; a VIP that stands twice it sees", "S02": "compares ranges", "S06": "the same server may be written in two ways",
 	"S07": "compares keys", "S08": "compares families", "S09": "compares keys", "S16": "compares items", "S17": "compares items",
@@ -82,10 +83,13 @@ var unseen = map[string]string{
 
 // unseenOf is the same for codes of which the schema sees a part.
 var unseenOf = []struct{ code, message, why string }{
+	{"A01", `there is no health check`, "compares objects"},
 	{"G01", `the section is there twice`, "in two files"},
 	{"N01", `the name is defined twice`, "compares objects"},
 	{"N02", `is neither an address nor the name of a pool`, "it could be a name"},
 	{"N02", `IPv4-mapped`, "a property of the address"},
+	{"N03", `is too short for a check|the range of status codes`, "arithmetic"},
+	{"N03", `command: .* is not the whole path of a file`, "the first item only"},
 	{"N03", `is there twice, first at`, "JSON has no repeated keys"},
 	{"N03", `not valid YAML|the file is empty|a second YAML document|the alias|the aliases|merge keys|the YAML tag|the directive|a key must be text`, "YAML, not its content"},
 	{"N03", `is not a plain number: .*(octal|hexadecimal|binary|underscore|exponent|decimal point|plus sign)`, "YAML makes a number of it before the schema sees it"},

@@ -7,25 +7,32 @@ import (
 	"strings"
 
 	"github.com/snatctl/snatctl/compiler/layout"
+	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
 )
 
 // Arrangement is what the table of one object depends on beside the object itself. Where two
 // policies are arranged alike, a service that is the same in both is the same in both tables.
+//
+// It follows from the policy as it is written: a State, which changes weights from one moment to
+// the next, has no say in it. So one service changes alone.
 type Arrangement struct {
-	Lanes       map[string]int // of services with a round-robin counter of their own, by name
-	Parted      bool           // slots of services without a lane are spread over several maps
-	CountsSlots bool           // every slot counts its new connections
-	StickySeed  uint32         // of the hashes in place of IPv6 VIPs of persistent services
+	Lanes       map[string]Lane // of services with a round-robin counter of their own, by name
+	Parted      bool            // slots of services without a lane are spread over several maps
+	CountsSlots bool            // every slot counts its new connections
+	StickySeed  uint32          // of the hashes in place of IPv6 VIPs of persistent services
 
-	policy *policy.Policy
+	policy *policy.Policy       // without a State
 	claims map[endpoint][]claim // where ports of services overlap
+	merged map[poolKey][]inet.Range
 }
 
-// Arrange decides for a valid policy what depends on all of its objects.
+// Arrange decides for a valid policy what depends on all of its objects. That of p.With(state) is
+// equal to that of p.
 func Arrange(p *policy.Policy) *Arrangement {
-	a := &Arrangement{policy: p, Lanes: assignLanes(p.Services), claims: claimsOf(p.Services), StickySeed: stickySeed(p.Services)}
+	p = p.Written()
+	a := &Arrangement{policy: p, Lanes: assignLanes(p.Services), claims: claimsOf(p.Services), merged: mergePools(p), StickySeed: stickySeed(p.Services)}
 	a.Parted, a.CountsSlots = a.needsParts(), a.fewEnoughToCount()
 	return a
 }
@@ -34,7 +41,7 @@ func Arrange(p *policy.Policy) *Arrangement {
 func (a *Arrangement) String() string {
 	var b strings.Builder
 	for _, name := range slices.SortedFunc(maps.Keys(a.Lanes), layout.CompareNatural) {
-		fmt.Fprintf(&b, "lane %d: %s\n", a.Lanes[name], name)
+		fmt.Fprintf(&b, "lane %d: %s\n", a.Lanes[name].Number, name)
 	}
 	fmt.Fprintf(&b, "parted: %v\ncounts slots: %v\nsticky seed: %#x\n", a.Parted, a.CountsSlots, a.StickySeed)
 	return b.String()

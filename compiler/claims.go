@@ -17,9 +17,8 @@ type endpoint struct {
 // claim is a service's wish for ports of an endpoint. An exact port wins over a range, a
 // range over `*`; the policy was checked for claims of equal rank that overlap.
 type claim struct {
-	ports   inet.PortRange
-	service *policy.Service
-	kind    layout.PortKind // of the whole service
+	ports inet.PortRange
+	kind  layout.PortKind // of the whole service
 }
 
 func (c claim) rank() int { return rankOf(c.ports) }
@@ -59,7 +58,7 @@ func claimsOf(services []policy.Service) map[endpoint][]claim {
 			kind := kindOf(s)
 			for _, vip := range s.VIP {
 				for _, p := range s.Ports {
-					f(endpoint{vip, p.Proto}, claim{p.Ports, s, kind})
+					f(endpoint{vip, p.Proto}, claim{p.Ports, kind})
 				}
 			}
 		}

@@ -48,8 +48,7 @@ type builder struct {
 	sets   map[layout.Name]*nft.Set
 	chains map[layout.Name]*nft.Chain
 	pools  map[poolKey]layout.Name // chains of pools, by what they do
-	merged map[poolKey][]inet.Range
-	drains map[poolKey]bool // pools whose drained laddrs are entered
+	drains map[poolKey]bool        // pools whose drained laddrs are entered
 	vips   map[netip.Addr]bool
 	wire   nft.Wire
 	room   room
@@ -62,7 +61,6 @@ func newBuilder(a *Arrangement) *builder {
 		sets:        make(map[layout.Name]*nft.Set),
 		chains:      make(map[layout.Name]*nft.Chain),
 		pools:       make(map[poolKey]layout.Name),
-		merged:      make(map[poolKey][]inet.Range),
 		drains:      make(map[poolKey]bool),
 		vips:        make(map[netip.Addr]bool),
 	}

@@ -212,10 +212,10 @@ func TestLanesAreDistinct(t *testing.T) {
 		p := mustParse(t, sample.Services(n, 2))
 		seen := map[int]string{}
 		for s, lane := range assignLanes(p.Services) {
-			if other, ok := seen[lane]; ok || lane < 0 || lane >= layout.MaxLanes {
-				t.Errorf("services %s and %s have the lane %d", s, other, lane)
+			if other, ok := seen[lane.Number]; ok || lane.Number < 0 || lane.Number >= layout.MaxLanes {
+				t.Errorf("services %s and %s have the lane %d", s, other, lane.Number)
 			}
-			seen[lane] = s
+			seen[lane.Number] = s
 		}
 		if len(seen) != min(n, layout.MaxLanes) {
 			t.Errorf("of %d services %d have a lane, want %d", n, len(seen), min(n, layout.MaxLanes))

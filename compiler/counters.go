@@ -16,10 +16,10 @@ func (a *Arrangement) fewEnoughToCount() bool {
 	n := 0
 	for i := range a.policy.Services {
 		s := &a.policy.Services[i]
-		if _, ok := a.Lanes[s.Name]; ok {
-			continue
-		}
 		for _, f := range inet.Families {
+			if a.Lanes[s.Name].has(f) {
+				continue
+			}
 			vips := 0
 			for _, vip := range s.VIP {
 				if inet.FamilyOf(vip) == f {

@@ -9,6 +9,15 @@ import (
 	"github.com/snatctl/snatctl/policy"
 )
 
+// Lane is a service's place among the lanes. A family in which the service can have one real
+// server only, whatever becomes of it, needs none.
+type Lane struct {
+	Number int
+	V4, V6 bool // the families that take turns by it
+}
+
+func (l Lane) has(f inet.Family) bool { return f == inet.V4 && l.V4 || f == inet.V6 && l.V6 }
+
 // assignLanes gives services that take strict turns a lane: a chain with a rule, and so a
 // counter, of their own. nft's `numgen inc` counts a rule's packets, so two services on one
 // rule would take each other's turns.
@@ -16,23 +25,24 @@ import (
 // The lane follows from the service's name, so that a service keeps it while others come
 // and go (up to collisions, which the order of the policy decides). Services beyond
 // layout.MaxLanes get none and are spread at random instead: even, but without turns.
-func assignLanes(services []policy.Service) map[string]int {
-	lanes := make(map[string]int)
+func assignLanes(services []policy.Service) map[string]Lane {
+	lanes := make(map[string]Lane)
 	taken := make([]bool, layout.MaxLanes)
 	for i := range services {
 		s := &services[i]
 		if len(lanes) == layout.MaxLanes {
 			break
 		}
-		if !takesTurns(s) {
+		l := Lane{V4: mayTakeTurns(s, inet.V4), V6: mayTakeTurns(s, inet.V6)}
+		if !l.V4 && !l.V6 {
 			continue
 		}
-		lane := int(hashName(s.Name) % layout.MaxLanes)
-		for taken[lane] {
-			lane = (lane + 1) % layout.MaxLanes
+		l.Number = int(hashName(s.Name) % layout.MaxLanes)
+		for taken[l.Number] {
+			l.Number = (l.Number + 1) % layout.MaxLanes
 		}
-		taken[lane] = true
-		lanes[s.Name] = lane
+		taken[l.Number] = true
+		lanes[s.Name] = l
 	}
 	return lanes
 }
@@ -87,10 +97,20 @@ func hashName(name string) uint32 {
 	return h.Sum32()
 }
 
-func takesTurns(s *policy.Service) bool {
-	switch s.Scheduler {
+// takesTurns tells whether a scheduler does.
+func takesTurns(s policy.Scheduler) bool {
+	switch s {
 	case policy.Random, policy.SourceHash, policy.DestinationHash, policy.Maglev:
 		return false
 	}
-	return (len(s.Active(inet.V4)) > 1 || len(s.Active(inet.V6)) > 1)
+	return true
+}
+
+// mayTakeTurns tells whether several real servers of a family, or several sorry servers, may ever
+// take turns: those whose weight is 0 may get another one.
+func mayTakeTurns(s *policy.Service, f inet.Family) bool {
+	several := func(servers []policy.RealServer) bool {
+		return count(servers, func(rs policy.RealServer) bool { return inet.FamilyOf(rs.Addr) == f }) > 1
+	}
+	return takesTurns(s.Scheduler) && (several(s.RealServers) || several(s.SorryServers))
 }

@@ -110,15 +110,32 @@ func (b *builder) drain(p *policy.Pool, f inet.Family, of poolOf) {
 	}
 }
 
-// ranges returns a pool's addresses, remembering them: many ranges of sources may share it.
-func (b *builder) ranges(p *policy.Pool, f inet.Family) []inet.Range {
-	id := poolKey{pool: p, family: f}
-	rs, ok := b.merged[id]
-	if !ok {
-		rs = p.Ranges(f)
-		b.merged[id] = rs
+// mergePools merges the addresses of all pools that are used.
+func mergePools(p *policy.Policy) map[poolKey][]inet.Range {
+	merged := make(map[poolKey][]inet.Range)
+	merge := func(pool *policy.Pool) {
+		if pool == nil {
+			return
+		}
+		if _, ok := merged[poolKey{pool: pool, family: inet.V4}]; ok {
+			return
+		}
+		for _, f := range inet.Families {
+			merged[poolKey{pool: pool, family: f}] = pool.Ranges(f)
+		}
 	}
-	return rs
+	for i := range p.Zones {
+		merge(p.Zones[i].Laddrs)
+	}
+	for i := range p.Services {
+		merge(p.Services[i].Laddrs)
+	}
+	return merged
+}
+
+// ranges returns a pool's addresses of a family, merged.
+func (a *Arrangement) ranges(p *policy.Pool, f inet.Family) []inet.Range {
+	return a.merged[poolKey{pool: p, family: f}]
 }
 
 func (b *builder) rangeBytes(r inet.Range, ports inet.PortRange) string {

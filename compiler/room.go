@@ -20,10 +20,9 @@ func (a *Arrangement) measure() (r room) {
 	r.zones = len(a.policy.Zones)
 	for i := range a.policy.Services {
 		s := &a.policy.Services[i]
-		_, turns := a.Lanes[s.Name]
 		for _, f := range inet.Families {
 			fronts := len(s.Ports) * count(s.VIP, func(v netip.Addr) bool { return inet.FamilyOf(v) == f })
-			if r.fronts[f] += fronts; fronts > 0 && !turns {
+			if r.fronts[f] += fronts; fronts > 0 && !a.Lanes[s.Name].has(f) {
 				r.slots[f] += fronts * count(s.RealServers, func(rs policy.RealServer) bool { return inet.FamilyOf(rs.Addr) == f })
 			}
 		}

@@ -11,11 +11,12 @@ import (
 )
 
 // The sets of real servers hold what slots don't tell: weights that are not the number of
-// slots, and real servers that have none because they drain. No packet of a service without
+// slots, and real servers that have none because they drain or are down. No packet of a service without
 // persistence asks for them. Of one with persistence they count the connections, since a
 // client that has a real server already goes there without a slot.
 //
 //	servers4: 203.0.113.10 . tcp . 80 . 192.168.1.2 . 8080 comment "web: weight 3 port 8080"
+//	servers4: 203.0.113.10 . tcp . 80 . 192.168.1.3 . 8080 comment "web: weight 3 port 8080 down"
 //
 // The variants "/range" and "/any" are those of services; with "/keep" the real server's port
 // is what the client called, and left out.
@@ -32,7 +33,7 @@ func needsList(s *policy.Service, f inet.Family, slots []policy.RealServer) bool
 		if inet.FamilyOf(rs.Addr) != f {
 			continue
 		}
-		if s.Persistence.Timeout > 0 || rs.Weight == 0 || rs.Weight != max(1, slot[rs]) {
+		if s.Persistence.Timeout > 0 || !rs.Active() || rs.Weight != max(1, slot[rs]) {
 			return true
 		}
 	}
@@ -75,7 +76,7 @@ func serversName(f inet.Family, kind layout.PortKind, keep bool) layout.Name {
 // weightText says in a comment what the key does not: the weight, and whether the port is the
 // real server's own or what the client called.
 func weightText(s *policy.Service, rs policy.RealServer) string {
-	w := layout.Weight{Weight: rs.Weight, Port: rs.Port}
+	w := layout.Weight{Weight: rs.Weight, Port: rs.Port, Down: rs.Down}
 	if !slices.ContainsFunc(s.Ports, func(p inet.ProtoPorts) bool { return p.Ports != inet.PortRange{First: rs.Port, Last: rs.Port} }) {
 		w.Port = 0
 	}

@@ -78,14 +78,14 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind layout.PortKin
 	gen, scheduler := generator(s, f, n)
 	list, chain := layout.Slots.For(f, kind), layout.ChainSchedule.For(f, kind)
 	chain.Variant.Scheduler, chain.Variant.Slots = scheduler, n
-	switch lane, ok := b.Lanes[s.Name]; {
+	switch lane := b.Lanes[s.Name]; {
+	case lane.has(f): // also while a single real server is left, so that its slot stays where it is
+		list.Kind = layout.Turns
+		chain.Variant.Lane = strconv.Itoa(lane.Number)
 	case n == 1:
 		chain.Variant.Scheduler = string(policy.RoundRobin)
 		gen = nft.Field{Kind: nft.NumgenInc, Mod: 1}
-	case ok:
-		list.Kind = layout.Turns
-		chain.Variant.Lane = strconv.Itoa(lane)
-	case takesTurns(s):
+	case takesTurns(s.Scheduler):
 		chain.Variant.Lane = layout.Shared
 		gen.Kind = nft.NumgenRandom
 	}

@@ -31,14 +31,20 @@ func StaleClients(p *policy.Policy, live []*nft.Set) map[*nft.Set][]nft.Element 
 	return stale
 }
 
+// stickyClaim is a claim and whose it is.
+type stickyClaim struct {
+	claim
+	service *policy.Service
+}
+
 // stickyIndex finds who answers at an endpoint.
 type stickyIndex struct {
-	claims map[endpoint][]claim
+	claims map[endpoint][]stickyClaim
 	byHash map[uint32]netip.Addr // IPv6 VIPs by the hash in their place
 }
 
 func indexSticky(p *policy.Policy) stickyIndex {
-	idx := stickyIndex{make(map[endpoint][]claim), make(map[uint32]netip.Addr)}
+	idx := stickyIndex{make(map[endpoint][]stickyClaim), make(map[uint32]netip.Addr)}
 	seed := stickySeed(p.Services)
 	for i := range p.Services {
 		s := &p.Services[i]
@@ -48,7 +54,7 @@ func indexSticky(p *policy.Policy) stickyIndex {
 			}
 			for _, pp := range s.Ports {
 				e := endpoint{vip, pp.Proto}
-				idx.claims[e] = append(idx.claims[e], claim{pp.Ports, s, kindOf(s)})
+				idx.claims[e] = append(idx.claims[e], stickyClaim{claim{pp.Ports, kindOf(s)}, s})
 			}
 		}
 	}
@@ -63,7 +69,7 @@ func (idx stickyIndex) allows(s *nft.Set, e nft.Element) bool {
 		return false
 	}
 	addr, _ := netip.AddrFromSlice([]byte(e.Data[:addrWidth]))
-	var best *claim
+	var best *stickyClaim
 	for i, c := range idx.claims[endpoint{vip, proto}] {
 		if c.ports.Contains(port) && (best == nil || c.rank() < best.rank()) {
 			best = &idx.claims[endpoint{vip, proto}][i]

@@ -46,6 +46,7 @@ type Server struct {
 	Addr   netip.Addr
 	Port   uint16
 	Weight int    // as the policy says; 0 drains: it keeps its flows and gets no new ones
+	Down   bool   // it gets no new flows either, whatever its weight: so says whoever checks it
 	New    uint64 // new connections since its elements were made
 }
 

@@ -81,7 +81,7 @@ func (l *LaddrReport) name() string {
 // drained tells whether no real server takes new connections.
 func (s *ServiceReport) drained() bool {
 	for i := range s.Servers {
-		if s.Servers[i].Weight > 0 {
+		if s.Servers[i].Weight > 0 && !s.Servers[i].Down {
 			return false
 		}
 	}

@@ -46,6 +46,7 @@ type ServerReport struct {
 	Address    netip.Addr `json:"address"`
 	Port       uint16     `json:"port"`
 	Weight     int        `json:"weight"`
+	Down       bool       `json:"-"`
 	Flows      uint64     `json:"flows"`
 	New        uint64     `json:"new_connections"`
 	BytesIn    uint64     `json:"bytes_in"`
@@ -156,7 +157,7 @@ func (t *Tally) service(i int, l *laddrList) ServiceReport {
 }
 
 func (s *serverSum) report(rs Server) ServerReport {
-	return ServerReport{Address: rs.Addr, Port: rs.Port, Weight: rs.Weight, New: rs.New, Flows: s.flows,
+	return ServerReport{Address: rs.Addr, Port: rs.Port, Weight: rs.Weight, Down: rs.Down, New: rs.New, Flows: s.flows,
 		BytesIn: s.in.Bytes, BytesOut: s.out.Bytes, PacketsIn: s.in.Packets, PacketsOut: s.out.Packets}
 }
 

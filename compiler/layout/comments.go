@@ -1,7 +1,6 @@
 package layout
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -32,18 +31,27 @@ func SplitOwner(comment string) (name, more string) {
 type Weight struct {
 	Weight int
 	Port   uint16 // the real server's own; 0: what the client called
+	Down   bool   // it gets no new connections, whatever its weight
 }
 
-// String returns it as comments have it: "weight 3 port 8080".
+// down ends the comment of a real server that is.
+const down = " down"
+
+// String returns it as comments have it: "weight 3 port 8080 down".
 func (w Weight) String() string {
-	if w.Port == 0 {
-		return fmt.Sprintf("weight %d", w.Weight)
+	text := "weight " + strconv.Itoa(w.Weight)
+	if w.Port != 0 {
+		text += " port " + strconv.Itoa(int(w.Port))
 	}
-	return fmt.Sprintf("weight %d port %d", w.Weight, w.Port)
+	if w.Down {
+		text += down
+	}
+	return text
 }
 
 // ParseWeight reads what String writes; false for something else.
 func ParseWeight(text string) (Weight, bool) {
+	text, isDown := strings.CutSuffix(text, down)
 	words := strings.Fields(text)
 	if len(words) < 2 || words[0] != "weight" {
 		return Weight{}, false
@@ -54,9 +62,9 @@ func ParseWeight(text string) (Weight, bool) {
 	}
 	if len(words) == 4 && words[2] == "port" {
 		port, err := strconv.ParseUint(words[3], 10, 16)
-		return Weight{weight, uint16(port)}, err == nil
+		return Weight{weight, uint16(port), isDown}, err == nil
 	}
-	return Weight{Weight: weight}, len(words) == 2
+	return Weight{Weight: weight, Down: isDown}, len(words) == 2
 }
 
 // PoolPorts starts the comment of a pool's first slot where the pool binds ports. Rules bind

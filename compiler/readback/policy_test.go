@@ -40,15 +40,30 @@ func TestBindingsSayWhatThePolicySays(t *testing.T) {
 			if p == nil {
 				continue
 			}
-			r, _ := compiler.Compile(p)
-			if r == nil {
-				continue
-			}
-			if diff := gocmp.Diff(saying(p), readback.Bindings(r), cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
-				t.Errorf("%s, policy %d: the policy says (-), its table (+):\n%s", file, i, diff)
+			for _, p := range []*policy.Policy{p, p.With(everyOtherDown(p))} {
+				r, _ := compiler.Compile(p)
+				if r == nil {
+					continue
+				}
+				if diff := gocmp.Diff(saying(p), readback.Bindings(r), cmpopts.EquateEmpty(), cmpopts.EquateComparable(netip.Addr{})); diff != "" {
+					t.Errorf("%s, policy %d: the policy says (-), its table (+):\n%s", file, i, diff)
+				}
 			}
 		}
 	}
+}
+
+// everyOtherDown is the state in which every other real server is down.
+func everyOtherDown(p *policy.Policy) policy.State {
+	state := make(policy.State)
+	for i := range p.Services {
+		st := policy.ServiceState{Servers: make(map[netip.AddrPort]policy.ServerState)}
+		for n, rs := range p.Services[i].RealServers {
+			st.Servers[rs.Key()] = policy.ServerState{Weight: rs.Weight, Down: n%2 == 0}
+		}
+		state[p.Services[i].Name] = st
+	}
+	return state
 }
 
 // policiesIn returns the policies of a file: itself, or those of an archive.
@@ -118,7 +133,7 @@ func serviceSays(p *policy.Policy, s *policy.Service) ct.Service {
 		case active == 0 && !(guarded && nobody):
 			out.OnEmpty = string(s.OnEmpty)
 		case nobody:
-		case active == 1:
+		case active == 1 && !hasLane(s, f):
 			out.Scheduler = cmp.Or(out.Scheduler, "rr")
 		default:
 			out.Scheduler = strings.NewReplacer("wlc", "wrr", "lc", "wrr").Replace(string(s.Scheduler))
@@ -138,7 +153,7 @@ func serviceSays(p *policy.Policy, s *policy.Service) ct.Service {
 			if called {
 				rs.Port = 0
 			}
-			out.Servers = append(out.Servers, ct.Server{Addr: rs.Addr, Port: rs.Port, Weight: rs.Weight})
+			out.Servers = append(out.Servers, ct.Server{Addr: rs.Addr, Port: rs.Port, Weight: rs.Weight, Down: rs.Down})
 		}
 	}
 	slices.SortFunc(out.Servers, func(a, b ct.Server) int { return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Port, b.Port)) })
@@ -151,6 +166,18 @@ func serviceSays(p *policy.Policy, s *policy.Service) ct.Service {
 		out.Pools = poolSays(s.Laddrs, families)
 	}
 	return out
+}
+
+// hasLane tells whether a service keeps its turns, and their name, with a single real server.
+func hasLane(s *policy.Service, f inet.Family) bool {
+	listed := 0
+	for _, rs := range s.RealServers {
+		if inet.FamilyOf(rs.Addr) == f {
+			listed++
+		}
+	}
+	hashes := []policy.Scheduler{policy.Random, policy.SourceHash, policy.DestinationHash, policy.Maglev}
+	return listed > 1 && !slices.Contains(hashes, s.Scheduler)
 }
 
 // leftOf returns what of a range of ports a service holds in the map of ranges, where those of

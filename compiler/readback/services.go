@@ -232,7 +232,7 @@ func (rd *reading) readServer(s *nft.Set, e *nft.Element) {
 	}
 	a, _ := netip.AddrFromSlice([]byte(e.Key[at : at+s.Key[addr+1].Width()]))
 	rs := sv.server(&sv.listed, a, w.Port)
-	rs.Weight = w.Weight
+	rs.Weight, rs.Down = w.Weight, w.Down
 	rs.New += e.Packets // of services without persistence: what slots have left (Carry)
 }
 

@@ -63,7 +63,9 @@ func compareFirst(a, b []readback.Server) int {
 // shareChange says how the part of a real server changes; same: as many as before take connections.
 func shareChange(a, b share, same bool) string {
 	switch {
-	case (a.slots == 0) != (b.slots == 0):
+	case a.down && !b.down:
+		return a.String() + " → up, " + b.String()
+	case (a.slots == 0) != (b.slots == 0), a.down != b.down:
 		return a.String() + " → " + b.String()
 	case a.slots*b.of != b.slots*a.of && same:
 		return a.String() + " → " + b.fraction()
@@ -74,7 +76,7 @@ func shareChange(a, b share, same bool) string {
 }
 
 func (c *changes) shareText(s share) string {
-	if s.slots != c.share.slots || s.of != c.share.of || c.fraction == "" {
+	if s.slots != c.share.slots || s.of != c.share.of || s.down != c.share.down || c.fraction == "" {
 		c.share, c.fraction = s, s.String()
 	}
 	return c.fraction

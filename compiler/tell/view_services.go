@@ -135,10 +135,16 @@ func (sv *serviceView) hairpin() string {
 
 // share is a part of a service's new connections, in lowest terms, and the weight that it
 // comes from.
-type share struct{ slots, of, weight int }
+type share struct {
+	slots, of, weight int
+	down              bool
+}
 
 func (s share) String() string {
-	if s.slots == 0 {
+	switch {
+	case s.down:
+		return "down"
+	case s.slots == 0:
 		return "drains"
 	}
 	return "share " + s.fraction()
@@ -168,7 +174,7 @@ func (t *totals) of(a netip.Addr) *int {
 
 // share returns what a real server gets of its family's connections.
 func (t totals) share(rs *readback.Server) share {
-	return share{rs.Slots, *t.of(rs.Addr), rs.Weight}
+	return share{rs.Slots, *t.of(rs.Addr), rs.Weight, rs.Down}
 }
 
 func gcd(a, b int) int {

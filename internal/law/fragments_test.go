@@ -36,8 +36,10 @@ func TestTablesAreSumsOfFragments(t *testing.T) {
 	}
 }
 
-func sum(p *policy.Policy) (*nft.Ruleset, error) {
-	a := compiler.Arrange(p)
+func sum(p *policy.Policy) (*nft.Ruleset, error) { return sumBy(compiler.Arrange(p), p) }
+
+// sumBy adds up the fragments of a policy's services and zones.
+func sumBy(a *compiler.Arrangement, p *policy.Policy) (*nft.Ruleset, error) {
 	var fragments []compiler.Fragment
 	for i := range p.Services {
 		f, ds := a.Service(&p.Services[i])

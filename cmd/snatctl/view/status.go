@@ -92,14 +92,17 @@ func printService(w io.Writer, s *ct.ServiceReport, all bool) {
 		rs := &s.Servers[i]
 		f := familyOf(rs.Address)
 		weight := fmt.Sprint(rs.Weight)
-		if rs.Weight == 0 {
-			weight = "0 drains"
+		switch {
+		case rs.Down:
+			weight += " down"
+		case rs.Weight == 0:
+			weight += " drains"
 		}
 		got, share := comma(rs.New), percent(rs.New, news[f])
 		if s.Uncounted {
 			got, share = "not counted", ""
 		}
-		t.add(endpoint(rs), weight, percent(uint64(rs.Weight), weights[f]), got, share,
+		t.add(endpoint(rs), weight, percent(takes(rs), weights[f]), got, share,
 			comma(rs.Flows), size(rs.BytesIn), size(rs.BytesOut))
 	}
 	for i := range s.Gone {
@@ -110,11 +113,19 @@ func printService(w io.Writer, s *ct.ServiceReport, all bool) {
 	printLaddrs(w, s.Laddrs, all)
 }
 
+// takes returns the weight by which a real server gets new connections.
+func takes(rs *ct.ServerReport) uint64 {
+	if rs.Down {
+		return 0
+	}
+	return uint64(rs.Weight)
+}
+
 // sums adds up weights and new connections by family: each takes turns of its own.
 func sums(servers []ct.ServerReport) (weights, news [2]uint64) {
 	for i := range servers {
 		f := familyOf(servers[i].Address)
-		weights[f] += uint64(servers[i].Weight)
+		weights[f] += takes(&servers[i])
 		news[f] += servers[i].New
 	}
 	return weights, news

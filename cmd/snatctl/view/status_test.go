@@ -56,6 +56,7 @@ func sitePicture() gateway.Survey {
 						{Address: addr("192.168.1.1"), Weight: 3, Flows: 903456, New: 3000001, BytesIn: 90 << 30, BytesOut: 1<<40 + 5<<38},
 						{Address: addr("192.168.1.2"), Port: 8080, Weight: 1, Flows: 300000, New: 1000000, BytesIn: 512, BytesOut: 3 << 20},
 						{Address: addr("192.168.1.4"), Weight: 0, Flows: 1},
+						{Address: addr("192.168.1.5"), Weight: 3, Down: true, Flows: 2},
 						{Address: addr("2001:db8:1::2"), Port: 8080, Weight: 1}},
 					Gone: []ct.ServerReport{{Address: addr("192.168.1.7"), Port: 80, Weight: -1, Flows: 2, BytesIn: 100, BytesOut: 1000}}},
 			},

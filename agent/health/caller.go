@@ -147,7 +147,7 @@ func (s *Scheduler) listen(conn syscall.RawConn) {
 				break
 			}
 			if c, err := s.caller.answered(ev); c != nil {
-				s.done(c, judge(err, c.target.Check.timeout()))
+				s.done(c, judge(err, c.target.Check))
 			}
 		}
 		s.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,13 +17,17 @@ import (
 type prober func(context.Context, *probes, Target) error
 
 // probers has a prober for each type of check.
-var probers = map[string]prober{TCP: probeTCP}
+var probers = map[string]prober{
+	TCP: probeTCP, HTTP: probeHTTP, HTTPS: probeHTTP, DNS: probeDNS, UDP: probeUDP,
+	ICMP: probeICMP, SMTP: probeSMTP, Exec: probeExec,
+}
 
 // probes is what probers share.
 type probes struct {
 	dial      func(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error)
 	priority  uint32
 	allowExec bool
+	roots     roots
 }
 
 func newProbes(opt Options) *probes {
@@ -38,14 +43,31 @@ func newProbes(opt Options) *probes {
 
 // run checks a target once, within its timeout.
 func (p *probes) run(ctx context.Context, t Target) result {
-	timeout := t.Check.timeout()
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, t.Check.timeout())
 	defer cancel()
 	probe := probers[t.Check.Type]
 	if probe == nil {
-		return judge(localError{fmt.Errorf("no check of type %q", t.Check.Type)}, timeout)
+		return judge(localError{fmt.Errorf("no check of type %q", t.Check.Type)}, t.Check)
 	}
-	return judge(probe(ctx, p, t), timeout)
+	return judge(probe(ctx, p, t), t.Check)
+}
+
+// open connects to a target. Whatever waits for the connection ends with the context, by
+// os.ErrDeadlineExceeded. The caller calls end.
+func (p *probes) open(ctx context.Context, network string, t Target) (conn net.Conn, end func(), err error) {
+	if conn, err = p.dial(ctx, network, t.Addr()); err != nil {
+		return nil, nil, dialError{err}
+	}
+	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
+	return conn, func() { stop(); reset(conn) }, nil
+}
+
+// reset closes a connection by a reset, so that nothing of it stays in TIME_WAIT here.
+func reset(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		tcp.SetLinger(0)
+	}
+	conn.Close()
 }
 
 // control prepares the socket of a check.

@@ -239,7 +239,7 @@ func (s *Scheduler) start(ctx context.Context, c *check) {
 	case s.caller != nil && plainConnect(c.target.Check):
 		c.began, c.phase = s.now(), calling
 		if err := s.caller.call(c); err != nil {
-			s.done(c, judge(err, c.target.Check.timeout()))
+			s.done(c, judge(err, c.target.Check))
 			return
 		}
 		s.plan.put(c, c.began+c.target.Check.timeout())

@@ -70,7 +70,7 @@ func TestRecord(t *testing.T) {
 // TestRestart changes the check of a target in the middle of a row.
 func TestRestart(t *testing.T) {
 	r := record{health: Health{State: Up}}
-	bad := judge(errors.New("x"), time.Second)
+	bad := judge(errors.New("x"), &Check{})
 	r.add(time.Now(), bad, 1, 2)
 	r.restart()
 	if _, changed := r.add(time.Now(), bad, 1, 2); changed {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -18,18 +19,23 @@ type localError struct{ err error }
 func (e localError) Error() string { return e.err.Error() }
 func (e localError) Unwrap() error { return e.err }
 
-// silentError is an answer that did not come after the connection stood.
-var errSilent = errors.New("silent")
+// dialError is how an attempt to connect ended.
+type dialError struct{ err error }
+
+func (e dialError) Error() string { return e.err.Error() }
+func (e dialError) Unwrap() error { return e.err }
+
+// streams are the types of checks that wait for an answer after they have connected.
+var streams = []string{TCP, HTTP, HTTPS, SMTP}
 
 // local lists what connect, socket and fork return when this machine lacks something.
 var local = []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL, syscall.EAFNOSUPPORT, syscall.EAGAIN}
 
 // judge turns how a check ended into its result.
-func judge(err error, timeout time.Duration) result {
+func judge(err error, k *Check) result {
 	if err == nil {
 		return result{}
 	}
-	res := result{problem: words(err, timeout)}
 	if e, ok := errors.AsType[localError](err); ok {
 		return result{problem: "not checked: " + e.Error(), local: true}
 	}
@@ -38,7 +44,7 @@ func judge(err error, timeout time.Duration) result {
 			return result{problem: "not checked: " + e.Error(), local: true}
 		}
 	}
-	return res
+	return result{problem: words(err, k)}
 }
 
 func noAnswer(timeout time.Duration) string { return "no answer in " + timeout.String() }
@@ -59,7 +65,7 @@ var plainly = []struct {
 }
 
 // words says an error so that it is understood without looking it up.
-func words(err error, timeout time.Duration) string {
+func words(err error, k *Check) string {
 	for _, p := range plainly {
 		if errors.Is(err, p.errno) {
 			return p.words
@@ -67,7 +73,10 @@ func words(err error, timeout time.Duration) string {
 	}
 	var timed net.Error
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &timed) && timed.Timeout() {
-		return noAnswer(timeout)
+		if _, never := errors.AsType[dialError](err); !never && slices.Contains(streams, k.Type) {
+			return "connected, but " + noAnswer(k.timeout())
+		}
+		return noAnswer(k.timeout())
 	}
 	if text, ok := certificate(err); ok {
 		return text
@@ -84,7 +93,7 @@ func certificate(err error) (string, bool) {
 		return "certificate expired " + e.Cert.NotAfter.UTC().Format(time.DateOnly), true
 	}
 	if e, ok := errors.AsType[x509.HostnameError](err); ok {
-		return fmt.Sprintf("certificate is not for %q", e.Host), true
+		return fmt.Sprintf("certificate is not for %q%s", e.Host, named(e.Certificate)), true
 	}
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		return "certificate signed by unknown authority", true
@@ -93,4 +102,19 @@ func certificate(err error) (string, bool) {
 		return "answer is no TLS", true
 	}
 	return "", false
+}
+
+// named tells a name that a certificate is for, and that there are more.
+func named(c *x509.Certificate) string {
+	names := slices.Clone(c.DNSNames)
+	for _, ip := range c.IPAddresses {
+		names = append(names, ip.String())
+	}
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf(" but %q", names[0])
+	}
+	return fmt.Sprintf(" but %q and %d more", names[0], len(names)-1)
 }

@@ -52,6 +52,7 @@ func site(w http.ResponseWriter, r *http.Request) {
 func TestHTTP(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(site))
 	defer srv.Close()
+	defer srv.CloseClientConnections()
 	web := srv.Listener.Addr().String()
 	for _, c := range []struct {
 		name  string

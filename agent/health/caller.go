@@ -75,6 +75,13 @@ func (l *caller) connect(fd int, to unix.Sockaddr) error {
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(l.fd, unix.EPOLL_CTL_ADD, fd, &ev))
 }
 
+// isSilent tells whether a connect still has no end. Where this machine was held up, the end may
+// have come in time without being looked at yet.
+func (l *caller) isSilent(c *check) bool {
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(c.fd), Events: unix.POLLOUT}}, 0)
+	return n == 0 || err != nil
+}
+
 // hangUp ends a connect.
 func (l *caller) hangUp(c *check) {
 	l.calls[c.fd] = call{}
@@ -88,12 +95,17 @@ func (l *caller) answered(ev unix.EpollEvent) (*check, error) {
 	if at.check == nil || at.serial != ev.Pad {
 		return nil, nil
 	}
-	code, err := unix.GetsockoptInt(int(ev.Fd), unix.SOL_SOCKET, unix.SO_ERROR)
+	return at.check, l.ended(at.check)
+}
+
+// ended closes a connect that has an end, and returns its error.
+func (l *caller) ended(c *check) error {
+	code, err := unix.GetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_ERROR)
 	if err == nil && code != 0 {
 		err = syscall.Errno(code)
 	}
-	l.hangUp(at.check)
-	return at.check, os.NewSyscallError("connect", err)
+	l.hangUp(c)
+	return os.NewSyscallError("connect", err)
 }
 
 // close ends all connects, and the waiting for them.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 )
@@ -61,4 +62,34 @@ func silentServer(t *testing.T) string {
 		}
 	}
 	return to
+}
+
+// TestHeldUp keeps the scheduler from looking at connects until after their timeout: what the
+// kernel had answered in time is an answer.
+func TestHeldUp(t *testing.T) {
+	lives := serveTCP(t, hold)
+	k := &Check{Type: TCP, Interval: 10 * time.Millisecond, Timeout: 5 * time.Millisecond, Rise: 1, Fall: 1}
+	s := New(Options{})
+	var ts []Target
+	for i := range 20 {
+		ts = append(ts, Target{ID: ID{"web", server(i)}, To: addrPort(lives), Check: k})
+	}
+	s.Set(ts)
+	ctx, cancel := context.WithCancel(t.Context())
+	var end sync.WaitGroup
+	end.Go(func() { s.Run(ctx, func([]Verdict) {}) })
+	time.Sleep(20 * time.Millisecond)
+	for range 50 {
+		s.mu.Lock()
+		time.Sleep(20 * time.Millisecond)
+		s.mu.Unlock()
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	end.Wait()
+	for id, h := range s.All() {
+		if h.Failures > 0 {
+			t.Errorf("%s failed %d times: %s", id.Server, h.Failures, h.Error)
+		}
+	}
 }

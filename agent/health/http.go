@@ -10,8 +10,6 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
-
-	"golang.org/x/net/http2"
 )
 
 // probeHTTP asks once, on a connection of its own: HTTP/1.1, and over TLS HTTP/2 if the server
@@ -85,8 +83,11 @@ func askHTTP1(conn net.Conn, req *http.Request) (*http.Response, error) {
 	}
 }
 
+// askHTTP2 asks on a connection where TLS has chosen HTTP/2.
 func askHTTP2(conn net.Conn, req *http.Request) (*http.Response, error) {
-	c, err := (&http2.Transport{}).NewClientConn(conn)
+	t := &http.Transport{DialTLSContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil }, Protocols: &http.Protocols{}}
+	t.Protocols.SetHTTP2(true)
+	c, err := t.NewClientConn(req.Context(), "https", req.URL.Host)
 	if err != nil {
 		return nil, err
 	}

@@ -158,7 +158,7 @@ func TestSetAtRandom(t *testing.T) {
 // TestSetForReal changes targets while the kernel connects; the race detector looks on.
 func TestSetForReal(t *testing.T) {
 	lives, refuses, quiet := serveTCP(t, hold), refused(t, "tcp"), silentServer(t)
-	k := &Check{Type: TCP, Interval: 10 * time.Millisecond, Timeout: 15 * time.Millisecond, Rise: 1, Fall: 1}
+	k := &Check{Type: TCP, Interval: 10 * time.Millisecond, Timeout: 200 * time.Millisecond, Rise: 1, Fall: 2}
 	var ts []Target
 	for i := range 60 {
 		ts = append(ts, Target{ID: ID{"web", server(i)}, To: netip.MustParseAddrPort([]string{lives, refuses, quiet}[i%3]), Check: k})

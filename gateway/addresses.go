@@ -174,3 +174,14 @@ func (g *Gateway) removeAddresses(ctx context.Context) (done route.Plan, err err
 	}
 	return g.carryOut(ctx, route.Diff(host.Have, route.State{}))
 }
+
+// AddressesMoved tells whether routes and addresses of this host are others than gateway.addresses
+// wants. Without it nobody looks.
+func (g *Gateway) AddressesMoved(_ context.Context, w *Wanted) (bool, error) {
+	switch w.Policy.Gateway.Addresses.Mode {
+	case policy.AddressesRoutes, policy.AddressesAssign:
+		plan, _, err := g.compareAddresses(w)
+		return len(plan) > 0, err
+	}
+	return false, nil
+}

@@ -17,7 +17,7 @@ type BusyError struct {
 // Error names who holds it.
 func (e *BusyError) Error() string {
 	if e.By.Agent != "" {
-		return fmt.Sprintf("table inet %s of this network namespace is held by the agent (process %d, %s), which keeps it as its own policy files say; nothing was changed", e.Table, e.By.PID, e.By.Agent)
+		return fmt.Sprintf("table inet %s of this network namespace is held by the agent (process %d, %s), which keeps it as its own files say; nothing was changed (--take-over of apply, rollback and flush ends it first)", e.Table, e.By.PID, e.By.Agent)
 	}
 	return fmt.Sprintf("%v on table inet %s in this network namespace%s; nothing was changed", ErrLocked, e.Table, e.By)
 }

@@ -22,6 +22,7 @@ type Trial struct {
 	decided  chan struct{}     // closed once it is too late to confirm
 	done     chan struct{}     // closed once the verdict is final
 	verdict  error
+	kept     bool
 }
 
 // Answer is what who confirms is told.
@@ -71,6 +72,12 @@ func (t *Trial) Wait() error {
 	return t.verdict
 }
 
+// Kept waits, too, and tells whether the policy was confirmed.
+func (t *Trial) Kept() bool {
+	<-t.done
+	return t.kept
+}
+
 // Confirm keeps what is on trial, and says whether it was in time.
 func (t *Trial) Confirm() (a Answer) {
 	t.confirm(func(given Answer) { a = given })
@@ -114,6 +121,7 @@ func (t *Trial) watch(ctx context.Context, cancel func()) {
 
 // keep writes down that the policy stays before it says so.
 func (t *Trial) keep(answer func(Answer)) error {
+	t.kept = true
 	if err := t.mark(func(e *history.Entry) { e.State = history.Applied }); err != nil {
 		answer(Unwritten)
 		return incomplete("the policy stays in force, but the history does not say so: %w; boot would apply an older one, so make room and apply it again", err)

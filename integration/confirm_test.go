@@ -44,7 +44,13 @@ func (p *trial) printed() string {
 // does.
 func begin(t *testing.T, h *nstest.Host, terminal bool, policy, limit string, args ...string) *trial {
 	t.Helper()
-	p := &trial{cmd: exec.Command(program(t), append([]string{"apply", "-f", policyFile(t, policy), "--confirm", limit}, args...)...)}
+	return beginIn(t, h, terminal, policyFile(t, policy), limit, args...)
+}
+
+// beginIn does the same with a file.
+func beginIn(t *testing.T, h *nstest.Host, terminal bool, file, limit string, args ...string) *trial {
+	t.Helper()
+	p := &trial{cmd: exec.Command(program(t), append([]string{"apply", "-f", file, "--confirm", limit}, args...)...)}
 	if terminal {
 		master, slave, err := pty.Open()
 		must(t, err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/snatctl/snatctl/agent/api"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/gateway/history"
 )
@@ -20,6 +21,7 @@ type applyOptions struct {
 	confirm  time.Duration // how long to wait for that; 0: not at all
 	dryRun   bool
 	keep     bool // stale flows
+	takeOver bool // from an agent
 	timings  bool
 	format   string
 }
@@ -46,6 +48,10 @@ Ctrl-C takes everything back at once.
 apply keeps what it applied under --state-dir, for history, rollback and boot. It also switches
 on IP forwarding for the families that the policy uses (unless gateway.forwarding is false), and
 sets conntrack's accounting, timestamps and events, which reports need (gateway.sysctls).
+
+While an agent holds the table, apply asks it to apply these files now, and reports and exits as
+always. If the agent keeps other files, nothing is changed, and the exit status is 6: --take-over
+ends the agent first.
 
 With gateway.addresses, apply makes the VIPs and laddrs addresses of this host, by routes or on an
 interface, and removes what it made when it is no longer needed.
@@ -81,6 +87,7 @@ func (o *applyOptions) flags(c *cobra.Command) {
 	c.Flags().BoolVar(&o.dryRun, "dry-run", false, "print what would change, as diff does, and change nothing")
 	c.Flags().DurationVar(&o.confirm, "confirm", 0, "take it back unless you confirm within this `time`: 120s, 5m")
 	c.Flags().BoolVar(&o.keep, "no-cleanup", false, "keep connections that contradict the policy")
+	takeOverFlag(c, &o.takeOver)
 	stateDirFlag(c, &o.stateDir)
 }
 
@@ -118,7 +125,10 @@ func apply(ctx context.Context, o applyOptions, line *lifeline) (err error) {
 	if err != nil {
 		return exit{exitRefused, err}
 	}
-	g, err := gateway.Hold(gateway.Options{Table: w.Ruleset.Table, StateDir: o.stateDir, Tell: t.hear})
+	g, err := holdTable(ctx, gateway.Options{Table: w.Ruleset.Table, StateDir: o.stateDir, Tell: t.hear}, o.takeOver)
+	if agent := agentIn(err); agent != nil {
+		return applyByAgent(ctx, o, w, agent, line, t)
+	}
 	if err != nil {
 		return statusOf(err)
 	}
@@ -147,9 +157,12 @@ func statusOf(err error) error {
 	var busy *gateway.BusyError
 	var reverted *gateway.RevertedError
 	var incomplete *gateway.IncompleteError
+	var told *api.Error
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &told):
+		return exit{statusOfKind[told.Kind], err}
 	case errors.As(err, &busy):
 		return exit{exitBusy, err}
 	case errors.As(err, &reverted):

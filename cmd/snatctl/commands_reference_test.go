@@ -39,7 +39,7 @@ Each command says below which of these it uses.
 | 2 | wrong usage. ` + "`diff`, `lint`, `test`, `fmt`" + `: could not run. ` + "`status --check`" + `: critical, or the state could not be read |
 | 4 | the policy is in force, but something after it failed: some connections that contradict it could not be ended, or the history could not be written |
 | 5 | not confirmed in time, and taken back |
-| 6 | another apply of the same table is running; nothing was changed |
+| 6 | another apply of the same table is running, or an agent holds it; nothing was changed |
 | 7 | ` + "`boot`" + ` alone: an older policy than the last good one is in force |
 `
 
@@ -78,7 +78,7 @@ func commandSection(b *bytes.Buffer, c *cobra.Command) {
 	if long == "" {
 		long = strings.ToUpper(c.Short[:1]) + c.Short[1:] + "."
 	}
-	fmt.Fprintf(b, "\n### snatctl %s\n\n`%s`\n\n%s\n", c.Name(), c.UseLine(), prose(long))
+	fmt.Fprintf(b, "\n### %s\n\n`%s`\n\n%s\n", c.CommandPath(), c.UseLine(), prose(long))
 	fmt.Fprintf(b, "\n```sh\n%s\n```\n", unindent(c.Example))
 	first := true
 	c.Flags().VisitAll(func(f *pflag.Flag) {
@@ -91,6 +91,9 @@ func commandSection(b *bytes.Buffer, c *cobra.Command) {
 		}
 		b.WriteString(flagRow(f))
 	})
+	for _, below := range c.Commands() {
+		commandSection(b, below)
+	}
 }
 
 func flagRow(f *pflag.Flag) string {

@@ -10,7 +10,7 @@ import (
 
 func flushCommand() *cobra.Command {
 	var table string
-	var foreign bool
+	var foreign, takeOver bool
 	var files []string
 	c := &cobra.Command{
 		Annotations: map[string]string{decides: ""},
@@ -19,10 +19,11 @@ func flushCommand() *cobra.Command {
 		Long: `Remove snatctl's table, and the routes and addresses that gateway.addresses made. New connections are no longer translated. Established ones lose their
 translation too if no other NAT rules are left, because the kernel then stops translating
 altogether. No other table is touched, and forwarding stays as it is. A table of that name that
-snatctl did not make is kept, unless --foreign is given.
+snatctl did not make is kept, unless --foreign is given. A table that an agent holds is kept, too:
+--take-over ends the agent first.
 
 Exit status: 0 removed, or there was no table; 1 failed and nothing was changed; 6 another apply
-of this table is running.`,
+of this table is running, or an agent holds it.`,
 		Example: `  snatctl flush
   snatctl flush -f policy.yaml     # the table that this policy names
   snatctl flush --table edge`,
@@ -35,7 +36,7 @@ of this table is running.`,
 				}
 				table = w.Ruleset.Table
 			}
-			g, err := gateway.Hold(gateway.Options{Table: table})
+			g, err := holdTable(c.Context(), gateway.Options{Table: table}, takeOver)
 			if err != nil {
 				return statusOf(err)
 			}
@@ -50,6 +51,7 @@ of this table is running.`,
 	}
 	c.Flags().StringVar(&table, "table", policy.DefaultGateway().Table, "name of the table")
 	c.Flags().BoolVar(&foreign, "foreign", false, "remove the table even if snatctl did not make it")
+	takeOverFlag(c, &takeOver)
 	fileFlag(c, &files)
 	return c
 }

@@ -28,7 +28,7 @@ func helpText(c *cobra.Command) string {
 	switch {
 	case lead == "":
 		lead = strings.ToUpper(c.Short[:1]) + c.Short[1:] + "."
-	case !c.HasSubCommands():
+	case c.HasParent():
 		lead, details, _ = strings.Cut(c.Long, "\n\n")
 	}
 	text := lead + "\n\n" + c.UsageString()

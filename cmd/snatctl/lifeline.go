@@ -27,6 +27,14 @@ type lifeline struct {
 	enter chan struct{} // the operator keeps what was applied
 }
 
+// onTrial is a policy that awaits confirmation, here or at an agent.
+type onTrial interface {
+	Left() time.Duration
+	Confirm() gateway.Answer
+	Done() <-chan struct{}
+	Wait() error
+}
+
 // Words of the lifeline.
 const (
 	wordConfirm = "confirm"
@@ -77,7 +85,7 @@ func (l *lifeline) listen(revert func()) {
 
 // await waits while the trial goes on: it passes Enter on, and ends the process if the rest
 // of it hangs when all is decided.
-func (l *lifeline) await(t *gateway.Trial) {
+func (l *lifeline) await(t onTrial) {
 	go func() {
 		select {
 		case <-l.enter:
@@ -96,7 +104,7 @@ func (l *lifeline) await(t *gateway.Trial) {
 
 // wait tells the foreground that all that is left is to confirm, and returns what became of
 // the trial.
-func (l *lifeline) wait(t *gateway.Trial) error {
+func (l *lifeline) wait(t onTrial) error {
 	if l.conn.SetWriteDeadline(time.Now().Add(time.Second)) == nil {
 		_, _ = fmt.Fprintf(l.conn, "%s %d\n", wordWaiting, max(0, int(t.Left().Seconds()+0.5))) // it may be gone
 	}

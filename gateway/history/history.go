@@ -14,13 +14,18 @@
 package history
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/policy"
 )
 
 // Kept is how many entries of a table are kept, beside those that a boot may need.
@@ -73,6 +78,14 @@ func (p Place) Before(q Place) bool { return p.Boot != "" && q.Boot != "" && p.B
 
 // Dir returns the entry's directory.
 func (e Entry) Dir() string { return e.dir }
+
+// Holds tells whether an entry is of these very files: their names and what they hold.
+func (e Entry) Holds(files []policy.Source) bool {
+	return slices.EqualFunc(e.Files, files, func(f File, s policy.Source) bool {
+		sum := sha256.Sum256(s.Data)
+		return f.Name == s.Name && f.SHA256 == hex.EncodeToString(sum[:])
+	})
+}
 
 // File is one file of a policy.
 type File struct {

@@ -1,0 +1,118 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/snatctl/snatctl/agent"
+	"github.com/snatctl/snatctl/gateway"
+)
+
+// Client speaks with the agent at a socket.
+type Client struct {
+	socket string
+	http   http.Client
+}
+
+// Dial returns a client; it calls nobody yet.
+func Dial(socket string) *Client {
+	c := &Client{socket: socket}
+	c.http.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", socket)
+	}}
+	return c
+}
+
+// patience is how long an agent may take to answer a simple question: its loop may be at work.
+const patience = 10 * time.Second
+
+// Snapshot returns what the agent knows.
+func (c *Client) Snapshot(ctx context.Context) (s agent.Snapshot, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return s, c.call(ctx, http.MethodGet, pathAgent, nil, func(r io.Reader) error { return json.NewDecoder(r).Decode(&s) })
+}
+
+// Reload makes the agent read its policy again.
+func (c *Client) Reload(ctx context.Context) error {
+	return c.call(ctx, http.MethodPost, pathReload, struct{}{}, nil)
+}
+
+// Revert takes back what awaits confirmation.
+func (c *Client) Revert(ctx context.Context) error {
+	return c.call(ctx, http.MethodPost, pathRevert, struct{}{}, nil)
+}
+
+// Apply asks the agent to apply its files. It tells what goes on, what was applied, and returns an
+// Error if that did not end well.
+func (c *Client) Apply(ctx context.Context, r ApplyRequest, hears func(gateway.Event), applied func(AppliedLine)) error {
+	var end *End
+	err := c.call(ctx, http.MethodPost, pathApply, r, func(in io.Reader) error {
+		for d := json.NewDecoder(in); end == nil; {
+			var l Line
+			if err := d.Decode(&l); err != nil {
+				return err
+			}
+			if e := l.event(); e != nil {
+				hears(e)
+			}
+			if l.Applied != nil {
+				applied(*l.Applied)
+			}
+			end = l.End
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case end.Kind != Done:
+		return &Error{*end}
+	}
+	return nil
+}
+
+// call asks, and has the answer read.
+func (c *Client) call(ctx context.Context, method, path string, v any, read func(io.Reader) error) error {
+	var body bytes.Buffer
+	if v != nil {
+		if err := json.NewEncoder(&body).Encode(v); err != nil {
+			return err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, "http://agent"+path, &body)
+	if err != nil {
+		return err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return c.failed(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		var end End
+		if err := json.NewDecoder(io.LimitReader(resp.Body, mostRequest)).Decode(&end); err != nil || end.Text == "" {
+			return c.failed(errors.New(resp.Status))
+		}
+		return &Error{end}
+	}
+	if read == nil {
+		return nil
+	}
+	if err := read(resp.Body); err != nil {
+		return c.failed(fmt.Errorf("its answer ended early: %w", err))
+	}
+	return nil
+}
+
+func (c *Client) failed(err error) error {
+	return fmt.Errorf("ask the agent at %s: %w", c.socket, err)
+}

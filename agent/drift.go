@@ -1,0 +1,192 @@
+package agent
+
+import (
+	"context"
+	"time"
+
+	"github.com/snatctl/snatctl/compiler/tell"
+	"github.com/snatctl/snatctl/gateway"
+)
+
+// drift is what the loop knows of changes that others made. The zero value is nothing.
+type drift struct {
+	pace
+	look   bool      // even if no ruleset has moved
+	next   time.Time // no look before: one that found nothing was expensive
+	beside time.Time // the next look at routes and addresses
+	repair time.Time // when what stands is repaired; zero: nothing is to be
+	failed time.Time // the last time that the table could not be read
+}
+
+// fresh says that the table is as wanted now.
+func (d *drift) fresh() { d.look, d.repair = false, time.Time{} }
+
+// again makes the next pulse look.
+func (d *drift) again() { d.look = true }
+
+// A look that found nothing may take one part of the time in spared: other programs' changes of other
+// tables look like drift until the table has been read.
+const spared = 5
+
+// Routes and addresses move no generation, so they are read: a look may take one part of the time in
+// sparedBeside.
+const (
+	besideEvery  = time.Second
+	sparedBeside = 200
+)
+
+// look is what the loop does by itself: find drift, repair it, try again what failed.
+func (a *Agent) look(ctx context.Context) {
+	now := time.Now()
+	if a.trial.decided() {
+		return
+	}
+	if a.retry.due(now) && a.trial == nil {
+		a.retry.at = time.Time{}
+		a.log.Info("policy_retried")
+		a.update(ctx)
+	}
+	d := &a.drift
+	if !d.repair.IsZero() {
+		if !now.Before(d.repair) {
+			a.mend(ctx)
+		}
+		return
+	}
+	if a.moved(ctx, now) {
+		a.compare(ctx)
+	}
+}
+
+// moved tells whether there may be drift.
+func (a *Agent) moved(ctx context.Context, now time.Time) bool {
+	d := &a.drift
+	if now.Before(d.next) {
+		return false
+	}
+	if now.After(d.beside) {
+		moved, err := a.g.AddressesMoved(ctx, a.force)
+		a.unread(err)
+		d.beside = time.Now().Add(max(besideEvery, sparedBeside*time.Since(now)))
+		d.look = d.look || moved
+	}
+	moved, err := a.g.Moved(ctx)
+	a.unread(err)
+	return err == nil && (moved || d.look)
+}
+
+// unread logs once a minute that the kernel cannot be asked.
+func (a *Agent) unread(err error) {
+	if err != nil && time.Since(a.drift.failed) > time.Minute {
+		a.drift.failed = time.Now()
+		a.log.Error("table_unreadable", "error", err)
+	}
+}
+
+// compare reads the table, says what differs, object by object, and repairs it.
+func (a *Agent) compare(ctx context.Context) {
+	start := time.Now()
+	a.hush(true)
+	r, err := a.g.Diff(ctx, a.force, false)
+	a.hush(false)
+	if err != nil {
+		a.unread(err)
+		a.drift.next = time.Now().Add(spared * time.Since(start))
+		return
+	}
+	a.drift.look = false
+	if r.Empty() {
+		a.drift.next = time.Now().Add(spared * time.Since(start))
+		a.mended()
+		return
+	}
+	a.tellDrift(r)
+	now := time.Now()
+	if !a.o.NoRepair {
+		a.drift.repair = a.drift.found(now)
+	}
+	until := a.drift.repair
+	if !until.After(now) {
+		until = time.Time{}
+	}
+	a.learn(func(s *Snapshot) {
+		s.Drift.Found++
+		s.Drift.Last, s.Drift.Changes, s.Drift.Standing, s.Drift.Until = now, r.Changes, r.Changes, until
+	})
+	switch {
+	case a.o.NoRepair:
+	case until.IsZero():
+		a.mend(ctx)
+	default:
+		a.log.Warn("drift_fight", "repairs", a.Snapshot().Drift.Repairs, "next_repair_in", time.Until(until).Round(time.Millisecond),
+			"hint", "another program keeps changing the table: `nft monitor` shows who")
+	}
+	a.status()
+}
+
+// hush keeps warnings out of the log.
+func (a *Agent) hush(on bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.quiet = on
+}
+
+// mended says that the table is as wanted, if it was not.
+func (a *Agent) mended() {
+	if len(a.Snapshot().Drift.Standing) > 0 {
+		a.log.Info("drift_gone", "table", a.table)
+		a.learn(func(s *Snapshot) { s.Drift.Standing, s.Drift.Until = nil, time.Time{} })
+		a.status()
+	}
+}
+
+// mostDrift bounds how many objects of one drift are logged.
+const mostDrift = 50
+
+func (a *Agent) tellDrift(r gateway.Result) {
+	for i, c := range r.Changes {
+		if i == mostDrift {
+			a.log.Warn("drift_found", "more", len(r.Changes)-i)
+			break
+		}
+		a.log.Warn("drift_found", "object", string(c.Kind)+" "+c.Name, "repair", done[c.Action], "detail", c.Detail)
+	}
+	if len(r.Changes) == 0 {
+		a.log.Warn("drift_found", "object", "gateway", "detail", r.Summary())
+	}
+}
+
+// done is what a repair does to an object.
+var done = map[tell.Action]string{tell.AddObject: "add", tell.RemoveObject: "remove", tell.ChangeObject: "change"}
+
+// mend brings the table back to the policy in force.
+func (a *Agent) mend(ctx context.Context) {
+	a.drift.repair = time.Time{}
+	start := time.Now()
+	r, err := a.repair(ctx)
+	now := time.Now()
+	a.drift.repaired = now
+	if err != nil && !incomplete(err) {
+		a.log.Error("drift_not_repaired", "error", err)
+		a.drift.repair = a.drift.found(now)
+		return
+	}
+	a.log.Info("drift_repaired", "table", a.table, "changes", r.Summary(), "flows_ended", r.Stale.Count(true), "took", now.Sub(start).Round(time.Millisecond))
+	if err != nil {
+		a.log.Warn("policy_incomplete", "error", err)
+	}
+	a.learn(func(s *Snapshot) {
+		s.Drift.Repairs++
+		s.Drift.Standing, s.Drift.Until = nil, time.Time{}
+	})
+	a.status()
+}
+
+// repair applies the policy in force once more.
+func (a *Agent) repair(ctx context.Context) (gateway.Result, error) {
+	c, err := a.g.Commit(ctx, a.force, gateway.ApplyOptions{})
+	if err != nil {
+		return gateway.Result{}, gateway.Unchanged(err)
+	}
+	return c.Finish(ctx)
+}

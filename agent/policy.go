@@ -1,0 +1,201 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/snatctl/snatctl/gateway"
+	"github.com/snatctl/snatctl/gateway/history"
+	"github.com/snatctl/snatctl/plain"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// loaded is a policy as the source gave it. Without wanted, err says why it cannot be put in force.
+type loaded struct {
+	sources     []policy.Source
+	policy      *policy.Policy // nil: it is invalid
+	wanted      *gateway.Wanted
+	diagnostics policy.Diagnostics
+	err         error
+}
+
+// load reads the policy and makes its table.
+func (a *Agent) load() (l loaded) {
+	p, sources, ds := a.o.Source.Load()
+	l = loaded{sources: sources, policy: p, diagnostics: ds}
+	if p == nil {
+		l.err = fmt.Errorf("invalid policy: %s", plain.Count(countErrors(ds), "error"))
+		return l
+	}
+	if a.table != "" && p.Gateway.Table != a.table {
+		l.err = fmt.Errorf("the policy is about table inet %s, and the agent holds table inet %s: start the agent anew to change the table", p.Gateway.Table, a.table)
+		return l
+	}
+	w, more := gateway.Compile(p, sources)
+	l.wanted, l.diagnostics = w, append(ds, more...)
+	if w == nil {
+		l.err = fmt.Errorf("the policy cannot be carried out: %s", plain.Count(countErrors(more), "error"))
+	}
+	return l
+}
+
+func countErrors(ds policy.Diagnostics) (n int) {
+	for _, d := range ds {
+		if d.Severity == policy.Error {
+			n++
+		}
+	}
+	return n
+}
+
+// knownTable is the table that was made last of the same files, as far as the history tells: an
+// invalid policy does not name it. Empty: none is known.
+func knownTable(stateDir string, paths []string) string {
+	store := history.Open(stateDir)
+	tables, err := store.Tables()
+	if err != nil {
+		return ""
+	}
+	found, at := "", time.Time{}
+	for _, table := range tables {
+		entries, _, err := store.List(table)
+		if err != nil {
+			continue
+		}
+		for _, e := range history.Good(entries) {
+			ours := slices.ContainsFunc(e.Files, func(f history.File) bool {
+				return slices.ContainsFunc(paths, func(p string) bool { return f.Name == p || len(f.Name) > len(p) && f.Name[:len(p)+1] == p+"/" })
+			})
+			if ours && e.Time.After(at) {
+				found, at = table, e.Time
+			}
+		}
+	}
+	return found
+}
+
+// begin puts the first policy in force: the source's, or the last good one.
+func (a *Agent) begin(ctx context.Context, first loaded) error {
+	a.learn(func(s *Snapshot) {
+		s.PID, s.Started, s.Table, s.Files = os.Getpid(), time.Now(), a.table, a.o.Source.Paths()
+		s.Policy.Applied = map[string]uint64{}
+	})
+	if err := a.g.Introduce(gateway.Agent{Socket: a.o.Socket, Yield: func() { signal(a.yield) }}); err != nil {
+		return err
+	}
+	newest, err := a.g.Newest(ctx)
+	if err != nil {
+		a.log.Warn("history_unreadable", "error", err)
+	}
+	if first.wanted != nil && first.wanted.Recorded(newest) && (newest.State == history.Reverted || newest.State == history.Unconfirmed) {
+		a.barred, first.wanted, first.err = first.wanted.Hash(), nil, errUnconfirmed
+	}
+	if first.wanted != nil {
+		_, first.err = a.put(ctx, first, Request{Command: "agent", User: a.o.User})
+		if a.force != nil {
+			return nil
+		}
+	}
+	a.refuse(first)
+	refused := a.Snapshot().Policy
+	w, e, err := a.g.LastGood(ctx)
+	if err != nil {
+		return fmt.Errorf("%w; and there is nothing to fall back to: %w; nothing was changed", first.err, err)
+	}
+	if _, err = a.put(ctx, loaded{wanted: w}, Request{}); a.force == nil {
+		return fmt.Errorf("%w; and the last good policy, that of %s, cannot be applied: %w", first.err, e.Time.Format(time.RFC3339), err)
+	}
+	a.learn(func(s *Snapshot) {
+		s.Policy.LastGood, s.Policy.AppliedAt, s.Policy.AppliedBy = true, e.Time, e.User
+		s.Policy.Error, s.Policy.ErrorSince, s.Policy.Findings = refused.Error, refused.ErrorSince, refused.Findings
+	})
+	a.log.Warn("last_good_kept", "policy", w.Hash(), "applied_at", e.Time, "applied_by", e.User)
+	a.status()
+	return nil
+}
+
+// errUnconfirmed is why a policy is not applied that stands in the files.
+var errUnconfirmed = errors.New("the policy was applied on trial and not confirmed: change it, or apply it again")
+
+// update reads the policy again, because the source changed or somebody asked for it.
+func (a *Agent) update(ctx context.Context) {
+	if a.trial != nil {
+		a.later = true
+		return
+	}
+	a.o.Notify(reloading())
+	defer a.o.Notify(ready)
+	l := a.load()
+	switch {
+	case l.wanted == nil:
+		a.refuse(l)
+	case l.wanted.Hash() == a.barred:
+		l.err = errUnconfirmed
+		a.refuse(l)
+	case l.wanted.Hash() == a.force.Hash() && a.Snapshot().Policy.Error == "":
+		a.log.Info("policy_unchanged", "policy", l.wanted.Hash())
+	default:
+		a.apply(ctx, l, Request{Command: "agent", User: a.o.User})
+	}
+}
+
+// apply puts a policy in force, and refuses it where that fails.
+func (a *Agent) apply(ctx context.Context, l loaded, r Request) (res gateway.Result, err error) {
+	if res, err = a.put(ctx, l, r); err == nil || incomplete(err) {
+		a.retry = retry{}
+		return res, err
+	}
+	l.err = err
+	a.refuse(l)
+	a.retry.failed(time.Now())
+	return res, err
+}
+
+func incomplete(err error) bool {
+	var left *gateway.IncompleteError
+	return errors.As(err, &left)
+}
+
+// refuse keeps the policy in force, and says why the newest one is not.
+func (a *Agent) refuse(l loaded) {
+	a.tellRefused(l)
+	var findings []string
+	for _, d := range l.diagnostics {
+		findings = append(findings, d.String())
+	}
+	a.learn(func(s *Snapshot) {
+		s.Policy.Applied[Refused]++
+		if s.Policy.Error == "" {
+			s.Policy.ErrorSince = time.Now()
+		}
+		s.Policy.Error, s.Policy.Findings = l.err.Error(), findings
+	})
+	a.status()
+}
+
+// mostFindings bounds how many findings of one policy are logged; the snapshot has all.
+const mostFindings = 50
+
+func (a *Agent) tellRefused(l loaded) {
+	a.tellFindings(l.diagnostics)
+	a.log.Error("policy_refused", "error", l.err)
+}
+
+func (a *Agent) tellFindings(ds policy.Diagnostics) {
+	for i, d := range ds {
+		level := slog.LevelWarn
+		if d.Severity == policy.Error {
+			level = slog.LevelError
+		}
+		if i == mostFindings {
+			a.log.Log(context.Background(), level, "policy_finding", "more", len(ds)-i)
+			return
+		}
+		a.log.Log(context.Background(), level, "policy_finding", "at", d.Pos.String(), "severity", d.Severity, "code", d.Code, "message", d.Msg, "hint", d.Hint)
+	}
+}

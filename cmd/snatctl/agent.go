@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/spf13/cobra"
+
+	"github.com/snatctl/snatctl/agent"
+	"github.com/snatctl/snatctl/agent/api"
+	"github.com/snatctl/snatctl/agent/source"
+	"github.com/snatctl/snatctl/gateway"
+)
+
+// defaultSocket is where an agent takes requests unless a flag says otherwise.
+const defaultSocket = "/run/snatctl/agent.sock"
+
+type agentOptions struct {
+	files    []string
+	stateDir string
+	socket   string
+	group    string
+	noRepair bool
+	noWatch  bool
+}
+
+func agentCommand() *cobra.Command {
+	var o agentOptions
+	c := &cobra.Command{
+		Annotations: map[string]string{decides: ""},
+		Use:         "agent -f FILE",
+		Short:       "keep the table as the policy says, for as long as it runs",
+		Long: `Apply the policy, and keep the table as it says: when the files change, or on SIGHUP, apply them
+again; when somebody else changes the table, report that object by object and repair it.
+
+A policy that is invalid, or that the kernel refuses, never replaces the one in force. It is logged
+with all that is wrong, shown by ` + "`snatctl agent status`" + `, and the agent waits for a better one. If the
+agent starts with such a policy, it keeps the last good one of the history, which ` + "`snatctl boot`" + `
+applies, too. Without a last good one it ends.
+
+While an agent holds the table, ` + "`snatctl apply`" + ` with the same files asks the agent to apply them now,
+and reports and exits as always, also with --confirm. With other files, apply, rollback and flush
+change nothing and exit 6; their --take-over ends the agent first.
+
+Packets need no agent: ending it, by any signal, leaves the table as it is. Starting it on a table
+that fits the policy changes nothing. It logs to standard error, in lines with stable names
+(docs/agent.md), and tells systemd how it is (Type=notify).
+
+Exit status: 0 ended by a signal, or taken over; 1 refused, and nothing was changed; 2 usage; 6 the
+table is held by another process.`,
+		Example: `  snatctl agent -f /etc/snatctl/policy.yaml
+  snatctl agent -f /etc/snatctl/policy.d --no-repair
+  snatctl agent status`,
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			if o.files, err = policyFiles(o.files, args); err != nil {
+				return err
+			}
+			return runAgent(c.Context(), o)
+		},
+	}
+	fileFlag(c, &o.files)
+	c.Flags().Lookup("file").Usage = "keep the policy of this `FILE`, or of a directory (its *.yaml and *.yml); may be repeated"
+	stateDirFlag(c, &o.stateDir)
+	c.Flags().StringVar(&o.socket, "socket", defaultSocket, "take requests at this `path`")
+	c.Flags().StringVar(&o.group, "socket-group", "", "members of this `group` may send requests, too, if they may enter the socket's directory")
+	c.Flags().BoolVar(&o.noRepair, "no-repair", false, "report what others change in the table, and leave it")
+	c.Flags().BoolVar(&o.noWatch, "no-watch", false, "apply the files only when somebody asks for it (SIGHUP, snatctl apply), not when they change")
+	c.AddCommand(agentStatusCommand())
+	return c
+}
+
+// runAgent holds the table until a signal comes, or somebody takes the table over.
+func runAgent(ctx context.Context, o agentOptions) error {
+	staySmall()
+	signal.Ignore(syscall.SIGPIPE)
+	files, err := source.Of(o.files)
+	if err != nil {
+		return exit{exitUsage, err}
+	}
+	l, err := api.Listen(o.socket, o.group)
+	if err != nil {
+		return exit{exitRefused, fmt.Errorf("make the socket for requests: %w; nothing was changed", err)}
+	}
+	defer l.Close()
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	every, err := daemon.SdWatchdogEnabled(false)
+	if err != nil {
+		log.Warn("watchdog_unknown", "error", err)
+	}
+	a, err := agent.Start(ctx, agent.Options{
+		Source: watched(files, o.noWatch), StateDir: o.stateDir, Socket: o.socket, NoRepair: o.noRepair, Log: log, Watchdog: every, User: operator(),
+		Notify: func(state string) { _, _ = daemon.SdNotify(false, state) }, // without a service manager nobody listens
+	})
+	if err != nil {
+		return statusOf(err)
+	}
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	go func() {
+		for range hangup {
+			a.Reload()
+		}
+	}()
+	server := api.Serve(l, a, func(err error) { log.Error("socket_unserved", "error", err) })
+	defer server.Close()
+	if err := a.Run(ctx); err != nil && !errors.Is(err, agent.ErrTakenOver) {
+		return statusOf(err)
+	}
+	return nil
+}
+
+// watched is a source that is watched, or that is not.
+func watched(f *source.Files, not bool) agent.Source {
+	if not {
+		return unwatched{f}
+	}
+	return f
+}
+
+// unwatched is a source of which nobody is told when it changes.
+type unwatched struct{ *source.Files }
+
+func (unwatched) Watch(ctx context.Context, _ func()) error {
+	<-ctx.Done()
+	return nil
+}
+
+// agentOf returns the agent that holds a table, nil if none does.
+func agentOf(table string) *api.Client {
+	if h := gateway.WhoHolds(table); h.Agent != "" {
+		return api.Dial(h.Agent)
+	}
+	return nil
+}

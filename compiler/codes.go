@@ -10,5 +10,6 @@ func Codes() []policy.Code {
 		{Code: "K01", Meaning: "The policy needs more nftables chains than a table may have."},
 		{Code: "K02", Meaning: "A pool needs its addresses listed one by one, and has too many for that."},
 		{Code: "K04", Meaning: "IPv6 sources have blocks of ports, which nft cannot handle."},
+		{Code: "K05", Meaning: "VIPs are the addresses of an interface, and nobody told which these are."},
 	}
 }

@@ -21,12 +21,27 @@ import (
 // each names the place in the policy and the way out.
 func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 	b := newBuilder(Arrange(p))
+	b.unresolved()
 	b.room = b.measure()
 	for i := range p.Services {
 		b.service(&p.Services[i])
 	}
 	b.zones()
 	return b.finish()
+}
+
+// unresolved refuses interfaces whose addresses are VIPs and not known.
+func (b *builder) unresolved() {
+	for i := range b.policy.Services {
+		s := &b.policy.Services[i]
+		for _, v := range s.Interfaces {
+			if !v.Known {
+				b.fail(v.Pos, "K05", "service "+s.Name,
+					"service "+s.Name+": unresolved: the addresses of "+v.Interface+" are known on the host only",
+					"name them with --address "+v.Interface+"=ADDRESS; apply and diff look them up on the host")
+			}
+		}
+	}
 }
 
 // finish writes what depends on all that was entered, and returns the table.

@@ -2,7 +2,6 @@ package compiler
 
 import (
 	"net/netip"
-	"slices"
 	"strconv"
 
 	"github.com/snatctl/snatctl/compiler/layout"
@@ -16,7 +15,7 @@ import (
 func (b *builder) service(s *policy.Service) {
 	kind := kindOf(s)
 	for _, f := range inet.Families {
-		if !slices.ContainsFunc(s.VIP, func(a netip.Addr) bool { return inet.FamilyOf(a) == f }) {
+		if !s.Called(f) {
 			continue
 		}
 		sched := b.schedule(s, f, kind)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,7 +36,8 @@ type Change struct {
 	mu    sync.Mutex // over entry: a trial ends beside the rest
 	entry entry      // in the history
 
-	earlier leftovers // of other changes
+	earlier leftovers     // of other changes
+	last    history.Entry // before the change; zero: none, or it is not the policy in force
 
 	// Trial waits for confirmation; nil if none was asked for, or if nothing has changed.
 	Trial *Trial
@@ -68,6 +70,9 @@ func (g *Gateway) Commit(ctx context.Context, w *Wanted, o ApplyOptions) (*Chang
 	c := &Change{g: g, w: w, o: o, around: a}
 	if entries, _, err := g.History(ctx); err == nil {
 		c.earlier = g.leftoversOf(entries)
+		if mine := g.ofHere(entries); len(mine) > 0 && mine[0].State == history.Applied {
+			c.last = mine[0]
+		}
 	}
 	g.warnOfSiblings(ctx, w)
 	if c.did, err = g.commit(ctx, w.Ruleset, o.Confirm > 0, func(at comparison) (func() error, error) { return c.prepare(ctx, at) }); err != nil {
@@ -136,6 +141,7 @@ func (c *Change) Finish(ctx context.Context) (Result, error) {
 	g.releaseClients(ctx, c.w)
 	g.accountingOn(c.w.Policy)
 	if !c.cleans() {
+		c.supersede()
 		return r, c.left
 	}
 	var err error
@@ -143,7 +149,17 @@ func (c *Change) Finish(ctx context.Context) (Result, error) {
 		return r, errors.Join(c.left, incomplete("the policy is in force, but connections that contradict it may remain: %w; apply again to end them", err))
 	}
 	c.clean()
+	c.supersede()
 	return r, c.left
+}
+
+// supersede drops the entry before, if it is of the same policy with other addresses of interfaces: else a
+// link that gets a new address every day would fill the history, and `rollback` lead to the same policy.
+func (c *Change) supersede() {
+	if c.w.Facts.Whole && c.last.Facts.Whole && c.entry.ID != 0 && c.entry.State == history.Applied && !c.entry.Unclean &&
+		slices.Equal(c.last.Files, c.entry.Files) && !c.last.Facts.Equal(c.w.Facts) {
+		_ = c.g.store.Drop(c.last) // one too many does no harm
+	}
 }
 
 func (c *Change) cleans() bool { return !c.o.Keep && c.w.cleans() }

@@ -3,7 +3,9 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway/history"
@@ -57,6 +59,10 @@ func (g *Gateway) Whole(ctx context.Context, w *Wanted) ([]ct.Problem, error) {
 		return nil, err
 	}
 	out = append(out, more...)
+	if more, err = moved(w.Policy); err != nil {
+		return nil, err
+	}
+	out = append(out, more...)
 	if more, err = g.misplaced(w); err != nil {
 		return nil, err
 	}
@@ -81,6 +87,35 @@ func uplinks(p *policy.Policy) (out []ct.Problem, err error) {
 		}
 	}
 	return out, nil
+}
+
+// moved finds services whose VIPs are the addresses of an interface that has others now, or none.
+func moved(p *policy.Policy) (out []ct.Problem, err error) {
+	facts, err := Facts(p)
+	if err != nil {
+		return nil, err
+	}
+	add := func(service, format string, args ...any) {
+		out = append(out, ct.Problem{Severity: ct.Critical, Object: "service " + service, Text: fmt.Sprintf(format, args...)})
+	}
+	for _, m := range p.Moved(facts) {
+		add(m.Service, "%s has %s now, but the table has %s for VIPs; `snatctl rollback 0` brings it up to date", m.Interface, someAddresses(m.Is), someAddresses(m.Was))
+	}
+	for _, d := range p.Lacking() {
+		add(strings.TrimPrefix(d.Object, "service "), "%s", strings.TrimPrefix(d.Msg, d.Object+": "))
+	}
+	return out, nil
+}
+
+func someAddresses(list []netip.Addr) string {
+	if len(list) == 0 {
+		return "no address"
+	}
+	var words []string
+	for _, a := range list {
+		words = append(words, a.String())
+	}
+	return strings.Join(words, ", ")
 }
 
 // reachability are the rules of lint that know whether packets to the policy's addresses come here.

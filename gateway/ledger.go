@@ -37,7 +37,7 @@ func (g *Gateway) enter(w *Wanted, o ApplyOptions, unclean bool) (e entry) {
 	defer g.took(Recording, time.Now())
 	e.Entry, e.err = g.store.Add(history.Entry{
 		Table: g.table, Time: time.Now().UTC().Truncate(time.Second), User: o.User, Command: o.Command,
-		State: history.Pending, Place: g.here, Trial: o.Confirm > 0, Unclean: unclean,
+		State: history.Pending, Place: g.here, Trial: o.Confirm > 0, Unclean: unclean, Facts: w.Facts,
 	}, absolute(w.Sources))
 	return e
 }
@@ -146,7 +146,7 @@ func (g *Gateway) again(e history.Entry) (*Wanted, error) {
 	if p == nil {
 		return nil, errors.New("the policy is invalid now")
 	}
-	w, _ := Compile(p, sources)
+	w, _ := CompileFor(e.Facts, p, sources)
 	if w == nil {
 		return nil, errors.New("the policy cannot be carried out now")
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/host"
@@ -19,6 +20,40 @@ type Wanted struct {
 	Sources []policy.Source
 	Policy  *policy.Policy
 	Ruleset *nft.Ruleset
+	Facts   policy.Facts // that Policy was resolved by; zero if it asks for none
+}
+
+// Facts reads what a policy asks of this host: the addresses of interfaces that are VIPs. A policy
+// without such gets the zero value.
+func Facts(p *policy.Policy) (f policy.Facts, err error) {
+	names := p.Interfaces()
+	if len(names) == 0 {
+		return f, nil
+	}
+	all, err := host.Global()
+	if err != nil {
+		return f, err
+	}
+	f = policy.Facts{Addrs: make(map[string][]netip.Addr), Whole: true}
+	for _, name := range names {
+		if list := all[name]; len(list) > 0 {
+			f.Addrs[name] = list
+		}
+	}
+	return f, nil
+}
+
+// CompileFor makes the table of a policy on a host that has these facts.
+func CompileFor(f policy.Facts, p *policy.Policy, sources []policy.Source) (*Wanted, policy.Diagnostics) {
+	p, ds := p.Resolve(f)
+	if p == nil {
+		return nil, ds
+	}
+	w, more := Compile(p, sources)
+	if w != nil {
+		w.Facts = f
+	}
+	return w, append(ds, more...)
 }
 
 // Compile makes a policy's table. It is nil where the policy cannot be carried out; the
@@ -28,7 +63,7 @@ func Compile(p *policy.Policy, sources []policy.Source) (*Wanted, policy.Diagnos
 	if r == nil {
 		return nil, ds
 	}
-	return &Wanted{sources, p, r}, ds
+	return &Wanted{Sources: sources, Policy: p, Ruleset: r}, ds
 }
 
 // Hash tells policies apart by their text: the SHA-256 of the file, or of the sums of several, in

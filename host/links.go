@@ -42,6 +42,44 @@ func Addresses() ([]netip.Addr, error) {
 	return out, nil
 }
 
+// Global lists the addresses of interfaces by which others call them, sorted, by the interface's name. Left
+// out are those of narrower scope than global, and of IPv6 temporary ones (RFC 8981), which hosts use to
+// call others, and those that another host turned out to have. Tentative ones count: they are about to be
+// usable, and nothing happens when they are.
+func Global() (map[string][]netip.Addr, error) {
+	all, err := links()
+	if err != nil {
+		return nil, err
+	}
+	addrs, err := addresses()
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[int]string)
+	for _, l := range all {
+		names[l.Attrs().Index] = l.Attrs().Name
+	}
+	out := make(map[string][]netip.Addr)
+	for _, a := range addrs {
+		if p, ok := prefixOf(a.IPNet); ok && isGlobal(&a) && names[a.LinkIndex] != "" {
+			out[names[a.LinkIndex]] = append(out[names[a.LinkIndex]], p.Addr())
+		}
+	}
+	for _, list := range out {
+		slices.SortFunc(list, netip.Addr.Compare)
+	}
+	return out, nil
+}
+
+// isGlobal tells whether others call an interface by an address (rtnetlink(7)).
+func isGlobal(a *netlink.Addr) bool {
+	odd := unix.IFA_F_DADFAILED
+	if a.IP.To4() == nil {
+		odd |= unix.IFA_F_TEMPORARY // of IPv4 the same bit marks secondary ones
+	}
+	return a.Scope == unix.RT_SCOPE_UNIVERSE && a.Flags&odd == 0
+}
+
 // Devices lists the interfaces that packets to be forwarded come in by: all but loopback.
 func Devices() ([]string, error) {
 	all, err := links()
@@ -82,16 +120,19 @@ func interfaces(h *lint.Host) error {
 	if err != nil {
 		return err
 	}
-	of := make(map[int][]netip.Prefix)
+	of, global := make(map[int][]netip.Prefix), make(map[int][]netip.Addr)
 	for _, a := range addrs {
 		if p, ok := prefixOf(a.IPNet); ok {
 			of[a.LinkIndex] = append(of[a.LinkIndex], p)
+			if isGlobal(&a) {
+				global[a.LinkIndex] = append(global[a.LinkIndex], p.Addr())
+			}
 		}
 	}
 	h.Interfaces = []lint.Interface{}
 	for _, l := range all {
 		at := l.Attrs()
-		h.Interfaces = append(h.Interfaces, lint.Interface{Name: at.Name, Up: at.Flags&net.FlagUp != 0, Addrs: of[at.Index]})
+		h.Interfaces = append(h.Interfaces, lint.Interface{Name: at.Name, Up: at.Flags&net.FlagUp != 0, Addrs: of[at.Index], Global: global[at.Index]})
 	}
 	return nil
 }

@@ -24,7 +24,6 @@ import (
 	"github.com/snatctl/snatctl/nft/nftlink"
 	"github.com/snatctl/snatctl/nft/wire"
 	"github.com/snatctl/snatctl/policy"
-	"github.com/snatctl/snatctl/policy/read"
 )
 
 // TestLawKernel sends packets through made-up policies and reads from the kernel's flow
@@ -106,7 +105,7 @@ type shot struct {
 // try applies a policy, sends packets, and compares.
 func (k *kernel) try(t *testing.T, yaml []byte, r *rand.Rand) error {
 	ctx := context.Background()
-	p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: yaml}})
+	p, ds := law.Parse(yaml)
 	must(t, ds.Err())
 	want, ds := compiler.Compile(p)
 	must(t, ds.Err())

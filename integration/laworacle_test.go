@@ -12,8 +12,6 @@ import (
 	nftables "github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
 	"github.com/snatctl/snatctl/nft/wire"
-	"github.com/snatctl/snatctl/policy"
-	"github.com/snatctl/snatctl/policy/read"
 )
 
 // TestLawOracle lets nft judge the law's policies, which are nastier than those of
@@ -33,7 +31,7 @@ func TestLawOracle(t *testing.T) {
 	ctx, failures := context.Background(), 0
 	for seed := from; seed < to && failures < 5; seed++ {
 		yaml, _ := law.Policy(rand.New(rand.NewPCG(seed, 0)))
-		p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: yaml}})
+		p, ds := law.Parse(yaml)
 		must(t, ds.Err())
 		want, ds := compiler.Compile(p)
 		must(t, ds.Err())

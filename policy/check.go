@@ -38,6 +38,15 @@ func (s *familySet) add(f inet.Family) {
 	s.v6 = s.v6 || f == inet.V6
 }
 
+// addMeant adds a family, or both for 0.
+func (s *familySet) addMeant(f inet.Family) {
+	for _, each := range inet.Families {
+		if f == 0 || f == each {
+			s.add(each)
+		}
+	}
+}
+
 func (s familySet) has(f inet.Family) bool { return f == inet.V4 && s.v4 || f == inet.V6 && s.v6 }
 
 // rangeFamilies returns the families that occur in ranges.

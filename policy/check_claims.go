@@ -84,8 +84,8 @@ func (c *checker) conflict(a, b claim) {
 		return
 	}
 	if code == "S01" {
-		c.Fault(second.At("ports"), code, Object{"service", second.Name}, hint, "%s on %s already belongs to %s", b.ports, b.vip, other)
+		c.Fault(second.At("ports"), code, Object{"service", second.Name}, hint, "%s on %s%s already belongs to %s", b.ports, b.vip, second.ofInterface(b.vip), other)
 		return
 	}
-	c.Fault(second.At("ports"), code, Object{"service", second.Name}, hint, "%s on %s %s %s of %s", b.ports, b.vip, what, a.ports, other)
+	c.Fault(second.At("ports"), code, Object{"service", second.Name}, hint, "%s on %s%s %s %s of %s", b.ports, b.vip, second.ofInterface(b.vip), what, a.ports, other)
 }

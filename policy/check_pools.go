@@ -95,7 +95,7 @@ func (c *checker) checkLaddrsAlone(laddrs []owned) {
 	for i := range c.Services {
 		s := &c.Services[i]
 		for _, vip := range s.VIP {
-			look(vip, "a VIP", s, s.At("vip"))
+			look(vip, "a VIP"+s.ofInterface(vip), s, s.At("vip"))
 		}
 		for _, l := range s.servers() {
 			for j := range l.list {

@@ -31,8 +31,11 @@ func (c *checker) checkServiceAddresses(s *Service) {
 	for i, vip := range s.VIP {
 		vips.add(inet.FamilyOf(vip))
 		if what := unusable(inet.AddrRange(vip)); what != "" {
-			c.Fault(s.Item("vip", i), "P04", about, "write the address that clients call", "the VIP %s %s", vip, what)
+			c.Fault(s.vipPos(i), "P04", about, "write the address that clients call", "the VIP %s%s %s", vip, s.ofInterface(vip), what)
 		}
+	}
+	for i := range s.Interfaces {
+		vips.addMeant(s.Interfaces[i].Family)
 	}
 	own := among(s.VIP)
 	for _, l := range s.servers() {
@@ -44,11 +47,11 @@ func (c *checker) checkServiceAddresses(s *Service) {
 				c.Fault(rs.Pos, "P04", about, "write the address that the server has on its network", "the %s %s %s", l.what, rs.Addr, what)
 			}
 			if own(rs.Addr) {
-				c.Fault(rs.Pos, "S07", about, "write the address that the server itself has", "the VIP %s is its own %s", rs.Addr, l.what)
+				c.Fault(rs.Pos, "S07", about, "write the address that the server itself has", "the VIP %s%s is its own %s", rs.Addr, s.ofInterface(rs.Addr), l.what)
 			}
 		}
 		c.checkTwins(s, l)
-		if len(s.VIP) > 0 && len(l.list) > 0 && vips != families && !(vips.v4 && families.v4) && !(vips.v6 && families.v6) {
+		if vips != (familySet{}) && len(l.list) > 0 && vips != families && !(vips.v4 && families.v4) && !(vips.v6 && families.v6) {
 			c.Fault(l.list[0].Pos, "S08", about, "add a VIP or a "+l.what+", so that both have the same family",
 				"the VIPs are %s and the %ss %s: snatctl does not translate between the two", vips, l.what, families)
 		}

@@ -6,6 +6,10 @@ type Code struct {
 	Meaning string // what is wrong, in words that fit every case
 }
 
+// NoAddress is the code of Resolve's warning. It is not among Codes, since the loader cannot know: lint has
+// the rule, for hosts.
+const NoAddress = "S24"
+
 // Codes returns what the loader's diagnostics may be about, in the order of their codes.
 // Codes are never reused.
 func Codes() []Code {

@@ -52,6 +52,7 @@ func (d *decider) service() *Service {
 	best, known := 0, false
 	for i := range d.policy.Services {
 		s := &d.policy.Services[i]
+		d.unresolved(s)
 		if !slices.Contains(s.VIP, d.pkt.To.Addr()) {
 			continue
 		}
@@ -71,9 +72,20 @@ func (d *decider) service() *Service {
 	case winner == nil:
 		d.say("no service at the VIP %s takes %s", d.pkt.To.Addr(), d.pkt.called())
 	default:
-		d.say("service %s: takes %s on %s, by %s", winner.Name, d.pkt.called(), d.pkt.To.Addr(), [...]string{"its exact port", "a range of ports", "all ports"}[best])
+		d.say("service %s: takes %s on %s%s, by %s", winner.Name, d.pkt.called(), d.pkt.To.Addr(), winner.ofInterface(d.pkt.To.Addr()), [...]string{"its exact port", "a range of ports", "all ports"}[best])
 	}
 	return winner
+}
+
+// unresolved says that the service would take the packet, if it calls an address of an interface that
+// nobody told.
+func (d *decider) unresolved(s *Service) {
+	for i := range s.Interfaces {
+		v := &s.Interfaces[i]
+		if !v.Known && v.takes(s, d.family) && slices.ContainsFunc(s.Ports, d.pkt.calls) {
+			d.say("service %s: unresolved: it takes %s on the addresses of %s, which are known on the host only", s.Name, d.pkt.called(), v.Interface)
+		}
+	}
 }
 
 // rank orders claims: an exact port wins over a range, a range over all ports.

@@ -268,7 +268,8 @@ func (z *Zone) HasSource(a netip.Addr) bool { return contains(z.From, a) }
 type Service struct {
 	Where
 	Name        string
-	VIP         []netip.Addr
+	VIP         []netip.Addr   // as written, and those of Interfaces once Resolve has entered them
+	Interfaces  []InterfaceVIP // whose addresses are VIPs, too
 	Ports       []inet.ProtoPorts
 	Mode        Mode
 	Scheduler   Scheduler

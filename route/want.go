@@ -140,9 +140,11 @@ func claimsOf(p *policy.Policy) claims {
 	}
 	for i := range p.Services {
 		s := &p.Services[i]
-		c := claim{what: "service " + s.Name, vips: true, ranges: make([]inet.Range, len(s.VIP))}
-		for i, vip := range s.VIP {
-			c.ranges[i] = inet.AddrRange(vip)
+		c := claim{what: "service " + s.Name, vips: true, ranges: make([]inet.Range, 0, len(s.VIP))}
+		for _, vip := range s.VIP {
+			if s.VIPOf(vip) == "" { // else an interface has it, which others look after
+				c.ranges = append(c.ranges, inet.AddrRange(vip))
+			}
 		}
 		cs = append(cs, c)
 		pool(s.Laddrs, c.what)

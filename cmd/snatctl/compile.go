@@ -11,6 +11,7 @@ import (
 
 func compileCommand() *cobra.Command {
 	var files []string
+	var known addressFlag
 	c := &cobra.Command{
 		Annotations: map[string]string{heedless: ""},
 		Use:         "compile -f FILE",
@@ -18,15 +19,18 @@ func compileCommand() *cobra.Command {
 		Long: `Print the nftables table that a policy compiles to, as a script for nft -f. Loading the script
 replaces the table in one transaction. Equal policies give equal scripts, byte for byte.
 
+If a VIP is the address of an interface, only the host knows it: name it with --address.
+
 Exit status: 0 printed, 1 invalid policy, 2 usage.`,
 		Example: `  snatctl compile -f policy.yaml > table.nft
-  nft -c -f table.nft              # let nft check it`,
+  nft -c -f table.nft              # let nft check it
+  snatctl compile -f dsl.yaml --address ppp0=203.0.113.7`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			files, err := policyFiles(files, args)
 			if err != nil {
 				return err
 			}
-			w, err := load(files, new(timings))
+			w, err := load(files, func(*policy.Policy) (policy.Facts, error) { return known.facts, nil })
 			if err != nil {
 				return exit{exitRefused, err}
 			}
@@ -37,6 +41,7 @@ Exit status: 0 printed, 1 invalid policy, 2 usage.`,
 		},
 	}
 	fileFlag(c, &files)
+	known.add(c)
 	return c
 }
 

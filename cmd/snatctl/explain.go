@@ -17,6 +17,7 @@ type explainOptions struct {
 	iif, oif        string
 	state           string
 	self            bool
+	known           addressFlag
 	format          string
 }
 
@@ -31,6 +32,7 @@ destination may become, and why, step by step. explain reads the policy alone, n
 
 Write an IPv6 address with a port in brackets: [2001:db8::1]:443. Without --oif the connection
 leaves through an uplink, unless it goes to a real server. Without --iif no zone with iif matches.
+If a VIP is the address of an interface, name it with --address.
 
 Exit status: 0 explained, 1 invalid policy, 2 usage.`,
 		Example: `  snatctl explain -f policy.yaml --from 10.1.5.9 --to 8.8.8.8:443 --proto tcp
@@ -54,6 +56,7 @@ Exit status: 0 explained, 1 invalid policy, 2 usage.`,
 	f.StringVar(&o.oif, "oif", "", "`interface` that the connection leaves through (default: an uplink, unless it goes to a real server)")
 	f.BoolVar(&o.self, "self", false, "the connection is the gateway's own")
 	f.StringVar(&o.state, "state", "new", "new, or invalid: a packet that belongs to no connection")
+	o.known.add(c)
 	f.StringVar(&o.format, "format", "text", "format of the output: `text|json`")
 	for _, name := range []string{"from", "to", "proto"} {
 		_ = c.MarkFlagRequired(name)
@@ -67,6 +70,9 @@ func explain(w io.Writer, o explainOptions) error {
 		return err
 	}
 	p, err := readPolicy(o.files)
+	if err == nil {
+		p, err = o.known.resolve(p, "no connection is explained as a call to them")
+	}
 	if err != nil {
 		return exit{exitRefused, err}
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/snatctl/snatctl/cmd/snatctl/view"
@@ -28,13 +30,9 @@ of this table is running, or an agent holds it.`,
   snatctl flush -f policy.yaml     # the table that this policy names
   snatctl flush --table edge`,
 		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			if len(files) > 0 {
-				w, err := load(files, new(timings))
-				if err != nil {
-					return exit{exitRefused, err}
-				}
-				table = w.Ruleset.Table
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if table, err = tableName(table, files); err != nil {
+				return exit{exitRefused, fmt.Errorf("%w; nothing was changed", err)}
 			}
 			g, err := holdTable(c.Context(), gateway.Options{Table: table}, takeOver)
 			if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/host"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/plain"
@@ -36,6 +38,7 @@ type lintOptions struct {
 	baseline      string
 	writeBaseline bool
 	live          bool
+	known         addressFlag
 }
 
 func lintCommand() *cobra.Command {
@@ -51,7 +54,8 @@ way out. Several files are one policy, as with apply.
 lint reads the policy alone, not the kernel. With --live it also compares the policy with this
 host: interfaces, routes, addresses, listeners, chains of other tables, conntrack, and whether
 the kernel accepts the table. Nothing is changed. Some of this needs root: without it, lint says
-which rules it could not check, and checks the others.
+which rules it could not check, and checks the others. If a VIP is the address of an interface,
+--live looks it up; otherwise name it with --address.
 
 If a finding is intended, write a comment with the reason; errors cannot be ignored:
   # snatctl:ignore Z04 the lab's own uplink
@@ -84,6 +88,7 @@ host of which nothing can be read.`,
 	f := c.Flags()
 	f.StringVar(&o.format, "format", "", "format of the output: `text|json|sarif|github|junit` (default text; github if GITHUB_ACTIONS=true)")
 	f.BoolVar(&o.live, "live", false, "also compare the policy with this host")
+	o.known.add(c)
 	f.BoolVar(&o.strict, "strict", false, "count warnings as failures, and ask for tests in the policy")
 	f.StringVar(&o.explain, "explain", "", "explain the rule with this `CODE`, with a bad and a good example")
 	f.BoolVar(&o.rules, "rules", false, "list all rules; also with --format json")
@@ -152,19 +157,11 @@ func (o *lintOptions) check(ctx context.Context) (*findings.Report, error) {
 	}
 	if p != nil && found.Err() == nil {
 		bar.Begin("compiling")
-		want, refused := compiler.Compile(p)
-		found = append(found, refused...)
-		if o.live {
-			if want != nil && p.Gateway.Offload == policy.OffloadSoftware {
-				compiler.Offload(want, nil) // the kernel is asked for all that the table needs
-			}
-			bar.Begin("looking at this host")
-			there, err := onHost(ctx, p, want, bar.Stop)
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, there...)
+		more, err := o.compile(ctx, p, bar)
+		if err != nil {
+			return nil, err
 		}
+		found = append(found, more...)
 	}
 	report := &findings.Report{Sources: sources, Rules: catalogue(), Strict: o.strict, Version: version}
 	open, ignored := lint.Split(found, sources, lint.Ran{Strict: o.strict, Host: o.live})
@@ -177,6 +174,50 @@ func (o *lintOptions) check(ctx context.Context) (*findings.Report, error) {
 	}
 	report.Sort()
 	return report, nil
+}
+
+// compile returns what the compiler refuses, and with --live what this host shows.
+func (o *lintOptions) compile(ctx context.Context, p *policy.Policy, bar *view.Bar) (policy.Diagnostics, error) {
+	p, found, err := o.resolve(p, bar.Stop)
+	if p == nil {
+		return found, err
+	}
+	want, found := compiler.Compile(p)
+	if !o.live {
+		return found, nil
+	}
+	if want != nil && p.Gateway.Offload == policy.OffloadSoftware {
+		compiler.Offload(want, nil) // the kernel is asked for all that the table needs
+	}
+	bar.Begin("looking at this host")
+	there, err := onHost(ctx, p, want, bar.Stop)
+	return append(found, there...), err
+}
+
+// resolve gives the policy the addresses of its interfaces: the host's, or those of --address. VIPs that
+// nobody knows it leaves out, and says so. It returns nil for a policy that contradicts the addresses.
+func (o *lintOptions) resolve(p *policy.Policy, quiet func()) (*policy.Policy, policy.Diagnostics, error) {
+	facts := o.known.facts
+	if o.live {
+		has, err := gateway.Facts(p)
+		if err != nil {
+			return nil, nil, err
+		}
+		if facts.Whole = true; has.Addrs != nil {
+			maps.Copy(has.Addrs, facts.Addrs)
+			facts.Addrs = has.Addrs
+		}
+	}
+	q, found := p.Resolve(facts)
+	if q == nil {
+		return nil, found, nil
+	}
+	for _, name := range q.Unresolved() {
+		quiet()
+		fmt.Fprintf(stderr, "info: unresolved: the addresses of %s are known on the host only, so its VIPs are not checked; name them with --address %[1]s=ADDRESS\n", plain.Text(name))
+	}
+	q, _ = q.Resolve(policy.Facts{Whole: true})
+	return q, nil, nil
 }
 
 // onHost holds a policy and its table against this host. What could not be read it says,

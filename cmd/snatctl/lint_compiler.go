@@ -15,6 +15,8 @@ func compilerRules() []lint.Rule {
 			"by source, is listed address by address, and each address costs memory and time. Write it as one range."},
 		"K04": {Why: "Blocks are in a map from a source to a laddr with ports, and nft 1.0.6 cannot handle that with IPv6 addresses. IPv6 has enough " +
 			"addresses: give such sources a pool without blocks."},
+		"K05": {Why: "Only the host knows which addresses an interface has, and they change. apply and diff look them up there. To compile elsewhere, name " +
+			"them with `--address wan0=203.0.113.7`. lint leaves such VIPs out, says so, and finds nothing about them."},
 	}
 	var rules []lint.Rule
 	for _, c := range compiler.Codes() {

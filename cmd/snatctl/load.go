@@ -32,12 +32,15 @@ func policyFiles(flags, args []string) ([]string, error) {
 	return files, nil
 }
 
+// facts tells what a policy asks of the host that it is for.
+type facts func(*policy.Policy) (policy.Facts, error)
+
 // load reads and compiles the policy of some files. Nobody needs the files themselves.
-func load(files []string, t *timings) (*gateway.Wanted, error) {
+func load(files []string, on facts) (*gateway.Wanted, error) {
 	if err := roomFor(files); err != nil {
 		return nil, err
 	}
-	return compiled(t, func() (*policy.Policy, []policy.Source, policy.Diagnostics) {
+	return compiled(new(timings), on, func() (*policy.Policy, []policy.Source, policy.Diagnostics) {
 		p, ds := read.Load(files, os.Stdin)
 		return p, nil, ds
 	})
@@ -49,7 +52,7 @@ func (o applyOptions) load(t *timings) (*gateway.Wanted, error) {
 		if err := roomFor(o.files); err != nil {
 			return nil, err
 		}
-		return compiled(t, func() (*policy.Policy, []policy.Source, policy.Diagnostics) {
+		return compiled(t, gateway.Facts, func() (*policy.Policy, []policy.Source, policy.Diagnostics) {
 			return read.LoadSources(o.files, os.Stdin)
 		})
 	}
@@ -62,7 +65,7 @@ func (o applyOptions) load(t *timings) (*gateway.Wanted, error) {
 		size += len(src.Data)
 	}
 	makeRoom(int64(size))
-	return compiled(t, func() (*policy.Policy, []policy.Source, policy.Diagnostics) {
+	return compiled(t, gateway.Facts, func() (*policy.Policy, []policy.Source, policy.Diagnostics) {
 		p, ds := read.Parse(srcs)
 		return p, srcs, ds
 	})
@@ -78,7 +81,7 @@ func roomFor(files []string) error {
 }
 
 // compiled reads and compiles a policy. Findings go to standard error.
-func compiled(t *timings, read func() (*policy.Policy, []policy.Source, policy.Diagnostics)) (*gateway.Wanted, error) {
+func compiled(t *timings, on facts, read func() (*policy.Policy, []policy.Source, policy.Diagnostics)) (*gateway.Wanted, error) {
 	t.hear(gateway.Stage("reading the policy"))
 	start := time.Now()
 	p, srcs, ds := read()
@@ -92,7 +95,11 @@ func compiled(t *timings, read func() (*policy.Policy, []policy.Source, policy.D
 	}
 	t.hear(gateway.Stage("compiling"))
 	start = time.Now()
-	w, more := gateway.Compile(p, srcs)
+	has, err := on(p)
+	if err != nil {
+		return nil, fmt.Errorf("look up the addresses that the policy has for VIPs: %w; nothing was changed", err)
+	}
+	w, more := gateway.CompileFor(has, p, srcs)
 	t.Compile = since(start)
 	if len(more) > 0 {
 		t.bar.Stop()

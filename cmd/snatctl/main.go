@@ -6,6 +6,7 @@
 //
 //	main.go       the root, exit statuses, signals
 //	load.go       -f/--file: reading and compiling policies
+//	addresses.go  --address: what interfaces have that are VIPs
 //	table.go      --table: which table to look at
 //	selection.go  --zone, --service and the like: which flows
 //	values.go     values of flags: formats, addresses with ports, protocols, sizes

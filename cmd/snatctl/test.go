@@ -20,6 +20,7 @@ const (
 func testCommand() *cobra.Command {
 	var files []string
 	var format string
+	var known addressFlag
 	c := &cobra.Command{
 		Annotations: map[string]string{heedless: "", decides: ""},
 		Use:         "test -f FILE",
@@ -30,6 +31,7 @@ explain: it reads the policy alone, not the kernel.
 
 Every possible result must lie in the snat and dnat that the test lists: addresses, ranges and
 prefixes, with or without ports; none means no translation, masquerade the interface's address.
+If a VIP is the address of an interface, name it with --address.
 
 Exit status: 0 all pass, 1 a test failed, 2 invalid policy or usage.`,
 		Example: `  snatctl test -f policy.yaml
@@ -44,6 +46,9 @@ Exit status: 0 all pass, 1 a test failed, 2 invalid policy or usage.`,
 				return fmt.Errorf("unknown format %q: use text, json or github", format)
 			}
 			p, err := readPolicy(files)
+			if err == nil {
+				p, err = known.resolve(p, "no test calls them")
+			}
 			if err != nil {
 				return exit{exitTestInvalid, err}
 			}
@@ -56,6 +61,7 @@ Exit status: 0 all pass, 1 a test failed, 2 invalid policy or usage.`,
 		},
 	}
 	fileFlag(c, &files)
+	known.add(c)
 	c.Flags().StringVar(&format, "format", "text", "format of the output: `text|json|github`")
 	return c
 }

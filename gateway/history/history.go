@@ -59,6 +59,9 @@ type Entry struct {
 	Unclean bool      `json:"unclean,omitempty"` // flows that contradict it have not been ended, or not all
 	Files   []File    `json:"files"`             // in the order in which they were given
 
+	// Facts are the addresses of interfaces that were VIPs then.
+	Facts policy.Facts `json:"facts,omitzero"`
+
 	dir string // where it was read from
 }
 

@@ -10,7 +10,6 @@ import (
 	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/policy"
-	"github.com/snatctl/snatctl/policy/read"
 )
 
 // Law is a policy and the machine that carries out what it was compiled to.
@@ -29,7 +28,7 @@ var ErrRefused = errors.New("the policy is refused")
 
 // New loads and compiles a policy.
 func New(yaml []byte) (*Law, error) {
-	p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: yaml}})
+	p, ds := Parse(yaml)
 	if ds.Err() != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRefused, ds.Err())
 	}

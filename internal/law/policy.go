@@ -8,7 +8,6 @@ import (
 	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/policy"
-	"github.com/snatctl/snatctl/policy/read"
 )
 
 // Policy makes up a policy that loader and compiler take. What they refuse is taken out
@@ -18,7 +17,7 @@ func Policy(rand *rand.Rand) (yaml []byte, refused int) {
 	d := g.draft()
 	for {
 		text := d.text()
-		p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte(text)}})
+		p, ds := Parse([]byte(text))
 		if ds.Err() == nil {
 			_, ds = compiler.Compile(p)
 		}

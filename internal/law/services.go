@@ -2,15 +2,40 @@ package law
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
+
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
+
+// dialled are the VIPs that are written as the addresses of an interface.
+var dialled = []netip.Addr{addr(vips, inet.V4, 3), addr(vips, inet.V6, 3)}
+
+func writeVIP(a netip.Addr) string {
+	if slices.Contains(dialled, a) {
+		return fmt.Sprintf("{interface: dsl0, family: %d}", inet.FamilyOf(a))
+	}
+	return fmt.Sprintf("%q", a)
+}
+
+// Parse reads a policy of Policy or New, for a host that has the interfaces which it names.
+func Parse(yaml []byte) (*policy.Policy, policy.Diagnostics) {
+	p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: yaml}})
+	if p == nil {
+		return nil, ds
+	}
+	return p.Resolve(policy.Facts{Addrs: map[string][]netip.Addr{"dsl0": dialled}})
+}
 
 // service draws a service; what it must not combine is taken out later (see Policy).
 func (g *maker) service() string {
 	var b strings.Builder
 	var list []string
 	for range 1 + g.IntN(2) {
-		list = append(list, fmt.Sprintf("%q", addr(vips, g.family(), 1+g.IntN(3))))
+		list = append(list, writeVIP(addr(vips, g.family(), 1+g.IntN(3))))
 	}
 	fmt.Fprintf(&b, ", vip: [%s]", strings.Join(distinct(list), ", "))
 	list = nil

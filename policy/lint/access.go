@@ -41,11 +41,8 @@ func access(r *run) {
 func callersOf(s *policy.Service) []inet.Range {
 	var out []inet.Range
 	for _, f := range inet.Families {
-		for _, vip := range s.VIP {
-			if inet.FamilyOf(vip) == f {
-				out = append(out, inet.Everything(f))
-				break
-			}
+		if s.Called(f) {
+			out = append(out, inet.Everything(f))
 		}
 	}
 	return out

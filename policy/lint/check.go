@@ -37,9 +37,18 @@ func Beside(errors, found policy.Diagnostics) policy.Diagnostics {
 	return slices.DeleteFunc(found, func(d policy.Diagnostic) bool { return d.Code == "Z02" && dead[d.Object] })
 }
 
-// CheckHost applies the rules that hold a policy against a machine, sorted by place.
+// CheckHost applies the rules that hold a policy against a machine, sorted by place. VIPs that are
+// addresses of interfaces are those that the machine has; where they contradict the policy, it says so
+// and leaves them out.
 func CheckHost(p *policy.Policy, h Host) policy.Diagnostics {
-	r := newRun(p)
+	resolved, found := p.Resolve(h.facts())
+	if resolved == nil {
+		resolved = p
+	}
+	r := newRun(resolved)
+	if found.Err() != nil {
+		r.found = found
+	}
 	for _, r.rule = range Rules() {
 		if r.rule.live != nil {
 			r.rule.live(r, h)

@@ -58,7 +58,7 @@ func tested(tests map[netip.Addr][]*policy.Test, s *policy.Service, from netip.A
 
 // called tells whether a service has a VIP of a family.
 func called(s *policy.Service, f inet.Family) bool {
-	return slices.ContainsFunc(s.VIP, func(a netip.Addr) bool { return inet.FamilyOf(a) == f })
+	return s.Called(f)
 }
 
 // linked finds NAT services with a real server on a network of this host where others could call

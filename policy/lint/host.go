@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/policy"
 )
 
 // Host is what a machine says about itself, at one moment and in one network namespace. A
@@ -33,6 +34,17 @@ type Interface struct {
 	Name  string
 	Up    bool
 	Addrs []netip.Prefix // with the length of their network: 192.0.2.1/24
+	// Global are those of them that a service whose VIP is the interface has: of global scope, not temporary.
+	Global []netip.Addr
+}
+
+// facts returns what a policy asks of the host.
+func (h *Host) facts() policy.Facts {
+	f := policy.Facts{Addrs: make(map[string][]netip.Addr), Whole: h.Interfaces != nil}
+	for _, i := range h.Interfaces {
+		f.Addrs[i.Name] = i.Global
+	}
+	return f
 }
 
 // Route is a route that packets may take, of any table.

@@ -73,6 +73,7 @@ var hosts = map[string]struct{ bad, good func(h *Host) }{
 		h.Clashes = []Clash{{Table: "edge", Kind: "service", Name: "web", Other: "service shop", What: "20.0.1.1 tcp/80"}}
 	}},
 	"S23": {bad: inside("192.168.1.9"), good: inside("192.168.1.9")},
+	"S24": {bad: dialUp(), good: dialUp("20.0.4.7")},
 	"C01": {bad: func(h *Host) { h.Conntrack.Max = 65536; h.Conntrack.Buckets = 65536 }},
 	"C02": {bad: func(h *Host) { h.Sysctls["net/netfilter/nf_conntrack_udp_timeout"] = "30" }},
 	"C03": {bad: func(h *Host) { h.Sysctls["net/netfilter/nf_conntrack_acct"] = "0" }},
@@ -91,6 +92,18 @@ func inside(seen ...string) func(h *Host) {
 		for _, a := range seen {
 			h.Neighbours = append(h.Neighbours, netip.MustParseAddr(a))
 		}
+	}
+}
+
+// dialUp gives the host a PPPoE link with addresses.
+func dialUp(addrs ...string) func(h *Host) {
+	return func(h *Host) {
+		link := Interface{Name: "dsl0", Up: true}
+		for _, a := range addrs {
+			link.Addrs = append(link.Addrs, prefix(a+"/32"))
+			link.Global = append(link.Global, netip.MustParseAddr(a))
+		}
+		h.Interfaces = append(h.Interfaces, link)
 	}
 }
 

@@ -102,6 +102,9 @@ func leavesForwarding(r *run) bool { return !r.Gateway.Forwarding }
 // wantsInterfaces tells whether some name should be that of an interface.
 func wantsInterfaces(r *run) bool { return namesInterfaces(r) || r.Gateway.Addresses.Interface != "" }
 
+// hasInterfaceVIPs tells whether addresses of interfaces are VIPs.
+func hasInterfaceVIPs(r *run) bool { return len(r.Policy.Interfaces()) > 0 }
+
 func namesInterfaces(r *run) bool {
 	return len(r.Gateway.Uplinks) > 0 || slices.ContainsFunc(r.Zones, func(z policy.Zone) bool { return len(z.IIf)+len(z.OIf) > 0 })
 }

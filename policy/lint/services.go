@@ -31,10 +31,21 @@ func adminPortTaken(r *run) {
 				continue
 			}
 			r.find(s.Item("ports", i), object, "remove tcp/22; if you reach the gateway at another address or port, say so with an ignore",
-				"%s on the VIP %s includes tcp/22: ssh to the gateway at this address reaches a real server instead", pp, s.VIP[0])
+				"%s on %s includes tcp/22: ssh to the gateway at this address reaches a real server instead", pp, firstVIP(s))
 			return
 		}
 	})
+}
+
+// unaddressed finds interfaces whose addresses are VIPs, and that have none.
+func unaddressed(r *run, _ Host) { r.found = append(r.found, r.Lacking()...) }
+
+// firstVIP names one VIP of a service: where ssh goes to the gateway itself, if it has one.
+func firstVIP(s *policy.Service) string {
+	if len(s.Interfaces) > 0 {
+		return "the interface " + s.Interfaces[0].Interface
+	}
+	return "the VIP " + s.VIP[0].String()
 }
 
 func allDrained(r *run) {

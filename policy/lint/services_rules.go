@@ -65,5 +65,11 @@ func serviceRules() []Rule {
 		Why: "This is S10 by what the host knows: the networks of its interfaces, whatever their length, and the neighbours it has met. A real " +
 			"server answers callers on its own network directly, not through the gateway, and they drop the answer. With `hairpin` for that network the real server " +
 			"sees the gateway in place of these callers. Routers and the service's own real servers do not count as neighbours.",
+	}, {
+		Code: policy.NoAddress, Severity: policy.Warning, Live: true, live: unaddressed,
+		Needs: Needs{Facts: Interfaces}, about: hasInterfaceVIPs,
+		Title: "An interface whose addresses are VIPs has no address.",
+		Why: "A link of PPPoE or DHCP may be down, or not up yet. apply goes on without such a VIP: all else of the policy works, and nobody can " +
+			"call the service there. When the address comes, apply has to run again, which a hook of the DHCP client or of pppd can do.",
 	}}
 }

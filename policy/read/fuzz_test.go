@@ -61,7 +61,9 @@ func checkDecisions(t *testing.T, p *policy.Policy) {
 		}
 	}
 	for _, s := range p.Services[:min(few, len(p.Services))] {
-		to = append(to, netip.AddrPortFrom(s.VIP[0], s.Ports[0].Ports.Last))
+		if len(s.VIP) > 0 {
+			to = append(to, netip.AddrPortFrom(s.VIP[0], s.Ports[0].Ports.Last))
+		}
 	}
 	for _, a := range from {
 		for _, b := range to {

@@ -23,7 +23,7 @@ func (w *walker) service(n *yaml.Node) {
 		case "name":
 			s.Name, _ = w.objectName(v)
 		case "vip":
-			s.VIP = w.vips(v)
+			w.vips(v, &s)
 		case "ports":
 			s.Ports = w.servicePorts(v)
 		case "mode":
@@ -70,21 +70,64 @@ func (w *walker) service(n *yaml.Node) {
 	w.partial.Services = append(w.partial.Services, w.broken)
 }
 
-// vips reads the virtual addresses of a service.
-func (w *walker) vips(n *yaml.Node) []netip.Addr {
-	items := w.someItems(n, "an address or a list of addresses")
-	out := make([]netip.Addr, 0, len(items))
+// vips reads the virtual addresses of a service, and the interfaces that have some.
+func (w *walker) vips(n *yaml.Node, s *policy.Service) {
+	v, ok := w.value(n)
+	if !ok {
+		return
+	}
+	items := []*yaml.Node{v}
+	if v.Kind != yaml.MappingNode {
+		items = w.someItems(n, "an address, {interface: NAME}, or a list of these")
+	}
+	s.VIP = make([]netip.Addr, 0, len(items))
 	var seen distinct[netip.Addr]
 	for _, item := range items {
+		at := w.pos(item)
+		item, ok := w.value(item)
+		if !ok {
+			continue
+		}
+		if item.Kind == yaml.MappingNode {
+			w.interfaceVIP(item, at, s)
+			continue
+		}
 		a, ok := w.address(item)
 		switch {
 		case ok && !seen.add(a):
 			w.fail(item, "S01", "remove one of the two", "the VIP %s is listed twice", a)
 		case ok:
-			out = append(out, a)
+			s.VIP = append(s.VIP, a)
+			if v.Kind == yaml.SequenceNode {
+				s.Items = append(s.Items, policy.KeyPos{Key: "vip", Pos: at})
+			}
 		}
 	}
-	return out
+}
+
+// interfaceVIP reads an interface whose addresses are VIPs.
+func (w *walker) interfaceVIP(n *yaml.Node, at policy.Pos, s *policy.Service) {
+	vip := policy.InterfaceVIP{Pos: at}
+	w.fields(n, words.InterfaceVIP, func(k *words.Keyword, v *yaml.Node) {
+		switch k.Name() {
+		case "interface":
+			vip.Interface, _ = w.iface(v, false)
+		case "family":
+			var word string
+			enum(w, v, k, &word)
+			vip.Family = map[string]inet.Family{"4": inet.V4, "6": inet.V6}[word]
+		}
+	})
+	if vip.Interface == "" {
+		return
+	}
+	for _, other := range s.Interfaces {
+		if other.Interface == vip.Interface && (other.Family == vip.Family || other.Family == 0 || vip.Family == 0) {
+			w.fail(n, "S01", "remove one of the two", "the addresses of the interface %q are listed twice", vip.Interface)
+			return
+		}
+	}
+	s.Interfaces = append(s.Interfaces, vip)
 }
 
 // servicePorts reads the ports of a service, whose protocols must have some.

@@ -46,6 +46,7 @@ const (
 	aPrefix            kind = "prefix"
 	aLaddr             kind = "address, range or prefix, or a mapping with a weight"
 	anEndpoint         kind = "address, with or without a port"
+	aVIP               kind = "address, or a mapping with an interface"
 	aRealServer        kind = "address, with or without a port, or a mapping"
 	aTarget            kind = "address, range or prefix, with or without ports"
 	aPort              kind = "port"
@@ -66,7 +67,7 @@ const (
 func Language() []Keyword { return language }
 
 // Placed tells whether the items of the key's list know their places themselves.
-func (k *Keyword) Placed() bool { return k.Kind == aLaddr || k.Kind == aRealServer }
+func (k *Keyword) Placed() bool { return k.Kind == aLaddr || k.Kind == aRealServer || k.Kind == aVIP }
 
 // Name returns the key as it is written.
 func (k *Keyword) Name() string { return k.Path[strings.LastIndexByte(k.Path, '.')+1:] }
@@ -105,6 +106,8 @@ func Keys(path string) []string {
 	switch path {
 	case "services[].health_check":
 		return HealthCheck.Names
+	case "services[].vip[]":
+		return InterfaceVIP.Names
 	case "services[].sorry_servers[]":
 		return RealServer.Names
 	}
@@ -115,7 +118,7 @@ func Keys(path string) []string {
 		path string
 		*Section
 	}{{"", Root}, {"gateway", Gateway}, {"gateway.addresses", Addresses}, {"laddrs.NAME", Pool}, {"laddrs.NAME.addresses[]", Laddr},
-		{"zones[]", Zone}, {"health_checks.NAME", HealthCheck}, {"services[]", Service}, {"services[].persistence", Persistence},
+		{"zones[]", Zone}, {"health_checks.NAME", HealthCheck}, {"services[]", Service}, {"services[].vip", InterfaceVIP}, {"services[].persistence", Persistence},
 		{"services[].real_servers[]", RealServer}, {"tests[]", Test}, {"tests[].expect", Expect}} {
 		if s.path == path {
 			return s.Names
@@ -134,18 +137,19 @@ func (s *Section) Find(name string) *Keyword {
 
 // The sections.
 var (
-	Root        = SectionOf("")
-	Gateway     = SectionOf("gateway")
-	Pool        = SectionOf("laddrs.NAME")
-	Laddr       = SectionOf("laddrs.NAME.addresses[]")
-	Zone        = SectionOf("zones[]")
-	HealthCheck = SectionOf("health_checks.NAME")
-	Service     = SectionOf("services[]")
-	Persistence = SectionOf("services[].persistence")
-	Addresses   = SectionOf("gateway.addresses")
-	RealServer  = SectionOf("services[].real_servers[]")
-	Test        = SectionOf("tests[]")
-	Expect      = SectionOf("tests[].expect")
+	Root         = SectionOf("")
+	Gateway      = SectionOf("gateway")
+	Pool         = SectionOf("laddrs.NAME")
+	Laddr        = SectionOf("laddrs.NAME.addresses[]")
+	Zone         = SectionOf("zones[]")
+	HealthCheck  = SectionOf("health_checks.NAME")
+	Service      = SectionOf("services[]")
+	InterfaceVIP = SectionOf("services[].vip")
+	Persistence  = SectionOf("services[].persistence")
+	Addresses    = SectionOf("gateway.addresses")
+	RealServer   = SectionOf("services[].real_servers[]")
+	Test         = SectionOf("tests[]")
+	Expect       = SectionOf("tests[].expect")
 )
 
 // Extension is how keys of a file begin that are accepted and ignored, as in compose files: a

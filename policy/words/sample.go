@@ -53,6 +53,8 @@ func (k *Keyword) Sample(value string) string {
 		return "{version: 1, laddrs: {NAME: [" + m + "]}}"
 	case "gateway.addresses":
 		return "{version: 1, gateway: {addresses: " + m + "}}"
+	case "services[].vip":
+		return "{version: 1, services: [{name: web, vip: " + m + ", ports: tcp/80}]}"
 	case "services[].persistence":
 		return "{version: 1, " + services + ", persistence: " + m + "}]}"
 	case "services[].real_servers[]":

@@ -3,6 +3,7 @@ package words
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -46,7 +47,7 @@ type schema struct {
 	Description       string     `json:"description,omitempty"`
 	Type              any        `json:"type,omitempty"` // a word or a list of them
 	Const             any        `json:"const,omitempty"`
-	Enum              []string   `json:"enum,omitempty"`
+	Enum              []any      `json:"enum,omitempty"`
 	Pattern           string     `json:"pattern,omitempty"`
 	Minimum           *int       `json:"minimum,omitempty"`
 	Maximum           *int       `json:"maximum,omitempty"`
@@ -127,7 +128,7 @@ func valueForms(k *Keyword) (forms []*schema) {
 		names := &schema{Ref: ref(aName), Not: &schema{Ref: ref(aRange)}}
 		return []*schema{{Type: "object", PropertyNames: names, Additional: keySchema(anyOf("laddrs"))}}
 	case k.Path == "health_checks":
-		names := &schema{Ref: ref(aName), Not: &schema{Enum: []string{policy.NoCheck}}}
+		names := &schema{Ref: ref(aName), Not: &schema{Enum: enum(policy.NoCheck)}}
 		return []*schema{{Type: "object", PropertyNames: names, Additional: keySchema(anyOf("health_checks"))}}
 	case k.Path == "health_checks.NAME":
 		return []*schema{{Ref: "#/$defs/" + mappings[aCheckName]}}
@@ -142,7 +143,7 @@ func valueForms(k *Keyword) (forms []*schema) {
 		forms = append(forms, itemForm(k))
 	}
 	if len(k.Words) > 0 && k.List {
-		forms = append(forms, &schema{Enum: k.Words})
+		forms = append(forms, &schema{Enum: enum(k.Words...)})
 	}
 	switch {
 	case k.Kind == aCheckName:
@@ -168,10 +169,10 @@ func listForm(k *Keyword) *schema {
 		s.MinItems = 1
 	}
 	switch k.Kind {
-	case anAddress, anInterfacePattern, aServicePort, aZonePort, aRealServer:
+	case aVIP, anInterfacePattern, aServicePort, aZonePort, aRealServer:
 		s.UniqueItems = true
 	}
-	if k.Kind == aLaddr || k.Kind == aRealServer {
+	if mappings[k.Kind] != "" {
 		s.Items = &schema{AnyOf: []*schema{itemForm(k), {Ref: "#/$defs/" + mappings[k.Kind]}}}
 	}
 	return s
@@ -181,7 +182,7 @@ func listForm(k *Keyword) *schema {
 func itemForm(k *Keyword) *schema {
 	switch {
 	case k.Kind == aWord:
-		return &schema{Enum: k.Words}
+		return &schema{Enum: enum(k.Words...)}
 	case k.Kind == aBoolean:
 		return &schema{Type: "boolean"}
 	case k.Kind == aNumber && k.Min == k.Max:
@@ -190,6 +191,18 @@ func itemForm(k *Keyword) *schema {
 		return &schema{Type: "integer", Minimum: &k.Min, Maximum: &k.Max}
 	}
 	return &schema{Ref: ref(k.Kind)}
+}
+
+// enum returns words as the values that one may be. YAML takes one of digits for a number.
+func enum(words ...string) []any {
+	out := make([]any, 0, len(words))
+	for _, w := range words {
+		out = append(out, w)
+		if n, err := strconv.Atoi(w); err == nil {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 // fromYAML returns a value of the table, which is written as in a policy.

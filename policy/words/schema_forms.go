@@ -15,7 +15,7 @@ type form struct {
 }
 
 // mappings are the long forms of values that are items of lists, by their names in $defs.
-var mappings = map[kind]string{aLaddr: "weightedLaddr", aRealServer: "realServerMapping", aCheckName: "healthCheck"}
+var mappings = map[kind]string{aLaddr: "weightedLaddr", aRealServer: "realServerMapping", aVIP: "interfaceVIP", aCheckName: "healthCheck"}
 
 // ref returns the reference to the form of a kind.
 func ref(k kind) string {
@@ -49,6 +49,7 @@ func formSchemas() (out properties) {
 	}
 	return append(out,
 		property{mappings[aLaddr], objectSchema("laddrs.NAME.addresses[]")},
+		property{mappings[aVIP], objectSchema("services[].vip")},
 		property{mappings[aRealServer], objectSchema("services[].real_servers[]")},
 		property{mappings[aCheckName], objectSchema("health_checks.NAME")})
 }
@@ -77,7 +78,7 @@ func forms() []form {
 		tail := `(:(` + port + `))?`
 		return []string{hosts[0] + tail, hosts[1], `\[(` + strings.Join(hosts, "|") + `)\]` + tail}
 	}
-	dots := &schema{Enum: []string{".", ".."}}
+	dots := &schema{Enum: enum(".", "..")}
 	return []form{
 		{kind: aText, name: "text", types: []string{"string", "number", "boolean"}},
 		{kind: aPhrase, name: "phrase", types: []string{"string", "number", "boolean"}, matches: []string{`[\s\S]+`}},
@@ -87,12 +88,13 @@ func forms() []form {
 		{kind: aName, name: "name", types: named, matches: []string{name}},
 		{kind: aPoolName, name: "poolName", types: named, matches: []string{name}},
 		{kind: aCheckName, name: "healthCheckName", types: named, matches: []string{name}},
-		{kind: aTableName, name: "tableName", types: text, matches: []string{`[A-Za-z_][A-Za-z0-9_.-]{0,31}`}, not: &schema{Enum: nftKeywords}},
+		{kind: aTableName, name: "tableName", types: text, matches: []string{`[A-Za-z_][A-Za-z0-9_.-]{0,31}`}, not: &schema{Enum: enum(nftKeywords...)}},
 		{kind: anInterface, name: "interface", types: named, matches: []string{iface + `{1,15}`}, not: dots},
 		{kind: anInterfacePattern, name: "interfacePattern", types: named, matches: []string{iface + `{1,15}`, iface + `{1,14}\*`}, not: dots},
 		{kind: aDuration, name: "duration", types: text, matches: []string{`\+?(` + unit + `)+`}, not: &schema{Pattern: `^[^1-9]*$`}},
 		{kind: aProtocol, name: "protocol", types: text, matches: []string{"tcp", "udp", "sctp", "icmp", "icmpv6"}},
 		{kind: anAddress, name: "address", types: text, matches: addresses},
+		{kind: aVIP, name: "vip", types: text, matches: addresses},
 		{kind: aRange, name: "range", types: text, matches: ranges},
 		{kind: aPrefix, name: "prefix", types: text, matches: []string{v4 + "(" + bits4 + ")?", v6 + "(" + bits6 + ")?"}},
 		{kind: aLaddr, name: "laddr", types: text, matches: ranges},

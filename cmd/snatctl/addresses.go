@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/plain"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// addressFlag is --address: what interfaces have whose addresses are VIPs, for commands that do not look
+// at the host.
+type addressFlag struct{ facts policy.Facts }
+
+// add adds the flag to a command.
+func (a *addressFlag) add(c *cobra.Command) {
+	c.Flags().Var(a, "address", "the addresses of an interface that a policy has for a VIP, as `INTERFACE=ADDRESS[,ADDRESS]`; may be repeated")
+}
+
+// String returns nothing: there is no default.
+func (a *addressFlag) String() string { return "" }
+
+// Type returns what the value is, for help.
+func (a *addressFlag) Type() string { return "INTERFACE=ADDRESS" }
+
+// Set reads one value.
+func (a *addressFlag) Set(text string) error {
+	name, list, ok := strings.Cut(text, "=")
+	if !ok || name == "" {
+		return fmt.Errorf("%q is not INTERFACE=ADDRESS", text)
+	}
+	if a.facts.Addrs == nil {
+		a.facts.Addrs = make(map[string][]netip.Addr)
+	}
+	has := a.facts.Addrs[name]
+	for word := range strings.SplitSeq(list, ",") {
+		addr, err := inet.ParseAddr(word)
+		if err != nil {
+			return err
+		}
+		has = append(has, addr)
+	}
+	slices.SortFunc(has, netip.Addr.Compare)
+	a.facts.Addrs[name] = slices.Compact(has)
+	return nil
+}
+
+// resolve gives a policy the addresses of the flag. Of an interface that it does not name it says what
+// follows for the command. What was found goes to standard error.
+func (a *addressFlag) resolve(p *policy.Policy, without string) (*policy.Policy, error) {
+	q, ds := p.Resolve(a.facts)
+	if q, err := judge(q, ds); err != nil {
+		return q, err
+	}
+	for _, name := range q.Unresolved() {
+		fmt.Fprintf(stderr, "info: unresolved: the addresses of %s are known on the host only, so %s; name them with --address %[1]s=ADDRESS\n", plain.Text(name), without)
+	}
+	return q, nil
+}

@@ -72,8 +72,12 @@ func escaped(text string) string {
 			b.WriteString(`\n`)
 		case r == '\t':
 			b.WriteString(`\t`)
+		case r == '\r':
+			b.WriteString(`\r`)
 		case !strange(r):
 			b.WriteRune(r)
+		case r < 0x20:
+			fmt.Fprintf(&b, `\x%02x`, r)
 		case r > 0xffff:
 			fmt.Fprintf(&b, `\U%08x`, r)
 		default:

@@ -281,13 +281,13 @@ func TestHealthModel(t *testing.T) {
 		{"in line", p.Services[3].HealthCheck, &tcp},
 		{"none", p.Services[4].HealthCheck, (*policy.HealthCheck)(nil)},
 		{"quorum", p.Services[0].Quorum, policy.Quorum{Count: 2}},
-		{"share", p.Services[1].Quorum, policy.Quorum{Percent: 50}},
+		{"share", p.Services[1].Quorum, policy.Quorum{Percent: 75}},
 		{"absent quorum", p.Services[2].Quorum, policy.Quorum{Count: 1}},
 		{"hysteresis", p.Services[0].Hysteresis, 1},
 		{"sorry servers", p.Services[1].SorryServers, []policy.RealServer{{Addr: addr("192.168.1.9"), Weight: 3}, {Addr: addr("192.168.1.8"), Weight: 3}, {Addr: addr("fd05::9"), Weight: 1}}},
 		{"slow start", p.Services[0].SlowStart, 30 * time.Second},
 		{"panic", p.Services[0].Panic, 30},
-		{"on_down", []policy.OnDown{p.Services[0].OnDown, p.Services[1].OnDown, p.Services[2].OnDown}, []policy.OnDown{policy.DownEnd, policy.DownAuto, policy.DownKeep}},
+		{"on_down", []policy.OnDown{p.Services[0].OnDown, p.Services[1].OnDown, p.Services[3].OnDown}, []policy.OnDown{policy.DownEnd, policy.DownAuto, policy.DownKeep}},
 	} {
 		if diff := cmp.Diff(c.want, c.got, comparing); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.what, diff)

@@ -69,7 +69,7 @@ func BenchmarkStale(b *testing.B) {
 	b.ReportAllocs()
 	i := 0
 	for b.Loop() {
-		if r, stale := Stale(x, x, &flows[i]); stale {
+		if r, stale := Contradicts(x, x, &flows[i]); stale {
 			b.Fatal(r)
 		}
 		i = (i + 1) % len(flows)

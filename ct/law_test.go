@@ -32,12 +32,12 @@ func TestStaleLaw(t *testing.T) {
 				t.Fatalf("seed %d: %s belongs to %s under the policy that made it\n%+v", seed, flowText(f), ownerText(o), was)
 			}
 			for name, before := range map[string]*Index{"itself": x, "no policy": nil} {
-				if why, stale := Stale(before, x, f); stale {
+				if why, stale := Contradicts(before, x, f); stale {
 					t.Fatalf("seed %d: %s is stale after %s: %s\n%+v", seed, flowText(f), name, why, was)
 				}
 			}
-			why, stale := Stale(NewIndex(was, gateway), y, f)
-			if again, _ := Stale(x, y, f); before != "" && again != why && again.Name != why.Name {
+			why, stale := Contradicts(NewIndex(was, gateway), y, f)
+			if again, _ := Contradicts(x, y, f); before != "" && again != why && again.Name != why.Name {
 				t.Fatalf("seed %d: %s is stale by %q or %q\n%+v", seed, flowText(f), why, again, was)
 			}
 			if want := !makes(will, f, after) && !spared(was, will, f, before, after); stale != want {

@@ -188,7 +188,7 @@ func TestAllocations(t *testing.T) {
 	e, buf, at := &Event{Kind: Destroy, Flow: *f}, make([]byte, 0, 4096), time.Unix(1, 0)
 	for name, run := range map[string]func(){
 		"Owner":       func() { o = x.Owner(f) },
-		"Stale":       func() { Stale(nil, x, f) },
+		"Contradicts": func() { Contradicts(nil, x, f) },
 		"AppendJSON":  func() { buf = AppendJSON(buf[:0], f, &o) },
 		"AppendEvent": func() { buf = AppendEvent(buf[:0], e, at, &o) },
 		"AppendLog":   func() { buf, _ = AppendLog(buf[:0], e, at, &o, true) },

@@ -47,11 +47,11 @@ func TestRelated(t *testing.T) {
 			if got := ownerText(x.Owner(f)); got != c.owner {
 				t.Errorf("it belongs to %s, want %s", got, c.owner)
 			}
-			if why, stale := Stale(x, x, f); stale && !x.Owner(f).Past {
+			if why, stale := Contradicts(x, x, f); stale && !x.Owner(f).Past {
 				t.Errorf("it ends although nothing changes: %s", why)
 			}
 			got := ""
-			if why, stale := Stale(x, NewIndex(parseBindings(t, c.then), gateway), f); stale {
+			if why, stale := Contradicts(x, NewIndex(parseBindings(t, c.then), gateway), f); stale {
 				got = why.String()
 			}
 			if got != c.ends {

@@ -19,8 +19,8 @@ type Reason struct {
 // String returns "service web: real server 192.168.1.1:80 is no longer listed".
 func (r Reason) String() string { return r.Kind + " " + r.Name + ": " + r.Why }
 
-// Stale tells whether a flow contradicts the policy of will, and why. was is the policy
-// before it; nil if there was none. A flow is stale if
+// Contradicts tells whether a flow contradicts the policy of will (it is stale), and why. was is the
+// policy before it; nil if there was none. A flow is stale if
 //
 //   - a service sent it to a real server that the service with this front no longer lists
 //     (weight 0 is listed), or no service has the front any more; the same for 1:1 maps;
@@ -35,18 +35,11 @@ func (r Reason) String() string { return r.Kind + " " + r.Name + ": " + r.Why }
 // the translation, if it is at a front (or in a map) of was, or if it has a laddr of was that
 // is not an address of this host, with which others masquerade. So nothing is stale if there
 // was no policy, and a new front or laddr takes over from other rules without ending their
-// flows. Flows in conntrack zones belong to others, too (see Contradicts). If zones have
-// interfaces as conditions, any of them that matches may have decided. A related flow is
-// judged by its master.
-func Stale(was, will *Index, f *Flow) (Reason, bool) {
-	if f.Zoned() {
-		return Reason{}, false
-	}
-	return Contradicts(was, will, f)
-}
-
-// Contradicts is Stale for a flow in any conntrack zone. Whoever sets conntrack zones may
-// translate there in a way that looks like snatctl's, so such flows end only on request.
+// flows. If zones have interfaces as conditions, any of them that matches may have decided. A
+// related flow is judged by its master.
+//
+// It does not look at conntrack zones (Flow.Zoned). Whoever sets these may translate there in a
+// way that looks like snatctl's, so such flows end only on request: the caller decides.
 func Contradicts(was, will *Index, f *Flow) (Reason, bool) { return contradicts(was, will, f, false) }
 
 // Refused is Contradicts, but also true for a flow whose source a zone now refuses, even if the

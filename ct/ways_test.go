@@ -49,7 +49,7 @@ func TestStaleWays(t *testing.T) {
 				t.Errorf("it belongs to %s, want %s", owner, c.owner)
 			}
 			got := ""
-			if why, stale := Stale(plain, x, f); stale {
+			if why, stale := Contradicts(plain, x, f); stale {
 				got = why.String()
 			}
 			if got != c.want {

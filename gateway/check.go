@@ -16,10 +16,51 @@ import (
 	"github.com/snatctl/snatctl/policy/lint"
 )
 
-// InForce returns the newest policy of the history that is in force, as far as it is known.
-// nil: none is, or it cannot be made again.
-func (g *Gateway) InForce(ctx context.Context) *Wanted {
-	entries, _, err := g.History(ctx)
+// Check sums up the flows, and finds all that is wrong with a table, in one reading of it: why
+// nothing is forwarded, and, where the history knows what was applied, what of that is not so. A
+// table that does not stand is ErrNoTable.
+func Check(ctx context.Context, o Options) (s Survey, err error) {
+	g, err := Look(o)
+	if err != nil {
+		return s, err
+	}
+	defer g.Close()
+	r, err := OpenReader(o.Table)
+	if err != nil {
+		return s, err
+	}
+	defer r.Close()
+	now, err := g.read(ctx)
+	if err != nil {
+		return s, err
+	}
+	p, err := r.picture(now.live, now.generation)
+	if err == nil {
+		err = p.Missing()
+	}
+	if err != nil {
+		return s, err
+	}
+	if s, err = r.Survey(ctx, p); err != nil {
+		return s, err
+	}
+	if s.Dead, err = r.dead(ctx, p); err != nil {
+		return s, err
+	}
+	if w := g.inForceOf(ctx, now); w != nil {
+		more, err := g.whole(ctx, w, now)
+		if err != nil {
+			return s, err
+		}
+		s.Dead = append(s.Dead, more...)
+	}
+	return s, nil
+}
+
+// inForceOf returns the newest policy of the history that is in force, as far as the table that
+// stands tells. nil: none is, or it cannot be made again.
+func (g *Gateway) inForceOf(ctx context.Context, now present) *Wanted {
+	entries, _, err := g.historyOf(ctx, &now)
 	if err != nil {
 		return nil
 	}
@@ -38,14 +79,14 @@ func (g *Gateway) InForce(ctx context.Context) *Wanted {
 	return nil
 }
 
-// Whole finds why a table does not do what its policy says: it was changed by hand, an uplink is
+// whole finds why a table does not do what its policy says: it was changed by hand, an uplink is
 // not there, or answers to laddrs do not come here, as far as this host knows. w is the policy in
 // force.
-func (g *Gateway) Whole(ctx context.Context, w *Wanted) ([]ct.Problem, error) {
+func (g *Gateway) whole(ctx context.Context, w *Wanted, now present) ([]ct.Problem, error) {
 	if err := w.complete(ctx, g.conn); err != nil {
 		return nil, err
 	}
-	c, err := g.compare(ctx, w.Ruleset)
+	c, err := g.against(now, w.Ruleset)
 	if err != nil {
 		return nil, err
 	}

@@ -12,23 +12,39 @@ import (
 	"github.com/snatctl/snatctl/nft/wire"
 )
 
-// comparison is the table as it is at a generation, and what turns it into a wanted one.
-type comparison struct {
+// present is the table as it is at a generation.
+type present struct {
 	live       *nft.Ruleset // nil: there is no table
 	generation nftlink.Generation
-	plan       nft.Plan
+}
+
+// comparison is what is there, and what turns it into a wanted table.
+type comparison struct {
+	present
+	plan nft.Plan
+}
+
+// read reads the table.
+func (g *Gateway) read(ctx context.Context) (now present, err error) {
+	g.tell(Reading)
+	defer g.took(Reading, time.Now())
+	now.live, now.generation, err = g.conn.Read(ctx, g.table)
+	g.known = now.generation
+	return now, err
 }
 
 // compare reads the table and compares it with the wanted one.
-func (g *Gateway) compare(ctx context.Context, want *nft.Ruleset) (c comparison, err error) {
-	g.tell(Reading)
-	start := time.Now()
-	c.live, c.generation, err = g.conn.Read(ctx, g.table)
-	g.known = c.generation
-	g.took(Reading, start)
+func (g *Gateway) compare(ctx context.Context, want *nft.Ruleset) (comparison, error) {
+	now, err := g.read(ctx)
 	if err != nil {
-		return c, err
+		return comparison{present: now}, err
 	}
+	return g.against(now, want)
+}
+
+// against compares a table that was read with the wanted one.
+func (g *Gateway) against(now present, want *nft.Ruleset) (c comparison, err error) {
+	c.present = now
 	g.tell(Comparing)
 	defer g.took(Comparing, time.Now())
 	formed, err := wire.Forms(want)

@@ -89,6 +89,11 @@ func (g *Gateway) ofHere(entries []history.Entry) []history.Entry {
 // entry says so then, or is left out. Where that cannot be told it stays pending. A gateway that
 // is held writes down what it finds.
 func (g *Gateway) History(ctx context.Context) ([]history.Entry, []error, error) {
+	return g.historyOf(ctx, nil)
+}
+
+// historyOf is History beside a table that was read; nil: it reads the table if it has to.
+func (g *Gateway) historyOf(ctx context.Context, now *present) ([]history.Entry, []error, error) {
 	entries, damaged, err := g.store.List(g.table)
 	if err != nil {
 		return entries, damaged, err
@@ -99,7 +104,7 @@ func (g *Gateway) History(ctx context.Context) ([]history.Entry, []error, error)
 	}
 	at := slices.IndexFunc(entries, func(e history.Entry) bool { return e.ID == mine[0].ID })
 	e := &entries[at]
-	switch is, known := g.inForce(ctx, mine); {
+	switch is, known := g.inForce(ctx, now, mine); {
 	case !known:
 	case is:
 		e.State = history.Applied
@@ -120,7 +125,14 @@ func (g *Gateway) History(ctx context.Context) ([]history.Entry, []error, error)
 
 // inForce tells whether the table in the kernel is that of the newest entry, and not that of the one
 // before. A table of neither, or none, tells nothing.
-func (g *Gateway) inForce(ctx context.Context, entries []history.Entry) (is, known bool) {
+func (g *Gateway) inForce(ctx context.Context, now *present, entries []history.Entry) (is, known bool) {
+	if now == nil {
+		there, err := g.read(ctx)
+		if err != nil {
+			return false, false
+		}
+		now = &there
+	}
 	for i, e := range entries[:min(2, len(entries))] {
 		w, err := g.again(e)
 		if err != nil {
@@ -129,7 +141,7 @@ func (g *Gateway) inForce(ctx context.Context, entries []history.Entry) (is, kno
 		if w.complete(ctx, g.conn) != nil {
 			return false, false
 		}
-		if c, err := g.compare(ctx, w.Ruleset); err == nil && c.live != nil && c.plan.Empty() {
+		if c, err := g.against(*now, w.Ruleset); err == nil && c.live != nil && c.plan.Empty() {
 			return i == 0, true
 		}
 	}

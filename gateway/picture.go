@@ -89,6 +89,11 @@ func (r *Reader) Read(ctx context.Context) (*Picture, error) {
 	if err != nil {
 		return nil, err
 	}
+	return r.picture(rs, generation)
+}
+
+// picture makes a picture of a table that was read.
+func (r *Reader) picture(rs *nft.Ruleset, generation nftlink.Generation) (*Picture, error) {
 	p := &Picture{Table: r.table, Stands: rs != nil, Uses: make(map[inet.Family]bool), generation: generation}
 	for _, f := range inet.Families {
 		p.Uses[f] = rs != nil && usesFamily(rs, f)

@@ -18,7 +18,7 @@ import (
 type Survey struct {
 	ct.Report
 	Stats     ctlink.Stats
-	Dead      []ct.Problem  // why nothing is forwarded; only Dead looks
+	Dead      []ct.Problem  // why nothing is forwarded, and what is not as the policy says; only Check looks
 	Uncounted bool          // the kernel counts no bytes
 	Took      time.Duration // to read the table and to list the flows
 }
@@ -46,10 +46,10 @@ func (r *Reader) Survey(ctx context.Context, p *Picture) (Survey, error) {
 	return s, nil
 }
 
-// Dead finds why a gateway forwards nothing although its table is there: the kernel does not
+// dead finds why a gateway forwards nothing although its table is there: the kernel does not
 // forward a family that the table is about, or another table drops all new connections. Of a
 // chain whose rules may let some pass it says nothing: `lint --live` does.
-func (r *Reader) Dead(ctx context.Context, p *Picture) ([]ct.Problem, error) {
+func (r *Reader) dead(ctx context.Context, p *Picture) ([]ct.Problem, error) {
 	var out []ct.Problem
 	add := func(format string, args ...any) {
 		out = append(out, ct.Problem{Severity: ct.Critical, Object: "gateway", Text: fmt.Sprintf(format, args...)})

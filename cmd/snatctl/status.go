@@ -108,11 +108,11 @@ func (o *statusOptions) complete(c *cobra.Command) (err error) {
 }
 
 func status(ctx context.Context, o statusOptions) error {
+	if o.check {
+		return checkStatus(ctx, o)
+	}
 	r, p, err := standing(ctx, o.table)
 	if err != nil {
-		if o.check {
-			return err
-		}
 		return exit{exitRefused, err}
 	}
 	defer r.Close()
@@ -120,21 +120,8 @@ func status(ctx context.Context, o statusOptions) error {
 		return watchStatus(ctx, r, o)
 	}
 	s, err := look(ctx, r, p, o.names)
-	switch {
-	case err != nil && o.check:
-		return err
-	case err != nil:
+	if err != nil {
 		return exit{exitRefused, err}
-	case o.check:
-		if s.Dead, err = r.Dead(ctx, p); err != nil {
-			return err
-		}
-		more, err := whole(ctx, o)
-		if err != nil {
-			return err
-		}
-		s.Dead = append(s.Dead, more...)
-		return check(s, o.format)
 	}
 	tellAwaiting(o.table)
 	return o.print(os.Stdout, stdout, s)
@@ -146,20 +133,6 @@ func (o *statusOptions) print(out io.Writer, text *plain.Writer, s gateway.Surve
 		return view.StatusJSON(out, s)
 	}
 	return view.Status(text, s, o.all)
-}
-
-// whole holds the table against the policy that was applied last, if that is known.
-func whole(ctx context.Context, o statusOptions) ([]ct.Problem, error) {
-	g, err := gateway.Look(gateway.Options{Table: o.table, StateDir: o.stateDir})
-	if err != nil {
-		return nil, err
-	}
-	defer g.Close()
-	w := g.InForce(ctx)
-	if w == nil {
-		return nil, nil
-	}
-	return g.Whole(ctx, w)
 }
 
 // look sums up the flows of what is asked for.
@@ -203,7 +176,19 @@ func (n nameFilter) narrow(r *ct.Report) error {
 	return nil
 }
 
-// check tells whether something is wrong: in words, or as JSON by the exit status alone.
+// checkStatus tells whether something is wrong: in words, or as JSON by the exit status alone.
+func checkStatus(ctx context.Context, o statusOptions) error {
+	s, err := gateway.Check(ctx, gateway.Options{Table: o.table, StateDir: o.stateDir})
+	if err == nil {
+		err = o.names.narrow(&s.Report)
+	}
+	if err != nil {
+		return err
+	}
+	return check(s, o.format)
+}
+
+// check reports a survey, and gives the worst problem's exit status.
 func check(s gateway.Survey, format string) error {
 	if format == "json" {
 		if err := view.StatusJSON(os.Stdout, s); err != nil {

@@ -21,7 +21,7 @@ type Request struct {
 // put puts a policy in force. After an error that is no IncompleteError nothing has changed.
 func (a *Agent) put(ctx context.Context, l loaded, r Request) (gateway.Result, error) {
 	began, w, at, by := time.Now(), l.wanted, time.Now(), r.User
-	o := gateway.ApplyOptions{Command: r.Command, User: r.User, Keep: r.Keep, Confirm: r.Confirm}
+	o := gateway.ApplyOptions{Command: r.Command, User: r.User, Spare: r.Keep, Confirm: r.Confirm}
 	newest, err := a.g.Newest(ctx)
 	recorded := err == nil && w.Recorded(newest) && newest.State == history.Applied
 	if recorded && r.Confirm == 0 {

@@ -19,7 +19,7 @@ import (
 type ApplyOptions struct {
 	Command string        // as the history calls it: "apply"; empty: nothing is entered
 	User    string        // who asked for it
-	Keep    bool          // flows that contradict the policy
+	Spare   bool          // flows that contradict the policy
 	Confirm time.Duration // take it back unless it is confirmed within this time; 0: keep it
 }
 
@@ -162,7 +162,7 @@ func (c *Change) supersede() {
 	}
 }
 
-func (c *Change) cleans() bool { return !c.o.Keep && c.w.cleans() }
+func (c *Change) cleans() bool { return !c.o.Spare && c.w.cleans() }
 
 // clean says in the history that no flows are left that contradict the table.
 func (c *Change) clean() {

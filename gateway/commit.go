@@ -34,20 +34,20 @@ func waitAbout(ctx context.Context, about time.Duration) bool {
 type committed struct {
 	comparison
 	difference Difference
-	kept       *nftlink.Snapshot // the table as it stood, if that was asked for
+	saved      *nftlink.Snapshot // the table as it stood, if that was asked for
 }
 
 // commit sends the difference, reading again whenever another writer came between. before
-// runs once, ahead of the first try; it returns what undoes it should the commit fail. If keep is set the table is kept as it
+// runs once, ahead of the first try; it returns what undoes it should the commit fail. If save is set the table is saved as it
 // stands, and can be put back.
-func (g *Gateway) commit(ctx context.Context, want *nft.Ruleset, keep bool, before func(comparison) (func() error, error)) (*committed, error) {
+func (g *Gateway) commit(ctx context.Context, want *nft.Ruleset, save bool, before func(comparison) (func() error, error)) (*committed, error) {
 	c, undo, prepared := &committed{}, func() error { return nil }, false
 	began, about := time.Now(), time.Millisecond
 	for try := 1; ; try++ {
 		var err error
 		c.comparison, err = g.compare(ctx, want)
-		if err == nil && keep {
-			c.kept, err = g.keepTable(ctx, c.generation)
+		if err == nil && save {
+			c.saved, err = g.saveTable(ctx, c.generation)
 		}
 		if err == nil && !prepared {
 			prepared = true
@@ -100,20 +100,20 @@ func (g *Gateway) send(ctx context.Context, want *nft.Ruleset, c *committed) err
 	return nil
 }
 
-// keepTable reads the table so that it can be put back as it is at a generation, and asks
+// saveTable reads the table so that it can be put back as it is at a generation, and asks
 // the kernel whether it would take it.
-func (g *Gateway) keepTable(ctx context.Context, at nftlink.Generation) (*nftlink.Snapshot, error) {
-	kept, now, err := g.conn.Snapshot(ctx, g.table)
+func (g *Gateway) saveTable(ctx context.Context, at nftlink.Generation) (*nftlink.Snapshot, error) {
+	saved, now, err := g.conn.Snapshot(ctx, g.table)
 	if err == nil && now != at {
 		err = nftlink.ErrStale
 	}
 	if err == nil {
-		err = g.conn.Check(ctx, kept)
+		err = g.conn.Check(ctx, saved)
 	}
 	if err != nil && !errors.Is(err, nftlink.ErrStale) {
 		err = fmt.Errorf("the table in force could not be restored later, so --confirm is not possible: %w", err)
 	}
-	return kept, err
+	return saved, err
 }
 
 // blame adds to the kernel's refusal of an element or rule the policy object that it is for:

@@ -105,11 +105,11 @@ func (r *resync) found(f *ct.Flow, remember bool, report func()) bool {
 	return true
 }
 
-// settled is how long events of listed flows may be on their way.
-const settled = 2 * time.Second
+// late is how long events of listed flows may be on their way.
+const late = 2 * time.Second
 
-// settle forgets what is known of single flows when all has been made good for a while.
-func (r *resync) settle(now time.Time) {
+// calm forgets what is known of single flows when all has been made good for a while.
+func (r *resync) calm(now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.known != nil && r.since.IsZero() && now.After(r.until) {
@@ -124,9 +124,9 @@ func (r *resync) take(now time.Time) (lost uint64, since time.Time) {
 	defer r.mu.Unlock()
 	lost, since = r.lost, r.since
 	r.lost, r.since = 0, time.Time{}
-	// Where losses never end nothing ever settles. The list leaves out what began before since,
+	// Where losses never end it never gets calm. The list leaves out what began before since,
 	// so nobody asks any more for flows that were known by then.
-	if lost > 0 && since.After(r.turned) && now.Sub(r.turned) > settled {
+	if lost > 0 && since.After(r.turned) && now.Sub(r.turned) > late {
 		r.known, r.older, r.turned = make(map[ct.FlowName]bool), r.known, now
 	}
 	return lost, since
@@ -159,10 +159,10 @@ func (w *Watch) find(ctx context.Context) error {
 			w.o.Report(&e, at, &owner)
 		}
 		// If the first event was long ago, the flow need not be remembered.
-		w.resync.found(f, f.Start.IsZero() || f.Start.After(w.began.Add(-settled)), report)
+		w.resync.found(f, f.Start.IsZero() || f.Start.After(w.began.Add(-late)), report)
 	}
 	w.resync.mu.Lock()
-	w.resync.until = time.Now().Add(settled)
+	w.resync.until = time.Now().Add(late)
 	w.resync.mu.Unlock()
 	return nil
 }
@@ -185,7 +185,7 @@ func (w *Watch) mend(ctx context.Context) {
 		}
 		return
 	}
-	r.until = time.Now().Add(settled)
+	r.until = time.Now().Add(late)
 	w.o.Tell(Resynced{lost, r.total, flows, unseen})
 }
 

@@ -162,9 +162,7 @@ func (t *Trial) revert(ctx context.Context, why string) error {
 	if err != nil {
 		return incomplete("%s, and table inet %s COULD NOT BE TAKEN BACK: the new policy is still in force: %w; see `snatctl history`, and go back by `snatctl rollback 0` or `snatctl flush`", why, g.table, err)
 	}
-	if err := t.change.around.undo(); err != nil {
-		return incomplete("%s: table inet %s is as it was before, but %w", why, g.table, err)
-	}
+	unmade := t.change.around.undo()
 	reverted, clean := &RevertedError{Table: g.table, Why: why}, false
 	if t.change.cleans() {
 		g.settle()
@@ -176,6 +174,9 @@ func (t *Trial) revert(ctx context.Context, why string) error {
 		e.State = history.Reverted
 		e.Unclean = e.Unclean && !clean
 	})
+	if unmade != nil {
+		return incomplete("%s; but %w", reverted.Error(), unmade)
+	}
 	return reverted
 }
 
@@ -202,5 +203,5 @@ func (t *Trial) restoreOnce(ctx context.Context) (*nft.Ruleset, error) {
 	if err != nil || now == nil {
 		now = t.change.w.Ruleset // it tells whom flows belong to, nothing more
 	}
-	return now, conn.Restore(ctx, t.change.did.kept)
+	return now, conn.Restore(ctx, t.change.did.saved)
 }

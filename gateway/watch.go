@@ -127,14 +127,14 @@ func (w *Watch) Close() { w.source.Close() }
 // Run takes events until ctx is done, and then those that wait in the kernel.
 func (w *Watch) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
-	kept := make(chan struct{})
-	go func() { defer close(kept); w.keep(ctx) }()
+	tended := make(chan struct{})
+	go func() { defer close(tended); w.tend(ctx) }()
 	err := w.take(ctx, w.source.Events(ctx))
 	if err == nil {
 		err = w.take(ctx, w.source.Drain())
 	}
 	stop()
-	<-kept
+	<-tended
 	return err
 }
 
@@ -212,8 +212,8 @@ const (
 	pollsPerLook = 10
 )
 
-// keep keeps the picture of the table true, and tells of what goes wrong, until ctx is done.
-func (w *Watch) keep(ctx context.Context) {
+// tend keeps the picture of the table true, and tells of what goes wrong, until ctx is done.
+func (w *Watch) tend(ctx context.Context) {
 	if w.o.Found {
 		if err := w.find(ctx); err != nil && ctx.Err() == nil {
 			w.o.Tell(Unlisted{0, err})
@@ -231,7 +231,7 @@ func (w *Watch) keep(ctx context.Context) {
 			w.refresh(ctx)
 			if n++; n%pollsPerLook == 0 {
 				w.mend(ctx)
-				w.resync.settle(time.Now())
+				w.resync.calm(time.Now())
 				w.tellRefused(ctx)
 			}
 		}

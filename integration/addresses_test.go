@@ -332,3 +332,26 @@ func TestAddressesModes(t *testing.T) {
 		t.Errorf("flush found something once more: %s", out)
 	}
 }
+
+// A revert that cannot bring an address back, since its interface is gone meanwhile, does all the rest: the
+// table is as before, flows that contradict it end, and the history says so.
+func TestAddressesRevertIncomplete(t *testing.T) {
+	s := startSite(t, "")
+	policy := func(addresses, server string) string {
+		return twoServices(cleans+", addresses: "+addresses, server)
+	}
+	output(t, s.Gateway, "sh", "-ec", "ip link add vips type veth peer name spiv; ip link set vips up")
+	state := t.TempDir()
+	apply(t, s.Gateway, policy("{assign: vips}", "192.168.1.1"), "--state-dir", state)
+	p := begin(t, s.Gateway, false, policy("none", "192.168.1.2"), "2s", "--state-dir", state)
+	dns := s.asked(t, "203.0.113.1:53", "rs2 sees 10.1.5.9")
+	output(t, s.Gateway, "ip", "link", "del", "vips")
+	p.ends(t, 4)
+	if out := p.printed(); !strings.Contains(out, "taken back, table inet snatctl is as it was before; ended 1 flow that contradicted it; but ") {
+		t.Errorf("apply prints\n%s", out)
+	}
+	dns("rs1 sees 10.1.5.9")
+	if out := prints(t, s.Gateway, "history", "--state-dir", state); !strings.Contains(out, "reverted") {
+		t.Errorf("the history is\n%s", out)
+	}
+}

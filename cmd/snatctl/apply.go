@@ -133,7 +133,7 @@ func apply(ctx context.Context, o applyOptions, line *lifeline) (err error) {
 		return statusOf(err)
 	}
 	defer g.Close()
-	c, err := g.Commit(ctx, w, gateway.ApplyOptions{Command: o.command, User: operator(), Keep: o.keep, Confirm: o.confirm})
+	c, err := g.Commit(ctx, w, gateway.ApplyOptions{Command: o.command, User: operator(), Spare: o.keep, Confirm: o.confirm})
 	if err != nil {
 		return statusOf(gateway.Unchanged(err))
 	}

@@ -20,6 +20,8 @@ import (
 type Ask struct {
 	Rules []lint.Rule  // what they need is read, and no more
 	Table string       // the policy's own table (family inet), whose chains are no others'
+	Files []string     // that health checks need: lint.CheckFiles
+	Names []string     // that health checks send: lint.CheckNames
 	Want  *nft.Ruleset // what the kernel is tried with, to know what it lacks; nil: not tried
 	Root  string       // where /etc, /run and /usr/lib are looked for; empty: the root directory
 }
@@ -57,6 +59,8 @@ func Read(ctx context.Context, ask Ask) (lint.Host, []Unread, error) {
 		{lint.Chains, func() error { return chains(ctx, &h, ask.Table) }},
 		{lint.Siblings, func() error { return siblings(ctx, &h, ask.Want) }},
 		{lint.Units, func() error { return units(&h, ask.Root) }},
+		{lint.Files, func() error { return files(&h, ask.Root, ask.Files) }},
+		{lint.Names, func() error { return names(ctx, &h, ask.Names) }},
 	}
 	var unread []Unread
 	asked := 0

@@ -223,7 +223,7 @@ func (o *lintOptions) resolve(p *policy.Policy, quiet func()) (*policy.Policy, p
 // onHost holds a policy and its table against this host. What could not be read it says,
 // after making quiet who else may be on the screen.
 func onHost(ctx context.Context, p *policy.Policy, want *nft.Ruleset, quiet func()) (policy.Diagnostics, error) {
-	h, unread, err := host.Read(ctx, host.Ask{Rules: lint.HostRules(p), Table: p.Gateway.Table, Want: want})
+	h, unread, err := host.Read(ctx, host.Ask{Rules: lint.HostRules(p), Table: p.Gateway.Table, Want: want, Files: lint.CheckFiles(p), Names: lint.CheckNames(p)})
 	if len(unread) > 0 {
 		quiet()
 	}

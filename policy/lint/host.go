@@ -25,8 +25,10 @@ type Host struct {
 	FirewalldFlushes bool
 	Clashes          []Clash // with policies that have other tables
 	Conntrack        Conntrack
-	Kernel           string    // release, as in `uname -r`; empty: not known
-	Missing          []Missing // what the kernel was asked for and does not have
+	Files            map[string]File // of those that CheckFiles names
+	Names            map[string]bool // whether a name of CheckNames resolves to something
+	Kernel           string          // release, as in `uname -r`; empty: not known
+	Missing          []Missing       // what the kernel was asked for and does not have
 }
 
 // Interface is a network interface.

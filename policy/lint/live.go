@@ -7,7 +7,9 @@ import (
 )
 
 // hostRules are the rules that hold a policy against a machine.
-func hostRules() []Rule { return slices.Concat(placeRules(), gatewayRules(), conntrackRules()) }
+func hostRules() []Rule {
+	return slices.Concat(placeRules(), gatewayRules(), conntrackRules(), liveHealthRules())
+}
 
 // placeRules are about interfaces, routes and addresses.
 func placeRules() []Rule {

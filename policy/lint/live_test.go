@@ -72,6 +72,9 @@ var hosts = map[string]struct{ bad, good func(h *Host) }{
 	"H08": {bad: func(h *Host) {
 		h.Clashes = []Clash{{Table: "edge", Kind: "service", Name: "web", Other: "service shop", What: "20.0.1.1 tcp/80"}}
 	}},
+	"A10": {bad: func(h *Host) { h.Files = map[string]File{"/etc/snatctl/ca.pem": {Exists: true}} },
+		good: func(h *Host) { h.Files = map[string]File{"/etc/snatctl/ca.pem": {Exists: true, PEM: true}} }},
+	"A11": {bad: func(h *Host) { h.Names = map[string]bool{"www.exmaple.com": false} }, good: func(h *Host) { h.Names = map[string]bool{"www.example.com": true} }},
 	"S23": {bad: inside("192.168.1.9"), good: inside("192.168.1.9")},
 	"S24": {bad: dialUp(), good: dialUp("20.0.4.7")},
 	"C01": {bad: func(h *Host) { h.Conntrack.Max = 65536; h.Conntrack.Buckets = 65536 }},

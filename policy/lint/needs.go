@@ -9,7 +9,7 @@ import (
 )
 
 // Facts are parts of a Host, as a set. The zero value is none.
-type Facts uint8
+type Facts uint16
 
 // The parts of a Host beside its sysctls, which rules name one by one.
 const (
@@ -20,6 +20,8 @@ const (
 	Units
 	Neighbours
 	Siblings
+	Files // of health checks
+	Names // of hosts, that health checks send
 	Lacks // Kernel and Missing: the table has to be tried on the kernel
 )
 

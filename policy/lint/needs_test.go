@@ -43,6 +43,8 @@ func only(h Host, n Needs) Host {
 		Chains:     func() { out.Chains = h.Chains },
 		Siblings:   func() { out.Clashes = h.Clashes },
 		Units:      func() { out.Units, out.FirewalldFlushes = h.Units, h.FirewalldFlushes },
+		Files:      func() { out.Files = h.Files },
+		Names:      func() { out.Names = h.Names },
 		Lacks:      func() { out.Kernel, out.Missing = h.Kernel, h.Missing },
 	} {
 		if n.Facts&facts != 0 {

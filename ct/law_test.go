@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"os"
 	"slices"
 	"testing"
 
@@ -15,7 +16,11 @@ import (
 // not make it and does not spare it either.
 func TestStaleLaw(t *testing.T) {
 	kept, ended := 0, 0
-	for seed := range uint64(400) {
+	seeds := uint64(400)
+	if os.Getenv("SNATCTL_SOAK") == "1" {
+		seeds = 30_000 // about two minutes
+	}
+	for seed := range seeds {
 		r := maker{rand.New(rand.NewPCG(seed, 1))}
 		was, will := r.bindings(), r.bindings()
 		if r.IntN(2) == 0 {
@@ -37,11 +42,13 @@ func TestStaleLaw(t *testing.T) {
 				}
 			}
 			why, stale := Contradicts(NewIndex(was, gateway), y, f)
-			if again, _ := Contradicts(x, y, f); before != "" && again != why && again.Name != why.Name {
+			// The engine does not know by which interface a flow left when it was made. That makes a
+			// difference only where zones that could have made it ask for interfaces.
+			if again, _ := Contradicts(x, y, f); again != why && !asked(was, f) {
 				t.Fatalf("seed %d: %s is stale by %q or %q\n%+v", seed, flowText(f), why, again, was)
 			}
 			if want := !makes(will, f, after) && !spared(was, will, f, before, after); stale != want {
-				t.Fatalf("seed %d: %s is stale: %v (%s), want %v\nwas  %+v\nwill %+v", seed, flowText(f), stale, why, want, was, will)
+				t.Fatalf("seed %d (ways %q): %s is stale: %v (%s), want %v\nwas  %+v\nwill %+v", seed, []string{before, after}, flowText(f), stale, why, want, was, will)
 			}
 			if stale {
 				ended++
@@ -66,6 +73,11 @@ func leaving(out string) Ways {
 		}
 		return []string{out}
 	}
+}
+
+// asked tells whether a zone that holds a flow's source asks for the interface that it leaves by.
+func asked(b Bindings, f *Flow) bool {
+	return slices.ContainsFunc(b.Zones, func(z Zone) bool { return len(z.OIf) > 0 && contains(z.Sources, f.Orig.Src.Addr()) && z.matches(f) })
 }
 
 // asks tells whether a zone may have what leaves by an interface, and whether it is certain.

@@ -93,8 +93,7 @@ func (x *Index) hairpinned(f *Flow) bool {
 // that made the flow, and still has its laddr. Where was has the refusing zone already,
 // nothing tells which zone made it: any that has the laddr may have.
 func refusedSince(was, will *Index, f *Flow) bool {
-	out := will.wayOf(f)
-	now := will.decider(f, out)
+	now := will.decider(f, will.wayOf(f))
 	if now < 0 || !will.bindings.Zones[now].refuses() {
 		return false
 	}
@@ -107,7 +106,7 @@ func refusedSince(was, will *Index, f *Flow) bool {
 		return false
 	}
 	_, ok := will.translates(z, f)
-	return ok && !z.strayed(out)
+	return ok && !z.strayed(will.wayFor(z, f)) // it need not hold the flow's source any more
 }
 
 func (z *Zone) refuses() bool { return z.Action == "drop" || z.Action == "reject" }

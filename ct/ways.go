@@ -26,15 +26,20 @@ func (x *Index) WithWays(ways Ways) *Index {
 
 // way returns by which interfaces a flow may leave, if one of the zones asks; nil: not known.
 func (x *Index) way(f *Flow, zones []int) []string {
-	if x.ways == nil {
-		return nil
-	}
 	for _, i := range zones {
-		if len(x.bindings.Zones[i].OIf) > 0 {
-			return x.ways(f)
+		if z := &x.bindings.Zones[i]; len(z.OIf) > 0 {
+			return x.wayFor(z, f)
 		}
 	}
 	return nil
+}
+
+// wayFor is way for one zone.
+func (x *Index) wayFor(z *Zone, f *Flow) []string {
+	if x.ways == nil || len(z.OIf) == 0 {
+		return nil
+	}
+	return x.ways(f)
 }
 
 // wayOf is way for the zones that the flow's source may meet.

@@ -59,6 +59,19 @@ func TestStaleWays(t *testing.T) {
 	}
 }
 
+// A zone that refuses spares what the zone that made it would still translate; by the way that flows leave
+// now, even if that zone has lost the source.
+func TestRefusedWays(t *testing.T) {
+	was := NewIndex(parseBindings(t, "zone office from=10.1.0.0/16 laddrs=198.51.100.1"), gateway)
+	will := NewIndex(parseBindings(t, "zone jail from=10.1.0.0/16 action=drop\nzone office from=10.2.0.0/16 oif=wan0 laddrs=198.51.100.1"), gateway)
+	f := parseFlow(t, "udp 10.1.5.9:9 > 9.9.9.9:53 as 198.51.100.1:9 > 9.9.9.9:53")
+	for out, want := range map[string]bool{"wan0": false, "wan1": true, "": false} {
+		if why, stale := Contradicts(was, will.WithWays(leaving(out)), f); stale != want {
+			t.Errorf("by %q it is stale: %v (%s), want %v", out, stale, why, want)
+		}
+	}
+}
+
 // Only flows with a laddr, from sources of zones with oif, ask for their way.
 func TestWaysAsked(t *testing.T) {
 	const policy = "zone first from=10.1.0.0/16 oif=wan0 laddrs=198.51.100.1\nzone https from=10.3.0.0/16 ports=tcp/443 laddrs=198.51.100.1\nzone guests from=10.2.0.0/16 laddrs=198.51.100.1"

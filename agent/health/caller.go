@@ -16,6 +16,8 @@ type caller struct {
 	priority uint32
 	calls    []call // by descriptor of the socket
 	serial   int32
+	open     int // how many calls there are
+	most     int // and how many there may be
 }
 
 // call is one connect that has no end yet.
@@ -36,11 +38,20 @@ func newCaller(priority uint32) (*caller, error) {
 		unix.Close(fd)
 		return nil, err
 	}
-	return &caller{epoll: os.NewFile(uintptr(fd), "epoll"), fd: fd, priority: priority}, nil
+	var files unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &files); err != nil {
+		unix.Close(fd)
+		return nil, os.NewSyscallError("getrlimit", err)
+	}
+	most := int(min(files.Cur-files.Cur/4, 1<<20)) // the rest of the process needs some
+	return &caller{epoll: os.NewFile(uintptr(fd), "epoll"), fd: fd, priority: priority, most: most}, nil
 }
 
 // call begins a connect. An error is its end.
 func (l *caller) call(c *check) error {
+	if l.open >= l.most {
+		return os.NewSyscallError("socket", unix.EMFILE)
+	}
 	family, to := sockaddr(c.target.Addr())
 	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, unix.IPPROTO_TCP)
 	if err != nil {
@@ -53,7 +64,7 @@ func (l *caller) call(c *check) error {
 	for len(l.calls) <= fd {
 		l.calls = append(l.calls, call{})
 	}
-	l.serial++
+	l.serial, l.open = l.serial+1, l.open+1
 	l.calls[fd] = call{c, l.serial}
 	c.fd = fd
 	return nil
@@ -66,6 +77,12 @@ func (l *caller) connect(fd int, to unix.Sockaddr) error {
 	// Closing resets the connection. So it leaves no socket in TIME_WAIT, and conntrack forgets it
 	// after 10 s instead of 120.
 	if err := unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}); err != nil {
+		return os.NewSyscallError("setsockopt", err)
+	}
+	// The acknowledgement of the server's answer waits, and the reset is there first. So the server's
+	// program does not see a connection that comes and goes, and a packet and a socket are saved
+	// (net/ipv4/tcp_input.c, tcp_rcv_synsent_state_process). haproxy checks in the same way.
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_QUICKACK, 0); err != nil {
 		return os.NewSyscallError("setsockopt", err)
 	}
 	if err := unix.Connect(fd, to); err != nil && err != unix.EINPROGRESS {
@@ -85,6 +102,7 @@ func (l *caller) isSilent(c *check) bool {
 // hangUp ends a connect.
 func (l *caller) hangUp(c *check) {
 	l.calls[c.fd] = call{}
+	l.open--
 	unix.Close(c.fd)
 }
 

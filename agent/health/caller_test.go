@@ -2,9 +2,11 @@ package health
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -91,5 +93,65 @@ func TestHeldUp(t *testing.T) {
 		if h.Failures > 0 {
 			t.Errorf("%s failed %d times: %s", id.Server, h.Failures, h.Error)
 		}
+	}
+}
+
+// TestConnectsUnseen holds a server's program free of checks: it sees no connection.
+func TestConnectsUnseen(t *testing.T) {
+	var seen atomic.Int32
+	lives := serveTCP(t, func(net.Conn) { seen.Add(1) })
+	var checked atomic.Int32
+	s := New(Options{Observe: func(o Observation) {
+		if o.Error != "" {
+			t.Errorf("check: %s", o.Error)
+		}
+		checked.Add(1)
+	}})
+	s.Set([]Target{{To: addrPort(lives), Check: &Check{Type: TCP, Interval: time.Millisecond, Timeout: 5 * time.Second}}})
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	s.Run(ctx, func([]Verdict) {})
+	if n, of := seen.Load(), checked.Load(); of < 10 || n > of/2 { // one may be late, on a machine that has more to do
+		t.Errorf("the server has seen %d of %d checks", n, of)
+	}
+}
+
+// TestFilesRunOut lets more servers be silent than there may be files: those beyond it are not
+// checked, which counts for neither side.
+func TestFilesRunOut(t *testing.T) {
+	quiet := silentServer(t)
+	s := New(Options{})
+	var ts []Target
+	for i := range 20 {
+		ts = append(ts, Target{ID: ID{"web", server(i)}, To: addrPort(quiet), Check: &Check{Type: TCP, Interval: 100 * time.Millisecond, Timeout: 10 * time.Second}})
+	}
+	s.Set(ts)
+	ctx, cancel := context.WithCancel(t.Context())
+	var end sync.WaitGroup
+	end.Go(func() { s.Run(ctx, func(vs []Verdict) { t.Errorf("verdicts: %v", vs) }) })
+	for {
+		s.mu.Lock()
+		ready := s.caller != nil
+		if ready {
+			s.caller.most = 8
+		}
+		s.mu.Unlock()
+		if ready {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	time.Sleep(300 * time.Millisecond)
+	counts := map[string]int{}
+	for _, h := range s.All() {
+		counts[h.Error]++
+		if h.State != Unknown || h.Failures != 0 {
+			t.Errorf("health is %+v", h)
+		}
+	}
+	cancel()
+	end.Wait()
+	if want := map[string]int{"": 8, "not checked: too many open files": 12}; !maps.Equal(counts, want) {
+		t.Errorf("errors are %v, want %v", counts, want)
 	}
 }

@@ -32,13 +32,14 @@ type size struct {
 	zones             int
 	flows, connects   int    // new connections a round
 	table, stale      int    // flows in a large table, and those to be ended
+	checked           int    // servers whose health is checked
 	countServices     [2]int // for the counts that must be the same
 	countZones        [2]int
 }
 
 var (
-	full  = size{services: 30000, servers: 4, smallServices: 1000, manyServices: 100000, zones: 10000, flows: 60000, connects: 10000, table: 200000, stale: 1000, countServices: [2]int{5000, 30000}, countZones: [2]int{1000, 10000}}
-	small = size{services: 2000, servers: 4, smallServices: 200, manyServices: 6000, zones: 1000, flows: 5000, connects: 1000, table: 20000, stale: 100, countServices: [2]int{5000, 10000}, countZones: [2]int{100, 1000}}
+	full  = size{services: 30000, servers: 4, smallServices: 1000, manyServices: 100000, zones: 10000, flows: 60000, connects: 10000, table: 200000, stale: 1000, checked: 20000, countServices: [2]int{5000, 30000}, countZones: [2]int{1000, 10000}}
+	small = size{services: 2000, servers: 4, smallServices: 200, manyServices: 6000, zones: 1000, flows: 5000, connects: 1000, table: 20000, stale: 100, checked: 2000, countServices: [2]int{5000, 10000}, countZones: [2]int{100, 1000}}
 )
 
 // part is a group of rows that are measured together.
@@ -56,6 +57,7 @@ var parts = []part{
 	{"invalid", "the rule for invalid packets", (*bench).invalid},
 	{"flows", "a large flow table", (*bench).flowTable},
 	{"events", "conntrack events", (*bench).events},
+	{"checks", "health checks", (*bench).checks},
 }
 
 func (p part) called() string { return p.name }

@@ -25,6 +25,7 @@ var libraryJobs = map[string]func(ctx context.Context, args []string) error{
 	"list":   listFlows,
 	"end":    endFlows,
 	"listen": listenToFlows,
+	"check":  checkServers,
 }
 
 // runLibrary does a job until it is done or SIGTERM comes.

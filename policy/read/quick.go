@@ -10,8 +10,8 @@ import (
 
 // quick is a YAML document taken apart without yaml.v3, whose tree of a large policy costs more
 // time and memory than all that is done with it. It knows the YAML that policies are mostly
-// written in: mappings and lists, indented or in brackets, of plain words and of quoted ones without
-// escapes, and comments. Whatever else a file holds, scanQuick refuses the
+// written in: mappings and lists, indented or in brackets, of plain words and of quoted ones, and
+// comments. Whatever else a file holds, scanQuick refuses the
 // whole of it, and yaml.v3 reads it. FuzzQuick holds that both find the same tree.
 type quick struct {
 	text   string
@@ -39,6 +39,7 @@ const (
 	blockList
 	flowMapping
 	flowList
+	escapedScalar // in double quotes, with escapes
 
 	formBits = 3
 )
@@ -76,7 +77,9 @@ var classes = func() (c [256]uint8) {
 			c[i] |= inWord | begins | inKey
 		case b == '.' || b == '-':
 			c[i] |= inWord | inKey
-		case strings.IndexByte("/:*+()=<>!$%&;@^|~`'\"\\", b) >= 0:
+		case b == '/' || b == '+':
+			c[i] |= inWord | begins
+		case strings.IndexByte(":*()=<>!$%&;@^|~`'\"\\", b) >= 0:
 			c[i] |= inWord
 		}
 	}
@@ -326,7 +329,12 @@ func (s *scanner) plain(flow bool) bool {
 // quoted reads a scalar in quotes.
 func (s *scanner) quoted(f form) bool {
 	from, quote := s.at, s.text[s.at]
-	for s.at++; s.at < len(s.text) && classes[s.text[s.at]]&quotes != 0; s.at++ {
+	for s.at++; s.at < len(s.text); s.at++ {
+		if n := escapeLength(s.text[s.at:]); quote == '"' && n > 0 {
+			f, s.at = escapedScalar, s.at+n-1
+		} else if classes[s.text[s.at]]&quotes == 0 {
+			break
+		}
 	}
 	if s.peek() != quote {
 		return false

@@ -83,7 +83,8 @@ func quickTexts(t testing.TB) []string {
 		"# c\na: b # d\n\n  # e\nc: # f\n  # g\n  - h # i\n# j\n  - k\n", "a: \"b c\"\nd: 'e # f'\ng: [\"h\", 'i', j k ]\n",
 		"a: b:c ::d\n", "a: 1:2\nb: {c: d:e}\n", "a: [b,c , d,]\n", "a: []\nb: {}\n", "a:   b   \n", "a: b #\n", "a: - b\n",
 		"- a\n", "a\n", "a:\n", "a:\nb: c\n", "a: b\n  c\n", "a: b\n c: d\n", "a:\n  b: c\n d: e\n", "a:\n  - b\n c: d\n", "a:\n- b\n-\n",
-		"a: 'b'c\n", "a: 'b''c'\n", "a: \"b\\n\"\n", "a: [b\n", "a: [b]c\n", "a: {b: c} d\n", "a: {b}\n", "a: {b:c}\n", "a: [b: c]\n", "a: [b:, c]\n",
+		"a: 'b'c\n", "a: 'b''c'\n", "a: \"b\\n\"\n", "a: \"\\r\\t\\\"\\\\\\0\\x41\\x1Bc\" # \"\n", "a: \"\\x80\"\n", "a: \"\\x4\"\n", "a: \"\\xg1\"\n", "a: \"\\u0041\"\n", "a: \"\\\"\n", "a: '\\n'\n", "a: [\"\\n\", \"b\\\\\"]\n",
+		"a: /b/c?d=e%20f\n", "a: +b\n", "a: +\n", "a: /\n", "/a: b\n", "a: {b: /c, d: +1}\n", "a: / b\n", "a: [b\n", "a: [b]c\n", "a: {b: c} d\n", "a: {b}\n", "a: {b:c}\n", "a: [b: c]\n", "a: [b:, c]\n",
 		"a: {b: }\n", "a: {b: c:}\n", "---\na: b\n", "a: b\n---\nc: d\n", "a: b\n...\n", "%YAML 1.1\n---\na: b\n", "a: &b c\n", "a: *b\n", "a: !b c\n",
 		"a: |\n  b\n", "? a\n: b\n", "a : b\n", "a:b\n", "a:\tb\n", "a: b\t\n", "a: b\r\n", "a: b #\rc\n", "\ufeffa: b\n", "a: ü\n", "# ü\na: b\n", "# \x7f\na: b\n",
 		"a: b", "a: [b]", "a: 'b'", "a: b #c", "a: b#c\n", "a: [b#c]\n", "a: [b #c]\n", "a: null\nb: ~\nc: true\n", "a: b - c\n", "a: -1\n", "a: .5\n", "a: ...\n",
@@ -146,7 +147,7 @@ func TestExamplesAreQuick(t *testing.T) {
 
 // TestQuickMutated changes the texts here and there, by what means something in YAML.
 func TestQuickMutated(t *testing.T) {
-	pieces := []string{" ", "  ", "\n", "\n ", "\n  ", ":", ": ", ",", ", ", "[", "]", "{", "}", "- ", "-", "#", " #", "'", "\"", "\\", "&a ", "*a", "!t ", "|", ">", "?", "? ",
+	pieces := []string{" ", "  ", "\n", "\n ", "\n  ", ":", ": ", ",", ", ", "[", "]", "{", "}", "- ", "-", "#", " #", "'", "\"", "\\", "&a ", "*a", "\\n", "\\x1f", "/", "+", "!t ", "|", ">", "?", "? ",
 		"~", "null", "a", "a: b\n", "\n- ", "\n---\n", "\n...\n", "%", "\t", "\r\n", "ü", "\u2028", "\x00", "<<: ", "@", "`", "=", ".", "::", "0", "\n#c\n", "[a, b]", "{a: b}"}
 	var texts []string
 	for _, text := range quickTexts(t) {

@@ -39,7 +39,7 @@ func (m *nodes) contents(n int) []*yaml.Node {
 func (m *nodes) reset() { m.nodes, m.refs = m.nodes[:0], m.refs[:0] }
 
 // styles are those that yaml.v3 gives to nodes.
-var styles = [...]yaml.Style{singleQuoted: yaml.SingleQuotedStyle, doubleQuoted: yaml.DoubleQuotedStyle, flowMapping: yaml.FlowStyle, flowList: yaml.FlowStyle}
+var styles = [...]yaml.Style{singleQuoted: yaml.SingleQuotedStyle, doubleQuoted: yaml.DoubleQuotedStyle, escapedScalar: yaml.DoubleQuotedStyle, flowMapping: yaml.FlowStyle, flowList: yaml.FlowStyle}
 
 // longLists are the keys of the root whose values have very many items.
 var longLists = map[string]bool{"zones": true, "services": true, "tests": true}
@@ -71,6 +71,8 @@ func (q *quick) alone(m *nodes, i int) *yaml.Node {
 		n.Content = m.contents(int(t.b))
 	case blockMapping, flowMapping:
 		n.Kind, n.Content = yaml.MappingNode, m.contents(int(t.b))
+	case escapedScalar:
+		n.Kind, n.Value = yaml.ScalarNode, unescaped(q.text[t.a:t.b])
 	default:
 		n.Kind, n.Value = yaml.ScalarNode, q.text[t.a:t.b]
 	}

@@ -3,6 +3,7 @@ package policy
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/snatctl/snatctl/inet"
 )
@@ -24,6 +25,9 @@ func (d *decider) services() bool {
 	servers := d.realServers(s)
 	if len(servers) == 0 {
 		return d.empty(s)
+	}
+	if sorry := d.sorry(s); sorry != "" {
+		d.say("service %s: with fewer real servers up than its quorum of %s, new connections go to %s", s.Name, s.Quorum, sorry)
 	}
 	d.DNAT = servers
 	switch {
@@ -120,6 +124,17 @@ func (d *decider) realServers(s *Service) (out []netip.AddrPort) {
 		}
 	}
 	return out
+}
+
+// sorry lists the sorry servers of the packet's family; empty if there are none.
+func (d *decider) sorry(s *Service) string {
+	var out []string
+	for _, rs := range s.SorryServers {
+		if inet.FamilyOf(rs.Addr) == d.family && rs.Weight > 0 {
+			out = append(out, rs.String())
+		}
+	}
+	return strings.Join(out, " or ")
 }
 
 // empty is a service's answer where no real server can take the connection. With `pass` the

@@ -64,14 +64,14 @@ func Paint(colour, text string) string {
 
 // Writer writes lines of text, and escapes what is neither graphic nor a line's end or a tab.
 // A line that a GitHub workflow would take for a command ("::name::", "##[name]") has its
-// first character escaped. The first error stays, and nothing is written after it. It is safe for
+// first character escaped; what may become one waits for the rest of its line. The first error stays, and nothing is written after it. It is safe for
 // concurrent use, as files are.
 type Writer struct {
 	mu     sync.Mutex
 	w      io.Writer
 	colour bool
 	within bool   // a line has begun with something that is no blank
-	rest   string // the beginning of a character or colour that was cut
+	rest   string // the beginning of a character, a colour or what may be a command that was cut
 	err    error
 }
 
@@ -99,7 +99,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	w.rest = ""
 	var b strings.Builder
 	for i, n := 0, 0; i < len(s); i += n {
-		if isCut(s[i:]) {
+		if isCut(s[i:]) || !w.within && isCutCommand(s[i:]) {
 			w.rest = s[i:]
 			break
 		}
@@ -163,8 +163,26 @@ func colourCode(s string) (string, bool) {
 // (github.com/actions/runner, src/Runner.Common/ActionCommand.cs). An IPv6 address as in
 // "::1" is none.
 func isCommand(s string) bool {
-	if after, ok := strings.CutPrefix(s, "::"); ok {
-		return after == "" || unicode.IsLetter(rune(after[0])) && strings.Contains(after, "::")
+	line, _, _ := strings.Cut(s, "\n")
+	if after, ok := strings.CutPrefix(line, "::"); ok {
+		return startsName(after) && (strings.Contains(after, "::") || len(line) >= longestHeld)
 	}
-	return strings.HasPrefix(s, "##[")
+	return strings.HasPrefix(line, "##[")
 }
+
+// isCutCommand tells whether a line begins as a command may, and ends before that is certain. What follows
+// in another write decides; if no more comes, the line has no end and is none.
+func isCutCommand(s string) bool {
+	if strings.Contains(s, "\n") {
+		return false
+	}
+	if after, ok := strings.CutPrefix(s, "::"); ok {
+		return after == "" || startsName(after) && !strings.Contains(after, "::") && len(s) < longestHeld
+	}
+	return s == ":" || s == "#" || s == "##"
+}
+
+// longestHeld is how much of a line waits for its end, in bytes. A longer one counts as a command.
+const longestHeld = 4096
+
+func startsName(s string) bool { return s != "" && unicode.IsLetter(rune(s[0])) }

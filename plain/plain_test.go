@@ -56,6 +56,38 @@ func TestWriter(t *testing.T) {
 	}
 }
 
+// A command is seen however it is cut: a reader sees the same as of one piece.
+func TestCutCommands(t *testing.T) {
+	for _, text := range []string{
+		"::stop-commands::x\n", "  ::error file=a,line=1::x\nok\n", "##[group]x\n", "::1 is an address\n", "::ffff is no command\n::\n:\n#\n##\nnext\n",
+		"a ::error::x\n::warning::y\n", Paint("31", "::error::") + "x\n", "::" + strings.Repeat("x", longestHeld) + "\nnext\n", "::é::x\n",
+	} {
+		var whole bytes.Buffer
+		NewWriter(&whole, false).Write([]byte(text))
+		for cut := range len(text) {
+			var b bytes.Buffer
+			w := NewWriter(&b, false)
+			w.Write([]byte(text[:cut]))
+			w.Write([]byte(text[cut:]))
+			if b.String() != whole.String() {
+				t.Errorf("cut at %d: got %q, want %q", cut, b.String(), whole.String())
+			}
+		}
+		for line := range strings.Lines(whole.String()) {
+			if line = strings.TrimSpace(line); isCommand(line) {
+				t.Errorf("%q becomes the command %q", text, line)
+			}
+		}
+	}
+	var b bytes.Buffer
+	w := NewWriter(&b, false)
+	w.Write([]byte("::debug"))
+	w.Write([]byte("::secret\n"))
+	if b.String() != "\\x3a:debug::secret\n" {
+		t.Errorf("got %q", b.String())
+	}
+}
+
 type full struct{ writes int }
 
 func (f *full) Write([]byte) (int, error) { f.writes++; return 0, errors.New("disk full") }

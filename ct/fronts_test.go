@@ -33,13 +33,13 @@ func TestFronts(t *testing.T) {
 	for i := range n {
 		port := uint16(i%7 + 1)
 		for _, vip := range []netip.Addr{v4(i), v6(i)} {
-			if s := x.service(inet.TCP, netip.AddrPortFrom(vip, port)); s != int32(i) || x.serviceName(s) != b.Services[i].Name {
+			if s := x.service(inet.TCP, netip.AddrPortFrom(vip, port)); x.cards.service(s) != int32(i) || x.cards.name(s) != b.Services[i].Name {
 				t.Fatalf("%s port %d is of service %d, want %d", vip, port, s, i)
 			}
 			if s := x.service(inet.UDP, netip.AddrPortFrom(vip, port)); s != none {
 				t.Fatalf("udp %s port %d is of service %d, want none", vip, port, s)
 			}
-			if s := x.service(inet.TCP, netip.AddrPortFrom(vip, 99)); (s == int32(i)) != (i%5 == 0) {
+			if s := x.service(inet.TCP, netip.AddrPortFrom(vip, 99)); (x.cards.service(s) == int32(i)) != (i%5 == 0) {
 				t.Fatalf("%s port 99 is of service %d", vip, s)
 			}
 		}
@@ -52,7 +52,7 @@ func TestFronts(t *testing.T) {
 			{netip.AddrPortFrom(v4(2*n+i), 5), 5, 1}, {netip.AddrPortFrom(v4(2*n+i), 5), 6, none},
 			{netip.AddrPortFrom(v6(n+i), 80), 5, int32(i%2)*3 - 1}, {netip.AddrPortFrom(v6(i), 80), 80, none},
 		} {
-			if got := x.server(int32(i), c.called, c.at); got != c.want {
+			if got := x.server(x.cards.of[i], c.called, c.at); got != c.want {
 				t.Fatalf("%s called at %d is real server %d of service %d, want %d", c.at, c.called, got, i, c.want)
 			}
 		}

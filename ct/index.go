@@ -14,10 +14,10 @@ import (
 type Index struct {
 	bindings Bindings
 	doors    doors                   // services by VIP, protocol and port: IPv4
-	fronts   map[front]int32         // and IPv6; port 0 means any
+	fronts   map[front]card          // and IPv6; port 0 means any
 	ranges   map[front][]portSpan    // services by VIP and protocol (port 0) that take ranges of ports
-	first    []int32                 // where a service's real servers begin in servers; one more at the end
-	servers  []endpoint              // of all services, one after the other: close together, they are found fast
+	cards    cards                   // services with their real servers
+	first    []int32                 // how many real servers the services before have; of all at the end
 	many     map[serverKey]int32     // of services that have many, or any of IPv6
 	sources  []span                  // zones without conditions, by source
 	choices  []span                  // sources of zones with conditions
@@ -28,9 +28,6 @@ type Index struct {
 	names    map[string]int32        // zones by name
 	local    map[netip.Addr]struct{} // addresses of this host
 	ways     Ways                    // nil: not known
-
-	serviceNames string   // of all services, one after the other
-	nameAt       []uint32 // where each begins; one more at the end
 }
 
 // front is a place where services take connections.
@@ -41,8 +38,8 @@ type front struct {
 }
 
 type portSpan struct {
-	ports   inet.PortRange
-	service int32
+	ports inet.PortRange
+	of    card
 }
 
 // serverKey is a real server of a service.
@@ -60,9 +57,6 @@ type zoneMap struct {
 // none is the index of nothing.
 const none = -1
 
-// fewServers is up to where looking at each real server beats a map.
-const fewServers = 12
-
 // NewIndex prepares a policy's bindings for questions. local lists the addresses of this
 // host: what masquerading translates to, and whose own connections belong to no zone.
 // b must not change afterwards. Where two services have one front, or two plain zones one
@@ -70,8 +64,9 @@ const fewServers = 12
 func NewIndex(b Bindings, local []netip.Addr) *Index {
 	x := &Index{
 		bindings: b,
-		fronts:   make(map[front]int32),
+		fronts:   make(map[front]card),
 		ranges:   make(map[front][]portSpan),
+		cards:    newCards(b.Services),
 		first:    make([]int32, 1, len(b.Services)+1),
 		many:     make(map[serverKey]int32),
 		names:    make(map[string]int32, len(b.Zones)),
@@ -80,7 +75,6 @@ func NewIndex(b Bindings, local []netip.Addr) *Index {
 	for _, a := range local {
 		x.local[a] = struct{}{}
 	}
-	x.nameServices()
 	fronts := 0
 	for i := range b.Services {
 		fronts += len(b.Services[i].Fronts)
@@ -98,6 +92,7 @@ func NewIndex(b Bindings, local []netip.Addr) *Index {
 }
 
 func (x *Index) enterService(i int32, s *Service) {
+	of := x.cards.of[i]
 	for _, f := range s.Fronts {
 		key := front{f.VIP, f.Ports.Proto, f.Ports.Ports.First}
 		switch r := f.Ports.Ports; {
@@ -105,16 +100,16 @@ func (x *Index) enterService(i int32, s *Service) {
 			key.port = 0
 		case !r.Single():
 			key.port = 0
-			x.ranges[key] = append(x.ranges[key], portSpan{r, i})
+			x.ranges[key] = append(x.ranges[key], portSpan{r, of})
 			continue
 		}
 		if key.vip.Is4() {
-			x.doors.enter(key, i)
+			x.doors.enter(key, of)
 		} else if _, taken := x.fronts[key]; !taken {
-			x.fronts[key] = i
+			x.fronts[key] = of
 		}
 	}
-	x.enterServers(i, s.Servers)
+	x.enterServers(i, s)
 }
 
 func (x *Index) enterZones(zones []Zone) {
@@ -167,9 +162,9 @@ func (x *Index) enterLaddrs() {
 // conditional tells whether the zone decides by more than the source.
 func (z *Zone) conditional() bool { return len(z.To) > 0 || len(z.Ports) > 0 || z.interfaces() }
 
-// service returns the service that takes connections to a destination: by its exact port
-// before a range, by a range before any port.
-func (x *Index) service(proto inet.Proto, to netip.AddrPort) int32 {
+// service returns the card of the service that takes connections to a destination, or none: by
+// its exact port before a range, by a range before any port.
+func (x *Index) service(proto inet.Proto, to netip.AddrPort) card {
 	if s := x.exactly(front{to.Addr(), proto, to.Port()}); s >= 0 {
 		return s
 	}
@@ -177,17 +172,17 @@ func (x *Index) service(proto inet.Proto, to netip.AddrPort) int32 {
 	if spans := x.ranges[whole]; len(spans) > 0 {
 		n, exact := slices.BinarySearchFunc(spans, to.Port(), func(s portSpan, port uint16) int { return cmp.Compare(s.ports.First, port) })
 		if exact {
-			return spans[n].service
+			return spans[n].of
 		}
 		if n > 0 && spans[n-1].ports.Contains(to.Port()) {
-			return spans[n-1].service
+			return spans[n-1].of
 		}
 	}
 	return x.exactly(whole)
 }
 
-// exactly returns the service of one front, or none.
-func (x *Index) exactly(f front) int32 {
+// exactly returns the card of one front's service, or none.
+func (x *Index) exactly(f front) card {
 	if f.vip.Is4() {
 		return x.doors.get(f)
 	}

@@ -24,6 +24,7 @@ type Owner struct {
 // match is what Owner says, by index.
 type match struct {
 	service, server int32 // none: no service, no real server that the service lists
+	card            card  // of service
 	zone            int32
 	pool            *Pool
 	mapped          bool // the destination lies in a map of zone
@@ -33,7 +34,7 @@ type match struct {
 }
 
 // nobody is the match of a flow that belongs to no zone and no service.
-var nobody = match{service: none, server: none, zone: none}
+var nobody = match{service: none, server: none, card: none, zone: none}
 
 // Owner returns the zone or service that a flow belongs to. A related flow belongs to the same
 // as its master. Owner takes less than a microsecond and allocates nothing.
@@ -57,7 +58,7 @@ func (x *Index) owner(f *Flow) Owner {
 	c := x.match(f)
 	o := Owner{match: c}
 	if c.service >= 0 {
-		o.Service, o.Server = x.serviceName(c.service), f.Reply.Src
+		o.Service, o.Server = x.cards.name(c.card), f.Reply.Src
 		o.Past = c.oddDst || c.oddSrc
 	}
 	if c.zone >= 0 {
@@ -106,11 +107,12 @@ func (x *Index) match(f *Flow) match {
 // matchDst finds who translated the destination.
 func (x *Index) matchDst(f *Flow, c *match) {
 	to := f.Orig.Dst
-	if c.service = x.service(f.Orig.Proto, to); c.service >= 0 {
+	if c.card = x.service(f.Orig.Proto, to); c.card >= 0 {
+		c.service = x.cards.service(c.card)
 		if f.Reply.Src.Port() == 0 && f.Orig.hasEnds() { // a master's (Flow.master)
 			c.server = x.serverAt(c.service, f.Reply.Src.Addr())
 		} else {
-			c.server = x.server(c.service, to.Port(), f.Reply.Src)
+			c.server = x.server(c.card, to.Port(), f.Reply.Src)
 		}
 		c.oddDst = c.server < 0
 		return

@@ -76,7 +76,7 @@ func appendFlow(dst []byte, f *Flow, o *Owner, timeout bool) []byte {
 	if !timeout || f.Status&Offloaded != 0 {
 		return append(dst, "null"...)
 	}
-	return strconv.AppendUint(dst, uint64(f.Timeout), 10)
+	return appendUint(dst, uint64(f.Timeout))
 }
 
 // Counted tells whether the kernel counts the flow's packets (nf_conntrack_acct). A packet
@@ -99,7 +99,7 @@ func appendCount(dst []byte, n uint64, known bool) []byte {
 	if !known {
 		return append(dst, "null"...)
 	}
-	return strconv.AppendUint(dst, n, 10)
+	return appendUint(dst, n)
 }
 
 // appendProto appends the protocol's name, or its number where it has none.
@@ -118,9 +118,9 @@ func appendProto(dst []byte, p inet.Proto) []byte {
 // appendAddr appends "ip:port", "[v6]:port", or the address alone for protocols without ports.
 func appendAddr(dst []byte, p inet.Proto, a netip.AddrPort) []byte {
 	if p.HasPorts() {
-		return a.AppendTo(dst)
+		return appendIPPort(dst, a)
 	}
-	return a.Addr().AppendTo(dst)
+	return appendIP(dst, a.Addr())
 }
 
 func appendQuoted(dst []byte, p inet.Proto, a netip.AddrPort, applies bool) []byte {

@@ -55,9 +55,13 @@ func NewTally(x *Index) *Tally {
 	if x == nil {
 		x = &Index{}
 	}
+	servers := 0
+	if n := len(x.first); n > 0 {
+		servers = int(x.first[n-1])
+	}
 	return &Tally{
 		index:    x,
-		servers:  make([]serverSum, len(x.servers)),
+		servers:  make([]serverSum, servers),
 		services: make([]objectSum, len(x.bindings.Services)),
 		zones:    make([]objectSum, len(x.bindings.Zones)),
 		gone:     make(map[serverKey]*serverSum),

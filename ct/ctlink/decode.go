@@ -54,6 +54,13 @@ func decode(b []byte, f *ct.Flow) (at int64, err error) {
 // tuple reads one direction (ctnetlink_dump_tuples, and ctnetlink_dump_zone_id for zones
 // that hold for one direction).
 func tuple(b []byte, t *ct.Tuple, zone *uint16) error {
+	if usualTuple(b, t) {
+		return nil
+	}
+	return anyTuple(b, t, zone)
+}
+
+func anyTuple(b []byte, t *ct.Tuple, zone *uint16) error {
 	var src, dst netip.Addr
 	var sport, dport uint16
 	a := nfnl.Attrs{Rest: b}

@@ -122,10 +122,10 @@ func (m *Meter) begin(ctx context.Context, by ct.Grouping) (start, before time.T
 	return m.start, before, nil
 }
 
-// Events of what ended while the list was made come a moment later.
+// Events of what ended while the list was made come a moment later: they may gather that long.
 const (
-	quiet      = 4 * time.Millisecond
-	quietTries = 25
+	quiet      = ctlink.Gather + 3*time.Millisecond
+	quietTries = 13
 )
 
 // catchUp waits until no more events come, but not long: under a flood they never end.

@@ -145,6 +145,7 @@ func (r *resync) open() {
 // find reports the flows that stood when the watch began. What begins while they are listed is
 // new, and reported once, by its event or from the list.
 func (w *Watch) find(ctx context.Context) error {
+	defer w.rest()
 	for f, err := range w.reader.Flows(ctx) {
 		if err != nil {
 			return err
@@ -192,6 +193,7 @@ func (w *Watch) mend(ctx context.Context) {
 // listSince lists all flows, and reports those that began since and that no event told of.
 // Where the kernel keeps no times nobody can tell which these are.
 func (w *Watch) listSince(ctx context.Context, since time.Time) (flows, unseen int, err error) {
+	defer w.rest()
 	for f, err := range w.reader.Flows(ctx) {
 		if err != nil {
 			return flows, unseen, err

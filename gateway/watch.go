@@ -64,6 +64,9 @@ type WatchOptions struct {
 	// Report is called for each event, with its time and owner. Its arguments are valid until it
 	// returns. Both goroutines call it.
 	Report func(e *ct.Event, at time.Time, o *ct.Owner)
+	// Rest is called when all events that had come are reported, so that what was gathered of
+	// them can be passed on in one piece. Both goroutines call it. Nil is for who gathers nothing.
+	Rest func()
 	// Found also reports the flows that exist when the watch begins, as events of kind Found.
 	Found bool
 	// Tell hears of what else happens: Gone, Overrun, Resynced, Unlisted, Unread and Refused.
@@ -140,11 +143,17 @@ func (w *Watch) Run(ctx context.Context) error {
 
 func (w *Watch) take(ctx context.Context, events iter.Seq2[*ct.Event, error]) error {
 	for e, err := range events {
-		var overrun *ctlink.OverrunError
-		switch {
-		case err == nil:
+		if err == nil {
 			w.event(ctx, e)
+			if w.source.Pending() == 0 {
+				w.rest()
+			}
+			continue
+		}
+		var overrun *ctlink.OverrunError // a new one for each loss: where events pass by it would cost an allocation each
+		switch {
 		case errors.As(err, &overrun):
+			w.rest() // the last event that came may be one that could not be read
 			w.o.Tell(Overrun{overrun.Lost})
 			w.resync.begin(overrun)
 		case errors.Is(err, context.Canceled):
@@ -154,6 +163,12 @@ func (w *Watch) take(ctx context.Context, events iter.Seq2[*ct.Event, error]) er
 		}
 	}
 	return nil
+}
+
+func (w *Watch) rest() {
+	if w.o.Rest != nil {
+		w.o.Rest()
+	}
 }
 
 func (w *Watch) event(ctx context.Context, e *ct.Event) {

@@ -120,7 +120,7 @@ func watch(ctx context.Context, o watchOptions) error {
 	if r.log != nil {
 		r.log.Mark("start")
 	}
-	listen := gateway.WatchOptions{Buffer: o.buffer, Found: r.log != nil, Report: r.report, Tell: r.hear}
+	listen := gateway.WatchOptions{Buffer: o.buffer, Found: r.log != nil, Report: r.report, Rest: r.rest, Tell: r.hear}
 	if o.format == "" {
 		listen.Kinds = []ct.EventKind{ct.New, ct.Destroy} // all that a log is about
 	} else {

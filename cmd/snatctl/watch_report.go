@@ -20,8 +20,8 @@ type reporter struct {
 	out *natlog.Spool // nil: nothing is printed
 	log *natlog.Log   // nil: nothing is logged
 
-	mu           sync.Mutex // over the scratch
-	line, record []byte
+	mu             sync.Mutex // over what follows
+	lines, records []byte     // gathered for out and log
 
 	notices notices
 }
@@ -32,7 +32,10 @@ func newReporter(o watchOptions) *reporter {
 	return r
 }
 
-// report prints and logs an event.
+// gathered is how many bytes are passed on at the latest.
+const gathered = 1 << 16
+
+// report gathers what is to be printed and logged of an event.
 func (r *reporter) report(e *ct.Event, at time.Time, o *ct.Owner) {
 	if !r.selection.match(&e.Flow, o) {
 		return
@@ -41,19 +44,38 @@ func (r *reporter) report(e *ct.Event, at time.Time, o *ct.Owner) {
 	defer r.mu.Unlock()
 	if r.out != nil && e.Kind != ct.Found {
 		if r.format == "jsonl" {
-			r.line = ct.AppendEvent(r.line[:0], e, at, o)
+			r.lines = ct.AppendEvent(r.lines, e, at, o)
 		} else {
-			r.line = view.AppendEvent(r.line[:0], e, at, o)
+			r.lines = view.AppendEvent(r.lines, e, at, o)
 		}
-		r.line = append(r.line, '\n')
-		r.out.Add(r.line)
+		r.lines = append(r.lines, '\n')
 	}
 	if r.log != nil {
 		var logged bool
-		if r.record, logged = ct.AppendLog(r.record[:0], e, at, o, r.destinations); logged {
-			r.record = append(r.record, '\n')
-			r.log.Add(r.record)
+		if r.records, logged = ct.AppendLog(r.records, e, at, o, r.destinations); logged {
+			r.records = append(r.records, '\n')
 		}
+	}
+	if len(r.lines) >= gathered || len(r.records) >= gathered {
+		r.passOn()
+	}
+}
+
+// rest passes on what was gathered.
+func (r *reporter) rest() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.passOn()
+}
+
+func (r *reporter) passOn() {
+	if len(r.lines) > 0 {
+		r.out.Add(r.lines)
+		r.lines = r.lines[:0]
+	}
+	if len(r.records) > 0 {
+		r.log.Add(r.records)
+		r.records = r.records[:0]
 	}
 }
 
@@ -64,6 +86,7 @@ func (r *reporter) hear(e gateway.Event) {
 	switch e := e.(type) {
 	case gateway.Overrun:
 		if r.log != nil {
+			r.rest() // these were heard of before
 			r.log.Lost(e.Lost)
 		}
 	case gateway.Unread:
@@ -103,6 +126,7 @@ func (r *reporter) tellLossesUntil(done <-chan struct{}) {
 }
 
 func (r *reporter) close() {
+	r.rest()
 	if r.out != nil {
 		r.out.Close(stuck)
 	}

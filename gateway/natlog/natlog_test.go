@@ -56,6 +56,23 @@ func TestSpoolStuck(t *testing.T) {
 	}
 }
 
+// Lines that are handed over together wait together or are lost together, each of them counted.
+func TestSpoolLines(t *testing.T) {
+	var to sink
+	to.mu.Lock()
+	s := NewSpool(30, to.write)
+	for range 20 {
+		s.Add([]byte("1\n2\n3\n"))
+	}
+	s.Close(10 * time.Millisecond)
+	lost := s.Losses()
+	to.mu.Unlock()
+	<-s.done
+	if written := bytes.Count(to.text, []byte("1\n2\n3\n")); lost < 3*(20-10) || written*3+int(lost) < 60 || written*6 != len(to.text) {
+		t.Errorf("%q is written, %d lines lost of 60", to.text, lost)
+	}
+}
+
 // What a writer did not take is lost.
 func TestSpoolRefused(t *testing.T) {
 	s := NewSpool(1000, func(b []byte) int { return min(len(b), 3) })

@@ -36,14 +36,14 @@ func NewSpool(room int, write func([]byte) int) *Spool {
 	return s
 }
 
-// Add hands over a line, with its newline.
-func (s *Spool) Add(line []byte) {
+// Add hands over one or more lines, with their newlines: all of them wait, or none.
+func (s *Spool) Add(lines []byte) {
 	s.mu.Lock()
 	first := len(s.lines) == 0
-	if len(s.lines)+len(line) > s.room {
-		s.lost++
+	if len(s.lines)+len(lines) > s.room {
+		s.lost += uint64(bytes.Count(lines, []byte{'\n'}))
 	} else {
-		s.lines = append(s.lines, line...)
+		s.lines = append(s.lines, lines...)
 	}
 	s.mu.Unlock()
 	if first {

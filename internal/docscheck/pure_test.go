@@ -14,7 +14,7 @@ import (
 // pure lists the packages that read no clock, file, environment or kernel and start no
 // goroutine, with all that they import beside the project's own. `time` is for durations.
 var pure = map[string][]string{
-	"agent/balance":     {"math", "net/netip", "time"},
+	"agent/balance":     {"cmp", "math", "net/netip", "slices", "time"},
 	"ct":                {"cmp", "encoding/binary", "errors", "fmt", "iter", "maps", "math/bits", "net/netip", "slices", "strconv", "strings", "time", "unicode/utf8"},
 	"inet":              {"cmp", "container/heap", "errors", "fmt", "math/big", "net/netip", "slices", "strconv", "strings"},
 	"nfnl":              {"encoding/binary", "errors", "golang.org/x/sys/unix"},

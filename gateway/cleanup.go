@@ -27,13 +27,13 @@ func (w *Wanted) cleans() bool { return w.Policy.Gateway.Cleanup != policy.Clean
 
 // cleanup ends the flows that contradict the policy now in force; was are the tables before it.
 // If it returns an error, the other results say what it has done so far.
-func (g *Gateway) cleanup(ctx context.Context, was []*nft.Ruleset, want *nft.Ruleset) (StaleFlows, int, error) {
-	return g.overFlows(ctx, ct.Contradicts, was, want, true)
+func (g *Gateway) cleanup(ctx context.Context, stale verdict, was []*nft.Ruleset, want *nft.Ruleset) (StaleFlows, int, error) {
+	return g.overFlows(ctx, stale, was, want, true)
 }
 
 // foresee finds the flows that an apply would end, and leaves them alone.
-func (g *Gateway) foresee(ctx context.Context, was []*nft.Ruleset, want *nft.Ruleset) (StaleFlows, int, error) {
-	s, zoned, err := g.overFlows(ctx, ct.Contradicts, was, want, false)
+func (g *Gateway) foresee(ctx context.Context, was []*nft.Ruleset, want *Wanted) (StaleFlows, int, error) {
+	s, zoned, err := g.overFlows(ctx, want.stale(), was, want.Ruleset, false)
 	if err != nil {
 		err = fmt.Errorf("cannot tell which connections apply would end: %w", err)
 	}

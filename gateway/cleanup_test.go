@@ -18,6 +18,8 @@ import (
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/internal/compiled"
 	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // heldFlows is a flow table that fails where it is told to.
@@ -170,5 +172,25 @@ func TestStaleFlowsAreTold(t *testing.T) {
 				t.Errorf("%s: want %q in %+v", name, want, c.changes)
 			}
 		}
+	}
+}
+
+// A flow that a sorry server got stays when the service is back: the policy lists the server, if not the
+// table.
+func TestSorryFlowsStay(t *testing.T) {
+	const servers = "192.168.1.1, 192.168.1.2]"
+	text := "version: 1\nservices:\n" + webOf + "[" + servers + ", health_check: {type: tcp}, sorry_servers: [\"192.168.1.9:8080\", 192.168.1.8]}\n"
+	p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte(text)}})
+	if p == nil {
+		t.Fatal(ds)
+	}
+	// While it was sorry it had a real server more that is gone for good.
+	was := services(t, webOf+"[\"192.168.1.9:8080\", 192.168.1.8, 192.168.1.7, \"192.168.1.9:8081\", "+servers+"}\n")
+	will := services(t, webOf+"["+servers+"}\n")
+	h := held(3, map[string][]string{"203.0.113.1:80": {"192.168.1.9:8080", "192.168.1.9:8081", "192.168.1.8:80", "192.168.1.7:80", "192.168.1.1:80"}})
+	w := &Wanted{Policy: p, Ruleset: will}
+	s, _, err := findStale(t.Context(), h, w.stale(), []*nft.Ruleset{was}, will)
+	if err != nil || s.Count(false) != 6 {
+		t.Errorf("%d flows contradict the policy, want those to 192.168.1.7 and to port 8081: %v, %v", s.Count(false), s, err)
 	}
 }

@@ -101,7 +101,7 @@ func (g *Gateway) Diff(ctx context.Context, w *Wanted, cleanup bool) (r Result, 
 		if entries, _, err := g.History(ctx); err == nil {
 			was = append(was, g.tables(g.leftoversOf(entries))...)
 		}
-		if r.Stale, r.Zoned, err = g.foresee(ctx, was, w.Ruleset); err != nil {
+		if r.Stale, r.Zoned, err = g.foresee(ctx, was, w); err != nil {
 			g.tell(Warning{err})
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway/history"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
@@ -167,7 +168,7 @@ func (t *Trial) revert(ctx context.Context, why string) error {
 	if t.change.cleans() {
 		g.settle()
 		var stale StaleFlows
-		stale, _, reverted.Left = g.cleanup(ctx, before(now), did.live)
+		stale, _, reverted.Left = g.cleanup(ctx, ct.Contradicts, before(now), did.live)
 		reverted.Ended, clean = stale.Count(true), reverted.Left == nil
 	}
 	_ = t.mark(func(e *history.Entry) { // it was told, and an unconfirmed entry does no harm

@@ -54,6 +54,13 @@ func (a *Arrangement) Service(s *policy.Service) (Fragment, policy.Diagnostics) 
 	return Fragment{b.sets, b.chains}, b.diags
 }
 
+// Serving returns the part of Service that depends on its real servers, which a State can change.
+func (a *Arrangement) Serving(s *policy.Service) (Fragment, policy.Diagnostics) {
+	b := newBuilder(a)
+	b.serve(s)
+	return Fragment{b.sets, b.chains}, b.diags
+}
+
 // Zones returns what all zones put into the table. There is no fragment of one zone: in first
 // match order each leaves its sources to the next.
 func (a *Arrangement) Zones() (Fragment, policy.Diagnostics) {

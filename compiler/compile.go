@@ -65,6 +65,7 @@ type builder struct {
 	pools  map[poolKey]layout.Name // chains of pools, by what they do
 	drains map[poolKey]bool        // pools whose drained laddrs are entered
 	vips   map[netip.Addr]bool
+	leads  map[string]bool // chains that elements lead to which are not entered; nil: none
 	wire   nft.Wire
 	room   room
 	diags  policy.Diagnostics

@@ -1,123 +1,118 @@
 package compiler
 
 import (
-	"encoding/binary"
-	"net/netip"
+	"maps"
 	"slices"
 
 	"github.com/snatctl/snatctl/compiler/layout"
+	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
-	"github.com/snatctl/snatctl/policy"
 )
 
-// Evict returns a service's fragment with the slots of real servers that go, or drain, given to
-// those that stay, in the order of their slots and so by their weights. Nothing but the data of
-// these slots changes, which the kernel takes without looking at any chain again; the service's
-// own counter and the slots of those that stay go on counting. Clients that a persistent service
-// keeps with a server that goes are not in the fragment: see StaleClients.
+// Evict returns a service's fragment with the slots of real servers that go given to those that
+// take connections in to, the fragment of the same service in another state. Nothing but the data
+// of these slots changes, which the kernel takes without looking at any chain again; the service's
+// own counter and the slots of those that stay go on counting. Real servers are listed as they are
+// in to, for reports. Clients that a persistent service keeps
+// with a server that goes are not in the fragment: see StaleClients.
 //
-// It returns false where no real server of a family would be left: then the service leads
-// elsewhere (on_empty), which only a compile can tell.
+// It returns false where data alone does not do: no real server of a family would be left, so that
+// the service leads elsewhere (on_empty), or the others are called at ports of another kind.
 //
-// The service then chooses among more slots than it needs. Compile makes its table anew, and
-// nft.Diff leads from one to the other.
-func (f Fragment) Evict(s *policy.Service, gone []policy.RealServer) (Fragment, bool) {
-	out := Fragment{make(map[layout.Name]*nft.Set, len(f.sets)), f.chains}
+// The service then chooses among more slots, or fewer, than it needs. PlanTo leads on to the
+// fragment that it shall have.
+func (f Fragment) Evict(to Fragment) (Fragment, bool) {
+	out := Fragment{maps.Clone(f.sets), f.chains}
+	stays := to.slotData()
 	for name, set := range f.sets {
-		out.sets[name] = set
 		if !name.Kind.HoldsSlots() && name.Kind != layout.Table {
 			continue
 		}
 		evicted := *set
 		evicted.Elements = slices.Clone(set.Elements)
 		for rest := evicted.Elements; len(rest) > 0; {
-			n := 1 // the slots of one VIP, protocol and ports are adjacent
-			for n < len(rest) && layout.SlotFront(&rest[n]) == layout.SlotFront(&rest[0]) {
-				n++
-			}
-			if !evictSlots(name, rest[:n], s, gone) {
+			n := firstSchedule(rest)
+			if !evictSlots(rest[:n], stays.of(name, &rest[0]), set.Data.Width()) {
 				return Fragment{}, false
 			}
 			rest = rest[n:]
 		}
 		out.sets[name] = &evicted
 	}
+	for name, set := range to.sets { // where none need be listed any more they still are: some may have no slot yet
+		if name.Kind == layout.Servers {
+			out.sets[name] = set
+		}
+	}
 	return out, true
 }
 
-// evictSlots gives the slots of one schedule that belong to servers that go to the others;
-// false: there are none.
-func evictSlots(name layout.Name, slots []nft.Element, s *policy.Service, gone []policy.RealServer) bool {
-	var stays []string
-	goes := make([]bool, len(slots))
-	for i := range slots {
-		at := slotServer(name, &slots[i])
-		is := func(rs policy.RealServer) bool { return at.is(rs) }
-		goes[i] = slices.ContainsFunc(gone, is) && !slices.ContainsFunc(s.RealServers, func(rs policy.RealServer) bool {
-			return is(rs) && rs.Weight > 0 && !slices.Contains(gone, rs)
-		})
-		if !goes[i] {
-			stays = append(stays, slots[i].Data)
+// firstSchedule counts the elements of the first schedule of a map of slots: those of one VIP,
+// protocol and ports, or a whole table, are adjacent.
+func firstSchedule(slots []nft.Element) int {
+	front, n := layout.SlotFront(&slots[0]), 1
+	for n < len(slots) && layout.SlotFront(&slots[n]) == front {
+		n++
+	}
+	return n
+}
+
+// schedules are the data of a service's slots, in their order, by family and front.
+type schedules map[scheduleKey][]nft.Element
+
+type scheduleKey struct {
+	family inet.Family
+	front  string // "": any, of a service whose slots know no ports
+}
+
+// slotData collects the data of the slots of a fragment.
+func (f Fragment) slotData() schedules {
+	out := make(schedules)
+	for name, set := range f.sets {
+		if !name.Kind.HoldsSlots() && name.Kind != layout.Table {
+			continue
+		}
+		for rest := set.Elements; len(rest) > 0; {
+			n := firstSchedule(rest)
+			k := scheduleKey{name.Family, layout.SlotFront(&rest[0])}
+			out[k] = rest[:n]
+			if name.Variant.Ports == layout.PortRanges || name.Kind == layout.Table {
+				out[scheduleKey{family: name.Family}] = rest[:n] // the same at each of its ports
+			}
+			rest = rest[n:]
 		}
 	}
-	if len(stays) == 0 {
+	return out
+}
+
+// of returns the slots of the schedule that an element belongs to.
+func (s schedules) of(name layout.Name, e *nft.Element) []nft.Element {
+	if slots, ok := s[scheduleKey{name.Family, layout.SlotFront(e)}]; ok {
+		return slots
+	}
+	return s[scheduleKey{family: name.Family}]
+}
+
+// evictSlots gives the slots of one schedule to servers that take connections in another; false:
+// there are none, or their data does not fit into width bytes.
+func evictSlots(slots, to []nft.Element, width int) bool {
+	if len(to) == 0 || len(to[0].Data) != width {
 		return false
+	}
+	stays := make(map[string]bool)
+	for i := range to {
+		stays[to[i].Data] = true
 	}
 	next := 0
 	for i := range slots {
-		if goes[i] {
-			slots[i].Data = stays[next%len(stays)]
+		switch {
+		case stays[slots[i].Data]:
+		case len(slots) == len(to): // what it becomes in the end: so a hash moves no more clients than it must
+			slots[i].Data = to[i].Data
+		default:
+			slots[i].Data = to[next%len(to)].Data
 			next++
 		}
 	}
 	return true
-}
-
-// slotTarget is the real server of a slot.
-type slotTarget struct {
-	addr   netip.Addr
-	port   uint16 // 0: the client's is kept
-	called uint16 // the port that the slot's key holds; 0: none
-}
-
-func slotServer(name layout.Name, e *nft.Element) slotTarget {
-	width := nft.AddrType(name.Family).Width()
-	addr, _ := netip.AddrFromSlice([]byte(e.Data[:width]))
-	t := slotTarget{addr: addr}
-	if len(e.Data) > width {
-		t.port = binary.BigEndian.Uint16([]byte(e.Data[width:]))
-	}
-	if name.Kind != layout.Table && name.Variant.Ports == layout.ExactPorts {
-		t.called = binary.BigEndian.Uint16([]byte(e.Key[width+nft.Proto.Width():]))
-	}
-	return t
-}
-
-// is tells whether the slot is a real server's. One without a port of its own is called at
-// the port that the client called.
-func (t slotTarget) is(rs policy.RealServer) bool {
-	return t.addr == rs.Addr && (rs.Port == t.port || rs.Port == 0 && t.port == t.called)
-}
-
-// PlanTo returns what turns a fragment that is in a table into another one with the same
-// sets: elements alone. It returns false where sets or chains differ, which others may use too.
-func (f Fragment) PlanTo(to Fragment, table string) (nft.Plan, bool) {
-	if len(f.sets) != len(to.sets) || len(f.chains) != len(to.chains) {
-		return nft.Plan{}, false
-	}
-	for name := range to.chains {
-		if f.chains[name] == nil {
-			return nft.Plan{}, false
-		}
-	}
-	live, want := &nft.Ruleset{Table: table}, &nft.Ruleset{Table: table}
-	for _, name := range inOrder(to.sets, func(s *nft.Set) string { return s.Name }) {
-		if f.sets[name] == nil {
-			return nft.Plan{}, false
-		}
-		live.Sets, want.Sets = append(live.Sets, f.sets[name]), append(want.Sets, to.sets[name])
-	}
-	live.Comment, want.Comment = layout.TableComment, layout.TableComment
-	formed, err := nft.Forms(want, func(nft.Rule, func(string) bool) (string, error) { return "", nil })
-	return nft.Diff(live, formed), err == nil // there are no rules
 }

@@ -26,6 +26,16 @@ func (f Fragment) Ruleset() *nft.Ruleset {
 	return r
 }
 
+// Sticky returns the maps of the fragment that hold clients of a persistent service.
+func (f Fragment) Sticky() (sets []*nft.Set) {
+	for name, s := range f.sets {
+		if name.Kind == layout.Sticky {
+			sets = append(sets, s)
+		}
+	}
+	return sets
+}
+
 // add enters a fragment. What is shared is entered once.
 func (b *builder) add(f Fragment) {
 	for name, s := range f.sets {

@@ -327,6 +327,9 @@ func (b *builder) bySource(chain layout.Name, kind layout.Kind) {
 // usesChain tells whether an element or a rule leads to the chain.
 func (b *builder) usesChain(name layout.Name) bool {
 	chain := name.String()
+	if b.leads[chain] {
+		return true
+	}
 	for _, c := range b.chains {
 		for _, r := range c.Rules {
 			if slices.Contains(r.Stmts, nft.Stmt(nft.Give{Verdict: nft.GotoChain(chain)})) {

@@ -10,24 +10,47 @@ import (
 	"github.com/snatctl/snatctl/policy"
 )
 
-// service puts a service into the maps: where its VIPs lead, which real server each slot
-// of its schedule is, and the laddrs of FULLNAT.
+// service puts a service into the maps.
 func (b *builder) service(s *policy.Service) {
+	b.serve(s)
+	b.lasting(s)
+}
+
+// serve enters what depends on the real servers: where VIPs lead, which real server each slot of
+// the schedule is, and who is remembered or gets another source.
+func (b *builder) serve(s *policy.Service) {
 	kind := kindOf(s)
 	for _, f := range inet.Families {
 		if !s.Called(f) {
 			continue
 		}
 		sched := b.schedule(s, f, kind)
-		if b.zonesDecide() {
-			b.enterVIPs(s.VIP, f)
-		}
 		for _, vip := range s.VIP {
 			if inet.FamilyOf(vip) != f {
 				continue
 			}
 			for _, p := range s.Ports {
 				b.port(s, sched, endpoint{vip, p.Proto}, p.Ports)
+			}
+		}
+	}
+}
+
+// lasting enters what no State changes: VIPs as such, and the laddrs of FULLNAT.
+func (b *builder) lasting(s *policy.Service) {
+	for _, f := range inet.Families {
+		if b.zonesDecide() {
+			b.enterVIPs(s.VIP, f)
+		}
+		if s.Mode != policy.FullNAT || len(b.ranges(s.Laddrs, f)) == 0 {
+			continue
+		}
+		for _, vip := range s.VIP {
+			if inet.FamilyOf(vip) != f {
+				continue
+			}
+			for _, p := range s.Ports { // even without real servers: those that drain keep their flows
+				b.fullNAT(s, f, endpoint{vip, p.Proto}, p.Ports)
 			}
 		}
 	}
@@ -220,9 +243,6 @@ func (b *builder) port(s *policy.Service, sc schedule, e endpoint, ports inet.Po
 	}
 	if len(sc.hairpin) > 0 {
 		b.hairpin(s, sc.hairpin, e, ports)
-	}
-	if s.Mode == policy.FullNAT && len(b.ranges(s.Laddrs, sc.family)) > 0 {
-		b.fullNAT(s, sc.family, e, ports) // even without real servers: those that drain keep their flows
 	}
 }
 

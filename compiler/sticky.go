@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"github.com/snatctl/snatctl/compiler/layout"
@@ -17,13 +18,55 @@ import (
 // that keeps none any more. live are the sticky maps with what the packet path entered.
 func StaleClients(p *policy.Policy, live []*nft.Set) map[*nft.Set][]nft.Element {
 	idx := indexSticky(p)
+	return idx.stale(live, func(s *policy.Service) (*policy.Service, bool) { return s, true })
+}
+
+// Clients knows whose the clients in sticky maps are, for a policy as it is written.
+type Clients struct{ idx stickyIndex }
+
+// ClientsOf returns what Stale needs of a policy; nil where no service is persistent.
+func ClientsOf(p *policy.Policy) *Clients {
+	if !slices.ContainsFunc(p.Services, func(s policy.Service) bool { return s.Persistence.Timeout > 0 }) {
+		return nil
+	}
+	return &Clients{indexSticky(p)}
+}
+
+// May tells whether one of some services has clients.
+func (c *Clients) May(services map[string]*policy.Service) bool {
+	if c == nil {
+		return false
+	}
+	for _, s := range services {
+		if s.Persistence.Timeout > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Stale returns, as StaleClients does, entries that contradict some services in a new state, by
+// name. Those of all others stay.
+func (c *Clients) Stale(services map[string]*policy.Service, live []*nft.Set) map[*nft.Set][]nft.Element {
+	return c.idx.stale(live, func(s *policy.Service) (*policy.Service, bool) {
+		if s == nil {
+			return nil, false
+		}
+		now, ok := services[s.Name]
+		return now, ok
+	})
+}
+
+// stale returns the entries that their service would not make. now says what it is, nil where
+// nobody claims what they called, and whether to look.
+func (idx stickyIndex) stale(live []*nft.Set, now func(*policy.Service) (*policy.Service, bool)) map[*nft.Set][]nft.Element {
 	stale := make(map[*nft.Set][]nft.Element)
 	for _, s := range live {
 		if n, ok := layout.ParseSet(s.Name); !ok || n.Kind != layout.Sticky {
 			continue
 		}
 		for _, e := range s.Elements {
-			if !idx.allows(s, e) {
+			if service, look := now(idx.claimant(s, e)); look && !idx.allows(service, s, e) {
 				stale[s] = append(stale[s], e)
 			}
 		}
@@ -61,24 +104,33 @@ func indexSticky(p *policy.Policy) stickyIndex {
 	return idx
 }
 
-// allows tells whether an entry's real server is one that its service would choose.
-func (idx stickyIndex) allows(s *nft.Set, e nft.Element) bool {
+// claimant returns the service that claims what an entry's client called; nil if nobody does.
+func (idx stickyIndex) claimant(s *nft.Set, e nft.Element) *policy.Service {
 	vip, proto, port, ok := idx.called(s, e.Key)
-	addrWidth := s.Data.Members()[0].Width()
-	if !ok || len(e.Data) < addrWidth {
-		return false
+	if !ok {
+		return nil
 	}
-	addr, _ := netip.AddrFromSlice([]byte(e.Data[:addrWidth]))
 	var best *stickyClaim
 	for i, c := range idx.claims[endpoint{vip, proto}] {
 		if c.ports.Contains(port) && (best == nil || c.rank() < best.rank()) {
 			best = &idx.claims[endpoint{vip, proto}][i]
 		}
 	}
-	if best == nil || best.service.Persistence.Timeout == 0 {
+	if best == nil {
+		return nil
+	}
+	return best.service
+}
+
+// allows tells whether an entry's real server is one that a service would choose.
+func (idx stickyIndex) allows(service *policy.Service, s *nft.Set, e nft.Element) bool {
+	_, _, port, ok := idx.called(s, e.Key)
+	addrWidth := s.Data.Members()[0].Width()
+	if !ok || len(e.Data) < addrWidth || service == nil || service.Persistence.Timeout == 0 {
 		return false
 	}
-	for _, rs := range best.service.Active(inet.FamilyOf(addr)) {
+	addr, _ := netip.AddrFromSlice([]byte(e.Data[:addrWidth]))
+	for _, rs := range service.Active(inet.FamilyOf(addr)) {
 		if rs.Addr != addr {
 			continue
 		}

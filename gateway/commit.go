@@ -92,7 +92,7 @@ func (g *Gateway) send(ctx context.Context, want *nft.Ruleset, c *committed) err
 		return blame(c.live, want, err)
 	}
 	if !c.plan.Empty() {
-		g.known = c.generation + 1 // every transaction moves it by one (nf_tables_commit)
+		g.known = c.generation.After(1)
 	}
 	if unmeasured != nil {
 		g.tell(Warning{fmt.Errorf("it is not known what changed: %w", unmeasured)})

@@ -16,6 +16,7 @@ import (
 type present struct {
 	live       *nft.Ruleset // nil: there is no table
 	generation nftlink.Generation
+	commits    uint32 // of the connection, until then
 }
 
 // comparison is what is there, and what turns it into a wanted table.
@@ -29,6 +30,7 @@ func (g *Gateway) read(ctx context.Context) (now present, err error) {
 	g.tell(Reading)
 	defer g.took(Reading, time.Now())
 	now.live, now.generation, err = g.conn.Read(ctx, g.table)
+	now.commits = g.conn.Commits()
 	g.known = now.generation
 	return now, err
 }

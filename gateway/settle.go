@@ -71,5 +71,5 @@ func (g *Gateway) releaseOnce(ctx context.Context, w *Wanted) (int, error) {
 	if n == 0 {
 		return 0, nil
 	}
-	return n, g.conn.Forget(ctx, g.table, stale)
+	return n, g.conn.Forget(ctx, g.table, stale, 0)
 }

@@ -9,13 +9,10 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
-	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/internal/nstest"
 	"github.com/snatctl/snatctl/nft/nftlink"
-	"github.com/snatctl/snatctl/policy"
-	"github.com/snatctl/snatctl/policy/read"
 )
 
 const counted = `
@@ -152,53 +149,6 @@ func (s *site) tally(t *testing.T) tally {
 		}
 	}
 	return got
-}
-
-// A real server that is evicted by data alone gets no new connections, and nothing that the
-// table has counted of the service and of the others is lost.
-func TestEvictionKeepsCounters(t *testing.T) {
-	s := startSite(t, counted)
-	ask := func(n int) tally {
-		got := tally{"service turns": uint64(n)}
-		for range n {
-			a, err := s.Office.Ask("tcp", "", "203.0.113.1:80")
-			must(t, err)
-			got["turns "+a.Host+" v4"]++
-		}
-		return got
-	}
-	want := ask(9)
-	s.counts(t, want)
-
-	p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte(counted)}})
-	must(t, ds.Err())
-	turns := &p.Services[0]
-	was, _ := compiler.Arrange(p).Service(turns)
-	evicted, left := was.Evict(turns, turns.RealServers[1:2])
-	plan, ok := was.PlanTo(evicted, "snatctl")
-	if !left || !ok {
-		t.Fatal("the fragments differ in more than data")
-	}
-	must(t, s.Gateway.Do(func() error {
-		c, err := nftlink.Open()
-		if err != nil {
-			return err
-		}
-		defer c.Close()
-		_, gen, err := c.Read(context.Background(), "snatctl")
-		if err != nil {
-			return err
-		}
-		return c.Apply(context.Background(), plan, gen)
-	}))
-	for object, n := range ask(6) {
-		want[object] += n
-	}
-	if want["turns rs2 v4"] != 3 {
-		t.Errorf("the real server that was evicted got %d connections, want the 3 of before", want["turns rs2 v4"])
-	}
-	delete(want, "turns rs2 v4") // no slot is its own any more
-	s.counts(t, want)
 }
 
 // A real server that drains and comes back moves itself and others to other slots; what each has

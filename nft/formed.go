@@ -3,6 +3,7 @@ package nft
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Formed is a ruleset all of whose rules have their Form, so that it can be compared with what
@@ -15,6 +16,28 @@ func (f Formed) Ruleset() *Ruleset {
 		return &Ruleset{}
 	}
 	return f.r
+}
+
+// Replacing returns the ruleset such that, where a chain of it has other rules in want, none of
+// them counts as the same: Diff then replaces them all. That is for rulesets whose rules have no
+// handles.
+func (f Formed) Replacing(want Formed) *Ruleset {
+	r := *f.Ruleset()
+	r.Chains = slices.Clone(r.Chains)
+	is := index(want.Ruleset().Chains, func(c *Chain) string { return c.Name })
+	for i, c := range r.Chains {
+		w := is[c.Name]
+		if w == nil || slices.EqualFunc(c.Rules, w.Rules, func(a, b Rule) bool { return a.Form == b.Form && a.Comment == b.Comment }) {
+			continue
+		}
+		own := *c
+		own.Rules = slices.Clone(c.Rules)
+		for n := range own.Rules {
+			own.Rules[n].Form = ""
+		}
+		r.Chains[i] = &own
+	}
+	return &r
 }
 
 // Forms fills in the Form of every rule that has none yet. formOf gives it; ranges tells

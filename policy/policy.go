@@ -26,6 +26,7 @@ type Policy struct {
 	Tests        []Test
 
 	written *Policy // of one with a State: without it
+	state   State   // that made this of it
 }
 
 // Pos is a place in a policy file. Line and Col start at 1; Col counts characters.

@@ -49,7 +49,7 @@ func (p *Policy) With(state State) *Policy {
 		if out == nil {
 			own := *p
 			out = &own
-			out.written, out.Services = p, slices.Clone(p.Services)
+			out.written, out.state, out.Services = p, state, slices.Clone(p.Services)
 		}
 		out.Services[i] = *now
 	}
@@ -66,6 +66,10 @@ func (p *Policy) Written() *Policy {
 	}
 	return p
 }
+
+// State returns the state that made the policy of the one that is written; nil where there is none.
+// It must not be changed.
+func (p *Policy) State() State { return p.state }
 
 // With returns the service that a state makes of this one as it is written; the service itself
 // where the state changes nothing.

@@ -52,8 +52,8 @@ func TestWithIsCopyOnWrite(t *testing.T) {
 	if !reflect.DeepEqual(p, same) {
 		t.Error("the policy itself changed")
 	}
-	if down.Written() != p || p.Written() != p {
-		t.Error("it does not know what is written")
+	if down.Written() != p || p.Written() != p || p.State() != nil || down.With(down.State()).Services[0].RealServers[1].Down != true {
+		t.Error("it does not know what is written, or its state")
 	}
 	if &down.Services[1].RealServers[0] != &p.Services[1].RealServers[0] {
 		t.Error("a service that the state does not name is not shared")

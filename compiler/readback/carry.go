@@ -38,7 +38,36 @@ func Carry(plan nft.Plan) nft.Plan {
 			}
 		}
 	}
+	if len(lost) > 0 {
+		plan.Ops = append(plan.Ops, keep(plan.Want.Ruleset(), lost, own)...)
+	}
 	return plan
+}
+
+// keep adds what was lost to elements that the plan leaves alone: a real server may lose one of its
+// slots and get no other.
+func keep(want *nft.Ruleset, lost map[string]count, own map[string]bool) (ops []nft.Op) {
+	for _, slots := range []bool{true, false} {
+		for _, s := range want.Sets {
+			if !s.Counter || s.HasSlot() != slots || !counts(s) {
+				continue
+			}
+			o := nft.Op{Mark: nft.Change, Set: s}
+			for i := range s.Elements {
+				e := s.Elements[i : i+1]
+				if now := give(s, e, lost, own); &now[0] != &e[0] {
+					o.Was, o.Elements = append(o.Was, e[0]), append(o.Elements, now[0])
+				}
+			}
+			if len(o.Elements) > 0 {
+				ops = append(ops, o)
+			}
+			if len(lost) == 0 {
+				return ops
+			}
+		}
+	}
+	return ops
 }
 
 type count struct{ packets, bytes uint64 }

@@ -67,11 +67,12 @@ func (c *Conn) Entered(ctx context.Context, r *nft.Ruleset) ([]*nft.Set, error) 
 }
 
 // Forget deletes entries of dynamic maps, in one transaction. Entries that time out meanwhile
-// do not matter; kernels before 6.3 may report them as ENOENT, and then nothing is deleted.
-func (c *Conn) Forget(ctx context.Context, table string, entries map[*nft.Set][]nft.Element) error {
-	err := c.commit(ctx, wire.EncodeForget(table, entries, true, c.seq+1))
+// do not matter; kernels before 6.3 may report them as ENOENT, and then nothing is deleted. It
+// fails with ErrStale unless the generation is still gen (0: whatever it is).
+func (c *Conn) Forget(ctx context.Context, table string, entries map[*nft.Set][]nft.Element, gen Generation) error {
+	err := c.commit(ctx, wire.EncodeForget(table, entries, true, c.seq+1, uint32(gen)))
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL) {
-		err = c.commit(ctx, wire.EncodeForget(table, entries, false, c.seq+1))
+		err = c.commit(ctx, wire.EncodeForget(table, entries, false, c.seq+1, uint32(gen)))
 	}
 	return err
 }
@@ -80,6 +81,9 @@ func (c *Conn) Forget(ctx context.Context, table string, entries map[*nft.Set][]
 // before BATCH_END.
 func (c *Conn) commit(ctx context.Context, t *wire.Batch) error {
 	err := c.exchange(ctx, t)
+	if err == nil {
+		c.commits++
+	}
 	if errors.Is(err, ErrNoPermission) {
 		return c.owned(ctx, t.Table(), err)
 	}

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/snatctl/snatctl/internal/sample"
+	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
 )
 
@@ -26,5 +27,17 @@ func BenchmarkRead30kServices(b *testing.B) {
 		if _, _, err := g.conn.Read(b.Context(), want.Table); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// bring makes the table that is wanted.
+func (g *gateway) bring(t testing.TB, want *nft.Ruleset) {
+	t.Helper()
+	live, gen, err := g.conn.Read(t.Context(), want.Table)
+	if err == nil {
+		err = g.conn.Apply(t.Context(), diff(live, want), gen)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -17,10 +17,15 @@ import (
 // Conn is a netlink socket for nftables in the network namespace of the thread that
 // opened it. It is not safe for concurrent use.
 type Conn struct {
-	fd  int
-	buf []byte
-	seq uint32
+	fd      int
+	buf     []byte
+	seq     uint32
+	commits uint32
 }
+
+// Commits returns how many transactions the kernel has carried out for this socket. Each makes a
+// new generation.
+func (c *Conn) Commits() uint32 { return c.commits }
 
 // Buffers: a whole transaction is one datagram, and each reply of a dump fills what the
 // reader offers (net/netlink/af_netlink.c, netlink_dump: at most 32 KiB).

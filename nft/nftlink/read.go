@@ -15,6 +15,16 @@ import (
 // transaction, anyone's, makes a new one. The zero value is no generation.
 type Generation uint32
 
+// After returns the generation that n transactions lead to, if nobody else commits any: they are
+// counted on, and 0 is none (net/netfilter/nf_tables_api.c, nf_tables_commit).
+func (g Generation) After(n uint32) Generation {
+	now := g + Generation(n)
+	if now < g {
+		now++
+	}
+	return now
+}
+
 // attempts bounds how often something is tried again because another writer came between.
 const attempts = 3
 

@@ -64,13 +64,13 @@ func (t *Batch) elementMessages(o *nft.Op, es []nft.Element, typ, flags uint16) 
 const destroySetElem = 30
 
 // EncodeForget returns a transaction that deletes elements. With destroy it is no error that
-// one is gone already; kernels before 6.3 refuse such messages.
-func EncodeForget(table string, entries map[*nft.Set][]nft.Element, destroy bool, firstSeq uint32) *Batch {
+// one is gone already; kernels before 6.3 refuse such messages. gen is as in Encode.
+func EncodeForget(table string, entries map[*nft.Set][]nft.Element, destroy bool, firstSeq, gen uint32) *Batch {
 	typ := uint16(unix.NFT_MSG_DELSETELEM)
 	if destroy {
 		typ = destroySetElem
 	}
-	t := newBatch(table, firstSeq, 0, 0)
+	t := newBatch(table, firstSeq, gen, 0)
 	for s, es := range entries {
 		t.elementMessages(&nft.Op{Mark: nft.Delete, Set: s, Elements: es}, es, typ, 0)
 	}

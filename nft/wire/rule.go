@@ -50,8 +50,17 @@ func (t *Batch) addRule(o *nft.Op, i int, ranges func(string) bool) error {
 	return nil
 }
 
-// deleteRule deletes a rule by its handle.
+// deleteRule deletes a rule by its handle. Where no handles are known all rules of the chain go
+// (net/netfilter/nf_tables_api.c, nf_tables_delrule), with the first.
 func (t *Batch) deleteRule(o *nft.Op, i int) {
+	if o.Rules[i].Handle == 0 {
+		if i == 0 {
+			t.start(unix.NFT_MSG_DELRULE, 0, origin{op: o, index: i})
+			t.b = nfnl.AppendString(t.b, ruleChain, o.Chain.Name)
+			t.end()
+		}
+		return
+	}
 	t.start(unix.NFT_MSG_DELRULE, 0, origin{op: o, index: i})
 	t.b = nfnl.AppendString(t.b, ruleChain, o.Chain.Name)
 	t.b = nfnl.AppendU64(t.b, ruleHandle, o.Rules[i].Handle)

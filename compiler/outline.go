@@ -1,0 +1,268 @@
+package compiler
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/snatctl/snatctl/compiler/layout"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// Outline is a policy's table as far as services share it: which sets and chains there are, how
+// many services need each, and what the rules are. It has no elements of services. With it services
+// change, one or many, while the others are neither compiled nor read.
+type Outline struct {
+	a       *Arrangement
+	lasting Fragment            // of zones, VIPs and laddrs: no state changes it
+	uses    map[layout.Name]use // of what services share
+	refuses int                 // how many of them lead to the chain that rejects
+
+	remembers bool // some service is persistent
+
+	shape *nft.Ruleset // the table's sets and chains at present; nil: not known any more
+}
+
+// use is a set or chain and how many services need it.
+type use struct {
+	n     int
+	set   *nft.Set // without elements; nil: it is a chain
+	chain *nft.Chain
+}
+
+// Outline returns the outline of a policy's table. The policy may have a State; it is one that
+// Compile takes.
+func (a *Arrangement) Outline(p *policy.Policy) (*Outline, policy.Diagnostics) {
+	b := newBuilder(a)
+	for i := range p.Services {
+		b.lasting(&p.Services[i])
+	}
+	for _, s := range b.sets {
+		s.Elements = nil // they stay as they are
+	}
+	b.zones()
+	if b.diags.Err() != nil {
+		return nil, b.diags
+	}
+	o := &Outline{a: a, lasting: Fragment{b.sets, b.chains}, uses: make(map[layout.Name]use)}
+	o.remembers = slices.ContainsFunc(p.Services, func(s policy.Service) bool { return s.Persistence.Timeout > 0 })
+	for i := range p.Services {
+		f, ds := a.Serving(&p.Services[i])
+		if ds.Err() != nil {
+			return nil, ds
+		}
+		o.refuses += f.count(o.uses, 1)
+	}
+	var ds policy.Diagnostics
+	o.shape, ds = o.rules(o.uses, o.refuses)
+	return o, ds
+}
+
+// count adds a fragment's sets and chains, times by, and returns what that adds to those that
+// lead to the chain that rejects.
+func (f Fragment) count(uses map[layout.Name]use, by int) (refuses int) {
+	refused := layout.ChainRefused.String()
+	for name, s := range f.sets {
+		u := uses[name]
+		if u.set == nil || by > 0 && u.set.Data != s.Data { // a table's, where others are called at ports of another kind
+			own := *s
+			own.Elements = nil
+			u.set = &own
+		}
+		u.n += by
+		uses[name] = u
+		if s.Data == nft.VerdictData && refuses == 0 && slices.ContainsFunc(s.Elements, func(e nft.Element) bool { return e.Verdict.Chain == refused }) {
+			refuses = by
+		}
+	}
+	for name, c := range f.chains {
+		u := uses[name]
+		if u.chain == nil {
+			u.chain = c
+		}
+		u.n += by
+		uses[name] = u
+	}
+	return refuses
+}
+
+// rules returns the table's sets, without elements, and its chains.
+func (o *Outline) rules(uses map[layout.Name]use, refuses int) (*nft.Ruleset, policy.Diagnostics) {
+	b := newBuilder(o.a)
+	for name, s := range o.lasting.sets {
+		b.sets[name] = s
+	}
+	for name, c := range o.lasting.chains {
+		b.chains[name] = &nft.Chain{Name: c.Name, Hook: c.Hook, Rules: slices.Clone(c.Rules)}
+	}
+	for name, u := range uses {
+		switch {
+		case u.n == 0:
+		case u.set != nil:
+			b.sets[name] = u.set
+		case name.Kind == layout.ChainSchedule: // nothing is added to it
+			b.chains[name] = u.chain
+		default:
+			b.chains[name] = &nft.Chain{Name: u.chain.Name, Rules: slices.Clone(u.chain.Rules)}
+		}
+	}
+	if refuses > 0 {
+		b.leads = map[string]bool{layout.ChainRefused.String(): true}
+	}
+	r, ds := b.finish()
+	if r == nil {
+		return nil, ds
+	}
+	for i, s := range r.Sets {
+		own := *s
+		own.Elements = nil
+		r.Sets[i] = &own
+	}
+	return r, ds
+}
+
+// Has tells whether services share a set or map of that name.
+func (o *Outline) Has(set string) bool {
+	name, ok := layout.ParseSet(set)
+	return ok && o.uses[name].n > 0
+}
+
+// shapes tells whether rules, but for those of the chain or map itself, depend on whether there is
+// a chain or map of that name.
+func (o *Outline) shapes(name layout.Name) bool {
+	switch {
+	case name.Kind == layout.ChainSchedule, name.Kind == layout.Table, name.Kind.HoldsSlots():
+		return false
+	case name.Kind == layout.Servers: // clients that are remembered are counted by it
+		return o.remembers
+	}
+	return true
+}
+
+// Swap is one service's fragment and what takes its place.
+type Swap struct{ Was, Is Fragment }
+
+// Transition is what becomes of a table when some of its services change.
+type Transition struct {
+	Live, Want *nft.Ruleset // the table before and after, but for elements that stay as they are
+
+	o       *Outline
+	uses    map[layout.Name]use // what changes
+	refuses int
+	shape   *nft.Ruleset
+}
+
+// Change tells what becomes of the table when services change. The outline stays as it is until
+// the transition is Done. nft.Diff of Live and Want is what there is to do; their rules have no
+// handles, and a chain whose rules change has all of them replaced.
+func (o *Outline) Change(swaps []Swap) (*Transition, policy.Diagnostics) {
+	t := &Transition{o: o, uses: make(map[layout.Name]use), refuses: o.refuses, shape: o.shape}
+	for _, s := range swaps {
+		t.refuses += s.Was.count(t.uses, -1) + s.Is.count(t.uses, 1)
+	}
+	table := o.a.policy.Gateway.Table
+	t.Live, t.Want = &nft.Ruleset{Table: table, Comment: layout.TableComment}, &nft.Ruleset{Table: table, Comment: layout.TableComment}
+	reshaped, chains := (t.refuses == 0) != (o.refuses == 0), 0
+	for name, u := range t.uses {
+		was := o.uses[name]
+		if was.chain != nil {
+			u.chain = was.chain
+		}
+		u.n += was.n
+		t.uses[name] = u
+		if (u.n == 0) == (was.n == 0) {
+			continue
+		}
+		reshaped = reshaped || o.shapes(name)
+		t.shape = nil
+		switch {
+		case u.chain == nil:
+		case u.n > 0:
+			t.Want.Chains = append(t.Want.Chains, u.chain)
+			chains++
+		default:
+			t.Live.Chains = append(t.Live.Chains, u.chain)
+		}
+	}
+	byName := func(a, b *nft.Chain) int { return strings.Compare(a.Name, b.Name) }
+	slices.SortFunc(t.Live.Chains, byName)
+	slices.SortFunc(t.Want.Chains, byName)
+	if reshaped || len(o.uses)+len(o.lasting.chains)+chains > layout.MaxChains-baseChains {
+		if ds := t.reshape(); ds.Err() != nil {
+			return nil, ds
+		}
+	}
+	was, is := make([]Fragment, len(swaps)), make([]Fragment, len(swaps))
+	for i, s := range swaps {
+		was[i], is[i] = s.Was, s.Is
+	}
+	live := make(map[layout.Name]use, len(t.uses))
+	for name := range t.uses {
+		live[name] = o.uses[name]
+	}
+	fill(t.Live, was, live)
+	fill(t.Want, is, t.uses)
+	return t, nil
+}
+
+// baseChains is more than a table has chains that no service asks for by itself, zones apart.
+const baseChains = 64
+
+// reshape finds all chains and sets before and after, since rules change that services share.
+func (t *Transition) reshape() (ds policy.Diagnostics) {
+	all := maps.Clone(t.o.uses)
+	maps.Copy(all, t.uses)
+	if t.o.shape == nil {
+		if t.o.shape, ds = t.o.rules(t.o.uses, t.o.refuses); ds.Err() != nil {
+			return ds
+		}
+	}
+	if t.shape, ds = t.o.rules(all, t.refuses); ds.Err() != nil {
+		return ds
+	}
+	t.Live.Sets, t.Live.Chains = slices.Clone(t.o.shape.Sets), t.o.shape.Chains
+	t.Want.Sets, t.Want.Chains = slices.Clone(t.shape.Sets), t.shape.Chains
+	return nil
+}
+
+// fill enters the elements of fragments into a ruleset, and the sets that it lacks.
+func fill(r *nft.Ruleset, fragments []Fragment, uses map[layout.Name]use) {
+	at := make(map[string]int, len(r.Sets))
+	for i, s := range r.Sets {
+		at[s.Name] = i
+	}
+	own := make(map[layout.Name]*nft.Set)
+	for name, u := range uses {
+		if u.set == nil || u.n == 0 {
+			continue
+		}
+		s := *u.set
+		own[name] = &s
+		if i, ok := at[s.Name]; ok {
+			r.Sets[i] = &s
+		} else {
+			r.Sets = append(r.Sets, &s)
+		}
+	}
+	for _, f := range fragments {
+		for name, s := range f.sets {
+			if to := own[name]; to != nil {
+				to.Elements = append(to.Elements, s.Elements...)
+			}
+		}
+	}
+	slices.SortStableFunc(r.Sets, func(a, b *nft.Set) int { return strings.Compare(a.Name, b.Name) })
+}
+
+// Done says that the transition was carried out.
+func (t *Transition) Done() {
+	for name, u := range t.uses {
+		if u.n == 0 {
+			delete(t.o.uses, name)
+			continue
+		}
+		t.o.uses[name] = u
+	}
+	t.o.refuses, t.o.shape = t.refuses, t.shape
+}

@@ -1,0 +1,139 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/compiler/readback"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/nft/nftlink"
+	"github.com/snatctl/snatctl/nft/wire"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// Evict gives services new states, as far as that cannot wait: when it returns, no new connection
+// reaches a real server that takes none in its state, and persistent services have forgotten its
+// clients. It is one transaction, mostly of data alone, which the kernel takes at once; the rest is
+// for Reshape. An error that is no StaleError has changed nothing.
+func (f *Force) Evict(ctx context.Context, changes []ServiceChange) error {
+	if err := f.usable(); err != nil {
+		return err
+	}
+	is, states := make(map[string]*policy.Service, len(changes)), make(policy.State, len(changes))
+	for _, c := range changes { // the last one counts
+		s, err := f.service(c.Service)
+		if err != nil {
+			return err
+		}
+		is[c.Service], states[c.Service] = s.With(c.State), c.State
+	}
+	names := slices.Sorted(maps.Keys(is))
+	swaps, done := make([]compiler.Swap, len(names)), make([]bool, len(names))
+	for i, name := range names {
+		was, err := f.stands(name)
+		if err != nil {
+			return err
+		}
+		to, err := f.compiled(is[name])
+		if err != nil {
+			return err
+		}
+		evicted, ok := was.Evict(to)
+		if !ok {
+			evicted, done[i] = to, true
+		}
+		swaps[i] = compiler.Swap{Was: was, Is: evicted}
+	}
+	if err := f.carryOut(ctx, swaps); err != nil {
+		return err
+	}
+	for i, name := range names {
+		f.state[name] = states[name]
+		if delete(f.odd, name); !done[i] {
+			f.odd[name] = swaps[i].Is
+		}
+	}
+	return f.release(ctx, is, swaps)
+}
+
+// Reshape makes the table that a compile of the policy in its state gives, in one transaction:
+// every service that waits for it gets the slots and chains that it needs. What services and real
+// servers have counted goes on.
+func (f *Force) Reshape(ctx context.Context) error {
+	if err := f.usable(); err != nil {
+		return err
+	}
+	var swaps []compiler.Swap
+	for _, name := range slices.Sorted(maps.Keys(f.odd)) {
+		to, err := f.compiled(f.now(name))
+		if err != nil {
+			return err
+		}
+		swaps = append(swaps, compiler.Swap{Was: f.odd[name], Is: to})
+	}
+	if err := f.carryOut(ctx, swaps); err != nil {
+		return err
+	}
+	clear(f.odd)
+	return nil
+}
+
+// errWhole says that a change of services needs the table made anew.
+var errWhole = errors.New("the change needs the whole table made anew: apply the policy")
+
+// carryOut sends what turns the fragments of services into others, if the generation is the one
+// that is known.
+func (f *Force) carryOut(ctx context.Context, swaps []compiler.Swap) error {
+	t, ds := f.outline.Change(swaps)
+	if ds.Err() != nil {
+		return ds.Err()
+	}
+	plan, err := planOf(t)
+	if err != nil {
+		return err
+	}
+	plan = readback.Carry(f.g.conn.Count(ctx, plan))
+	if plan.Empty() {
+		t.Done()
+		return nil
+	}
+	if err := f.committed(f.g.conn.Apply(ctx, plan, f.generation)); err != nil {
+		return blame(t.Live, t.Want, err)
+	}
+	t.Done()
+	return nil
+}
+
+// committed follows the generation through a transaction with that outcome.
+func (f *Force) committed(err error) error {
+	switch {
+	case err == nil:
+		f.generation = f.generation.After(1)
+		f.g.known = f.generation
+	case errors.Is(err, nftlink.ErrStale), errors.Is(err, nftlink.ErrUnknown):
+		f.lost = &StaleError{err}
+		return f.lost
+	}
+	return err
+}
+
+// planOf returns what leads through a transition. Its rules have no handles, so where some of a
+// chain's change all of them are replaced.
+func planOf(t *compiler.Transition) (nft.Plan, error) {
+	live, err := wire.Forms(t.Live)
+	if err != nil {
+		return nft.Plan{}, err
+	}
+	want, err := wire.Forms(t.Want)
+	if err != nil {
+		return nft.Plan{}, err
+	}
+	plan := nft.Diff(live.Replacing(want), want)
+	if plan.Whole != nft.Keep {
+		return nft.Plan{}, errWhole
+	}
+	return plan, nil
+}

@@ -1,0 +1,240 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"testing"
+
+	"github.com/snatctl/snatctl/internal/compiled"
+	"github.com/snatctl/snatctl/internal/law"
+	"github.com/snatctl/snatctl/internal/nstest"
+	"github.com/snatctl/snatctl/internal/sample"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/nft/wire"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// holding opens the gateway of a namespace of the test's own to change it.
+func holding(t testing.TB) (*nstest.Host, *Gateway) {
+	t.Helper()
+	nstest.Require(t)
+	h := nstest.NewHost(t, "gateway")
+	var g *Gateway
+	err := h.Do(func() (err error) {
+		g, err = Hold(Options{Table: "snatctl", StateDir: t.TempDir()})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = h.Do(func() error { g.Close(); return nil }) })
+	return h, g
+}
+
+// force puts a policy in force.
+func force(t testing.TB, h *nstest.Host, g *Gateway, p *policy.Policy) *Force {
+	t.Helper()
+	w, ds := Compile(p, nil)
+	if w == nil {
+		t.Fatal(ds)
+	}
+	var f *Force
+	err := h.Do(func() error {
+		c, err := g.Commit(t.Context(), w, ApplyOptions{})
+		if err != nil {
+			return err
+		}
+		if _, err := c.Finish(t.Context()); err != nil {
+			return err
+		}
+		f, err = c.Force()
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// differs returns what turns the table into that of a policy.
+func differs(t testing.TB, g *Gateway, p *policy.Policy) nft.Plan {
+	t.Helper()
+	live, _, err := g.conn.Read(t.Context(), g.table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := wire.Forms(compiled.Ruleset(t, p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return nft.Diff(live, want)
+}
+
+func changesOf(state policy.State) (changes []ServiceChange) {
+	for name, st := range state {
+		changes = append(changes, ServiceChange{name, st})
+	}
+	return changes
+}
+
+// A walk through states ends in the kernel's table that a compile of the state gives, whatever
+// evictions came together. LAW_SEEDS=from-to chooses the policies.
+func TestWalksOfStates(t *testing.T) {
+	seeds := [2]uint64{0, 30}
+	if v := os.Getenv("LAW_SEEDS"); v != "" {
+		from, to, err := law.ParseSeeds(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seeds = [2]uint64{from, to}
+	}
+	h, g := holding(t)
+	walks := 0
+	for seed := seeds[0]; seed < seeds[1]; seed++ {
+		random := rand.New(rand.NewPCG(seed, 0))
+		yaml, _ := law.Policy(random)
+		p := compiled.Policy(t, yaml)
+		law.Sorry(random, p)
+		if w, _ := Compile(p, nil); w == nil {
+			continue
+		}
+		f := force(t, h, g, p)
+		for step := range 4 {
+			state := law.State(random, p)
+			if w, _ := Compile(p.With(state), nil); w == nil {
+				break
+			}
+			err := f.Evict(t.Context(), changesOf(state))
+			if err == nil && random.IntN(3) > 0 {
+				err = f.Reshape(t.Context())
+			}
+			if errors.Is(err, errWhole) {
+				f = force(t, h, g, p.With(state))
+				continue
+			}
+			if err != nil {
+				t.Fatalf("LAW_SEEDS=%d, step %d: %v\n%s", seed, step, err, yaml)
+			}
+			for name := range f.state {
+				if _, ok := state[name]; !ok {
+					state[name] = f.state[name]
+				}
+			}
+			if f.Pending() > 0 {
+				continue
+			}
+			if plan := differs(t, g, p.With(state)); !plan.Empty() {
+				t.Fatalf("LAW_SEEDS=%d, step %d: the table differs:\n%s\n%s", seed, step, text(plan), yaml)
+			}
+			walks++
+		}
+	}
+	if walks == 0 {
+		t.Error("nothing was tried")
+	}
+	t.Logf("%d tables", walks)
+}
+
+func text(p nft.Plan) string {
+	var b []byte
+	w := writer{&b}
+	p.Format(w)
+	return string(b)
+}
+
+type writer struct{ b *[]byte }
+
+func (w writer) Write(p []byte) (int, error) { *w.b = append(*w.b, p...); return len(p), nil }
+
+// Whoever else writes makes the engine say so, and change nothing.
+func TestForceStale(t *testing.T) {
+	h, g := holding(t)
+	p := compiled.Policy(t, sample.Services(10, 3))
+	f := force(t, h, g, p)
+	if _, err := h.Output(t.Context(), "nft", "add table inet other"); err != nil {
+		t.Fatal(err)
+	}
+	down := downState(p, 0, 1)
+	var stale *StaleError
+	for range 2 {
+		if err := f.Evict(t.Context(), changesOf(down)); !errors.As(err, &stale) {
+			t.Fatalf("the error is %v", err)
+		}
+	}
+	if plan := differs(t, g, p); !plan.Empty() {
+		t.Errorf("something was changed:\n%s", text(plan))
+	}
+	w, _ := Compile(p, nil)
+	f, err := g.Adopt(t.Context(), w)
+	if err == nil {
+		err = f.Evict(t.Context(), changesOf(down))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Adopt(t.Context(), w); !errors.Is(err, ErrNotInForce) {
+		t.Errorf("a table with evicted servers is adopted: %v", err)
+	}
+}
+
+// downState is the state in which the first servers of some services are down.
+func downState(p *policy.Policy, from, to int) policy.State {
+	state := make(policy.State)
+	for i := from; i < to; i++ {
+		s := &p.Services[i%len(p.Services)]
+		state[s.Name] = policy.ServiceState{Servers: map[netip.AddrPort]policy.ServerState{s.RealServers[0].Key(): {Weight: 1, Down: true}}}
+	}
+	return state
+}
+
+// BenchmarkVerdict takes real servers of 30,000 services x 4 out and in again: from the call to the
+// end of the commit.
+func BenchmarkVerdict(b *testing.B) {
+	h, g := holding(b)
+	p := compiled.Policy(b, sample.Services(30000, 4))
+	f := force(b, h, g, p)
+	next := 0
+	for _, servers := range []int{1, 1000} {
+		run := func(name string, call func(down policy.State) error, after func() error) {
+			b.Run(fmt.Sprintf("%s/%d", name, servers), func(b *testing.B) {
+				for b.Loop() {
+					b.StopTimer()
+					down := downState(p, next, next+servers)
+					next += servers
+					b.StartTimer()
+					err := call(down)
+					b.StopTimer()
+					if err == nil {
+						err = after()
+					}
+					if err != nil {
+						b.Fatal(err)
+					}
+					b.StartTimer()
+				}
+			})
+		}
+		back := func() error {
+			var up []ServiceChange
+			for name := range f.state {
+				up = append(up, ServiceChange{Service: name})
+			}
+			if err := f.Evict(b.Context(), up); err != nil {
+				return err
+			}
+			return f.Reshape(b.Context())
+		}
+		run("evict", func(down policy.State) error { return f.Evict(b.Context(), changesOf(down)) }, back)
+		run("reshape", func(down policy.State) error {
+			b.StopTimer()
+			if err := f.Evict(b.Context(), changesOf(down)); err != nil {
+				return err
+			}
+			b.StartTimer()
+			return f.Reshape(b.Context())
+		}, back)
+	}
+}

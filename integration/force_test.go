@@ -1,0 +1,157 @@
+package integration
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/snatctl/snatctl/gateway"
+	"github.com/snatctl/snatctl/internal/nstest"
+	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
+)
+
+// engine is a table in force, held by the test.
+type engine struct {
+	host *nstest.Host
+	g    *gateway.Gateway
+	*gateway.Force
+}
+
+// engaged puts a policy in force in place of what stands.
+func engaged(t *testing.T, h *nstest.Host, text string, more func(*policy.Policy)) *engine {
+	t.Helper()
+	p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte(text)}})
+	must(t, ds.Err())
+	if more != nil {
+		more(p)
+	}
+	w, ds := gateway.Compile(p, nil)
+	must(t, ds.Err())
+	e := &engine{host: h}
+	must(t, h.Do(func() (err error) {
+		if e.g, err = gateway.Hold(gateway.Options{Table: p.Gateway.Table, StateDir: t.TempDir()}); err != nil {
+			return err
+		}
+		c, err := e.g.Commit(t.Context(), w, gateway.ApplyOptions{})
+		if err == nil {
+			_, err = c.Finish(t.Context())
+		}
+		if err == nil {
+			e.Force, err = c.Force()
+		}
+		return err
+	}))
+	t.Cleanup(func() { _ = h.Do(func() error { e.g.Close(); return nil }) })
+	return e
+}
+
+// evict gives services new states.
+func (e *engine) evict(t *testing.T, states policy.State) {
+	t.Helper()
+	var changes []gateway.ServiceChange
+	for name, st := range states {
+		changes = append(changes, gateway.ServiceChange{Service: name, State: st})
+	}
+	must(t, e.host.Do(func() error { return e.Evict(t.Context(), changes) }))
+}
+
+func (e *engine) reshape(t *testing.T) {
+	t.Helper()
+	must(t, e.host.Do(func() error { return e.Reshape(t.Context()) }))
+}
+
+// down is the state in which some real servers are down.
+func down(servers ...string) policy.ServiceState {
+	st := policy.ServiceState{Servers: make(map[netip.AddrPort]policy.ServerState)}
+	for _, text := range servers {
+		st.Servers[netip.AddrPortFrom(netip.MustParseAddr(text), 0)] = policy.ServerState{Weight: 1, Down: true}
+	}
+	return st
+}
+
+const turning = `
+version: 1
+gateway: {uplinks: [wan0, wan1]}
+services:
+  - {name: turns, vip: 203.0.113.1, ports: udp/80, mode: nat, real_servers: [192.168.1.1, 192.168.1.2, 192.168.1.3]}
+  - {name: wide, vip: 203.0.113.2, ports: udp/8000-8009, mode: nat, scheduler: random, real_servers: [192.168.1.1, 192.168.1.2, 192.168.1.3]}
+  - {name: hash, vip: 203.0.113.4, ports: udp/80, mode: nat, scheduler: mh, real_servers: [192.168.1.1, 192.168.1.2, 192.168.1.3]}
+  - {name: kept, vip: 203.0.113.3, ports: udp/80, mode: nat, scheduler: wrr, persistence: 300s, real_servers: [192.168.1.1, 192.168.1.2, 192.168.1.3]}
+`
+
+// What services and real servers have counted stays through evictions and reshapes, and goes on;
+// a real server that is down gets nothing, and the others take exact turns.
+func TestStatesKeepCounts(t *testing.T) {
+	s := startSite(t, turning)
+	e := engaged(t, s.Gateway, turning, nil)
+	want := tally{}
+	note := func(sv, server string) {
+		want["service "+sv]++
+		want[sv+" "+server]++
+	}
+	counts := func() tally {
+		all := tally{}
+		for _, sv := range status(t, s.Gateway).Services {
+			all["service "+sv.Name] = uint64(sv.New)
+			for _, rs := range sv.Servers {
+				if rs.New > 0 {
+					all[sv.Name+" "+rs.Address] += uint64(rs.New)
+				}
+			}
+		}
+		return all
+	}
+	client := 0
+	ask := func(step string, gone ...string) {
+		t.Helper()
+		turns := map[string]int{}
+		for range 6 {
+			client++
+			for sv, to := range map[string]string{"turns": "203.0.113.1:80", "wide": "203.0.113.2:8001", "hash": "203.0.113.4:80", "kept": "203.0.113.3:80"} {
+				a, err := s.Office.Ask("udp", fmt.Sprintf("10.1.%d.%d:0", 128+client/250, client%250+1), to)
+				must(t, err)
+				server := "192.168.1." + strings.TrimPrefix(a.Host, "rs")
+				for _, g := range gone {
+					if server == g {
+						t.Errorf("%s: %s sent a client to %s, which is down", step, sv, g)
+					}
+				}
+				note(sv, server)
+				if sv == "turns" {
+					turns[server]++
+				}
+			}
+		}
+		for server, n := range turns {
+			if len(gone) > 0 && strings.HasSuffix(step, "reshaped") && n != 6/(3-len(gone)) {
+				t.Errorf("%s: %s has %d of 6 turns", step, server, n)
+			}
+		}
+		if d := gocmp.Diff(want, counts()); d != "" {
+			t.Errorf("%s: the counts are others (-asked +counted):\n%s", step, d)
+		}
+	}
+	ask("at first")
+	both := func(st policy.ServiceState) policy.State {
+		return policy.State{"turns": st, "wide": st, "hash": st, "kept": st}
+	}
+	e.evict(t, both(down("192.168.1.2")))
+	ask("one is evicted", "192.168.1.2")
+	e.reshape(t)
+	ask("reshaped", "192.168.1.2")
+	e.evict(t, both(down("192.168.1.2", "192.168.1.1")))
+	ask("two are evicted", "192.168.1.2", "192.168.1.1")
+	e.evict(t, both(down("192.168.1.1")))
+	ask("one comes back", "192.168.1.1")
+	e.reshape(t)
+	ask("and is reshaped", "192.168.1.1")
+	e.evict(t, both(policy.ServiceState{}))
+	e.reshape(t)
+	ask("all are back")
+	w, _ := gateway.Compile(e.Policy(), nil)
+	must(t, e.host.Do(func() error { _, err := e.g.Adopt(t.Context(), w); return err }))
+}

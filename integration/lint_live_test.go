@@ -3,7 +3,9 @@ package integration
 import (
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"net"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -108,6 +110,19 @@ ln -s /lib/systemd/system/nftables.service /etc/systemd/system/sysinit.target.wa
 		must(t, l.Close())
 		if got := liveCodes(t, w.Gateway, faultless, ""); len(got) > 0 {
 			t.Errorf("without the listener lint --live finds %v", got)
+		}
+	})
+	t.Run("the certificates of a check", func(t *testing.T) {
+		ca := filepath.Join(t.TempDir(), "ca.pem")
+		verified := strings.Replace(faultless, "192.168.1.2]", "192.168.1.2], health_check: {type: https, port: 443, host: localhost, ca: "+ca+"}", 1)
+		if got := liveCodes(t, w.Gateway, verified, ""); !slices.Equal(got, []string{"A10"}) {
+			t.Errorf("lint --live finds %v, want A10", got)
+		}
+		s := httptest.NewTLSServer(nil)
+		defer s.Close()
+		must(t, os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o644))
+		if got := liveCodes(t, w.Gateway, verified, ""); len(got) > 0 {
+			t.Errorf("with certificates lint --live finds %v", got)
 		}
 	})
 	t.Run("iptables' own table", func(t *testing.T) {

@@ -5,6 +5,7 @@ BIN := bin/snatctl
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
 SOAKTIME ?= 10m
+SOAK ?= 1
 
 .PHONY: help demo build deps test unit integration golden docs fuzz soak kernels bench compare lint check clean
 
@@ -41,8 +42,10 @@ fuzz: ## fuzz each target for FUZZTIME
 	  for f in $$(grep -ho '^func Fuzz[A-Za-z0-9]*' $$t/*_test.go | cut -c6-); do \
 	    $(GO) test $$t -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s || exit 1; done; done
 
-soak: ## the long faults: 2,000 kills of apply, 2,000 applies beside foreign writers, each fuzz target for SOAKTIME (root)
-	SNATCTL_SOAK=1 $(GO) test -count=1 -timeout 0 -v ./integration -run '^(TestKilledApply|TestForeignWriters)$$'
+soak: ## the long faults: kills of apply and agent, foreign writers, full disks, hostile values; each fuzz target for SOAKTIME (root; SOAK=0.1 for a tenth)
+	SNATCTL_SOAK=$(SOAK) $(GO) test -count=1 -timeout 0 -v ./integration -run '^(TestKilledApply|TestForeignWriters|TestHistoryFaults|TestBootBesideAWriter|TestAddressesKilled|TestAgentKilled)$$'
+	SNATCTL_SOAK=$(SOAK) $(GO) test -count=1 -timeout 0 -v ./cmd/snatctl -run '^TestHostile'
+	SNATCTL_SOAK=$(SOAK) $(GO) test -count=1 -timeout 0 -v ./ct -run '^TestStaleLaw$$'
 	$(MAKE) fuzz FUZZTIME=$(SOAKTIME)
 
 kernels: ## run the tests on Debian's kernels in virtual machines (KERNEL=6.1 NFT=1.0.6 KERNELS_FLAGS=-quick)

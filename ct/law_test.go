@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"os"
 	"slices"
 	"testing"
 
 	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/internal/soak"
 )
 
 // TestStaleLaw makes random policies and flows that they make. Such a flow is never stale
@@ -16,11 +16,7 @@ import (
 // not make it and does not spare it either.
 func TestStaleLaw(t *testing.T) {
 	kept, ended := 0, 0
-	seeds := uint64(400)
-	if os.Getenv("SNATCTL_SOAK") == "1" {
-		seeds = 30_000 // about two minutes
-	}
-	for seed := range seeds {
+	for seed := range uint64(soak.Count(400, 30_000)) {
 		r := maker{rand.New(rand.NewPCG(seed, 1))}
 		was, will := r.bindings(), r.bindings()
 		if r.IntN(2) == 0 {

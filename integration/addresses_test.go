@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/snatctl/snatctl/internal/nstest"
+	"github.com/snatctl/snatctl/internal/soak"
 )
 
 // ownAddresses is a policy with VIPs and laddrs that Outside routes to the gateway, and others in
@@ -257,10 +258,7 @@ func TestAddressesKilled(t *testing.T) {
 		apply(t, h, p, "--state-dir", state)
 		there[i] = network(t, h)
 	}
-	kills := 40
-	if soak() {
-		kills = 1000
-	}
+	kills := soak.Count(40, 1000)
 	for i := range kills {
 		cmd := exec.Command(program(t), "apply", "-f", files[i%2], "--state-dir", state)
 		must(t, h.Do(cmd.Start))

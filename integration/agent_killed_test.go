@@ -7,16 +7,14 @@ import (
 	"time"
 
 	"github.com/snatctl/snatctl/internal/nstest"
+	"github.com/snatctl/snatctl/internal/soak"
 )
 
 // An agent that is killed at any moment, under a policy that changes, leaves a whole table: that of
 // one policy or the other. Started again it goes on, and no connection notices anything.
 func TestAgentKilled(t *testing.T) {
 	t.Parallel()
-	kills := 8
-	if soak() {
-		kills = 50
-	}
+	kills := soak.Count(8, 50)
 	s := newSite(t, nstest.Options{})
 	policy := func(weight int) string {
 		return fmt.Sprintf(`

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/snatctl/snatctl/internal/nstest"
+	"github.com/snatctl/snatctl/internal/soak"
 )
 
 // small is a policy with a bit of everything.
@@ -340,10 +341,7 @@ func TestForeignWriters(t *testing.T) {
 			writes++
 		}
 	})
-	applied, in, times := 0, "", 20
-	if soak() {
-		times = 2000
-	}
+	applied, in, times := 0, "", soak.Count(20, 2000)
 	for i := range times {
 		policy := []string{small, changed}[i%2]
 		switch r := snatctl(t, h, policy, "apply"); r.Code {

@@ -3,7 +3,6 @@ package integration
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -11,10 +10,8 @@ import (
 	"time"
 
 	"github.com/snatctl/snatctl/internal/nstest"
+	"github.com/snatctl/snatctl/internal/soak"
 )
-
-// soak tells whether long tests run as long as they may: make soak.
-func soak() bool { return os.Getenv("SNATCTL_SOAK") == "1" }
 
 // alike is a listing without the order of its lines: what is made again stands last.
 func alike(listing string) string {
@@ -23,14 +20,11 @@ func alike(listing string) string {
 	return strings.Join(lines, "\n")
 }
 
-// An apply that is killed at any point has applied everything or nothing, never a part, and
-// the next apply works on what it left.
+// An apply that is killed at any point has applied everything or nothing, never a part, the history
+// knows which, and the next apply works on what it left.
 func TestKilledApply(t *testing.T) {
 	t.Parallel()
-	kills := 200
-	if soak() {
-		kills = 2000
-	}
+	kills := soak.Count(200, 2000)
 	h := nstest.NewHost(t, "gateway")
 	state := t.TempDir()
 	// Nearly all of the run time is the kernel's share and its preparation: 2 services have
@@ -80,6 +74,11 @@ func TestKilledApply(t *testing.T) {
 			at, after = 1-at, after+1
 		default:
 			t.Fatalf("kill %d leaves a table that is neither:\n%s", i, list(t, h))
+		}
+		if soak.Long() || i%5 == 0 {
+			if r := ctl(t, h, "rollback", "0", "--dry-run", "--state-dir", state); r.Code != 0 {
+				t.Fatalf("kill %d leaves a table that is not the history's newest: %d %s%s", i, r.Code, r.Stdout, r.Stderr)
+			}
 		}
 		if i%10 == 9 {
 			finish(1 - at)

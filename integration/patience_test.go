@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/snatctl/snatctl/internal/nstest"
 	"github.com/snatctl/snatctl/internal/sample"
+	"github.com/snatctl/snatctl/internal/soak"
 )
 
 // Another program writes rules all the time while the machine boots: the last good policy is
@@ -23,11 +25,12 @@ func TestBootBesideAWriter(t *testing.T) {
 	for _, laddr := range []string{"198.51.100.1", "198.51.100.2"} {
 		apply(t, h, zone(laddr), "--state-dir", dir)
 	}
-	for range 6 {
+	for i := range soak.Count(6, 200) {
 		if r := ctl(t, h, "flush"); r.Code != 0 {
 			t.Fatal(r.Stderr)
 		}
-		writer := exec.Command("sh", "-c", "while nft 'add table ip other; delete table ip other'; do :; done")
+		pause := fmt.Sprintf("%.3f", float64(i%8)*0.004) // up to 28 ms
+		writer := exec.Command("sh", "-c", "while nft 'add table ip other; delete table ip other'; do sleep "+pause+"; done")
 		writer.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		must(t, h.Do(writer.Start))
 		r := ctl(t, h, "boot", "--state-dir", dir)

@@ -56,7 +56,7 @@ func harmless(t *testing.T, c *exec.Cmd) (output string) {
 		t.Fatal(err)
 	}
 	if at := forged.FindIndex(out); at != nil {
-		t.Errorf("%q prints\n%q", c.Args[1:], out)
+		t.Errorf("%q prints\n%q", c.Args, out)
 	}
 	return string(out)
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // packages are those whose tests need a kernel.
-var packages = []string{"nft/nftlink", "ct/ctlink", "cmd/snatctl", "integration"}
+var packages = []string{"nft/nftlink", "ct/ctlink", "route/routelink", "cmd/snatctl", "integration"}
 
 // quick are tests of these that touch what kernels differ in: every statement and map that
 // there is, acknowledgements and refusals, and packets of each kind of service and zone.

@@ -29,6 +29,9 @@ func (b *builder) rules() {
 		b.hook(layout.ChainOutput.Name(), nft.Hook{Type: "nat", Point: nft.Output, Priority: priorityDNAT})
 		toServices := nft.Give{Verdict: jumpChain(layout.ChainServices.Name())}
 		b.rule(layout.ChainPrerouting.Name(), toServices)
+		if b.checksMeetVIPs() {
+			b.rule(layout.ChainOutput.Name(), checkRule()...)
+		}
 		b.rule(layout.ChainOutput.Name(), toServices)
 		b.dispatch()
 		b.inboundRules()

@@ -63,6 +63,7 @@ func Vocabulary() *nft.Ruleset {
 		b.rule(layout.ChainZone.Name(), nft.Give{Verdict: v}) // what zones with conditions do
 	}
 	b.chain(layout.ChainPrerouting.Name()).Rules = append(b.chain(layout.ChainPrerouting.Name()).Rules, trackingRule())
+	b.rule(layout.ChainOutput.Name(), checkRule()...)
 	r := b.ruleset()
 	Offload(r, nil)
 	return r

@@ -11,6 +11,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == checkWord {
+		checkServers(os.Args[2:])
+		return
+	}
 	state, err := os.MkdirTemp("", "snatctl-state-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -112,6 +112,8 @@ type (
 	}
 	// FromSelf matches packets that the machine itself sends: they entered nowhere.
 	FromSelf struct{}
+	// PriorityIs matches packets that the sender has given a priority (SO_PRIORITY).
+	PriorityIs struct{ Priority uint32 }
 	// OIfIs matches the interface through which the packet leaves; "ppp*" matches by prefix.
 	OIfIs struct{ Name string }
 	// OIfIn matches the leaving interface against a set.
@@ -192,6 +194,7 @@ func (CtInvalid) stmt()             {}
 func (Counter) stmt()               {}
 func (CtStatus) stmt()              {}
 func (FromSelf) stmt()              {}
+func (PriorityIs) stmt()            {}
 func (OIfIs) stmt()                 {}
 func (OIfIn) stmt()                 {}
 func (IIfIs) stmt()                 {}
@@ -238,12 +241,16 @@ func (s CtStatus) String() string {
 }
 
 func (FromSelf) String() string { return "iif 0" }
-func (s OIfIs) String() string  { return "oifname " + strconv.Quote(s.Name) }
-func (s OIfIn) String() string  { return "oifname @" + s.Set }
-func (s IIfIs) String() string  { return "iifname " + strconv.Quote(s.Name) }
-func (s IIfIn) String() string  { return "iifname @" + s.Set }
-func (s InSet) String() string  { return concat(s.Key) + " @" + s.Set }
-func (s Vmap) String() string   { return concat(s.Key) + " vmap @" + s.Map }
+
+func (s PriorityIs) String() string {
+	return fmt.Sprintf("meta priority %x:%x", s.Priority>>16, s.Priority&0xffff)
+}
+func (s OIfIs) String() string { return "oifname " + strconv.Quote(s.Name) }
+func (s OIfIn) String() string { return "oifname @" + s.Set }
+func (s IIfIs) String() string { return "iifname " + strconv.Quote(s.Name) }
+func (s IIfIn) String() string { return "iifname @" + s.Set }
+func (s InSet) String() string { return concat(s.Key) + " @" + s.Set }
+func (s Vmap) String() string  { return concat(s.Key) + " vmap @" + s.Map }
 
 func (s Update) String() string {
 	return fmt.Sprintf("update @%s { %s timeout %ds : %s }", s.Map, concat(s.Key), s.Timeout/time.Second, concat(s.Data))

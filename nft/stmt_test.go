@@ -33,6 +33,7 @@ var stmtTexts = []struct {
 	{CtStatus{Bit: DNAT}, "ct status dnat"},
 	{CtStatus{Bit: Confirmed, Not: true}, "ct status ! confirmed"},
 	{FromSelf{}, "iif 0"},
+	{PriorityIs{0x736e0001}, "meta priority 736e:1"},
 	{OIfIs{"ppp*"}, `oifname "ppp*"`},
 	{OIfIn{"uplinks"}, "oifname @uplinks"},
 	{InSet{[]Field{F(IP6Daddr)}, "exclude6/a"}, "ip6 daddr @exclude6/a"},

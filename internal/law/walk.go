@@ -139,6 +139,8 @@ func (w *walk) stmt(s nft.Stmt) (v nft.Verdict, match bool) {
 		fail("nobody knows the status bit of %s", s)
 	case nft.FromSelf:
 		return v, w.pkt.Self
+	case nft.PriorityIs:
+		return v, false // a health check: no packet of the law is one
 	case nft.OIfIs:
 		return v, nameIs(s.Name, w.oif())
 	case nft.IIfIs:

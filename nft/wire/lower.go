@@ -75,6 +75,9 @@ func (l *lowering) stmt(s nft.Stmt) {
 	case nft.FromSelf:
 		l.add(&expr.Meta{Key: expr.MetaKeyIIF, Register: dataReg})
 		l.cmp(expr.CmpOpEq, 0, 0, 0, 0)
+	case nft.PriorityIs:
+		l.add(&expr.Meta{Key: expr.MetaKeyPRIORITY, Register: dataReg})
+		l.cmp(expr.CmpOpEq, binary.NativeEndian.AppendUint32(nil, s.Priority)...)
 	case nft.OIfIs:
 		l.ifname(expr.MetaKeyOIFNAME, s.Name)
 	case nft.OIfIn:

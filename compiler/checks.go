@@ -1,0 +1,37 @@
+package compiler
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/snatctl/snatctl/compiler/layout"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// checkRule lets health checks go where they are sent. It comes before services are looked up
+// for what the gateway itself sends.
+func checkRule() []nft.Stmt {
+	return []nft.Stmt{nft.PriorityIs{Priority: layout.CheckPriority}, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}}}
+}
+
+// checksMeetVIPs tells whether the gateway checks a server under an address that is the VIP of
+// another service. In most policies none is, and the table needs no rule for checks. It looks at
+// addresses alone, since a check may call another port than clients do, and at sorry servers
+// whether they take connections now or not: the answer depends on no state.
+func (b *builder) checksMeetVIPs() bool {
+	services := b.policy.Services
+	if !slices.ContainsFunc(services, func(s policy.Service) bool { return s.HealthCheck != nil }) {
+		return false
+	}
+	vips := map[netip.Addr]bool{}
+	for i := range services {
+		for _, vip := range services[i].VIP {
+			vips[vip] = true
+		}
+	}
+	isVIP := func(rs policy.RealServer) bool { return vips[rs.Addr] }
+	return slices.ContainsFunc(services, func(s policy.Service) bool {
+		return s.HealthCheck != nil && (slices.ContainsFunc(s.RealServers, isVIP) || slices.ContainsFunc(s.SorryServers, isVIP))
+	})
+}

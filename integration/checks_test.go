@@ -1,0 +1,92 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/snatctl/snatctl/agent/health"
+	"github.com/snatctl/snatctl/compiler/layout"
+)
+
+// checkWord as first argument makes the program of the tests check servers: a priority, and for each
+// a type, an address and what to expect. It prints what it finds and exits, when it knows all.
+const checkWord = "check-servers"
+
+func checkServers(args []string) {
+	priority, _ := strconv.ParseUint(args[0], 10, 32)
+	var targets []health.Target
+	for a := range slices.Chunk(args[1:], 3) {
+		k := &health.Check{Type: a[0], Send: "hello", Expect: a[2], Interval: 100 * time.Millisecond, Rise: 10, Fall: 10}
+		if a[2] == "" {
+			k.Send = ""
+		}
+		targets = append(targets, health.Target{ID: health.ID{Service: strings.Join(a, " ")}, To: netip.MustParseAddrPort(a[1]), Check: k})
+	}
+	s := health.New(health.Options{Priority: uint32(priority)})
+	s.Set(targets)
+	ctx, stop := context.WithTimeout(context.Background(), 60*time.Second)
+	defer stop()
+	found := 0
+	s.Run(ctx, func(batch []health.Verdict) {
+		for _, v := range batch {
+			fmt.Printf("%s: %s\n", v.ID.Service, strings.TrimSpace(v.State.String()+" "+v.Reason))
+		}
+		if found += len(batch); found == len(targets) {
+			stop()
+		}
+	})
+}
+
+// Health checks reach the real server whose address they bear, though another service has it as VIP.
+// Everything else that the gateway sends there belongs to that service.
+func TestChecksPassServicesBy(t *testing.T) {
+	text, err := os.ReadFile("testdata/checked-vip.yaml")
+	must(t, err)
+	s := startSite(t, string(text))
+	self, err := os.Executable()
+	must(t, err)
+	checks := []string{
+		"tcp", "192.168.1.1:80", "rs1",
+		"tcp", "[fd05::1]:80", "rs1",
+		"udp", "192.168.1.1:80", "rs1",
+		"udp", "[fd05::1]:80", "rs1",
+		"tcp", "192.168.1.1:7777", "",
+		"tcp", "[fd05::1]:7777", "",
+		"tcp", "192.168.1.3:80", "rs3",
+	}
+	find := func(priority int) []string {
+		t.Helper()
+		r, err := s.Gateway.Run(t.Context(), self, append([]string{checkWord, strconv.Itoa(priority)}, checks...)...)
+		if must(t, err); r.Code != 0 {
+			t.Fatalf("exits %d: %s", r.Code, r.Stderr)
+		}
+		lines := strings.Split(strings.TrimSpace(r.Stdout), "\n")
+		slices.Sort(lines)
+		return lines
+	}
+	s.check(t, packet{s.Gateway, "tcp 192.168.1.1:80", "rs2 sees 192.168.1.254"})
+	if got, want := find(layout.CheckPriority), []string{
+		"tcp 192.168.1.1:7777 : down connection refused",
+		"tcp 192.168.1.1:80 rs1: up",
+		"tcp 192.168.1.3:80 rs3: up",
+		"tcp [fd05::1]:7777 : down connection refused",
+		"tcp [fd05::1]:80 rs1: up",
+		"udp 192.168.1.1:80 rs1: up",
+		"udp [fd05::1]:80 rs1: up",
+	}; !slices.Equal(got, want) {
+		t.Errorf("checks find\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	s.check(t, packet{s.Gateway, "udp [fd05::1]:80", "rs2 sees fd05::fe"})
+	for _, line := range find(0) {
+		if strings.Contains(line, "7777") != strings.Contains(line, ": up") && !strings.Contains(line, "192.168.1.3") {
+			t.Errorf("without a priority services come first: %s", line)
+		}
+	}
+}

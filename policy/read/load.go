@@ -87,7 +87,7 @@ type loader struct {
 	whole   bool                               // nothing was wrong before whole objects were checked
 	partial policy.Partial                     // objects that had errors already: checks that need all of them would mislead
 	named   struct{ zones, services []string } // the pool that each of them names; empty: none, or written in line
-	checked []string                           // the health check that each service names; empty: none, or written in line
+	checked map[int]string                     // the health checks that services name, by their index
 
 	suggested int // unknown names that were held against all others
 

@@ -66,7 +66,12 @@ func (w *walker) service(n *yaml.Node) {
 	s.Pos = s.At("name")
 	w.policy.Services = append(w.policy.Services, s)
 	w.named.services = append(w.named.services, pool)
-	w.checked = append(w.checked, check)
+	if check != "" {
+		if w.checked == nil {
+			w.checked = make(map[int]string)
+		}
+		w.checked[len(w.policy.Services)-1] = check
+	}
 	w.partial.Services = append(w.partial.Services, w.broken)
 }
 

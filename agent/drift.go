@@ -16,6 +16,9 @@ type drift struct {
 	beside time.Time // the next look at routes and addresses
 	repair time.Time // when what stands is repaired; zero: nothing is to be
 	failed time.Time // the last time that the table could not be read
+
+	follow  time.Time // the next look at interfaces whose addresses are VIPs
+	refused string    // why their addresses contradict the policy; empty: they do not
 }
 
 // fresh says that the table is as wanted now.
@@ -46,6 +49,7 @@ func (a *Agent) look(ctx context.Context) {
 		a.log.Info("policy_retried")
 		a.update(ctx)
 	}
+	a.follow(ctx, now)
 	d := &a.drift
 	if !d.repair.IsZero() {
 		if !now.Before(d.repair) {

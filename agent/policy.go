@@ -36,7 +36,12 @@ func (a *Agent) load() (l loaded) {
 		l.err = fmt.Errorf("the policy is about table inet %s, and the agent holds table inet %s: start the agent anew to change the table", p.Gateway.Table, a.table)
 		return l
 	}
-	w, more := gateway.Compile(p, sources)
+	has, err := gateway.Facts(p)
+	if err != nil {
+		l.err = fmt.Errorf("look up the addresses that the policy has for VIPs: %w", err)
+		return l
+	}
+	w, more := gateway.CompileFor(has, p, sources)
 	l.wanted, l.diagnostics = w, append(ds, more...)
 	if w == nil {
 		l.err = fmt.Errorf("the policy cannot be carried out: %s", plain.Count(countErrors(more), "error"))
@@ -137,7 +142,7 @@ func (a *Agent) update(ctx context.Context) {
 	case l.wanted.Hash() == a.barred:
 		l.err = errUnconfirmed
 		a.refuse(l)
-	case l.wanted.Hash() == a.force.Hash() && a.Snapshot().Policy.Error == "":
+	case l.wanted.Hash() == a.force.Hash() && l.wanted.Facts.Equal(a.force.Facts) && a.Snapshot().Policy.Error == "":
 		a.log.Info("policy_unchanged", "policy", l.wanted.Hash())
 	default:
 		a.apply(ctx, l, Request{Command: "agent", User: a.o.User})

@@ -23,7 +23,7 @@ func (a *Agent) put(ctx context.Context, l loaded, r Request) (gateway.Result, e
 	began, w, at, by := time.Now(), l.wanted, time.Now(), r.User
 	o := gateway.ApplyOptions{Command: r.Command, User: r.User, Spare: r.Keep, Confirm: r.Confirm}
 	newest, err := a.g.Newest(ctx)
-	recorded := err == nil && w.Recorded(newest) && newest.State == history.Applied
+	recorded := err == nil && w.Recorded(newest) && newest.State == history.Applied && newest.Facts.Equal(w.Facts)
 	if recorded && r.Confirm == 0 {
 		o.Command = "" // the history would only say it twice
 	}

@@ -37,7 +37,7 @@ func (g *Gateway) LastGood(ctx context.Context) (*Wanted, *history.Entry, error)
 	}
 	why := ErrNoGood
 	for _, e := range history.Good(g.ofHere(entries)) {
-		w, err := g.again(e)
+		w, err := g.anew(e)
 		if err == nil {
 			return w, &e, nil
 		}

@@ -148,8 +148,15 @@ func (g *Gateway) inForce(ctx context.Context, now *present, entries []history.E
 	return false, false
 }
 
-// again makes the policy of an entry again.
+// again makes the policy of an entry again, as it was: with the addresses that interfaces had then.
 func (g *Gateway) again(e history.Entry) (*Wanted, error) {
+	return g.remake(e, func(*policy.Policy) (policy.Facts, error) { return e.Facts, nil })
+}
+
+// anew makes the policy of an entry again for the host as it is now.
+func (g *Gateway) anew(e history.Entry) (*Wanted, error) { return g.remake(e, Facts) }
+
+func (g *Gateway) remake(e history.Entry, facts func(*policy.Policy) (policy.Facts, error)) (*Wanted, error) {
 	sources, err := g.store.Sources(e)
 	if err != nil {
 		return nil, err
@@ -158,7 +165,11 @@ func (g *Gateway) again(e history.Entry) (*Wanted, error) {
 	if p == nil {
 		return nil, errors.New("the policy is invalid now")
 	}
-	w, _ := CompileFor(e.Facts, p, sources)
+	has, err := facts(p)
+	if err != nil {
+		return nil, err
+	}
+	w, _ := CompileFor(has, p, sources)
 	if w == nil {
 		return nil, errors.New("the policy cannot be carried out now")
 	}

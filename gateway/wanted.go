@@ -13,6 +13,7 @@ import (
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 // Wanted is a policy on its way to the kernel: as it was written, as a model, and as a table.
@@ -41,6 +42,24 @@ func Facts(p *policy.Policy) (f policy.Facts, err error) {
 		}
 	}
 	return f, nil
+}
+
+// Follow makes the policy for this host as it is now, if interfaces whose addresses are VIPs have others
+// than when it was made; otherwise it returns nil. The diagnostics say what the new addresses contradict.
+func (w *Wanted) Follow() (*Wanted, policy.Diagnostics, error) {
+	if !w.Facts.Whole {
+		return nil, nil, nil
+	}
+	now, err := Facts(w.Policy)
+	if err != nil || len(w.Policy.Moved(now)) == 0 {
+		return nil, nil, err
+	}
+	p, ds := read.Parse(w.Sources)
+	if p == nil {
+		return nil, ds, nil
+	}
+	next, ds := CompileFor(now, p, w.Sources)
+	return next, ds, nil
 }
 
 // CompileFor makes the table of a policy on a host that has these facts.

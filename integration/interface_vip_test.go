@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -110,4 +111,34 @@ func TestInterfaceVIPAbsent(t *testing.T) {
 		t.Errorf("lint --live with a clash exits %d\n%s%s", r.Code, r.Stdout, r.Stderr)
 	}
 	has("203.0.113.200", true)
+}
+
+// The agent follows an address within seconds, also while its file holds a policy that is refused, and says
+// what it did.
+func TestAgentFollowsInterface(t *testing.T) {
+	t.Parallel()
+	h := nstest.NewHost(t, "gateway")
+	output(t, h, "sh", "-ec", "ip link add wan0 type veth peer name wan1; ip link set wan0 up; ip link set wan1 up")
+	a := runAgent(t, h, dialUp)
+	address := func(was, is string) {
+		t.Helper()
+		if was != "" {
+			output(t, h, "ip", "addr", "del", was+"/32", "dev", "wan0")
+		}
+		output(t, h, "ip", "addr", "add", is+"/32", "dev", "wan0")
+		eventually(t, "the agent to follow to "+is, func() bool { return strings.Contains(list(t, h), is+" . tcp . 80") })
+	}
+	address("", "203.0.113.7")
+	must(t, os.WriteFile(a.file, []byte("version: 2\n"), 0o644))
+	eventually(t, "the broken policy to be refused", func() bool { return len(a.logged("policy_refused")) > 0 })
+	address("203.0.113.7", "203.0.113.8")
+	if strings.Contains(list(t, h), "203.0.113.7 . ") {
+		t.Error("the old address is there still")
+	}
+	eventually(t, "one entry of the history", func() bool {
+		return strings.Count(prints(t, h, "history", "--state-dir", a.state), "applied") == 1
+	})
+	if got := a.logged("addresses_changed"); len(got) != 2 || !strings.Contains(got[1], "service=web interface=wan0 were=[203.0.113.7] are=[203.0.113.8]") {
+		t.Errorf("the agent logs %q", got)
+	}
 }

@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"slices"
 
-	"github.com/snatctl/snatctl/compiler/layout"
+	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
 )
@@ -12,7 +12,7 @@ import (
 // checkRule lets health checks go where they are sent. It comes before services are looked up
 // for what the gateway itself sends.
 func checkRule() []nft.Stmt {
-	return []nft.Stmt{nft.PriorityIs{Priority: layout.CheckPriority}, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}}}
+	return []nft.Stmt{nft.PriorityIs{Priority: inet.CheckPriority}, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}}}
 }
 
 // checksMeetVIPs tells whether the gateway checks a server under an address that is the VIP of

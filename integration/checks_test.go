@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/snatctl/snatctl/agent/health"
-	"github.com/snatctl/snatctl/compiler/layout"
+	"github.com/snatctl/snatctl/inet"
 )
 
 // checkWord as first argument makes the program of the tests check servers: a priority, and for each
@@ -72,7 +72,7 @@ func TestChecksPassServicesBy(t *testing.T) {
 		return lines
 	}
 	s.check(t, packet{s.Gateway, "tcp 192.168.1.1:80", "rs2 sees 192.168.1.254"})
-	if got, want := find(layout.CheckPriority), []string{
+	if got, want := find(inet.CheckPriority), []string{
 		"tcp 192.168.1.1:7777 : down connection refused",
 		"tcp 192.168.1.1:80 rs1: up",
 		"tcp 192.168.1.3:80 rs3: up",
@@ -84,9 +84,9 @@ func TestChecksPassServicesBy(t *testing.T) {
 		t.Errorf("checks find\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	s.check(t, packet{s.Gateway, "udp [fd05::1]:80", "rs2 sees fd05::fe"})
-	for _, line := range find(0) {
+	for _, line := range find(1) {
 		if strings.Contains(line, "7777") != strings.Contains(line, ": up") && !strings.Contains(line, "192.168.1.3") {
-			t.Errorf("without a priority services come first: %s", line)
+			t.Errorf("with another priority services come first: %s", line)
 		}
 	}
 }

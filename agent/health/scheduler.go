@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/snatctl/snatctl/inet"
 )
 
 // Options are what a scheduler needs of the world. The zero value is ready for use.
@@ -15,8 +17,9 @@ type Options struct {
 	// Dial opens the connections and sockets of checks, networks "tcp" and "udp". nil: the
 	// kernel's, with Priority.
 	Dial func(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error)
-	// Priority is given to all packets of checks (SO_PRIORITY), so that the table knows them and
-	// leaves them alone. Beyond 6 it needs CAP_NET_ADMIN. 0: none.
+	// Priority is given to all packets of checks (SO_PRIORITY). The table knows them by it, and lets
+	// them pass by services whose VIP they call. It is left out where CAP_NET_ADMIN is missing.
+	// 0: inet.CheckPriority.
 	Priority uint32
 	// AllowExec permits checks of type exec.
 	AllowExec bool
@@ -55,6 +58,9 @@ type Scheduler struct {
 // New makes a scheduler without targets.
 func New(opt Options) *Scheduler {
 	opt.Workers = or(opt.Workers, DefaultWorkers)
+	if opt.Priority == 0 {
+		opt.Priority = inet.CheckPriority
+	}
 	s := &Scheduler{opt: opt, began: time.Now(), wake: make(chan struct{}, 1), report: make(chan struct{}, 1), checks: map[ID]*check{}}
 	s.probes = newProbes(opt)
 	return s

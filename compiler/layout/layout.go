@@ -106,11 +106,6 @@ const (
 	ChainRemember // enters a client with its real server
 )
 
-// CheckPriority is what packets of health checks bear (SO_PRIORITY), so that the table can tell them from
-// others of the gateway. As a handle of traffic control it is 736e:6174, which no queue has: it is
-// sorted like best effort (tc-prio(8)), and unlike a mark it changes no route.
-const CheckPriority = 0x736e6174
-
 // IsChain tells whether the kind is one of chains.
 func (k Kind) IsChain() bool { return k >= ChainPrerouting }
 

@@ -85,6 +85,13 @@ const (
 // which all other protocols have.
 type TCPState uint8
 
+// The states of connections that are not established yet.
+const (
+	SynSent  TCPState = 1
+	SynRecv  TCPState = 2
+	SynSent2 TCPState = 9 // both ends have sent a SYN
+)
+
 var tcpStates = [...]string{"", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE", "SYN_SENT2"}
 
 // State names the state as conntrack lists it: that of the TCP connection, else UNREPLIED,

@@ -81,8 +81,9 @@ func (f *Force) Reshape(ctx context.Context) error {
 	return nil
 }
 
-// errWhole says that a change of services needs the table made anew.
-var errWhole = errors.New("the change needs the whole table made anew: apply the policy")
+// ErrWhole says that a change of services needs the table made anew: that takes a Commit of the policy
+// in its state. Nothing was changed.
+var ErrWhole = errors.New("the change needs the whole table made anew: apply the policy")
 
 // carryOut sends what turns the fragments of services into others, if the generation is the one
 // that is known.
@@ -133,7 +134,7 @@ func planOf(t *compiler.Transition) (nft.Plan, error) {
 	}
 	plan := nft.Diff(live.Replacing(want), want)
 	if plan.Whole != nft.Keep {
-		return nft.Plan{}, errWhole
+		return nft.Plan{}, ErrWhole
 	}
 	return plan, nil
 }

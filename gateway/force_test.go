@@ -111,7 +111,7 @@ func TestWalksOfStates(t *testing.T) {
 			if err == nil && random.IntN(3) > 0 {
 				err = f.Reshape(t.Context())
 			}
-			if errors.Is(err, errWhole) {
+			if errors.Is(err, ErrWhole) {
 				f = force(t, h, g, p.With(state))
 				continue
 			}

@@ -25,16 +25,16 @@ func (f *Force) release(ctx context.Context, is map[string]*policy.Service, swap
 		return nil
 	}
 	released := 0
-	for range releases {
-		f.g.settle()
+	for again := range releases {
 		n, err := f.forget(ctx, sticky, is)
 		if err != nil {
 			return fmt.Errorf("clients of real servers that are gone may stay with them until their persistence ends: %w", err)
 		}
-		if n == 0 {
+		if n == 0 && again > 0 {
 			break
 		}
 		released = max(released, n) // later ones are clients again
+		f.g.settle()
 	}
 	if released > 0 {
 		f.g.tell(Released{released})

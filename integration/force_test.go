@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -154,4 +156,109 @@ func TestStatesKeepCounts(t *testing.T) {
 	ask("all are back")
 	w, _ := gateway.Compile(e.Policy(), nil)
 	must(t, e.host.Do(func() error { _, err := e.g.Adopt(t.Context(), w); return err }))
+}
+
+// load is clients that call a service one after the other, as fast as they are answered.
+type load struct {
+	mu    sync.Mutex
+	calls []called
+	stop  chan struct{}
+	wg    sync.WaitGroup
+}
+
+// called is one of them.
+type called struct {
+	service, host string
+	began         time.Time
+	err           error
+}
+
+func (l *load) client(h *nstest.Host, service, network, from, to string) {
+	l.wg.Go(func() {
+		for port := 10000; ; port++ { // each call is a new connection to conntrack, too
+			select {
+			case <-l.stop:
+				return
+			default:
+			}
+			c := called{service: service, began: time.Now()}
+			a, err := h.Ask(network, fmt.Sprintf("%s:%d", from, port), to)
+			c.host, c.err = a.Host, err
+			l.mu.Lock()
+			l.calls = append(l.calls, c)
+			l.mu.Unlock()
+		}
+	})
+}
+
+// While clients call without a pause, real servers go and come: no call that begins after Evict has
+// returned reaches one that is gone, every call is answered, and connections to those that are gone,
+// or stay, go on.
+func TestEvictUnderLoad(t *testing.T) {
+	const text = `
+version: 1
+gateway: {uplinks: [wan0, wan1]}
+laddrs: {pool: 192.168.1.254}
+services:
+  - {name: turns, vip: 203.0.113.1, ports: [tcp/80, udp/80], mode: nat, real_servers: [192.168.1.1, 192.168.1.2, 192.168.1.3]}
+  - {name: hash, vip: 203.0.113.4, ports: udp/80, mode: nat, scheduler: mh, real_servers: [192.168.1.1, 192.168.1.2, 192.168.1.3]}
+  - {name: kept, vip: 203.0.113.3, ports: udp/80, mode: nat, scheduler: wrr, persistence: 300s, real_servers: [192.168.1.1, 192.168.1.2, 192.168.1.3]}
+`
+	s := startSite(t, text)
+	e := engaged(t, s.Gateway, text, nil)
+	var streams []*nstest.Stream
+	for range 6 {
+		st, err := s.Office.OpenStream("", "203.0.113.1:80")
+		must(t, err)
+		streams = append(streams, st)
+	}
+	l := &load{stop: make(chan struct{})}
+	l.client(s.Office, "turns", "udp", "10.1.200.8", "203.0.113.1:80")
+	l.client(s.Office, "turns", "tcp", "10.1.200.9", "203.0.113.1:80")
+	for i := range 3 {
+		l.client(s.Office, "hash", "udp", fmt.Sprintf("10.1.200.%d", i+1), "203.0.113.4:80")
+		l.client(s.Office, "kept", "udp", fmt.Sprintf("10.1.200.%d", i+4), "203.0.113.3:80")
+	}
+	type gone struct {
+		host     string
+		from, to time.Time
+	}
+	var spans []gone
+	for round := range 6 {
+		n := round%3 + 1
+		st := down(fmt.Sprintf("192.168.1.%d", n))
+		began := time.Now()
+		e.evict(t, policy.State{"turns": st, "hash": st, "kept": st})
+		span := gone{host: fmt.Sprintf("rs%d", n), from: time.Now()}
+		t.Logf("%s is gone after %s", span.host, span.from.Sub(began))
+		time.Sleep(30 * time.Millisecond)
+		e.reshape(t)
+		time.Sleep(30 * time.Millisecond)
+		span.to = time.Now()
+		spans = append(spans, span)
+		e.evict(t, policy.State{"turns": {}, "hash": {}, "kept": {}})
+		if round%2 == 0 {
+			e.reshape(t)
+		}
+	}
+	close(l.stop)
+	l.wg.Wait()
+	reached := map[string]int{}
+	for _, c := range l.calls {
+		if c.err != nil {
+			t.Errorf("a call to %s fails: %v", c.service, c.err)
+		}
+		for _, g := range spans {
+			if c.host == g.host && c.began.After(g.from) && c.began.Before(g.to) {
+				t.Errorf("%s: a call %s after Evict reaches %s", c.service, c.began.Sub(g.from), g.host)
+			}
+		}
+		reached[c.service]++
+	}
+	for _, st := range streams {
+		if err := st.Close(); err != nil {
+			t.Errorf("the connection to %s is cut: %v", st.Answer.Host, err)
+		}
+	}
+	t.Logf("calls: %v", reached)
 }

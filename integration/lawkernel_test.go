@@ -112,6 +112,12 @@ func (k *kernel) try(t *testing.T, yaml []byte, r *rand.Rand) error {
 	if err := k.apply(ctx, want); err != nil {
 		return err
 	}
+	return k.check(t, p, r)
+}
+
+// check sends packets through the table of a policy, and compares.
+func (k *kernel) check(t *testing.T, p *policy.Policy, r *rand.Rand) error {
+	ctx := context.Background()
 	must(t, k.Gateway.FlushFlows(ctx))
 	shots, err := k.shoot(p, r)
 	must(t, err)

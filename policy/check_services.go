@@ -19,6 +19,7 @@ func (c *checker) checkServices() {
 				c.checkWeights(s, l.list)
 			}
 			c.checkPorts(s)
+			c.checkHealthPort(s)
 		}
 	}
 	c.checkClaims()

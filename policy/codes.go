@@ -16,6 +16,7 @@ func Codes() []Code {
 	return []Code{
 		{"A01", "A health check is not defined, or has the name none."},
 		{"A02", "A health check has a key that its type does not use, or lacks one that it needs."},
+		{"A12", "A health check does not know which port to ask."},
 		{"F01", "A file or directory cannot be read."},
 		{"G01", "A key of the section gateway has an unknown value, or the section is there twice."},
 		{"N01", "A name is not valid, is used twice, or could be mistaken for something else."},

@@ -30,6 +30,7 @@ var reasons = map[string]string{
 	"A01": "A service whose check does not exist would never be checked, and its dead real servers would get connections like the others.",
 	"A02": "A key that does nothing looks as if it did: a server that should answer with a certain page would count as up as soon as its port is " +
 		"open.",
+	"A12": "A service of all ports has no first port. The real servers would never be checked, and would get connections also when they are dead.",
 
 	// Zones.
 	"Z01": "The zone looks as if it did something, but it never decides. The first zone that matches decides, so put the more specific zone " +

@@ -52,29 +52,27 @@ func lateChecks(r *run) {
 	})
 }
 
-// asksBy returns the protocol that a type of checks asks by; zero for those that ask otherwise, or
-// by whatever the service has.
-func asksBy(t policy.CheckType) inet.Proto {
+// asksBy returns the protocol that a type of checks asks by, of those that ask the service itself.
+func asksBy(t policy.CheckType) (p inet.Proto, ok bool) {
 	switch t {
-	case policy.CheckTCP, policy.CheckHTTP, policy.CheckHTTPS, policy.CheckSMTP:
-		return inet.TCP
-	case policy.CheckUDP:
-		return inet.UDP
+	case policy.CheckTCP, policy.CheckHTTP, policy.CheckHTTPS, policy.CheckSMTP, policy.CheckUDP:
+		return t.Speaks(), true
 	}
-	return 0
+	return 0, false
 }
 
 func otherProtocol(r *run) {
 	r.eachService(func(s *policy.Service, object string) {
 		c := s.HealthCheck
-		if c == nil || c.Port != 0 || asksBy(c.Type) == 0 || len(s.Ports) == 0 {
+		if c == nil || c.Port != 0 || len(s.Ports) == 0 {
 			return
 		}
-		if slices.ContainsFunc(s.Ports, func(pp inet.ProtoPorts) bool { return pp.Proto == asksBy(c.Type) }) {
+		by, ok := asksBy(c.Type)
+		if at := s.CheckedAt(c.Type); !ok || at.Proto == by {
 			return
 		}
 		r.find(s.At("health_check"), object, "write the port that the check is to ask, or choose another type, such as icmp",
-			"a check of type %s asks by %s, and the service has %s alone", c.Type, asksBy(c.Type), s.Ports[0].Proto)
+			"a check of type %s asks by %s, and the service has %s alone", c.Type, by, s.Ports[0].Proto)
 	})
 }
 

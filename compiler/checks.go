@@ -17,8 +17,8 @@ func checkRule() []nft.Stmt {
 
 // checksMeetVIPs tells whether the gateway checks a server under an address that is the VIP of
 // another service. In most policies none is, and the table needs no rule for checks. It looks at
-// addresses alone, since a check may call another port than clients do, and at sorry servers
-// whether they take connections now or not: the answer depends on no state.
+// addresses alone, since a check may call another port than clients do, and at sorry servers, too,
+// since a state may list them among the real ones: the answer depends on no state.
 func (b *builder) checksMeetVIPs() bool {
 	services := b.policy.Services
 	if !slices.ContainsFunc(services, func(s policy.Service) bool { return s.HealthCheck != nil }) {

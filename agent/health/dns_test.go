@@ -7,7 +7,7 @@ import (
 )
 
 // nameServer answers with a code and records.
-func nameServer(t *testing.T, rcode int, records ...string) string {
+func nameServer(t testing.TB, rcode int, records ...string) string {
 	return serveUDP(t, func(b []byte) []byte {
 		q := new(dns.Msg)
 		if q.Unpack(b) != nil {

@@ -173,7 +173,7 @@ type authority struct {
 	file string // its certificate as PEM
 }
 
-func newAuthority(t *testing.T) authority {
+func newAuthority(t testing.TB) authority {
 	t.Helper()
 	a := authority{file: filepath.Join(t.TempDir(), "ca.pem")}
 	a.cert = &x509.Certificate{
@@ -191,7 +191,7 @@ func newAuthority(t *testing.T) authority {
 }
 
 // issue makes a certificate for a name; without one that of the authority itself.
-func (a authority) issue(t *testing.T, name string, from, to time.Time) tls.Certificate {
+func (a authority) issue(t testing.TB, name string, from, to time.Time) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -210,7 +210,7 @@ func (a authority) issue(t *testing.T, name string, from, to time.Time) tls.Cert
 }
 
 // serve serves the site by TLS, by HTTP/2 or by HTTP/1.1 alone.
-func (a authority) serve(t *testing.T, cert tls.Certificate, http2 bool) string {
+func (a authority) serve(t testing.TB, cert tls.Certificate, http2 bool) string {
 	t.Helper()
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(site))
 	srv.EnableHTTP2 = http2

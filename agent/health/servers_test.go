@@ -48,7 +48,7 @@ func once(t *testing.T, k Check, to string) string {
 const short = 100 * time.Millisecond
 
 // serveTCP answers each connection by a function, and closes it after that.
-func serveTCP(t *testing.T, serve func(net.Conn)) string {
+func serveTCP(t testing.TB, serve func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -71,7 +71,7 @@ func serveTCP(t *testing.T, serve func(net.Conn)) string {
 }
 
 // serveUDP answers each datagram with what a function returns; nil: not at all.
-func serveUDP(t *testing.T, answer func([]byte) []byte) string {
+func serveUDP(t testing.TB, answer func([]byte) []byte) string {
 	t.Helper()
 	c, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // mailServer answers commands by their first word, and remembers them.
-func mailServer(t *testing.T, greeting string, answers map[string]string) (addr string, heard func() []string) {
+func mailServer(t testing.TB, greeting string, answers map[string]string) (addr string, heard func() []string) {
 	var mu sync.Mutex
 	var lines []string
 	addr = serveTCP(t, func(c net.Conn) {

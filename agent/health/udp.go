@@ -9,6 +9,9 @@ import (
 	"syscall"
 )
 
+// maxDatagram is how many bytes of a datagram are looked at.
+const maxDatagram = 4096
+
 var errUnreachable = errors.New("port unreachable")
 
 // probeUDP sends a datagram and waits. Without a text to expect silence is as good as any
@@ -23,7 +26,7 @@ func probeUDP(ctx context.Context, p *probes, t Target) error {
 		return datagramError(err)
 	}
 	var got []byte
-	for buf := make([]byte, MaxAnswer); ; {
+	for buf := make([]byte, maxDatagram); ; {
 		n, err := conn.Read(buf)
 		switch {
 		case err == nil && strings.Contains(string(buf[:n]), t.Check.Expect):

@@ -273,15 +273,18 @@ func (b *builder) translate(chain layout.Name, own string) {
 			b.rule(chain, nft.NAT{Source: true, Key: key, Map: m.Name, Data: m.Data, Prefix: true})
 		}
 		variantsOf(func(t translation) {
-			m := b.sets[sourceMap(layout.Zones, f, own, t.variant())]
-			if m == nil {
-				return
+			by := func(m *nft.Set, key []nft.Field) {
+				stmts := []nft.Stmt{t.nat(m, key)}
+				if t.ports {
+					stmts = append([]nft.Stmt{match}, stmts...)
+				}
+				b.rule(chain, stmts...)
 			}
-			stmts := []nft.Stmt{t.nat(m, key)}
-			if t.ports {
-				stmts = append([]nft.Stmt{match}, stmts...)
+			name := sourceMap(layout.Zones, f, own, t.variant())
+			b.exactMaps(name, by)
+			if m := b.sets[name]; m != nil {
+				by(m, key)
 			}
-			b.rule(chain, stmts...)
 		})
 	}
 }

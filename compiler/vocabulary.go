@@ -33,7 +33,11 @@ func Vocabulary() *nft.Ruleset {
 			})
 		}
 		variantsOf(func(t translation) {
-			b.set(layout.Name{Kind: layout.Zones, Family: f, Variant: t.variant()})
+			n := layout.Name{Kind: layout.Zones, Family: f, Variant: t.variant()}
+			b.set(n)
+			for n.Variant.Bits = 1; f == inet.V4 && n.Variant.Bits <= 32; n.Variant.Bits++ {
+				b.set(n)
+			}
 		})
 		for _, random := range []bool{false, true} {
 			b.set(layout.Name{Kind: layout.Blocks, Family: f, Variant: layout.Variant{Random: random}})

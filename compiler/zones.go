@@ -42,6 +42,7 @@ func (b *builder) zones() {
 		b.exclude(z, piece.Range, excludes)
 		b.zone(z, piece.Range)
 	}
+	b.exact()
 	b.inbound()
 }
 

@@ -36,7 +36,7 @@ func (n Name) Declare() *nft.Set {
 	case Laddrs:
 		s.Key, s.Interval, s.Data = ServiceKey(n.Family, ports), ports == PortRanges, n.rangeData()
 	case Inbound, Mapped, Zones, Own:
-		s.Key, s.Interval, s.Data = []nft.Type{addr}, true, n.rangeData()
+		s.Key, s.Interval, s.Data = []nft.Type{addr}, n.Variant.Bits == 0, n.rangeData()
 	case Blocks:
 		s.Key, s.Data = []nft.Type{addr}, nft.AddrRange4Port
 	case Conditional, Elsewhere, Excludes, Actions, Rejects, Does, RefuseConditional, RefuseElsewhere, RefuseDoes:

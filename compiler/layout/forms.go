@@ -183,8 +183,24 @@ var (
 	wordDoes      = flag("does", func(v *Variant) *bool { return &v.Does })
 	wordServers   = worded("port-", func(v *Variant) *string { return &v.Servers })
 	wordSeconds   = number("s", func(v *Variant) *int { return &v.Seconds })
-	wordBits      = number("", func(v *Variant) *int { return &v.Bits })
-	translation   = []word{wordBound, wordSpread, wordRandom}
+	wordLength    = word{
+		write: func(v *Variant) string {
+			if v.Bits == 0 {
+				return ""
+			}
+			return strconv.Itoa(v.Bits)
+		},
+		read: func(v *Variant, t string) bool {
+			n, err := strconv.ParseUint(t, 10, 8)
+			if err != nil || n == 0 || n > 128 {
+				return false
+			}
+			v.Bits = int(n)
+			return true
+		},
+	}
+	wordBits    = number("", func(v *Variant) *int { return &v.Bits })
+	translation = []word{wordBound, wordSpread, wordRandom}
 )
 
 // A pool that is selected by source and destination is called by a shorter word.

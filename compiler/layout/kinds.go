@@ -22,7 +22,7 @@ var forms = [...]form{
 	Excludes:          {word: "excludes", family: true},
 	Blocks:            {word: "blocks", family: true, words: []word{wordRandom}, object: objectLongZone},
 	Mapped:            {word: "mapped", family: true, object: objectMaybe},
-	Zones:             {word: "zones", family: true, words: translation},
+	Zones:             {word: "zones", family: true, words: append([]word{wordLength}, translation...)},
 	Own:               {word: "own", family: true, words: translation, object: objectZone},
 	Actions:           {word: "actions", family: true},
 	Rejects:           {word: "rejects", family: true},

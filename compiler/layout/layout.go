@@ -61,7 +61,7 @@ const (
 	Excludes                          // sources : the list of destinations that stay untranslated
 	Blocks                            // source : its laddr and block of ports
 	Mapped                            // sources : the prefix that they are mapped to, 1:1
-	Zones                             // sources : laddrs, where they are one range
+	Zones                             // sources : laddrs, where they are one range; with Bits, prefixes of that length by their first address
 	Own                               // as Zones, of one zone with conditions
 	Actions                           // sources : what else becomes of them
 	Rejects                           // sources : zones that reject

@@ -82,9 +82,22 @@ func TestObjectsNamedLikeWords(t *testing.T) {
 	}
 }
 
+// A map of sources says by how many bits they are looked up, unless it holds ranges.
+func TestPrefixNames(t *testing.T) {
+	for text, want := range map[string]layout.Variant{"zones4": {}, "zones4/24": {Bits: 24}, "zones4/32/ports/random": {Bits: 32, Bound: true, Random: true}} {
+		n, ok := layout.ParseSet(text)
+		if !ok || n != (layout.Name{Kind: layout.Zones, Family: inet.V4, Variant: want}) || n.String() != text {
+			t.Errorf("%s reads as %+v, which is called %s", text, n, n)
+		}
+		if s := n.Declare(); s.Interval != (want.Bits == 0) || !s.Counter {
+			t.Errorf("%s is declared as %+v", text, s)
+		}
+	}
+}
+
 // What snatctl never makes is not read as something that it does.
 func TestForeignNames(t *testing.T) {
-	for _, text := range []string{"", "services", "services4/", "services4/ranges", "services5", "slots4/x", "own4", "pool4", "blacklist", "to/x"} {
+	for _, text := range []string{"", "services", "services4/", "services4/ranges", "services5", "slots4/x", "own4", "zones4/0", "zones4/-8", "zones4/024", "zones4/129", "zones4/ports/24", "pool4", "blacklist", "to/x"} {
 		if n, ok := layout.ParseSet(text); ok {
 			t.Errorf("set %q reads as %+v", text, n)
 		}

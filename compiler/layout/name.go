@@ -54,7 +54,7 @@ type Variant struct {
 
 	Servers string // "80", "443-80-own": ports of persistent services' real servers, where maps hold none
 	Seconds int    // how long a client is remembered
-	Bits    int    // the length of the prefix by which clients count as one
+	Bits    int    // the length of the prefix by which clients count as one, or sources are looked up; 0: these are ranges
 
 	Does bool   // "does": what a zone does, behind its conditions
 	Then string // the zones that are tried after the first, by slashes; or how many: "2-more-5cf0"

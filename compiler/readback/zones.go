@@ -60,7 +60,7 @@ func (rd *reading) readZones() {
 		}
 		z := rd.zone(name)
 		z.New += e.Packets
-		if src, ok := sourceOf(e); ok {
+		if src, ok := rd.sourceOf(s, e); ok {
 			z.from = append(z.from, src)
 		}
 		z.does(rd, s, e, pool)
@@ -89,7 +89,7 @@ func (z *Zone) does(rd *reading, s *nft.Set, e *nft.Element, pool string) {
 	case rd.names[s].Kind == layout.Mapped:
 		z.Action = "map"
 		outside, _, ok := dataRange(s, e)
-		if src, found := sourceOf(e); ok && found && src.Family() == outside.Family() {
+		if src, found := rd.sourceOf(s, e); ok && found && src.Family() == outside.Family() {
 			z.Maps = []ct.Map{{Inside: prefixAround(src.From, outside), Outside: outside}}
 		}
 	case !rd.translates(s, e):
@@ -132,12 +132,18 @@ func actionBy(v nft.Verdict) string {
 	return v.String()
 }
 
-// sourceOf returns the sources of an element that is found by source: a range or one address.
-func sourceOf(e *nft.Element) (inet.Range, bool) {
-	if e.KeyEnd == "" {
-		return keyRange(nft.Element{Key: e.Key, KeyEnd: e.Key})
+// sourceOf returns the sources of an element that is found by source: a range, a prefix or one
+// address.
+func (rd *reading) sourceOf(s *nft.Set, e *nft.Element) (inet.Range, bool) {
+	if e.KeyEnd != "" {
+		return keyRange(*e)
 	}
-	return keyRange(*e)
+	one, ok := keyRange(nft.Element{Key: e.Key, KeyEnd: e.Key})
+	if n := rd.names[s].Variant.Bits; ok && n > 0 {
+		p, err := one.From.Prefix(n)
+		return inet.PrefixRange(p), err == nil
+	}
+	return one, ok
 }
 
 // readConditions reads what zones with conditions ask for, and which sources come to them.
@@ -153,7 +159,7 @@ func (rd *reading) readConditions() {
 	}
 	slices.SortFunc(ordered, func(a, b *Zone) int { return cmp.Compare(a.order, b.order) })
 	rd.each(func(s *nft.Set, e *nft.Element) {
-		src, ok := sourceOf(e)
+		src, ok := rd.sourceOf(s, e)
 		for _, z := range triedIn(ordered, e.Verdict.Chain, src, rd.only == nil) {
 			if ok {
 				z.Sources = append(z.Sources, src)

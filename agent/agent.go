@@ -11,23 +11,28 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/snatctl/snatctl/agent/balance"
+	"github.com/snatctl/snatctl/agent/health"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/policy"
 )
 
 // Options say what an agent keeps, and how. The zero value of an optional one is what is said there.
 type Options struct {
-	Source   Source
-	StateDir string        // where the history is kept, and what the agent remembers
-	Socket   string        // where it takes requests: told to those who find the table held
-	NoRepair bool          // what others change in the table is reported, and stays
-	Log      *slog.Logger  // of events by name: policy_applied, drift_found …
-	Notify   func(string)  // hears what a service manager wants to know (sd_notify(3)); nil: nobody does
-	Watchdog time.Duration // how often at least the service manager wants to hear that the loop runs; 0: it does not
-	User     string        // who the history says applied what the agent applies by itself
+	Source    Source
+	StateDir  string        // where the history is kept, and what the agent remembers
+	Socket    string        // where it takes requests: told to those who find the table held
+	AllowExec bool          // checks may run programs
+	NoRepair  bool          // what others change in the table is reported, and stays
+	Log       *slog.Logger  // of events by name: policy_applied, drift_found …
+	Notify    func(string)  // hears what a service manager wants to know (sd_notify(3)); nil: nobody does
+	Watchdog  time.Duration // how often at least the service manager wants to hear that the loop runs; 0: it does not
+	User      string        // who the history says applied what the agent applies by itself
 }
 
 // Source is where the policy comes from.
@@ -50,6 +55,9 @@ type Agent struct {
 	reloads  chan struct{} // somebody wants the source to be read; holds one
 	yield    chan struct{} // somebody else wants the table; holds one
 	ended    chan struct{} // closed once Run has returned
+	verdicts chan []health.Verdict
+	counts   chan counted
+	census   chan struct{} // services want their flows counted; holds one
 
 	force  *gateway.Wanted // the policy in force
 	trial  *trial          // nil: nothing awaits confirmation
@@ -58,8 +66,23 @@ type Agent struct {
 	retry  retry
 	drift  drift
 
+	tends     *services // of the policy in force
+	stands    table
+	overrides map[health.ID]balance.Override
+	known     map[health.ID]known
+	memories  map[string]balance.Memory // by service, of the agent before
+	unsaved   bool                      // the next agent has to know something new
+	saved     time.Time
+	keeper    keeper
+
+	checks     *health.Scheduler
+	ends       ends
+	wantsCount atomic.Bool // services want their flows counted
+
 	mu       sync.Mutex // over what follows
 	know     Snapshot
+	shown    []Service           // of the policy in force, in its order; replaced, never changed
+	state    policy.State        // of them; likewise
 	told     time.Time           // when the service manager last heard of the loop
 	quiet    bool                // what is only looked at was warned of when it was applied
 	listener func(gateway.Event) // who asked for what goes on now
@@ -72,16 +95,20 @@ var ErrTakenOver = errors.New("another process has taken the table over")
 // refused, the last good one of the history is, and the agent waits for a better one; without a
 // last good one it fails, and nothing is changed.
 func Start(ctx context.Context, o Options) (*Agent, error) {
-	a := &Agent{o: o, log: o.Log, requests: make(chan func(context.Context)), changed: make(chan struct{}, 1), reloads: make(chan struct{}, 1), yield: make(chan struct{}, 1), ended: make(chan struct{})}
+	a := &Agent{o: o, log: o.Log, requests: make(chan func(context.Context)), changed: make(chan struct{}, 1), reloads: make(chan struct{}, 1), yield: make(chan struct{}, 1), ended: make(chan struct{}),
+		verdicts: make(chan []health.Verdict), counts: make(chan counted), census: make(chan struct{}, 1),
+		checks: health.New(health.Options{AllowExec: o.AllowExec})}
 	if a.o.Notify == nil {
 		a.o.Notify = func(string) {}
 	}
-	first := a.load()
+	first := a.read()
 	if first.policy != nil {
 		a.table = first.policy.Gateway.Table
 	} else {
 		a.table = knownTable(o.StateDir, o.Source.Paths())
 	}
+	a.ends = ends{table: a.table, log: a.tellEnded}
+	a.keeper.path = memoryFile(o.StateDir, a.table)
 	if a.table == "" {
 		a.tellRefused(first)
 		return nil, fmt.Errorf("the policy is invalid, and the history in %s knows no other of these files: %w; nothing was changed", o.StateDir, first.err)
@@ -109,11 +136,16 @@ func (a *Agent) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var beside sync.WaitGroup
 	beside.Go(func() { a.watchSource(ctx) })
+	beside.Go(func() { a.check(ctx) })
+	beside.Go(func() { a.count(ctx) })
 	defer func() {
 		a.o.Notify(stopping)
 		cancel()
 		a.endTrial()
 		beside.Wait()
+		if err := a.keeper.write(a.memory()); err != nil {
+			a.log.Error("state_unwritten", "error", err)
+		}
 		close(a.ended)
 		a.g.Close()
 	}()
@@ -133,6 +165,10 @@ func (a *Agent) Run(ctx context.Context) error {
 		case <-a.reloads:
 			a.barred = ""
 			a.update(ctx)
+		case batch := <-a.verdicts:
+			a.judge(ctx, batch)
+		case flows := <-a.counts:
+			a.weigh(ctx, flows)
 		case request := <-a.requests:
 			request(ctx)
 		case <-a.trial.done():
@@ -157,6 +193,19 @@ func (a *Agent) watchSource(ctx context.Context) {
 		case <-time.After(10 * time.Second):
 			signal(a.changed)
 		}
+	}
+}
+
+// check checks real servers, and hands verdicts to the loop.
+func (a *Agent) check(ctx context.Context) {
+	err := a.checks.Run(ctx, func(batch []health.Verdict) {
+		select {
+		case a.verdicts <- slices.Clone(batch):
+		case <-ctx.Done():
+		}
+	})
+	if err != nil && ctx.Err() == nil {
+		a.log.Error("checks_ended", "error", err)
 	}
 }
 

@@ -2,10 +2,12 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/snatctl/snatctl/compiler/tell"
 	"github.com/snatctl/snatctl/gateway"
+	"github.com/snatctl/snatctl/nft/nftlink"
 )
 
 // drift is what the loop knows of changes that others made. The zero value is nothing.
@@ -19,6 +21,9 @@ type drift struct {
 
 	follow  time.Time // the next look at interfaces whose addresses are VIPs
 	refused string    // why their addresses contradict the policy; empty: they do not
+
+	left bool               // what was found last is left as it is
+	at   nftlink.Generation // at which it was found
 }
 
 // fresh says that the table is as wanted now.
@@ -50,6 +55,11 @@ func (a *Agent) look(ctx context.Context) {
 		a.update(ctx)
 	}
 	a.follow(ctx, now)
+	a.turn(ctx, now)
+	a.save(now)
+	if at := a.stands.reshape; !at.IsZero() && !now.Before(at) {
+		a.reshape(ctx)
+	}
 	d := &a.drift
 	if !d.repair.IsZero() {
 		if !now.Before(d.repair) {
@@ -74,9 +84,15 @@ func (a *Agent) moved(ctx context.Context, now time.Time) bool {
 		d.beside = time.Now().Add(max(besideEvery, sparedBeside*time.Since(now)))
 		d.look = d.look || moved
 	}
-	moved, err := a.g.Moved(ctx)
+	at, err := a.g.Generation(ctx)
 	a.unread(err)
-	return err == nil && (moved || d.look)
+	if err != nil {
+		return false
+	}
+	if a.stands.force == nil { // what was found at this generation is known
+		return d.look || !d.left || at != d.at
+	}
+	return d.look || at != a.stands.force.Generation()
 }
 
 // unread logs once a minute that the kernel cannot be asked.
@@ -90,15 +106,17 @@ func (a *Agent) unread(err error) {
 // compare reads the table, says what differs, object by object, and repairs it.
 func (a *Agent) compare(ctx context.Context) {
 	start := time.Now()
-	a.hush(true)
-	r, err := a.g.Diff(ctx, a.force, false)
-	a.hush(false)
+	if len(a.stands.changed) > 0 { // half a change of our own would look like drift
+		a.whole(ctx, a.stands.changed)
+		return
+	}
+	r, err := a.differs(ctx)
 	if err != nil {
 		a.unread(err)
 		a.drift.next = time.Now().Add(spared * time.Since(start))
 		return
 	}
-	a.drift.look = false
+	a.drift.look, a.drift.left = false, false
 	if r.Empty() {
 		a.drift.next = time.Now().Add(spared * time.Since(start))
 		a.mended()
@@ -108,6 +126,8 @@ func (a *Agent) compare(ctx context.Context) {
 	now := time.Now()
 	if !a.o.NoRepair {
 		a.drift.repair = a.drift.found(now)
+	} else if at, err := a.g.Generation(ctx); err == nil {
+		a.drift.left, a.drift.at = true, at
 	}
 	until := a.drift.repair
 	if !until.After(now) {
@@ -126,6 +146,27 @@ func (a *Agent) compare(ctx context.Context) {
 			"hint", "another program keeps changing the table: `nft monitor` shows who")
 	}
 	a.status()
+}
+
+// differs compares the table, routes and addresses with what is wanted. If the table is as wanted it is
+// known again.
+func (a *Agent) differs(ctx context.Context) (r gateway.Result, err error) {
+	a.hush(true)
+	defer a.hush(false)
+	w, look := a.wanted(), a.drift.look
+	f, err := a.g.Adopt(ctx, w)
+	switch {
+	case err == nil:
+		a.stands = table{force: f}
+		if !look {
+			return r, nil
+		}
+	case !errors.Is(err, gateway.ErrNotInForce):
+		return r, err
+	default:
+		a.stands.force = nil
+	}
+	return a.g.Diff(ctx, w, false)
 }
 
 // hush keeps warnings out of the log.
@@ -188,9 +229,10 @@ func (a *Agent) mend(ctx context.Context) {
 
 // repair applies the policy in force once more.
 func (a *Agent) repair(ctx context.Context) (gateway.Result, error) {
-	c, err := a.g.Commit(ctx, a.force, gateway.ApplyOptions{})
+	c, err := a.g.Commit(ctx, a.wanted(), gateway.ApplyOptions{})
 	if err != nil {
 		return gateway.Result{}, gateway.Unchanged(err)
 	}
+	a.stood(c)
 	return c.Finish(ctx)
 }

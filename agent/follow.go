@@ -19,7 +19,7 @@ func (a *Agent) follow(ctx context.Context, now time.Time) {
 		return
 	}
 	a.drift.follow = now.Add(followEvery)
-	w, ds, err := a.force.Follow()
+	w, ds, err := a.wanted().Follow()
 	switch {
 	case err != nil:
 		a.unread(err)

@@ -19,34 +19,65 @@ import (
 type loaded struct {
 	sources     []policy.Source
 	policy      *policy.Policy // nil: it is invalid
+	tends       *services
 	wanted      *gateway.Wanted
 	diagnostics policy.Diagnostics
 	err         error
 }
 
-// load reads the policy and makes its table.
-func (a *Agent) load() (l loaded) {
-	p, sources, ds := a.o.Source.Load()
-	l = loaded{sources: sources, policy: p, diagnostics: ds}
-	if p == nil {
-		l.err = fmt.Errorf("invalid policy: %s", plain.Count(countErrors(ds), "error"))
-		return l
+// read reads the policy.
+func (a *Agent) read() (l loaded) {
+	l.policy, l.sources, l.diagnostics = a.o.Source.Load()
+	if l.policy == nil {
+		l.err = fmt.Errorf("invalid policy: %s", plain.Count(countErrors(l.diagnostics), "error"))
 	}
-	if a.table != "" && p.Gateway.Table != a.table {
+	return l
+}
+
+// load reads the policy and makes its table, with the states that its services have.
+func (a *Agent) load() loaded {
+	l := a.read()
+	a.make(&l)
+	return l
+}
+
+// make makes the table of a policy that was read.
+func (a *Agent) make(l *loaded) {
+	switch p := l.policy; {
+	case p == nil:
+		return
+	case p.Gateway.Table != a.table:
 		l.err = fmt.Errorf("the policy is about table inet %s, and the agent holds table inet %s: start the agent anew to change the table", p.Gateway.Table, a.table)
-		return l
+		return
+	case !a.o.AllowExec && runs(p):
+		l.err = errors.New("a health check of the policy runs a program (type exec), which the agent does only with --allow-exec")
+		return
 	}
-	has, err := gateway.Facts(p)
+	has, err := gateway.Facts(l.policy)
 	if err != nil {
 		l.err = fmt.Errorf("look up the addresses that the policy has for VIPs: %w", err)
-		return l
+		return
 	}
-	w, more := gateway.CompileFor(has, p, sources)
-	l.wanted, l.diagnostics = w, append(ds, more...)
+	l.tends = a.tend(l.policy, time.Now())
+	w, more := gateway.CompileFor(has, l.tends.in(l.policy), l.sources)
+	l.wanted, l.diagnostics = w, append(l.diagnostics, more...)
 	if w == nil {
 		l.err = fmt.Errorf("the policy cannot be carried out: %s", plain.Count(countErrors(more), "error"))
 	}
+}
+
+// again makes the table of a policy that was in force before, with the states of now.
+func (a *Agent) again(w *gateway.Wanted) loaded {
+	l := loaded{sources: w.Sources, policy: w.Policy.Written()}
+	a.make(&l)
 	return l
+}
+
+// runs tells whether a service is checked by a program.
+func runs(p *policy.Policy) bool {
+	return slices.ContainsFunc(p.Services, func(s policy.Service) bool {
+		return s.HealthCheck != nil && s.HealthCheck.Type == policy.CheckExec
+	})
 }
 
 func countErrors(ds policy.Diagnostics) (n int) {
@@ -93,10 +124,17 @@ func (a *Agent) begin(ctx context.Context, first loaded) error {
 	if err := a.g.Introduce(gateway.Agent{Socket: a.o.Socket, Yield: func() { signal(a.yield) }}); err != nil {
 		return err
 	}
+	if _, err := a.remember(time.Now()); err != nil {
+		a.log.Error("state_unreadable", "error", err)
+	}
+	if err := a.recall(ctx); err != nil {
+		return err
+	}
 	newest, err := a.g.Newest(ctx)
 	if err != nil {
 		a.log.Warn("history_unreadable", "error", err)
 	}
+	a.make(&first)
 	if first.wanted != nil && first.wanted.Recorded(newest) && (newest.State == history.Reverted || newest.State == history.Unconfirmed) {
 		a.barred, first.wanted, first.err = first.wanted.Hash(), nil, errUnconfirmed
 	}
@@ -112,7 +150,11 @@ func (a *Agent) begin(ctx context.Context, first loaded) error {
 	if err != nil {
 		return fmt.Errorf("%w; and there is nothing to fall back to: %w; nothing was changed", first.err, err)
 	}
-	if _, err = a.put(ctx, loaded{wanted: w}, Request{}); a.force == nil {
+	good := a.again(w)
+	if err = good.err; err == nil {
+		_, err = a.put(ctx, good, Request{})
+	}
+	if a.force == nil {
 		return fmt.Errorf("%w; and the last good policy, that of %s, cannot be applied: %w", first.err, e.Time.Format(time.RFC3339), err)
 	}
 	a.learn(func(s *Snapshot) {

@@ -21,6 +21,9 @@ type Request struct {
 // put puts a policy in force. After an error that is no IncompleteError nothing has changed.
 func (a *Agent) put(ctx context.Context, l loaded, r Request) (gateway.Result, error) {
 	began, w, at, by := time.Now(), l.wanted, time.Now(), r.User
+	if l.tends == nil {
+		l.tends = a.tend(w.Policy, began)
+	}
 	o := gateway.ApplyOptions{Command: r.Command, User: r.User, Spare: r.Keep, Confirm: r.Confirm}
 	newest, err := a.g.Newest(ctx)
 	recorded := err == nil && w.Recorded(newest) && newest.State == history.Applied && newest.Facts.Equal(w.Facts)
@@ -34,7 +37,7 @@ func (a *Agent) put(ctx context.Context, l loaded, r Request) (gateway.Result, e
 		return gateway.Result{}, gateway.Unchanged(err)
 	}
 	before := a.force
-	a.force = w
+	a.enforce(l, c)
 	if c.Trial != nil {
 		a.trial = &trial{Trial: c.Trial, before: before, known: a.Snapshot().Policy, revert: revert}
 	} else {
@@ -74,6 +77,18 @@ func (a *Agent) put(ctx context.Context, l loaded, r Request) (gateway.Result, e
 	})
 	a.status()
 	return res, err
+}
+
+// enforce takes a policy as the one in force.
+func (a *Agent) enforce(l loaded, c *gateway.Change) {
+	a.force, a.tends = l.wanted, l.tends
+	a.stood(c)
+	a.ends.of(l.wanted)
+	a.checks.Set(a.targets(l.tends.policy))
+	if a.wantsCount.Store(len(l.tends.least) > 0); len(l.tends.least) > 0 {
+		signal(a.census)
+	}
+	a.publishAll()
 }
 
 // RefusedError says that the agent did not do what was asked for. Nothing was changed.

@@ -59,7 +59,7 @@ func (a *Agent) judged(ctx context.Context) {
 		a.status()
 	} else {
 		a.log.Warn("policy_reverted", "policy", hash, "why", err)
-		a.barred, a.force = hash, t.before
+		a.barred = hash
 		a.restore(ctx, t)
 		a.status()
 	}
@@ -72,11 +72,21 @@ func (a *Agent) judged(ctx context.Context) {
 // restore puts the policy before a trial in force again: the table is as it stood before that, which may
 // be long ago, or could not be taken back.
 func (a *Agent) restore(ctx context.Context, t *trial) {
-	if r, err := a.repair(ctx); err != nil && !incomplete(err) {
+	l := a.again(t.before)
+	if l.err != nil { // it was in force just now
+		a.log.Error("policy_not_restored", "policy", t.before.Hash(), "error", l.err)
+		return
+	}
+	c, err := a.g.Commit(ctx, l.wanted, gateway.ApplyOptions{})
+	if err != nil {
 		a.log.Error("policy_not_restored", "policy", t.before.Hash(), "error", err)
+		a.force, a.tends, a.stands = l.wanted, l.tends, table{}
 		a.drift.again()
-	} else if !r.Empty() {
-		a.log.Info("policy_restored", "policy", t.before.Hash(), "changes", r.Summary())
+	} else {
+		a.enforce(l, c)
+		if r, err := c.Finish(ctx); err != nil || !r.Empty() {
+			a.log.Info("policy_restored", "policy", t.before.Hash(), "changes", r.Summary(), "incomplete", err)
+		}
 	}
 	a.learn(func(s *Snapshot) {
 		counts := s.Policy.Applied

@@ -91,9 +91,6 @@ func (g *Gateway) send(ctx context.Context, want *nft.Ruleset, c *committed) err
 	if err != nil {
 		return blame(c.live, want, err)
 	}
-	if !c.plan.Empty() {
-		g.known = c.generation.After(1)
-	}
 	if unmeasured != nil {
 		g.tell(Warning{fmt.Errorf("it is not known what changed: %w", unmeasured)})
 	}

@@ -31,7 +31,6 @@ func (g *Gateway) read(ctx context.Context) (now present, err error) {
 	defer g.took(Reading, time.Now())
 	now.live, now.generation, err = g.conn.Read(ctx, g.table)
 	now.commits = g.conn.Commits()
-	g.known = now.generation
 	return now, err
 }
 

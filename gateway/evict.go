@@ -113,7 +113,6 @@ func (f *Force) committed(err error) error {
 	switch {
 	case err == nil:
 		f.generation = f.generation.After(1)
-		f.g.known = f.generation
 	case errors.Is(err, nftlink.ErrStale), errors.Is(err, nftlink.ErrUnknown):
 		f.lost = &StaleError{err}
 		return f.lost

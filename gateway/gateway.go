@@ -14,6 +14,7 @@ import (
 	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/gateway/history"
 	"github.com/snatctl/snatctl/nft/nftlink"
+	"github.com/snatctl/snatctl/policy"
 )
 
 // Gateway is a table of this network namespace and the way to it. It is not safe for concurrent
@@ -25,15 +26,17 @@ type Gateway struct {
 	lock  *Lock // nil: it only looks
 	conn  *nftlink.Conn
 	here  history.Place
-	door  door               // where who calls at the lock is answered
-	known nftlink.Generation // at which the table stands as it was last compared or made; 0: not known
+	door  door // where who calls at the lock is answered
+	state func(*policy.Policy) policy.State
 }
 
 // Options say which table a Gateway is about.
 type Options struct {
-	Table    string      // its name; the family is inet
-	StateDir string      // where the history is kept
-	Tell     func(Event) // hears of what goes on; it may be called by several goroutines. nil: nobody hears
+	Table    string // its name; the family is inet
+	StateDir string // where the history is kept
+	// State says which states the services of a policy have: an agent gave the table these. nil: none.
+	State func(*policy.Policy) policy.State
+	Tell  func(Event) // hears of what goes on; it may be called by several goroutines. nil: nobody hears
 }
 
 // Look opens a gateway to look at: what changes something fails with ErrNotHeld.
@@ -42,7 +45,7 @@ func Look(o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{table: o.Table, store: history.Open(o.StateDir), tell: o.Tell, conn: conn, here: here()}
+	g := &Gateway{table: o.Table, store: history.Open(o.StateDir), tell: o.Tell, state: o.State, conn: conn, here: here()}
 	if g.tell == nil {
 		g.tell = func(Event) {}
 	}
@@ -68,11 +71,10 @@ func Hold(o Options) (*Gateway, error) {
 	return g, nil
 }
 
-// Moved tells whether any ruleset of this network namespace may have changed since the gateway last
-// compared the table, or committed to it. The price is one small request.
-func (g *Gateway) Moved(ctx context.Context) (bool, error) {
-	now, err := g.conn.Generation(ctx)
-	return err == nil && now != g.known, err
+// Generation returns the generation of all rulesets of this network namespace. The price is one small
+// request.
+func (g *Gateway) Generation(ctx context.Context) (nftlink.Generation, error) {
+	return g.conn.Generation(ctx)
 }
 
 // Close lets go of the table and of the lock.

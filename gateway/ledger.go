@@ -148,7 +148,8 @@ func (g *Gateway) inForce(ctx context.Context, now *present, entries []history.E
 	return false, false
 }
 
-// again makes the policy of an entry again, as it was: with the addresses that interfaces had then.
+// again makes the policy of an entry again, as it was: with the addresses that interfaces had then, and
+// with the states that its services have.
 func (g *Gateway) again(e history.Entry) (*Wanted, error) {
 	return g.remake(e, func(*policy.Policy) (policy.Facts, error) { return e.Facts, nil })
 }
@@ -164,6 +165,9 @@ func (g *Gateway) remake(e history.Entry, facts func(*policy.Policy) (policy.Fac
 	p, _ := read.Parse(sources)
 	if p == nil {
 		return nil, errors.New("the policy is invalid now")
+	}
+	if g.state != nil {
+		p = p.With(g.state(p))
 	}
 	has, err := facts(p)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/snatctl/snatctl/agent"
 	"github.com/snatctl/snatctl/gateway"
+	"github.com/snatctl/snatctl/policy"
 )
 
 // Client speaks with the agent at a socket.
@@ -38,7 +39,30 @@ const patience = 10 * time.Second
 func (c *Client) Snapshot(ctx context.Context) (s agent.Snapshot, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return s, c.call(ctx, http.MethodGet, pathAgent, nil, func(r io.Reader) error { return json.NewDecoder(r).Decode(&s) })
+	err = c.call(ctx, http.MethodGet, pathAgent, nil, func(r io.Reader) error { return json.NewDecoder(r).Decode(&s) })
+	return s, err
+}
+
+// Services returns what the agent knows of the services.
+func (c *Client) Services(ctx context.Context) (s []agent.Service, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err = c.call(ctx, http.MethodGet, pathServices, nil, func(r io.Reader) error { return json.NewDecoder(r).Decode(&s) })
+	return s, err
+}
+
+// State returns the states of the services.
+func (c *Client) State(ctx context.Context) (s policy.State, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err = c.call(ctx, http.MethodGet, pathState, nil, func(r io.Reader) error { return json.NewDecoder(r).Decode(&s) })
+	return s, err
+}
+
+// Override has the agent carry out an order, and returns the service as it is then.
+func (c *Client) Override(ctx context.Context, o agent.Order) (s agent.Service, err error) {
+	err = c.call(ctx, http.MethodPost, pathServers, o, func(r io.Reader) error { return json.NewDecoder(r).Decode(&s) })
+	return s, err
 }
 
 // Reload makes the agent read its policy again.

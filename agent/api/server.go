@@ -15,11 +15,15 @@ import (
 
 	"github.com/snatctl/snatctl/agent"
 	"github.com/snatctl/snatctl/gateway"
+	"github.com/snatctl/snatctl/policy"
 )
 
 // Served is what the API needs of an agent.
 type Served interface {
 	Snapshot() agent.Snapshot
+	Services() []agent.Service
+	State() policy.State
+	Override(ctx context.Context, o agent.Order) (agent.Service, error)
 	Apply(ctx context.Context, r agent.Request, hash string, hears func(gateway.Event)) (agent.Outcome, error)
 	Revert(ctx context.Context) error
 	Reload()
@@ -53,6 +57,20 @@ func (s *Server) Close() {
 func Handler(a Served) http.Handler {
 	m := http.NewServeMux()
 	m.HandleFunc("GET "+pathAgent, func(w http.ResponseWriter, _ *http.Request) { reply(w, a.Snapshot()) })
+	m.HandleFunc("GET "+pathServices, func(w http.ResponseWriter, _ *http.Request) { reply(w, a.Services()) })
+	m.HandleFunc("GET "+pathState, func(w http.ResponseWriter, _ *http.Request) { reply(w, a.State()) })
+	m.HandleFunc("POST "+pathServers, func(w http.ResponseWriter, r *http.Request) {
+		var o agent.Order
+		if !body(w, r, &o) {
+			return
+		}
+		s, err := a.Override(r.Context(), o)
+		if err != nil {
+			refuse(w, http.StatusBadRequest, err)
+			return
+		}
+		reply(w, s)
+	})
 	m.HandleFunc("POST "+pathReload, func(w http.ResponseWriter, _ *http.Request) {
 		a.Reload()
 		reply(w, struct{}{})

@@ -2,6 +2,9 @@
 // knows, and takes requests.
 //
 //	GET  /api/v1/agent    an agent.Snapshot
+//	GET  /api/v1/services what it knows of the services and their real servers: a list of agent.Service
+//	GET  /api/v1/state    the states of the services: a policy.State
+//	POST /api/v1/servers  an agent.Order about a real server; the answer is its agent.Service
 //	POST /api/v1/apply    an ApplyRequest; the answer is a Line of JSON for each thing that happens
 //	POST /api/v1/revert   takes back what awaits confirmation
 //	POST /api/v1/reload   makes the agent read its policy again
@@ -17,10 +20,13 @@ import (
 
 // Paths of requests.
 const (
-	pathAgent  = "/api/v1/agent"
-	pathApply  = "/api/v1/apply"
-	pathRevert = "/api/v1/revert"
-	pathReload = "/api/v1/reload"
+	pathAgent    = "/api/v1/agent"
+	pathServices = "/api/v1/services"
+	pathState    = "/api/v1/state"
+	pathServers  = "/api/v1/servers"
+	pathApply    = "/api/v1/apply"
+	pathRevert   = "/api/v1/revert"
+	pathReload   = "/api/v1/reload"
 )
 
 // ApplyRequest asks the agent to put the policy of its files in force now.

@@ -15,7 +15,10 @@ import (
 	"github.com/snatctl/snatctl/agent"
 	"github.com/snatctl/snatctl/agent/api"
 	"github.com/snatctl/snatctl/agent/source"
+	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/gateway"
+	"github.com/snatctl/snatctl/plain"
+	"github.com/snatctl/snatctl/policy"
 )
 
 // defaultSocket is where an agent takes requests unless a flag says otherwise.
@@ -28,6 +31,7 @@ type agentOptions struct {
 	group    string
 	noRepair bool
 	noWatch  bool
+	exec     bool
 }
 
 func agentCommand() *cobra.Command {
@@ -71,6 +75,7 @@ table is held by another process.`,
 	c.Flags().StringVar(&o.group, "socket-group", "", "members of this `group` may send requests, too, if they may enter the socket's directory")
 	c.Flags().BoolVar(&o.noRepair, "no-repair", false, "report what others change in the table, and leave it")
 	c.Flags().BoolVar(&o.noWatch, "no-watch", false, "apply the files only when somebody asks for it (SIGHUP, snatctl apply), not when they change")
+	c.Flags().BoolVar(&o.exec, "allow-exec", false, "let health checks of type exec run their programs")
 	c.AddCommand(agentStatusCommand())
 	return c
 }
@@ -94,7 +99,7 @@ func runAgent(ctx context.Context, o agentOptions) error {
 		log.Warn("watchdog_unknown", "error", err)
 	}
 	a, err := agent.Start(ctx, agent.Options{
-		Source: watched(files, o.noWatch), StateDir: o.stateDir, Socket: o.socket, NoRepair: o.noRepair, Log: log, Watchdog: every, User: operator(),
+		Source: watched(files, o.noWatch), StateDir: o.stateDir, Socket: o.socket, NoRepair: o.noRepair, AllowExec: o.exec, Log: log, Watchdog: every, User: operator(),
 		Notify: func(state string) { _, _ = daemon.SdNotify(false, state) }, // without a service manager nobody listens
 	})
 	if err != nil {
@@ -130,6 +135,60 @@ type unwatched struct{ *source.Files }
 func (unwatched) Watch(ctx context.Context, _ func()) error {
 	<-ctx.Done()
 	return nil
+}
+
+// keptBy asks the agent that holds a table what it knows; nil if none does, or if it does not answer.
+func keptBy(ctx context.Context, table string) *view.Kept {
+	client := agentOf(table)
+	if client == nil {
+		return nil
+	}
+	k := &view.Kept{Services: map[string]agent.Service{}}
+	var err error
+	if k.Agent, err = client.Snapshot(ctx); err == nil {
+		var all []agent.Service
+		all, err = client.Services(ctx)
+		for _, s := range all {
+			k.Services[s.Name] = s
+		}
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "warning: health is not known: %s\n", plain.Text(err.Error()))
+		return nil
+	}
+	return k
+}
+
+// stateBy returns what says which states an agent has given the services of its table; nil if no agent
+// holds it.
+func stateBy(ctx context.Context, table string) func(*policy.Policy) policy.State {
+	client := agentOf(table)
+	if client == nil {
+		return nil
+	}
+	state, err := client.State(ctx)
+	if err != nil {
+		fmt.Fprintf(stderr, "warning: health is not known: %s\n", plain.Text(err.Error()))
+		return nil
+	}
+	return func(*policy.Policy) policy.State { return state }
+}
+
+// statesOf does the same, and knows what an agent has left that does not run any more.
+func statesOf(ctx context.Context, table, stateDir string) func(*policy.Policy) policy.State {
+	if now := stateBy(ctx, table); now != nil {
+		return now
+	}
+	return func(p *policy.Policy) policy.State { return agent.Left(stateDir, table, p) }
+}
+
+// inState makes the table of a policy whose services have some states.
+func inState(w *gateway.Wanted, state func(*policy.Policy) policy.State) (*gateway.Wanted, error) {
+	if state == nil || len(state(w.Policy)) == 0 {
+		return w, nil
+	}
+	now, ds := gateway.CompileFor(w.Facts, w.Policy.With(state(w.Policy)), w.Sources)
+	return now, ds.Err()
 }
 
 // agentOf returns the agent that holds a table, nil if none does.

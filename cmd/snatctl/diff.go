@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/gateway"
 )
 
@@ -24,7 +25,8 @@ func diffCommand() *cobra.Command {
 nothing. diff lists the policy's objects (+ added, - removed, ~ changed), counts the rules and
 elements that change, and says how many live connections apply would end because they contradict
 the policy. Changes that somebody made in the kernel by hand show up too, and so do the routes and
-addresses of gateway.addresses.
+addresses of gateway.addresses. What an agent changes because of checks and overrides is no
+difference: it is named behind the others.
 
 Exit status: 0 no difference (also if there are connections to end), 1 differences, 2 error.`,
 		Example: `  snatctl diff -f policy.yaml
@@ -55,7 +57,11 @@ func diff(ctx context.Context, o applyOptions) (err error) {
 	if err != nil {
 		return exit{exitDiffError, err}
 	}
-	g, err := gateway.Look(gateway.Options{Table: w.Ruleset.Table, StateDir: o.stateDir, Tell: t.hear})
+	state := stateBy(ctx, w.Ruleset.Table)
+	if w, err = inState(w, state); err != nil {
+		return exit{exitDiffError, err}
+	}
+	g, err := gateway.Look(gateway.Options{Table: w.Ruleset.Table, StateDir: o.stateDir, State: state, Tell: t.hear})
 	if err != nil {
 		return exit{exitDiffError, err}
 	}
@@ -67,6 +73,9 @@ func diff(ctx context.Context, o applyOptions) (err error) {
 	t.bar.Stop()
 	tellAwaiting(w.Ruleset.Table)
 	lost := t.report(o.format, w.Ruleset.Table, r)
+	if o.format == "text" && state != nil {
+		view.Overridden(stdout, keptBy(ctx, w.Ruleset.Table))
+	}
 	if !r.Empty() {
 		return errors.Join(exit{code: exitDiffers}, lost)
 	}

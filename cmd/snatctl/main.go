@@ -114,7 +114,7 @@ transaction. Packets need only the table; a history of policies is kept for roll
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{"day", "Every day:", []*cobra.Command{lintCommand(), diffCommand(), applyCommand(), confirmCommand(), statusCommand(), rollbackCommand(), historyCommand()}},
+		{"day", "Every day:", []*cobra.Command{lintCommand(), diffCommand(), applyCommand(), confirmCommand(), statusCommand(), rollbackCommand(), historyCommand(), serverCommand()}},
 		{"look", "Who talks to whom:", []*cobra.Command{flowsCommand(), lookupCommand(), watchCommand(), topCommand()}},
 		{"policy", "About the policy alone:", []*cobra.Command{explainCommand(), testCommand(), fmtCommand(), compileCommand(), schemaCommand()}},
 		{"other", "Set up and take down:", []*cobra.Command{agentCommand(), bootCommand(), cleanupCommand(), flushCommand(), versionCommand(), completionCommand()}},

@@ -124,15 +124,15 @@ func status(ctx context.Context, o statusOptions) error {
 		return exit{exitRefused, err}
 	}
 	tellAwaiting(o.table)
-	return o.print(os.Stdout, stdout, s)
+	return o.print(os.Stdout, stdout, s, keptBy(ctx, o.table))
 }
 
 // print prints one report.
-func (o *statusOptions) print(out io.Writer, text *plain.Writer, s gateway.Survey) error {
+func (o *statusOptions) print(out io.Writer, text *plain.Writer, s gateway.Survey, k *view.Kept) error {
 	if o.format == "json" {
-		return view.StatusJSON(out, s)
+		return view.StatusJSON(out, s, k)
 	}
-	return view.Status(text, s, o.all)
+	return view.Status(text, s, k, o.all)
 }
 
 // look sums up the flows of what is asked for.
@@ -178,20 +178,22 @@ func (n nameFilter) narrow(r *ct.Report) error {
 
 // checkStatus tells whether something is wrong: in words, or as JSON by the exit status alone.
 func checkStatus(ctx context.Context, o statusOptions) error {
-	s, err := gateway.Check(ctx, gateway.Options{Table: o.table, StateDir: o.stateDir})
+	s, err := gateway.Check(ctx, gateway.Options{Table: o.table, StateDir: o.stateDir, State: statesOf(ctx, o.table, o.stateDir)})
 	if err == nil {
 		err = o.names.narrow(&s.Report)
 	}
 	if err != nil {
 		return err
 	}
-	return check(s, o.format)
+	k := keptBy(ctx, o.table)
+	s.Dead = append(s.Dead, k.Problems()...)
+	return check(s, k, o.format)
 }
 
 // check reports a survey, and gives the worst problem's exit status.
-func check(s gateway.Survey, format string) error {
+func check(s gateway.Survey, k *view.Kept, format string) error {
 	if format == "json" {
-		if err := view.StatusJSON(os.Stdout, s); err != nil {
+		if err := view.StatusJSON(os.Stdout, s, k); err != nil {
 			return exit{exitCritical, err}
 		}
 	} else {

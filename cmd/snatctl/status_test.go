@@ -52,7 +52,7 @@ func TestCheckStatus(t *testing.T) {
 		{gateway.Survey{Report: idle, Dead: dead}, exitCritical},
 	} {
 		var status exit
-		errors.As(check(c.s, "text"), &status)
+		errors.As(check(c.s, nil, "text"), &status)
 		if status.code != c.want {
 			t.Errorf("%+v: the exit status is %d, want %d", c.s, status.code, c.want)
 		}

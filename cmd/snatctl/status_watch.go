@@ -40,7 +40,7 @@ func watchStatus(ctx context.Context, r *gateway.Reader, o statusOptions) error 
 			return interrupted(ctx, err)
 		}
 		var b bytes.Buffer
-		if err := o.print(&b, plain.NewWriter(&b, stdout.Colour()), s); err != nil {
+		if err := o.print(&b, plain.NewWriter(&b, stdout.Colour()), s, keptBy(ctx, o.table)); err != nil {
 			return exit{exitRefused, err}
 		}
 		for again := true; again; {

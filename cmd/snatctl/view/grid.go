@@ -24,10 +24,13 @@ const (
 
 // words tells whether a column holds words, by its title: the first and "busiest destination".
 func (g *grid) words(column int) bool {
-	return column == 0 || g.titles[column] == titleBusiest
+	return column == 0 || g.titles[column] == titleBusiest || g.titles[column] == titleHealth
 }
 
-const titleBusiest = "busiest destination"
+const (
+	titleBusiest = "busiest destination"
+	titleHealth  = "health"
+)
 
 func (g *grid) add(cells ...string) { g.rows = append(g.rows, cells) }
 

@@ -21,13 +21,13 @@ const (
 	mostBusy = 20
 )
 
-// StatusJSON prints the sums over all flows.
-func StatusJSON(w io.Writer, p gateway.Survey) error { return JSON(w, p.Report) }
-
 // Status prints what `ipvsadm -Ln --stats` would show, and the same for zones. Of long lists it
 // leaves out what has no flows, unless all is asked for.
-func Status(out *plain.Writer, p gateway.Survey, all bool) error {
+//
+// What an agent knows stands first, and beside each real server.
+func Status(out *plain.Writer, p gateway.Survey, k *Kept, all bool) error {
 	w := bufio.NewWriter(out)
+	printKept(w, k, p)
 	idle := 0
 	for i := range p.Services {
 		s := &p.Services[i]
@@ -35,7 +35,7 @@ func Status(out *plain.Writer, p gateway.Survey, all bool) error {
 			idle++
 			continue
 		}
-		printService(w, s, all)
+		printService(w, s, k, all)
 	}
 	printIdle(w, idle, "service")
 	idle = 0
@@ -79,7 +79,7 @@ func printConntrack(w io.Writer, p gateway.Survey) {
 		comma(c.Entries), share, comma(t.Owned), comma(t.Past), comma(t.Nobodys), zoned, refused(p))
 }
 
-func printService(w io.Writer, s *ct.ServiceReport, all bool) {
+func printService(w io.Writer, s *ct.ServiceReport, k *Kept, all bool) {
 	how := s.Mode
 	if s.Scheduler != "" {
 		how += ", " + s.Scheduler
@@ -87,6 +87,9 @@ func printService(w io.Writer, s *ct.ServiceReport, all bool) {
 	fmt.Fprintf(w, "service %s: %s at %s %s; %s, %s\n", plain.Text(s.Name), how, strings.Join(s.VIP, " "), strings.Join(s.Ports, " "),
 		countMany(s.Flows, "flow"), countMany(s.New, "new connection"))
 	t := grid{titles: []string{"real server", "weight", "share", "new", "of new", "flows", "live bytes in", "live bytes out"}}
+	if k != nil {
+		t.titles = append(t.titles, titleHealth)
+	}
 	weights, news := sums(s.Servers)
 	for i := range s.Servers {
 		rs := &s.Servers[i]
@@ -102,12 +105,21 @@ func printService(w io.Writer, s *ct.ServiceReport, all bool) {
 		if s.Uncounted {
 			got, share = "not counted", ""
 		}
-		t.add(endpoint(rs), weight, percent(takes(rs), weights[f]), got, share,
-			comma(rs.Flows), size(rs.BytesIn), size(rs.BytesOut))
+		cells := []string{endpoint(rs), weight, percent(takes(rs), weights[f]), got, share, comma(rs.Flows), size(rs.BytesIn), size(rs.BytesOut)}
+		if known := k.server(s.Name, netip.AddrPortFrom(rs.Address, rs.Port)); known != nil {
+			cells = append(cells, condition(known))
+		} else if k != nil {
+			cells = append(cells, "")
+		}
+		t.add(cells...)
 	}
 	for i := range s.Gone {
 		rs := &s.Gone[i]
-		t.add(endpoint(rs), "not listed", "", "", "", comma(rs.Flows), size(rs.BytesIn), size(rs.BytesOut))
+		cells := []string{endpoint(rs), "not listed", "", "", "", comma(rs.Flows), size(rs.BytesIn), size(rs.BytesOut)}
+		if k != nil {
+			cells = append(cells, "")
+		}
+		t.add(cells...)
 	}
 	t.write(w)
 	printLaddrs(w, s.Laddrs, all)

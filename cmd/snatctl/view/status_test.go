@@ -27,7 +27,7 @@ func TestStatusText(t *testing.T) {
 			t.Fatalf("there is no picture %q", name)
 		}
 		var text, checked bytes.Buffer
-		if err := Status(plain.NewWriter(&text, false), p, flags == "--all"); err != nil {
+		if err := Status(plain.NewWriter(&text, false), p, nil, flags == "--all"); err != nil {
 			t.Fatal(err)
 		}
 		Check(plain.NewWriter(&checked, false), p)
@@ -101,7 +101,7 @@ func TestStatusAll(t *testing.T) {
 		want int
 	}{{few, false, mostIdle}, {manyPicture(), false, 1}, {manyPicture(), true, mostIdle + 1}} {
 		var b bytes.Buffer
-		if err := Status(plain.NewWriter(&b, false), c.p, c.all); err != nil {
+		if err := Status(plain.NewWriter(&b, false), c.p, nil, c.all); err != nil {
 			t.Fatal(err)
 		}
 		if s, z := strings.Count(b.String(), "\nservice ")+1, strings.Count(b.String(), "\nzone "); s != c.want || z != c.want {
@@ -113,7 +113,7 @@ func TestStatusAll(t *testing.T) {
 // Colours stand at what is wrong, and only where they reach somebody.
 func TestStatusColours(t *testing.T) {
 	var with, without bytes.Buffer
-	if err := errors.Join(Status(plain.NewWriter(&with, true), sitePicture(), false), Status(plain.NewWriter(&without, false), sitePicture(), false)); err != nil {
+	if err := errors.Join(Status(plain.NewWriter(&with, true), sitePicture(), nil, false), Status(plain.NewWriter(&without, false), sitePicture(), nil, false)); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"\x1b[33mwarning: service idle: has no real servers\x1b[0m\n", "  \x1b[33m", "\n\x1b[31mcritical: service dns"} {

@@ -1,0 +1,136 @@
+package agent
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/snatctl/snatctl/gateway"
+)
+
+// counted is what a census finds: flows by real server.
+type counted map[gateway.FlowServer]gateway.ServerFlows
+
+// How often flows are counted for lc and wlc, and which part of the time that may take.
+const (
+	countEvery = 250 * time.Millisecond
+	countSpare = 4
+)
+
+// count counts the flows of real servers for as long as services want to know, beside the loop.
+func (a *Agent) count(ctx context.Context) {
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.census: // somebody wants to know
+		}
+		if err := a.countWhile(ctx); err != nil && ctx.Err() == nil {
+			a.log.Error("flows_uncounted", "error", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(10 * time.Second):
+				signal(a.census)
+			}
+		}
+	}
+}
+
+// countWhile counts until no service wants to know any more.
+func (a *Agent) countWhile(ctx context.Context) error {
+	r, err := gateway.OpenReader(a.table)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	c, err := gateway.NewCensus(r)
+	if err != nil {
+		return err
+	}
+	hearing, stop := context.WithCancel(ctx)
+	heard := make(chan struct{})
+	go func() { defer close(heard); c.Hear(hearing) }()
+	defer func() { stop(); <-heard; c.Close() }()
+	for a.wantsCount.Load() {
+		start := time.Now()
+		p, err := a.ends.picturedNow()
+		if err != nil {
+			return err
+		}
+		flows, err := c.Count(ctx, p)
+		if err != nil {
+			return err
+		}
+		select {
+		case a.counts <- flows:
+		case <-ctx.Done():
+			return nil
+		}
+		select {
+		case <-time.After(max(countEvery-time.Since(start), countSpare*time.Since(start))):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	return nil
+}
+
+// picturedNow is the picture of the policy in force.
+func (e *ends) picturedNow() (*gateway.Picture, error) {
+	e.mu.Lock()
+	w := e.wanted
+	e.mu.Unlock()
+	return e.pictureOf(w)
+}
+
+// weigh gives services with lc and wlc the shares that live flows ask for.
+func (a *Agent) weigh(ctx context.Context, flows counted) {
+	now := time.Now()
+	var touched []*tended
+	for _, t := range a.tends.least {
+		t.enter(flows)
+		if !t.result.Next.IsZero() && !now.Before(t.result.Next.Add(-countEvery/10)) {
+			touched = append(touched, t)
+		}
+	}
+	a.rebalance(ctx, touched, now)
+}
+
+// enter enters the flows of a service's real servers.
+func (t *tended) enter(flows counted) {
+	byAddr := map[netip.Addr]int{}
+	for i := range t.input.Servers {
+		in := &t.input.Servers[i]
+		in.Flows = 0
+		if in.Key.Port() != 0 {
+			n := flows[gateway.FlowServer{Service: t.service.Name, To: in.Key}]
+			in.Flows, in.Opened = n.Live, in.Opened+n.New
+			continue
+		}
+		byAddr[in.Key.Addr()] = i
+	}
+	if len(byAddr) == 0 {
+		return
+	}
+	for at, n := range flows { // those called at the port that the client called
+		if at.Service != t.service.Name {
+			continue
+		}
+		if i, ok := byAddr[at.To.Addr()]; ok {
+			in := &t.input.Servers[i]
+			in.Flows, in.Opened = in.Flows+n.Live, in.Opened+n.New
+		}
+	}
+}
+
+// turn decides anew about services that change by themselves: slow start, and overrides that end.
+func (a *Agent) turn(ctx context.Context, now time.Time) {
+	touched := a.expire(now)
+	for t := range a.tends.due {
+		counts := t.isLeast() && a.wantsCount.Load() // they come by themselves
+		if !counts && !now.Before(t.result.Next) {
+			touched = appendOnce(touched, t)
+		}
+	}
+	a.rebalance(ctx, touched, now)
+}

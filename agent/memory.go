@@ -1,0 +1,191 @@
+package agent
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/snatctl/snatctl/agent/balance"
+	"github.com/snatctl/snatctl/agent/health"
+)
+
+// known is what outlives the agent of a real server that is, or was, down.
+type known struct {
+	Down    bool
+	Since   time.Time // of that state
+	UpSince time.Time // when it came back; zero: it did not
+	Reason  string
+}
+
+// memory is what an agent of a table leaves to the next one, as a file of the state directory.
+type memory struct {
+	Written   time.Time                 `json:"written"`
+	Overrides []rememberedOverride      `json:"overrides"`
+	Servers   []rememberedServer        `json:"servers"`
+	Services  map[string]balance.Memory `json:"services,omitempty"`
+}
+
+type rememberedOverride struct {
+	Service string         `json:"service"`
+	Server  netip.AddrPort `json:"server"`
+	Kind    balance.Kind   `json:"kind"`
+	Weight  int            `json:"weight,omitempty"`
+	Until   time.Time      `json:"until,omitzero"`
+}
+
+type rememberedServer struct {
+	Service string         `json:"service"`
+	Server  netip.AddrPort `json:"server"`
+	Down    bool           `json:"down"`
+	Since   time.Time      `json:"since"`
+	UpSince time.Time      `json:"up_since,omitzero"`
+	Reason  string         `json:"reason,omitempty"`
+}
+
+// memoryFile is where it stands.
+func memoryFile(stateDir, table string) string {
+	return filepath.Join(stateDir, "agent", table+".json")
+}
+
+// mostMemory bounds what is read back.
+const mostMemory = 64 << 20
+
+// remember reads what the agent before left. Times are moved to this process' clock, which does not
+// jump when somebody sets that of the machine. It returns when that was written; zero: there is nothing.
+func (a *Agent) remember(now time.Time) (written time.Time, err error) {
+	a.overrides, a.known, a.memories = map[health.ID]balance.Override{}, map[health.ID]known{}, map[string]balance.Memory{}
+	f, err := os.Open(memoryFile(a.o.StateDir, a.table))
+	if errors.Is(err, fs.ErrNotExist) {
+		return written, nil
+	}
+	if err != nil {
+		return written, err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || info.Size() > mostMemory {
+		return written, fmt.Errorf("%s is too large, or cannot be looked at: %v", f.Name(), err)
+	}
+	var m memory
+	if err := json.NewDecoder(f).Decode(&m); err != nil {
+		return written, fmt.Errorf("%s: %w", f.Name(), err)
+	}
+	here := func(t time.Time) time.Time {
+		if t.IsZero() {
+			return t
+		}
+		return now.Add(t.Sub(now.Round(0)))
+	}
+	for _, o := range m.Overrides {
+		a.overrides[health.ID{Service: o.Service, Server: o.Server}] = balance.Override{Kind: o.Kind, Weight: o.Weight, Until: here(o.Until)}
+	}
+	for _, s := range m.Servers {
+		a.known[health.ID{Service: s.Service, Server: s.Server}] = known{s.Down, here(s.Since), here(s.UpSince), s.Reason}
+	}
+	for name, service := range m.Services {
+		service.At = here(service.At)
+		a.memories[name] = service
+	}
+	return m.Written, nil
+}
+
+// memory is what the next agent has to know.
+func (a *Agent) memory() memory {
+	m := memory{Written: time.Now(), Overrides: []rememberedOverride{}, Servers: []rememberedServer{}, Services: map[string]balance.Memory{}}
+	for id, o := range a.overrides {
+		m.Overrides = append(m.Overrides, rememberedOverride{id.Service, id.Server, o.Kind, o.Weight, o.Until})
+	}
+	for id, k := range a.known {
+		m.Servers = append(m.Servers, rememberedServer{id.Service, id.Server, k.Down, k.Since, k.UpSince, k.Reason})
+	}
+	if a.tends != nil {
+		for _, t := range a.tends.all {
+			if t.memory.Short || t.memory.Least != nil {
+				m.Services[t.service.Name] = t.memory
+			}
+		}
+	}
+	m.sort()
+	return m
+}
+
+// keeper writes memories, each newer than the one before.
+type keeper struct {
+	path  string
+	going atomic.Bool // one is being written beside the loop
+
+	mu   sync.Mutex // over what follows
+	last time.Time  // what was written last is from then
+}
+
+// write writes a memory, unless a newer one is there.
+func (k *keeper) write(m memory) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if m.Written.Before(k.last) {
+		return nil
+	}
+	k.last = m.Written
+	return writeWhole(k.path, m)
+}
+
+// How often what has changed is written down. Loads of lc and wlc change all the time.
+const (
+	saveEvery = time.Second
+	saveLoads = 10 * time.Second
+)
+
+// save writes down what has changed, beside the loop: disks may be slow.
+func (a *Agent) save(now time.Time) {
+	loads := len(a.tends.least) > 0 && now.Sub(a.saved) > saveLoads
+	if !a.unsaved && !loads || now.Sub(a.saved) < saveEvery || a.keeper.going.Swap(true) {
+		return
+	}
+	a.unsaved, a.saved = false, now
+	m := a.memory()
+	go func() {
+		defer a.keeper.going.Store(false)
+		if err := a.keeper.write(m); err != nil {
+			a.log.Error("state_unwritten", "error", err)
+		}
+	}()
+}
+
+// writeWhole replaces a file: whoever reads it finds the old text or the new one.
+func writeWhole(path string, v any) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // it has another name if all goes well
+	e := json.NewEncoder(f)
+	e.SetIndent("", " ")
+	err = e.Encode(v)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+func (m *memory) sort() {
+	slices.SortFunc(m.Overrides, func(a, b rememberedOverride) int {
+		return cmp.Or(strings.Compare(a.Service, b.Service), a.Server.Compare(b.Server))
+	})
+	slices.SortFunc(m.Servers, func(a, b rememberedServer) int {
+		return cmp.Or(strings.Compare(a.Service, b.Service), a.Server.Compare(b.Server))
+	})
+}

@@ -1,0 +1,152 @@
+package agent
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/snatctl/snatctl/agent/balance"
+	"github.com/snatctl/snatctl/agent/health"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// Service is what an agent knows of a service.
+type Service struct {
+	Name    string   `json:"name"`
+	Quorum  Quorum   `json:"quorum"`
+	Sorry   bool     `json:"sorry"`  // the sorry servers take the new connections
+	Closed  bool     `json:"closed"` // nobody takes new connections
+	Panic   bool     `json:"panic"`  // health is disregarded, since so few are up
+	Servers []Server `json:"servers"`
+}
+
+// Quorum is how many real servers must be up, and how many are.
+type Quorum struct {
+	Need int  `json:"need"`
+	Up   int  `json:"up"`
+	Met  bool `json:"met"`
+}
+
+// Server is what an agent knows of a real server. Times are zero where something has not happened.
+type Server struct {
+	Address    netip.AddrPort `json:"address"`        // port 0: the one that is called
+	Weight     int            `json:"weight"`         // of the policy
+	Admin      int            `json:"administrative"` // the policy's, or the override's
+	Share      int            `json:"share"`          // what new connections are given by now, in relation to the others
+	Health     string         `json:"health"`         // up, down, unknown, or disabled: it is not checked
+	Out        bool           `json:"out"`            // it gets no new connections: down by its check or by an override
+	LastCheck  time.Time      `json:"last_check,omitzero"`
+	LastChange time.Time      `json:"last_change,omitzero"`
+	Error      string         `json:"check_error,omitempty"` // why the last check failed
+	Failures   uint64         `json:"check_failures"`
+	Override   *Override      `json:"override"`
+}
+
+// Override is what an operator wants of a real server.
+type Override struct {
+	Kind   balance.Kind `json:"kind"`
+	Weight int          `json:"weight,omitempty"`
+	Until  time.Time    `json:"until,omitzero"`
+}
+
+// Disabled is the health of a real server that is not checked.
+const Disabled = "disabled"
+
+// show returns a service as it is now, but for what checks know.
+func (a *Agent) show(t *tended) Service {
+	r := &t.result
+	s := Service{Name: t.service.Name, Quorum: Quorum{r.Need, r.Up, r.Met}, Sorry: r.Sorry, Closed: r.Closed, Panic: r.Panic, Servers: make([]Server, len(t.input.Servers))}
+	for i, in := range t.input.Servers {
+		o := Server{Address: in.Key, Weight: in.Weight, Admin: r.Admin[i], Share: r.Weights[i], Out: r.Down[i], Health: Disabled}
+		if r.Sorry || r.Closed {
+			o.Share = 0
+		}
+		if t.service.HealthCheck != nil {
+			o.Health = map[balance.Health]string{balance.Unknown: "unknown", balance.Up: "up", balance.Down: "down"}[in.Health]
+			if k, ok := a.known[health.ID{Service: t.service.Name, Server: in.Key}]; ok {
+				o.LastChange, o.Error = k.Since, k.Reason
+			}
+		}
+		if ov := in.Override; ov.Kind != "" {
+			o.Override = &Override{ov.Kind, ov.Weight, ov.Until}
+		}
+		s.Servers[i] = o
+	}
+	return s
+}
+
+// publish shows services that have changed; without any named, all of them anew.
+func (a *Agent) publish(changed []*tended) {
+	if len(changed) == 0 {
+		return
+	}
+	a.mu.Lock()
+	all := slices.Clone(a.shown)
+	a.mu.Unlock()
+	for _, t := range changed {
+		all[t.index] = a.show(t)
+	}
+	a.exhibit(all)
+}
+
+// exhibit shows services, and the states that they have now.
+func (a *Agent) exhibit(all []Service) {
+	state := maps.Clone(a.tends.state)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.shown, a.state = all, state
+}
+
+// State returns the states of the services now: with them the policy in force is what the table should
+// be. It must not be changed. It is safe for concurrent use.
+func (a *Agent) State() policy.State {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.state
+}
+
+// publishAll shows all services of the policy in force.
+func (a *Agent) publishAll() {
+	all := make([]Service, len(a.tends.all))
+	for i, t := range a.tends.all {
+		all[i] = a.show(t)
+	}
+	a.exhibit(all)
+}
+
+// Services returns what the agent knows of the policy's services, in its order. It is safe for
+// concurrent use.
+func (a *Agent) Services() []Service {
+	a.mu.Lock()
+	all := a.shown
+	a.mu.Unlock()
+	out := make([]Service, len(all))
+	for i, s := range all {
+		s.Servers = slices.Clone(s.Servers)
+		a.checked(&s)
+		out[i] = s
+	}
+	return out
+}
+
+// checked adds what checks know of a service's real servers. It is safe for concurrent use.
+func (a *Agent) checked(s *Service) {
+	for n := range s.Servers {
+		o := &s.Servers[n]
+		if o.Health == Disabled {
+			continue
+		}
+		h := a.checks.Health(health.ID{Service: s.Name, Server: o.Address})
+		o.LastCheck, o.Failures = h.LastCheck, h.Failures
+		if !h.LastChange.IsZero() {
+			o.LastChange = h.LastChange
+		}
+		if h.State != health.Unknown {
+			o.Health = h.State.String()
+		}
+		if !h.LastCheck.IsZero() {
+			o.Error = h.Error
+		}
+	}
+}

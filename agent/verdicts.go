@@ -1,0 +1,123 @@
+package agent
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/snatctl/snatctl/agent/balance"
+	"github.com/snatctl/snatctl/agent/health"
+	"github.com/snatctl/snatctl/gateway"
+)
+
+// judge takes verdicts of checks: real servers that went down get no new connections when it
+// returns.
+func (a *Agent) judge(ctx context.Context, batch []health.Verdict) {
+	now := time.Now()
+	var touched []*tended
+	for _, v := range batch {
+		t := a.tends.named[v.ID.Service]
+		if t == nil || t.server(v.ID) == nil {
+			continue // of a policy that is no longer in force
+		}
+		a.learnOf(t, v)
+		touched = appendOnce(touched, t)
+	}
+	a.rebalance(ctx, touched, now)
+	for _, v := range batch {
+		a.tellVerdict(v)
+	}
+	a.unsaved = true
+}
+
+func appendOnce(all []*tended, t *tended) []*tended {
+	if len(all) > 0 && all[len(all)-1] == t { // verdicts come by service
+		return all
+	}
+	for _, o := range all {
+		if o == t {
+			return all
+		}
+	}
+	return append(all, t)
+}
+
+// learnOf enters a verdict. The clock of the agent tells when, as slow start counts from then.
+func (a *Agent) learnOf(t *tended, v health.Verdict) {
+	in := t.server(v.ID)
+	switch v.State {
+	case health.Down:
+		in.Health, in.UpSince = balance.Down, time.Time{}
+		a.known[v.ID] = known{Down: true, Since: v.Since, Reason: v.Reason}
+	case health.Up:
+		in.Health = balance.Up
+		if v.Was == health.Down {
+			in.UpSince = v.Since
+			a.known[v.ID] = known{Since: v.Since, UpSince: v.Since}
+		}
+	}
+}
+
+func (a *Agent) tellVerdict(v health.Verdict) {
+	args := []any{"service", v.ID.Service, "server", serverText(v.ID.Server)}
+	if v.Was != health.Unknown {
+		args = append(args, "was_"+v.Was.String()+"_for", v.WasFor.Round(time.Millisecond))
+	}
+	switch {
+	case v.State == health.Down:
+		a.log.Warn("server_down", append(args, "reason", v.Reason)...)
+	case v.Was == health.Down:
+		a.log.Info("server_up", args...)
+	} // one that is up from the start is no news
+}
+
+// serverText names a real server as operators write it: without a port where it has none of its own.
+func serverText(s netip.AddrPort) string {
+	if s.Port() == 0 {
+		return s.Addr().String()
+	}
+	return s.String()
+}
+
+// rebalance decides anew about services, and brings the table to what that changes.
+func (a *Agent) rebalance(ctx context.Context, touched []*tended, now time.Time) {
+	var changes []gateway.ServiceChange
+	gone := false
+	for _, t := range touched {
+		was, wasDown := t.result, t.down()
+		if a.tends.decide(t, now) {
+			changes = append(changes, gateway.ServiceChange{Service: t.service.Name, State: t.state})
+		}
+		a.tellResult(t, was)
+		for i, down := range t.down() {
+			if down && (i >= len(wasDown) || !wasDown[i]) {
+				gone = true
+				a.ends.add(t, i)
+			}
+		}
+	}
+	if len(changes) > 0 {
+		a.change(ctx, changes, gone)
+	}
+	a.publish(touched)
+	a.ends.begin()
+}
+
+// tellResult logs what a decision changes for a whole service.
+func (a *Agent) tellResult(t *tended, was balance.Result) {
+	is, args := t.result, []any{"service", t.service.Name, "up", t.result.Up, "need", t.result.Need}
+	switch {
+	case was.Met && !is.Met:
+		a.log.Error("quorum_lost", args...)
+	case !was.Met && is.Met:
+		a.log.Info("quorum_met", args...)
+	}
+	for _, s := range []struct {
+		was, is bool
+		event   string
+	}{{was.Sorry, is.Sorry, "sorry_servers"}, {was.Closed, is.Closed, "service_closed"}, {was.Panic, is.Panic, "panic"}} {
+		if s.was != s.is {
+			a.log.Warn(s.event, append(args, "on", s.is)...)
+		}
+	}
+}

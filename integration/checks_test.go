@@ -23,7 +23,7 @@ func checkServers(args []string) {
 	priority, _ := strconv.ParseUint(args[0], 10, 32)
 	var targets []health.Target
 	for a := range slices.Chunk(args[1:], 3) {
-		k := &health.Check{Type: a[0], Send: "hello", Expect: a[2], Interval: 100 * time.Millisecond, Rise: 10, Fall: 10}
+		k := &health.Check{Type: a[0], Send: "hello", Expect: a[2], Interval: 100 * time.Millisecond, Rise: 10, Fall: 2}
 		if a[2] == "" {
 			k.Send = ""
 		}
@@ -88,5 +88,43 @@ func TestChecksPassServicesBy(t *testing.T) {
 		if strings.Contains(line, "7777") != strings.Contains(line, ": up") && !strings.Contains(line, "192.168.1.3") {
 			t.Errorf("with another priority services come first: %s", line)
 		}
+	}
+}
+
+// Hosts that are gone, and those that a router knows nothing of, are told apart.
+func TestChecksOfDeadHosts(t *testing.T) {
+	s := startSite(t, "")
+	self, err := os.Executable()
+	must(t, err)
+	for _, net := range []string{"8.9.0.0/16", "2001:db8:89::/64"} {
+		_, err := s.Outside.Output(t.Context(), "ip", "route", "add", "unreachable", net)
+		must(t, err)
+	}
+	// IPv4 tells of it five times, then once a second (net/ipv4/route.c, ip_error): few checks go there.
+	must(t, s.Gateway.AddRoute("wan0", "8.9.0.0/16", "192.0.2.1"))
+	must(t, s.Gateway.AddRoute("wan0", "2001:db8:89::/64", "2001:db8:2::1"))
+	_, err = s.Outside.Output(t.Context(), "nft", "table inet gone { chain c { type filter hook input priority 0; ip daddr 8.8.8.0/24 drop; ip6 daddr 2001:db8:8::/64 drop; }; }")
+	must(t, err)
+	r, err := s.Gateway.Run(t.Context(), self, checkWord, "1",
+		"icmp", "192.168.1.1:0", "", "icmp", "[fd05::1]:0", "",
+		"icmp", "8.8.8.8:0", "", "icmp", "[2001:db8:8::8]:0", "", "tcp", "8.8.8.8:80", "", "tcp", "[2001:db8:8::8]:80", "rs",
+		"icmp", "8.9.0.1:0", "", "icmp", "[2001:db8:89::1]:0", "", "tcp", "[2001:db8:89::1]:80", "", "udp", "8.9.0.1:80", "", "udp", "[2001:db8:89::1]:80", "")
+	must(t, err)
+	lines := strings.Split(strings.TrimSpace(r.Stdout), "\n")
+	slices.Sort(lines)
+	if want := []string{
+		"icmp 192.168.1.1:0 : up",
+		"icmp 8.8.8.8:0 : down no answer in 1s",
+		"icmp 8.9.0.1:0 : down host unreachable",
+		"icmp [2001:db8:89::1]:0 : down network unreachable",
+		"icmp [2001:db8:8::8]:0 : down no answer in 1s",
+		"icmp [fd05::1]:0 : up",
+		"tcp 8.8.8.8:80 : down no answer in 1s",
+		"tcp [2001:db8:89::1]:80 : down network unreachable",
+		"tcp [2001:db8:8::8]:80 rs: down no answer in 1s",
+		"udp 8.9.0.1:80 : down host unreachable",
+		"udp [2001:db8:89::1]:80 : down network unreachable",
+	}; !slices.Equal(lines, want) {
+		t.Errorf("checks find\n%s\nwant\n%s\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"), r.Stderr)
 	}
 }

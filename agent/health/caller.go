@@ -92,13 +92,6 @@ func (l *caller) connect(fd int, to unix.Sockaddr) error {
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(l.fd, unix.EPOLL_CTL_ADD, fd, &ev))
 }
 
-// isSilent tells whether a connect still has no end. Where this machine was held up, the end may
-// have come in time without being looked at yet.
-func (l *caller) isSilent(c *check) bool {
-	n, err := unix.Poll([]unix.PollFd{{Fd: int32(c.fd), Events: unix.POLLOUT}}, 0)
-	return n == 0 || err != nil
-}
-
 // hangUp ends a connect.
 func (l *caller) hangUp(c *check) {
 	l.calls[c.fd] = call{}
@@ -124,6 +117,18 @@ func (l *caller) ended(c *check) error {
 	}
 	l.hangUp(c)
 	return os.NewSyscallError("connect", err)
+}
+
+// giveUp ends a connect whose time is up, and returns its error. Where this machine was held up,
+// the end may have come in time without being looked at yet. The kernel also knows what routers
+// said of a connect that it has not given up itself (socket(7), SO_ERROR; sk_err_soft).
+func (l *caller) giveUp(c *check) error {
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(c.fd), Events: unix.POLLOUT}}, 0)
+	silent := n == 0 || err != nil
+	if err = l.ended(c); err == nil && silent {
+		err = dialError{os.ErrDeadlineExceeded}
+	}
+	return err
 }
 
 // close ends all connects, and the waiting for them.

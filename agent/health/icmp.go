@@ -72,7 +72,7 @@ func (p *probes) ping(to netip.Addr) (*os.File, error) {
 		return nil, os.NewSyscallError("socket", err)
 	}
 	if err = mark(fd, p.priority); err == nil {
-		err = tellErrors(fd, to)
+		err = tellErrors(fd, to.Is6())
 	}
 	if err == nil {
 		err = os.NewSyscallError("connect", unix.Connect(fd, addr))
@@ -82,14 +82,6 @@ func (p *probes) ping(to netip.Addr) (*os.File, error) {
 		return nil, err
 	}
 	return os.NewFile(uintptr(fd), "ping"), nil
-}
-
-// tellErrors makes the socket report ICMP errors, such as host unreachable (ip(7), IP_RECVERR).
-func tellErrors(fd int, to netip.Addr) error {
-	if to.Is6() {
-		return os.NewSyscallError("IPV6_RECVERR", unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_RECVERR, 1))
-	}
-	return os.NewSyscallError("IP_RECVERR", unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_RECVERR, 1))
 }
 
 // answers tells whether a packet is the answer to echo request n. A socket for pings chooses

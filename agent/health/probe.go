@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -73,10 +74,23 @@ func reset(conn net.Conn) {
 // control prepares the socket of a check.
 func (p *probes) control(network, _ string, c syscall.RawConn) error {
 	var err error
-	if e := c.Control(func(fd uintptr) { err = mark(int(fd), p.priority) }); e != nil {
+	if e := c.Control(func(fd uintptr) {
+		if err = mark(int(fd), p.priority); err == nil && strings.HasPrefix(network, "udp") {
+			err = tellErrors(int(fd), network == "udp6")
+		}
+	}); e != nil {
 		return e
 	}
 	return err
+}
+
+// tellErrors makes a socket report what routers say, such as host unreachable. A connected UDP
+// socket by itself reports no more than port unreachable (ip(7), IP_RECVERR).
+func tellErrors(fd int, ip6 bool) error {
+	if ip6 {
+		return os.NewSyscallError("IPV6_RECVERR", unix.SetsockoptInt(fd, unix.SOL_IPV6, unix.IPV6_RECVERR, 1))
+	}
+	return os.NewSyscallError("IP_RECVERR", unix.SetsockoptInt(fd, unix.SOL_IP, unix.IP_RECVERR, 1))
 }
 
 // mark gives all packets of a socket a priority. Who may not do that (socket(7): beyond 6 it takes

@@ -217,11 +217,8 @@ func (s *Scheduler) turn(ctx context.Context) time.Duration {
 		switch {
 		case c == nil:
 			return s.sleep(now)
-		case c.phase == calling && s.caller.isSilent(c):
-			s.caller.hangUp(c)
-			s.done(c, result{problem: noAnswer(c.target.Check.timeout())})
 		case c.phase == calling:
-			s.done(c, judge(s.caller.ended(c), c.target.Check))
+			s.done(c, judge(s.caller.giveUp(c), c.target.Check))
 		default:
 			s.plan.take(c)
 			c.due = c.at

@@ -24,6 +24,9 @@ type demo struct {
 	bytes          int64 // of the transfer
 }
 
+// edit is a change of the policy.
+type edit struct{ old, new, why string }
+
 const picture = `
  office 10.1.5.9 ──────┐           ┌── wan0 ──┐
  guests 10.2.5.9 ──────┤  gateway  ├── wan1 ──┴─ outside 8.8.8.8, 9.9.9.9
@@ -32,7 +35,7 @@ const picture = `
 `
 
 // edits turn the example into the policy of the second half. It must contain each old text.
-var edits = []struct{ old, new, why string }{
+var edits = []edit{
 	{`real_servers: [192.168.1.1, 192.168.1.2, "fd05::1"]`, `real_servers: [{address: 192.168.1.1, weight: 0}, 192.168.1.2, 192.168.1.3, "fd05::1"]`, "rs1 is drained, rs3 joins"},
 	{`{name: quarantine, from: 10.66.0.0/16, action: reject}`, `{name: quarantine, from: [10.66.0.0/16, 10.2.5.9], action: reject}`, "one guest goes into quarantine"},
 	{`office: [198.51.100.1-198.51.100.2, 198.51.100.9, "2001:db8:99::1"]`, `office: [198.51.100.40, "2001:db8:99::1"]`, "the office gets another address"},
@@ -49,7 +52,10 @@ func (d *demo) run(ctx context.Context) error {
 	if err := d.first(ctx); err != nil {
 		return err
 	}
-	return d.second(ctx, policy)
+	if policy, err = d.second(ctx, policy); err != nil {
+		return err
+	}
+	return d.third(ctx, policy)
 }
 
 // build makes the world and starts the servers that answer in it.
@@ -128,7 +134,7 @@ func (d *demo) first(ctx context.Context) error {
 }
 
 // second changes the policy while a transfer goes on, and calls around again.
-func (d *demo) second(ctx context.Context, policy string) error {
+func (d *demo) second(ctx context.Context, policy string) (string, error) {
 	w := d.world
 	d.title(5, "A change during two transfers")
 	stream, err := w.Office.OpenStream("", "203.0.113.10:80")
@@ -137,42 +143,34 @@ func (d *demo) second(ctx context.Context, policy string) error {
 		stream, err = w.Office.OpenStream("", "203.0.113.10:80")
 	}
 	if err != nil {
-		return fmt.Errorf("start the transfer: %w", err)
+		return "", fmt.Errorf("start the transfer: %w", err)
 	}
 	zone, err := w.Guests.OpenStream("", "8.8.8.8:443")
 	if err != nil {
-		return fmt.Errorf("start the transfer: %w", err)
+		return "", fmt.Errorf("start the transfer: %w", err)
 	}
 	d.say("   Two transfers start, each of numbered bytes there and back, every one checked:")
 	d.say("   office from %s through the service web, and guests from outside through their zone.\n", stream.Answer.Host)
 
-	for _, e := range edits {
-		if !strings.Contains(policy, e.old) {
-			return fmt.Errorf("%s is not the example that this demo is written for: it lacks %q", d.policyFile, e.old)
-		}
-		policy = strings.Replace(policy, e.old, e.new, 1)
-		d.say("   In policy.yaml %s:", e.why)
-		d.indented("  - " + e.old + "\n  + " + e.new)
-	}
-	if err := os.WriteFile(filepath.Join(d.dir, "policy.yaml"), []byte(policy), 0o644); err != nil {
-		return err
+	if policy, err = d.edit(policy, edits...); err != nil {
+		return "", err
 	}
 	d.say("")
 	if err := d.tool(ctx, 1, "diff"); err != nil {
-		return err
+		return "", err
 	}
 	if err := wait(ctx, time.Second); err != nil {
-		return err
+		return "", err
 	}
 	before := stream.Bytes() + zone.Bytes()
 	if err := d.tool(ctx, 0, "apply"); err != nil {
-		return err
+		return "", err
 	}
 	if err := d.tool(ctx, 0, "diff"); err != nil {
-		return err
+		return "", err
 	}
 	if err := wait(ctx, time.Second); err != nil {
-		return err
+		return "", err
 	}
 	for _, s := range []*nstest.Stream{stream, zone} {
 		d.check(s.Alive())
@@ -184,7 +182,7 @@ func (d *demo) second(ctx context.Context, policy string) error {
 	}
 
 	d.title(6, "The same calls after the change")
-	return d.calls(ctx,
+	return policy, d.calls(ctx,
 		call{w.Office, "tcp", "", "8.8.8.8:443", "outside", "198.51.100.40", "zone office: its new address"},
 		call{w.Guests, "tcp", "", "8.8.8.8:443", "nobody", "", "in quarantine now (its old transfer went on)"},
 		call{w.Guests, "tcp", "10.2.200.1", "8.8.8.8:443", "outside", "198.51.100.16/28", "zone everyone: another guest"},
@@ -193,6 +191,19 @@ func (d *demo) second(ctx context.Context, policy string) error {
 		call{w.Guests, "tcp", "", "203.0.113.10:80", "rs2 rs3", "10.2.5.9", "services come before zones"},
 		call{w.Office, "udp", "", "203.0.113.10:53", "rs3", "192.168.2.250 192.168.2.251 192.168.2.252 192.168.2.253", "service dns, as before"},
 	)
+}
+
+// edit changes the policy's file, and says what and why.
+func (d *demo) edit(policy string, edits ...edit) (string, error) {
+	for _, e := range edits {
+		if !strings.Contains(policy, e.old) {
+			return "", fmt.Errorf("%s is not the example that this demo is written for: it lacks %q", d.policyFile, e.old)
+		}
+		policy = strings.Replace(policy, e.old, e.new, 1)
+		d.say("   In policy.yaml %s:", e.why)
+		d.indented("  - " + e.old + "\n  + " + e.new)
+	}
+	return policy, os.WriteFile(filepath.Join(d.dir, "policy.yaml"), []byte(policy), 0o644)
 }
 
 // tool runs a command of snatctl on the gateway, shows it, and checks its exit status.
@@ -282,7 +293,7 @@ func (d *demo) summary() bool {
 		d.verdict(false, fmt.Sprintf("%d of %d checks failed.", d.failed, d.passed+d.failed))
 		return false
 	}
-	d.verdict(true, fmt.Sprintf("All %d checks passed: every call went where the policy says, before and after the change,\nand %d transferred bytes came through it in order.", d.passed, d.bytes))
+	d.verdict(true, fmt.Sprintf("All %d checks passed: every call went where the policy says, before and after the change,\na real server that died got no call any more, and %d transferred bytes came through it in order.", d.passed, d.bytes))
 	return true
 }
 

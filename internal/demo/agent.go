@@ -1,0 +1,168 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/snatctl/snatctl/internal/nstest"
+)
+
+// checked turns the policy of the second half into the one that the agent keeps.
+var checked = edit{
+	`real_servers: [{address: 192.168.1.1, weight: 0}, 192.168.1.2, 192.168.1.3, "fd05::1"]`,
+	"real_servers: [192.168.1.1, 192.168.1.2, 192.168.1.3]\n    health_check: {type: tcp, interval: 500ms, timeout: 250ms, fall: 2, rise: 2}",
+	"rs1 is back, and the agent shall connect to each real server twice a second",
+}
+
+// web4 is the service without its IPv6 VIP, which has no real server any more.
+var web4 = edit{`vip: [203.0.113.10, "2001:db8::10"]`, `vip: 203.0.113.10`, "the IPv6 address of web goes, to keep this short"}
+
+// third pulls the cable of a real server while clients call, and puts it in again.
+func (d *demo) third(ctx context.Context, policy string) error {
+	d.title(7, "A real server dies under load")
+	if _, err := d.edit(policy, web4, checked); err != nil {
+		return err
+	}
+	agent, err := d.startAgent(ctx)
+	if err != nil {
+		return err
+	}
+	defer agent.end()
+	web := startLoad(d.world.Office, "203.0.113.10:80")
+	defer web.stop()
+	if err := wait(ctx, 1500*time.Millisecond); err != nil {
+		return err
+	}
+	if err := d.status(ctx); err != nil {
+		return err
+	}
+	rs := d.world.RS[2]
+	for _, s := range []struct {
+		what  string
+		do    func(*nstest.Host) error
+		until string // of the agent's log
+	}{
+		{"The cable of rs3 is pulled, while the office makes 50 calls a second.", d.world.Unplug, "server_down"},
+		{"The cable of rs3 is put in again.", d.world.Plug, "server_up"},
+	} {
+		d.say("   %s", s.what)
+		web.next()
+		began := time.Now()
+		if err := s.do(rs); err != nil {
+			return err
+		}
+		if err := agent.says(ctx, s.until); err != nil {
+			return err
+		}
+		before, took := web.next(), time.Since(began)
+		if err := wait(ctx, 1500*time.Millisecond); err != nil {
+			return err
+		}
+		after := web.next()
+		if err := wait(ctx, settled); err != nil {
+			return err
+		}
+		d.say("   The agent said %s after %.1f s. Calls until then: %s.\n   Calls of the next 1.5 s: %s.\n", s.until, took.Seconds(), before, after)
+		d.wants(after[""] == 0, "%d calls failed after the agent's word", after[""])
+		d.wants((after[rs.Name] > 0) == (s.until == "server_up"), "%s answered %d calls", rs.Name, after[rs.Name])
+		if err := d.status(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wants counts a check that is not a call.
+func (d *demo) wants(ok bool, format string, args ...any) {
+	if ok {
+		d.check(nil)
+	} else {
+		d.check(fmt.Errorf(format, args...))
+	}
+}
+
+// status shows the part of `snatctl status` that is about real servers.
+func (d *demo) status(ctx context.Context) error {
+	out, err := d.world.Gateway.Output(ctx, d.snatctl, "status")
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	inside := false
+	for line := range strings.Lines(out) {
+		switch {
+		case strings.HasPrefix(line, "down:"), strings.HasPrefix(line, "service web"):
+			inside = true
+		case !strings.HasPrefix(line, " "):
+			inside = false
+		}
+		if inside {
+			b.WriteString(line)
+		}
+	}
+	d.command("snatctl status     (what it says of web)", b.String())
+	d.say("")
+	return nil
+}
+
+// agent is snatctl agent, running on the gateway.
+type agent struct {
+	cmd *exec.Cmd
+	mu  sync.Mutex
+	log bytes.Buffer
+}
+
+func (d *demo) startAgent(ctx context.Context) (*agent, error) {
+	a := &agent{cmd: exec.CommandContext(ctx, d.snatctl, "agent", "-f", filepath.Join(d.dir, "policy.yaml"), "--socket", filepath.Join(d.dir, "agent.sock"))}
+	a.cmd.Stderr = a
+	if err := d.world.Gateway.Do(a.cmd.Start); err != nil {
+		return nil, fmt.Errorf("start the agent: %w", err)
+	}
+	d.command("snatctl agent -f policy.yaml &", "")
+	return a, a.says(ctx, "policy_applied")
+}
+
+// Write takes the agent's log.
+func (a *agent) Write(b []byte) (int, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.log.Write(b)
+}
+
+// says waits until the log has an event, and goes behind it.
+func (a *agent) says(ctx context.Context, event string) error {
+	for until := time.Now().Add(15 * time.Second); time.Now().Before(until); {
+		a.mu.Lock()
+		_, rest, found := bytes.Cut(a.log.Bytes(), []byte("msg="+event))
+		if found {
+			rest = bytes.Clone(rest)
+			a.log.Reset()
+			a.log.Write(rest)
+		}
+		a.mu.Unlock()
+		if found {
+			return nil
+		}
+		if err := wait(ctx, 20*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return fmt.Errorf("the agent does not say %s; it says:\n%s", event, a.log.String())
+}
+
+func (a *agent) end() {
+	a.cmd.Process.Signal(syscall.SIGTERM)
+	if err := a.cmd.Wait(); err != nil {
+		fmt.Fprintln(os.Stderr, "demo: the agent:", err)
+	}
+}

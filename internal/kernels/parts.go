@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"os"
@@ -16,12 +17,13 @@ import (
 	"strings"
 )
 
-// programs are the packages of the userland.
-var programs = []string{"nftables", "conntrack", "iproute2", "iptables", "iputils-ping", "ipvsadm", "util-linux", "busybox-static"}
+// programs are the packages of the userland. Tests run scripts by dash, since busybox's shell prefers its
+// own ip to iproute2's.
+var programs = []string{"dash", "nftables", "conntrack", "iproute2", "iptables", "iputils-ping", "ipvsadm", "util-linux", "busybox-static"}
 
 // Packages that others depend on and that no guest needs.
 var (
-	anyPackage = regexp.MustCompile(`^(busybox-static|conntrack|ip.*|lib[^g].*|libg[^c].*|libgc.*|netbase|nftables|util-linux.*|zlib1g)$`)
+	anyPackage = regexp.MustCompile(`^(busybox-static|conntrack|dash|ip.*|lib[^g].*|libg[^c].*|libgc.*|netbase|nftables|util-linux.*|zlib1g)$`)
 	kernelOnly = regexp.MustCompile(`^linux-(image|binary|modules)-[0-9]`)
 )
 
@@ -35,7 +37,7 @@ var (
 // userland makes the archive of a release's programs, if it is not there yet, and returns its
 // path.
 func userland(ctx context.Context, r Release, dir string) (string, error) {
-	return once(filepath.Join(dir, "userland.cpio"), func(a *archive) error {
+	return once(filepath.Join(dir, fmt.Sprintf("userland-%08x.cpio", crc32.ChecksumIEEE([]byte(strings.Join(programs, " "))))), func(a *archive) error {
 		apt, err := openApt(ctx, r.Suite, dir)
 		if err != nil {
 			return err

@@ -3,6 +3,7 @@ package nftlink_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/snatctl/snatctl/inet"
@@ -53,10 +54,15 @@ func TestObjectsAreNfts(t *testing.T) {
 			applied.holds(want)
 		})
 	}
-	for _, o := range sample.Objects() {
+	objects := sample.Objects()
+	if v, err := loaded.host.Output(t.Context(), "nft", "--version"); err == nil && strings.Contains(v, " v0.9.") {
+		t.Log("nft 0.9 aborts when it reads a map of synproxy objects: they are left out") // seen with 0.9.8
+		objects = slices.DeleteFunc(objects, func(o nft.Object) bool { _, ok := o.(nft.SynProxy); return ok })
+	}
+	for _, o := range objects {
 		try(nft.ObjectString(o), using(o))
 	}
-	try("all", using(sample.Objects()...))
+	try("all", using(objects...))
 }
 
 // Objects come, change and go beside rules and maps that use them, each step in one

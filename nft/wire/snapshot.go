@@ -92,10 +92,21 @@ func (s *SavedSet) Begin() { s.elements = nil }
 func (s *SavedSet) Take(b []byte) error {
 	list := nfnl.Attrs{Rest: nfnl.Find(b, listElements)}
 	for list.Next() {
+		if isEnd(list.Val) {
+			// Linux 5.10 gives ends counters too if the set counts, and refuses them when they come back.
+			s.elements = append(s.elements, pick(list.Val, elemKey, elemFlags))
+			continue
+		}
 		s.elements = append(s.elements, pick(list.Val, elemKey, elemKeyEnd, elemData, elemFlags, elemTimeout, elemExpiration,
 			elemUserdata, elemExpr, elemObjref, elemExprs))
 	}
 	return list.Err
+}
+
+// isEnd tells whether an element is the mark behind a range.
+func isEnd(e []byte) bool {
+	flags := nfnl.Attrs{Val: nfnl.Find(e, elemFlags)}
+	return flags.U32()&unix.NFT_SET_ELEM_INTERVAL_END != 0
 }
 
 // Finish puts in order what the kernel wants in order.
@@ -134,9 +145,8 @@ func (s *SavedSet) sort() {
 		return
 	}
 	place := func(e []byte) string {
-		flags := nfnl.Attrs{Val: nfnl.Find(e, elemFlags)}
 		key := string(nfnl.Find(nfnl.Find(e, elemKey), dataValue))
-		if flags.U32()&unix.NFT_SET_ELEM_INTERVAL_END != 0 {
+		if isEnd(e) {
 			return key + "\x00"
 		}
 		return key + "\x01"

@@ -74,9 +74,9 @@ func (p *Policy) interfaces(which func(*InterfaceVIP) bool) (out []string) {
 
 // Resolve returns the policy with the addresses of interfaces among the VIPs of its services, as far as
 // the facts tell them. The policy itself stays as it is, and is what Resolve returns where it names no
-// interface. A policy with a State keeps it. An interface without address makes no VIP, and a warning: a link may come later, and all
-// else has to work until then. Errors are contradictions that only the addresses show, such as two
-// services that claim the same VIP and port; then the policy is nil.
+// interface. A policy with a State keeps it. An interface without address makes no VIP, and a warning: a
+// link may come later, and all else has to work until then. Errors are contradictions that only the
+// addresses show, such as two services that claim the same VIP and port; then the policy is nil.
 func (p *Policy) Resolve(facts Facts) (*Policy, Diagnostics) {
 	if len(p.Interfaces()) == 0 {
 		return p, nil

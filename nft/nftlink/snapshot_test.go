@@ -1,6 +1,8 @@
 package nftlink_test
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -40,6 +42,9 @@ table inet snatctl {
 }
 `
 
+// matchesAll finds elements that match everything.
+var matchesAll = regexp.MustCompile(`[{,] \*( :| })`)
+
 // A table that was snapshot is put back as it was to the letter: order, handles aside, counters,
 // comments, timeouts, whoever made it and whatever became of it since.
 func TestRestore(t *testing.T) {
@@ -50,6 +55,9 @@ func TestRestore(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			g := newGateway(t)
+			if release, err := os.ReadFile("/proc/sys/kernel/osrelease"); err != nil || matchesAll.MatchString(c.script) && strings.HasPrefix(string(release), "5.10.") {
+				t.Skipf("Linux %s has no elements that match everything, as 5.13 has: %v", release, err)
+			}
 			want := mustCompile(t, small)
 			g.apply(want)
 			g.nft(c.script)

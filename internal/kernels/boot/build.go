@@ -22,7 +22,7 @@ var packages = []string{"nft/nftlink", "ct/ctlink", "route/routelink", "cmd/snat
 const quick = "TestRefusedObjects|TestStaleGeneration|TestUnchangedSendsNothing|" +
 	"TestDelete$|TestDeleteInZone|TestFlowsAreConntracks|TestEventsAreConntracks|TestStats|TestKernelScript|" +
 	"TestOracle/testdata/valid|TestApplyTwice|TestServiceModes|TestServiceSCTP|" +
-	"TestZonesFirstMatch|TestZoneActions|TestPersistence|TestCleanupRemovedServer|TestFlowtable|TestOffload$|TestOffloadCleanup|TestAddressesModes"
+	"TestZonesFirstMatch|TestZoneActions|TestPersistence|TestCleanupRemovedServer|TestFlowtable|TestOffload$|TestOffloadCleanup|TestAddressesModes|TestConfirm$|TestConfirmTimeout|TestConfirmRefused|TestApplyAndRead|TestWays$"
 
 // lacks takes modules away; it comes first, while none of them is in use.
 //
@@ -35,8 +35,9 @@ func build(ctx context.Context, dir string, o options) (kernels.Job, error) {
 	job := kernels.Job{
 		Files: map[string]string{"src": ".", "job/snatctl": filepath.Join(dir, "snatctl")},
 		Skip:  notTestdata,
-		// nf_tables asks crypto for crc32c before anything would load it (seen on 6.1).
-		Modules: []string{"crc32c_generic", "nf_tables"},
+		// nf_tables asks crypto for crc32c before anything would load it (seen on 6.1), and /dev/net/tun is
+		// there once tun is.
+		Modules: []string{"crc32c_generic", "nf_tables", "tun"},
 	}
 	job.Modules = append(job.Modules, o.modules...)
 	if err := compile(ctx, "build", "-o", filepath.Join(dir, "snatctl"), "./cmd/snatctl"); err != nil {

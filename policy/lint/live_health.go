@@ -14,8 +14,8 @@ func liveHealthRules() []Rule {
 		Code: "A10", Severity: policy.Warning, Live: true, live: badFiles,
 		Needs: Needs{Facts: Files}, about: func(r *run) bool { return len(CheckFiles(r.Policy)) > 0 },
 		Title: "A health check needs a file that cannot be used on this host.",
-		Why: "If the program of an exec check does not exist or cannot be executed, or if there are no certificates in the file that `ca` names, every " +
-			"check fails and all real servers of the service are down at once.",
+		Why: "If the program of an exec check does not exist or cannot be executed, or if there are no certificates in the file that `ca` names, the " +
+			"agent cannot check. That is no fault of the real servers, so they keep the state that they have, and dead ones get connections.",
 	}, {
 		Code: "A11", Severity: policy.Warning, Live: true, live: unknownNames,
 		Needs: Needs{Facts: Names}, about: func(r *run) bool { return len(CheckNames(r.Policy)) > 0 },

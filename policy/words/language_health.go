@@ -47,7 +47,7 @@ var healthCheckKeys = []Keyword{
 	{Path: "health_checks.NAME.path", Kind: aPage, Default: httpCheck.Path,
 		Meaning: "The page that an http or https check asks for, from its `/`, with its query.",
 		Example: "/healthz", Errors: []string{"N03", "A02"}},
-	{Path: "health_checks.NAME.host", Kind: aHostName, Absent: "the address of the real server",
+	{Path: "health_checks.NAME.host", Kind: aHostName, Absent: "the address: that of the real server, in an EHLO that of the gateway",
 		Meaning: "The Host header of an http or https check, or the name that an smtp check gives in its EHLO. The name is never looked up: a check goes to the address of the real server.",
 		Example: "www.example.com", Errors: []string{"N03", "A02"}},
 	{Path: "health_checks.NAME.status", Kind: aStatus, List: true, Default: httpCheck.Status[0].String(),

@@ -15,6 +15,10 @@ func TestMain(m *testing.M) {
 		checkServers(os.Args[2:])
 		return
 	}
+	if len(os.Args) == 3 && os.Args[1] == mortalWord {
+		mortalProcess(os.Args[2])
+		return
+	}
 	state, err := os.MkdirTemp("", "snatctl-state-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -1,0 +1,251 @@
+package integration
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/snatctl/snatctl/internal/nstest"
+)
+
+// death is a way to die, and to rise again.
+type death struct {
+	name   string
+	proto  string // of the service
+	check  string // its type and keys
+	paces  string // how often; "": as most
+	says   string // what the check says, as a regular expression
+	keeps  bool   // established connections to it go on while it is down
+	later  bool   // they go on when it is back
+	first  func(t *testing.T, m *mortal, silent func())
+	die    func(t *testing.T, m *mortal)
+	second func(t *testing.T, m *mortal, silent func())
+	rise   func(t *testing.T, m *mortal)
+}
+
+const (
+	mostPaces = "interval: 400ms, timeout: 350ms, rise: 2, fall: 3"
+	flapPaces = "interval: 200ms, timeout: 200ms, rise: 9, fall: 9" // nine checks take longer than the second that it is well, or ill
+)
+
+func sh(command string) func(*testing.T, *mortal) {
+	return func(t *testing.T, m *mortal) { t.Helper(); output(t, m.host, "sh", "-c", command) }
+}
+
+func pages(status int32) func(*testing.T, *mortal) {
+	return func(_ *testing.T, m *mortal) { m.status.Store(status) }
+}
+
+// flaps lets it be well and ill by turns for some seconds; no verdict may come.
+func flaps(t *testing.T, m *mortal, silent func()) {
+	m.status.Store(0)
+	time.Sleep(3500 * time.Millisecond)
+	silent()
+}
+
+var deaths = []death{
+	{name: "killed", proto: "tcp", check: "type: tcp", says: "connection refused",
+		die: func(_ *testing.T, m *mortal) { m.kill() }, rise: func(t *testing.T, m *mortal) { m.begin(t) }},
+	{name: "unplugged", proto: "tcp", check: "type: tcp", says: "no answer in 350ms|host unreachable", later: true,
+		die: sh("ip link set eth0 down"), rise: sh("ip link set eth0 up; ip route add default via 192.168.1.254")},
+	{name: "silent", proto: "tcp", check: "type: tcp", says: "no answer in 350ms", later: true,
+		die:  sh("nft 'table inet silent { chain c { type filter hook input priority 0; policy drop; }; }'"),
+		rise: sh("nft delete table inet silent")},
+	{name: "stopped", proto: "tcp", check: "type: tcp, expect: rs", says: "connected, but no answer in 350ms", later: true,
+		die:  func(t *testing.T, m *mortal) { must(t, m.process.Process.Signal(syscall.SIGSTOP)) },
+		rise: func(t *testing.T, m *mortal) { must(t, m.process.Process.Signal(syscall.SIGCONT)) }},
+	{name: "error", proto: "tcp", check: fmt.Sprintf("type: http, port: %d", mortalHTTP), says: "HTTP status 500", keeps: true,
+		die: pages(500), rise: pages(200)},
+	{name: "slow", proto: "tcp", check: fmt.Sprintf("type: http, port: %d", mortalHTTP), says: "connected, but no answer in 350ms", keeps: true,
+		die: func(_ *testing.T, m *mortal) { m.slow.Store(true) }, rise: func(_ *testing.T, m *mortal) { m.slow.Store(false) }},
+	{name: "flapping", proto: "tcp", check: fmt.Sprintf("type: http, port: %d", mortalHTTP), paces: flapPaces, says: "HTTP status 500", keeps: true,
+		first: flaps, die: pages(500), second: flaps, rise: pages(200)},
+	{name: "expired", proto: "tcp", check: fmt.Sprintf("type: https, port: %d, sni: www.example.com, ca: CA", mortalHTTPS), says: "certificate expired ", keeps: true,
+		die: func(_ *testing.T, m *mortal) { m.expired.Store(true) }, rise: func(_ *testing.T, m *mortal) { m.expired.Store(false) }},
+	{name: "servfail", proto: "udp", check: fmt.Sprintf("type: dns, port: %d, query: www.example.com", mortalDNS), says: "DNS says SERVFAIL",
+		die: func(_ *testing.T, m *mortal) { m.rcode.Store(dns.RcodeServerFailure) }, rise: func(_ *testing.T, m *mortal) { m.rcode.Store(dns.RcodeSuccess) }},
+	{name: "unreachable", proto: "udp", check: `type: udp, send: "?"`, says: "port unreachable",
+		die: func(_ *testing.T, m *mortal) { m.kill() }, rise: func(t *testing.T, m *mortal) { m.begin(t) }},
+}
+
+// dying is a site where a real server of each service dies in its own way. All services share two that
+// never die.
+type dying struct {
+	*site
+	agent   *agentRun
+	mortals []*mortal
+}
+
+func (d death) port() int {
+	if d.proto == "udp" {
+		return mortalUDP
+	}
+	return mortalTCP
+}
+
+func startDying(t *testing.T) *dying {
+	t.Helper()
+	t.Parallel()
+	d := &dying{site: newSite(t, nstest.Options{RealServers: 2 + len(deaths)})}
+	ca := newAuthority(t)
+	for n := range d.RS {
+		d.mortals = append(d.mortals, newMortal(t, d.World, n, ca))
+	}
+	var p strings.Builder
+	p.WriteString("version: 1\ngateway: {uplinks: [wan0, wan1]}\nservices:\n")
+	for i, how := range deaths {
+		paces := how.paces
+		if paces == "" {
+			paces = mostPaces
+		}
+		fmt.Fprintf(&p, "  - {name: %s, vip: 203.0.113.%d, ports: %s/%d, mode: nat, real_servers: [192.168.1.1, 192.168.1.2, %s], health_check: {%s, %s}}\n",
+			how.name, i+1, how.proto, how.port(), d.mortals[2+i].addr, strings.ReplaceAll(how.check, "CA", ca.file), paces)
+	}
+	d.agent = runAgent(t, d.Gateway, p.String())
+	for _, how := range deaths {
+		for _, m := range []string{"192.168.1.1", "192.168.1.2"} {
+			awaitHealth(t, d.Gateway, how.name, m, "up")
+		}
+	}
+	return d
+}
+
+// A real server dies, in every way that there is, while clients call: from the line of the verdict on no new
+// connection reaches it, no call fails, and connections that live stay. It comes back, and gets calls again.
+func TestAgentDeaths(t *testing.T) {
+	d := startDying(t)
+	var all sync.WaitGroup
+	for i, how := range deaths {
+		all.Go(func() {
+			t.Run(how.name, func(t *testing.T) { d.dies(t, how, d.mortals[2+i], fmt.Sprintf("203.0.113.%d:%d", i+1, how.port())) })
+		})
+	}
+	all.Wait()
+	if drift := d.agent.snapshot(t).Drift; drift.Found != 0 {
+		t.Errorf("it took its own changes for drift: %+v", drift)
+	}
+}
+
+func (d *dying) dies(t *testing.T, how death, m *mortal, vip string) {
+	awaitHealth(t, d.Gateway, how.name, m.addr, "up")
+	conns := holdAll(t, d.Office, how.proto, vip, 3, 2)
+	c := startCallers(d.Office, 2, 25*time.Millisecond, how.proto, vip)
+	defer c.end()
+	start := time.Now()
+	heard := 0
+	silent := func() {
+		t.Helper()
+		n := 0
+		for _, event := range []string{"server_down", "server_up"} {
+			for _, line := range d.agent.logged(event) {
+				if strings.Contains(line, " service="+how.name+" ") {
+					n++
+				}
+			}
+		}
+		if n != heard {
+			t.Errorf("%d verdicts, want %d", n, heard)
+		}
+	}
+	time.Sleep(300 * time.Millisecond)
+	if how.first != nil {
+		how.first(t, m, silent)
+	}
+	dead := time.Now()
+	how.die(t, m)
+	line, down := d.agent.verdict(t, "server_down", how.name, m.addr, start)
+	heard++
+	if !regexp.MustCompile(` reason="?(` + how.says + ")").MatchString(line) {
+		t.Errorf("it is down like this: %s", line)
+	}
+	if s := awaitHealth(t, d.Gateway, how.name, m.addr, "down"); s.CheckError == nil || s.LastCheck == nil || s.LastChange == nil || s.Weight != 1 {
+		t.Errorf("status says %+v", s)
+	}
+	d.carry(t, conns, m, how, false)
+	time.Sleep(700 * time.Millisecond)
+	if how.second != nil {
+		how.second(t, m, silent)
+	}
+	risen := time.Now()
+	how.rise(t, m)
+	_, up := d.agent.verdict(t, "server_up", how.name, m.addr, down)
+	eventually(t, "it to get calls again", func() bool {
+		hosts, _, _ := c.between(up, time.Now())
+		return hosts[m.host.Name] > 0
+	})
+	d.carry(t, conns, m, how, true)
+	c.end()
+	silentOthers(t, d.agent, how.name, m.addr)
+
+	for _, phase := range []struct {
+		name     string
+		from, to time.Time
+		fails    bool // calls may
+		dead     bool // it may not answer
+	}{{"alive", start, dead, false, false}, {"dying", dead, down, true, false}, {"down", down, risen, false, true}, {"rising", risen, time.Now(), false, false}} {
+		hosts, failed, err := c.between(phase.from, phase.to)
+		t.Logf("%s for %v: calls to %v, %d failed", phase.name, phase.to.Sub(phase.from).Round(time.Millisecond), hosts, failed)
+		if len(hosts) == 0 && !phase.fails {
+			t.Errorf("%s: nobody called", phase.name)
+		}
+		if failed > 0 && !phase.fails {
+			t.Errorf("%s: %d calls fail: %v", phase.name, failed, err)
+		}
+		if hosts[m.host.Name] > 0 && phase.dead {
+			t.Errorf("%s: %d calls reach it", phase.name, hosts[m.host.Name])
+		}
+	}
+}
+
+// carry checks that connections live which should: those to others always, those to the dead one as it died.
+func (d *dying) carry(t *testing.T, conns []held, m *mortal, how death, back bool) {
+	t.Helper()
+	for _, c := range conns {
+		switch {
+		case how.proto == "udp":
+			d.answers(t, c, m, back)
+		case c.host != m.host.Name || how.keeps || how.later && back:
+			if err := c.echoes(20 * time.Second); err != nil { // TCP may be waiting for its next retransmission
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// answers checks that a client which goes on with one socket of UDP is answered: by whoever answered before,
+// or, if that one is down, by another.
+func (d *dying) answers(t *testing.T, c held, m *mortal, back bool) {
+	t.Helper()
+	var host string
+	eventually(t, "the flow of UDP to go on", func() bool {
+		c.SetDeadline(time.Now().Add(time.Second))
+		if _, err := c.Write([]byte("?\n")); err != nil {
+			return false
+		}
+		b := make([]byte, 100)
+		n, err := c.Read(b)
+		if host, _, _ = strings.Cut(string(b[:n]), " "); err != nil {
+			return false
+		}
+		return back || host != m.host.Name
+	})
+	if c.host != m.host.Name && host != c.host {
+		t.Errorf("a flow of %s goes to %s", c.host, host)
+	}
+}
+
+// silentOthers checks that nobody else was taken for dead.
+func silentOthers(t *testing.T, a *agentRun, service, server string) {
+	t.Helper()
+	for _, line := range a.logged("server_down") {
+		if strings.Contains(line, " service="+service+" ") && !strings.Contains(line, " server="+server+" ") {
+			t.Errorf("a server that lives is down: %s", line)
+		}
+	}
+}

@@ -1,0 +1,149 @@
+package integration
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/snatctl/snatctl/internal/nstest"
+)
+
+// callers are clients that call a VIP again and again, each time on a new connection.
+type callers struct {
+	stop chan struct{}
+	wg   sync.WaitGroup
+	mu   sync.Mutex
+	all  []attempt
+}
+
+// attempt is one connection of a caller.
+type attempt struct {
+	began, ended time.Time
+	host         string // who answered
+	err          error
+}
+
+// startCallers starts n clients. They pause between calls.
+func startCallers(h *nstest.Host, n int, pause time.Duration, network, vip string) *callers {
+	c := &callers{stop: make(chan struct{})}
+	for range n {
+		c.wg.Go(func() {
+			for {
+				one := attempt{began: time.Now()}
+				answer, err := h.Ask(network, "", vip)
+				one.ended, one.host, one.err = time.Now(), answer.Host, err
+				c.mu.Lock()
+				c.all = append(c.all, one)
+				c.mu.Unlock()
+				select {
+				case <-c.stop:
+					return
+				case <-time.After(pause):
+				}
+			}
+		})
+	}
+	return c
+}
+
+// end waits for the calls that are under way.
+func (c *callers) end() {
+	select {
+	case <-c.stop:
+	default:
+		close(c.stop)
+	}
+	c.wg.Wait()
+}
+
+// between counts calls that began within a time: by host, and those that failed.
+func (c *callers) between(from, to time.Time) (hosts map[string]int, failed int, first error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	hosts = map[string]int{}
+	for _, one := range c.all {
+		switch {
+		case one.began.Before(from) || !one.began.Before(to):
+		case one.err == nil:
+			hosts[one.host]++
+		default:
+			if failed++; first == nil {
+				first = fmt.Errorf("after %v, lasting %v: %w", one.began.Sub(from), one.ended.Sub(one.began), one.err)
+			}
+		}
+	}
+	return hosts, failed, first
+}
+
+// held is a connection that a client keeps.
+type held struct {
+	net.Conn
+	host string // who is at its far end
+}
+
+// holdAll opens connections until every one of the hosts has some.
+func holdAll(t testing.TB, h *nstest.Host, network, vip string, hosts, each int) (out []held) {
+	t.Helper()
+	got := map[string]int{}
+	for enough := 0; enough < hosts; {
+		c, err := h.Dial(network, "", vip)
+		must(t, err)
+		a, err := nstest.AskOn(c)
+		must(t, err)
+		if got[a.Host]++; got[a.Host] > each {
+			c.Close()
+			continue
+		}
+		if got[a.Host] == each {
+			enough++
+		}
+		t.Cleanup(func() { c.Close() })
+		out = append(out, held{c, a.Host})
+	}
+	return out
+}
+
+// echoes tells whether a TCP connection still carries data to and fro within a limit.
+func (c held) echoes(limit time.Duration) error {
+	c.SetDeadline(time.Now().Add(limit))
+	word := []byte("ping\n")
+	if _, err := c.Write(word); err != nil {
+		return fmt.Errorf("a connection to %s: %w", c.host, err)
+	}
+	for got := 0; got < len(word); {
+		n, err := c.Read(word)
+		if err != nil {
+			return fmt.Errorf("a connection to %s: %w", c.host, err)
+		}
+		got += n
+	}
+	return nil
+}
+
+// verdict waits for an event about a real server of a service, and returns the line and its time.
+func (a *agentRun) verdict(t *testing.T, event, service, server string, after time.Time) (line string, at time.Time) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%s of service %s, server %s", event, service, server), func() bool {
+		for _, line = range a.logged(event) {
+			if strings.Contains(line, " service="+service+" ") && (server == "" || strings.Contains(line, " server="+server+" ")) {
+				if at = logTime(t, line); at.After(after) {
+					return true
+				}
+			}
+		}
+		return false
+	})
+	return line, at
+}
+
+// logTime is when a line was logged, at the latest: the log has milliseconds.
+func logTime(t testing.TB, line string) time.Time {
+	t.Helper()
+	text, _, _ := strings.Cut(strings.TrimPrefix(line, "time="), " ")
+	at, err := time.Parse(time.RFC3339Nano, text)
+	must(t, err)
+	return at.Add(time.Millisecond)
+}

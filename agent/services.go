@@ -37,8 +37,10 @@ type tended struct {
 func (a *Agent) tend(p *policy.Policy, now time.Time) *services {
 	p = p.Written()
 	s := &services{policy: p, named: make(map[string]*tended, len(p.Services)), state: policy.State{}, due: map[*tended]struct{}{}}
+	room := balance.Room(p)
 	for i := range p.Services {
 		t := &tended{service: &p.Services[i], index: i, input: balance.Of(&p.Services[i]), memory: a.memories[p.Services[i].Name]}
+		t.input.Room = room
 		for n := range t.input.Servers {
 			in := &t.input.Servers[n]
 			id := health.ID{Service: t.service.Name, Server: in.Key}

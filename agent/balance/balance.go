@@ -20,6 +20,7 @@ type Service struct {
 	Panic      int // percent; 0: never
 	SlowStart  time.Duration
 	Sorry      bool // it has sorry servers
+	Room       int  // slots that the table has for it with lc or wlc, as Room says; 0: as many as it likes
 	Servers    []Server
 }
 

@@ -87,7 +87,7 @@ type leastGroup struct {
 // recall finds what is remembered, and shares for servers that are new.
 func (g *leastGroup) recall(was map[netip.AddrPort]Load) {
 	g.loads, g.want = make([]Load, len(g.group)), make([]float64, len(g.group))
-	g.total, g.known = slots(len(g.group)), true
+	g.total, g.known = slots(len(g.group), g.service.Room), true
 	steps, sum := g.steps(), 0.0
 	for n, i := range g.group {
 		g.want[n] = float64(g.Weights[i])

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/policy"
 )
 
@@ -304,14 +305,33 @@ func TestSlotsStay(t *testing.T) {
 			for i := range shares {
 				shares[i] /= sum
 			}
-			weights := deal(shares, slots(n))
+			weights := deal(shares, slots(n, 0))
 			total := 0
 			for _, w := range weights {
 				total += w
 			}
-			if total != slots(n) || slices.Min(weights) < 1 || policy.SlotsNeeded(weights) != total || total > policy.MaxSlots {
-				t.Fatalf("%d servers have %d of %d slots, which need %d: %v", n, total, slots(n), policy.SlotsNeeded(weights), weights)
+			if total != slots(n, 0) || slices.Min(weights) < 1 || policy.SlotsNeeded(weights) != total || total > policy.MaxSlots {
+				t.Fatalf("%d servers have %d of %d slots, which need %d: %v", n, total, slots(n, 0), policy.SlotsNeeded(weights), weights)
 			}
 		}
+	}
+}
+
+// TestRoom: where many services want slots each has fewer, but never fewer than two a server.
+func TestRoom(t *testing.T) {
+	for _, c := range []struct{ servers, room, want int }{
+		{0, 0, 0}, {1, 5, 1}, {2, 0, 127}, {2, 200, 127}, {2, 100, 61}, {2, 31, 31}, {2, 10, 7}, {2, 1, 7}, {4, 1, 13}, {4, 0, 257}, {10, 40, 31}, {100, 0, 1021}, {100, 32, 257}, {2000, 0, 2000},
+	} {
+		if got := slots(c.servers, c.room); got != c.want {
+			t.Errorf("%d servers with room for %d have %d slots, want %d", c.servers, c.room, got, c.want)
+		}
+	}
+	p := &policy.Policy{Services: make([]policy.Service, 1000)}
+	for i := range p.Services {
+		p.Services[i] = policy.Service{Scheduler: policy.LeastConn, VIP: make([]netip.Addr, 1), Ports: make([]inet.ProtoPorts, 1)}
+	}
+	p.Services[0].Scheduler = policy.RoundRobin
+	if got := Room(p); got != 32 || Room(&policy.Policy{}) != mostElements {
+		t.Errorf("of 999 services each has room for %d", got)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"github.com/snatctl/snatctl/policy"
 )
 
 // Of a service's slots each server has about so many, so that a share can be small and exact.
@@ -173,16 +175,38 @@ func deal(shares []float64, total int) []int {
 	return out
 }
 
+// primes are the numbers of slots that services may have.
+var primes = []int{7, 13, 31, 61, 127, 191, 257, 317, 383, 449, 509, 1021}
+
 // slots returns how many slots a group has: a prime, so that the number of slots in the table stays
-// the same whatever the shares are, and only data of it changes.
-func slots(servers int) int {
+// the same whatever the shares are, and only data of it changes. Room bounds it as long as each
+// server has two; 0: it does not.
+func slots(servers, room int) (n int) {
 	if servers < 2 {
 		return servers
 	}
-	for _, p := range []int{127, 191, 257, 317, 383, 449, 509} {
-		if p >= slotsEach*servers-1 {
-			return p
+	for _, p := range primes {
+		if room <= 0 || p <= room || n < 2*servers {
+			n = p
+		}
+		if n >= slotsEach*servers-1 {
+			break
 		}
 	}
-	return max(1021, servers)
+	return max(n, servers)
+}
+
+// mostElements is how many elements of the table the slots of all services with lc and wlc may be
+// together. With fewer slots shares are coarser, but a table of many more takes long to read.
+const mostElements = 1 << 15
+
+// Room returns how many slots each service with lc or wlc of a policy may have.
+func Room(p *policy.Policy) int {
+	fronts := 0
+	for i := range p.Services {
+		if s := &p.Services[i]; least(s.Scheduler) {
+			fronts += len(s.VIP) * len(s.Ports)
+		}
+	}
+	return mostElements / max(1, fronts)
 }

@@ -66,6 +66,7 @@ type builder struct {
 	drains map[poolKey]bool        // pools whose drained laddrs are entered
 	vips   map[netip.Addr]bool
 	leads  map[string]bool // chains that elements lead to which are not entered; nil: none
+	meets  *bool           // checksMeetVIPs, if it is known
 	wire   nft.Wire
 	room   room
 	diags  policy.Diagnostics

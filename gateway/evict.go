@@ -51,7 +51,9 @@ func (f *Force) Evict(ctx context.Context, changes []ServiceChange) error {
 		return err
 	}
 	for i, name := range names {
-		f.state[name] = states[name]
+		if f.state[name] = states[name]; is[name] == f.written[name] {
+			delete(f.state, name)
+		}
 		if delete(f.odd, name); !done[i] {
 			f.odd[name] = swaps[i].Is
 		}

@@ -52,6 +52,7 @@ var parts = []part{
 	{"counts", "rules and chains", (*bench).counts},
 	{"load", "services from nothing", (*bench).load},
 	{"change", "one real server changes", (*bench).change},
+	{"verdict", "real servers that go down", (*bench).verdict},
 	{"zones", "zones from nothing", (*bench).zones},
 	{"rate", "new connections", (*bench).rate},
 	{"invalid", "the rule for invalid packets", (*bench).invalid},

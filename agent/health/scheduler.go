@@ -211,6 +211,7 @@ const longest = time.Hour
 func (s *Scheduler) turn(ctx context.Context) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.harvest()
 	for range startsAtOnce {
 		now := s.now()
 		c := s.plan.ripe(now)

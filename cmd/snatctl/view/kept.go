@@ -89,6 +89,7 @@ func StatusJSON(w io.Writer, p gateway.Survey, k *Kept) error {
 			o := serverRecord{ServerReport: rs}
 			if known := k.server(s.Name, netip.AddrPortFrom(rs.Address, rs.Port)); known != nil {
 				o.Health, o.LastCheck, o.LastChange, o.CheckError, o.Override = &known.Health, moment(known.LastCheck), moment(known.LastChange), text(known.Error), known.Override
+				o.Weight = known.Admin
 			}
 			r.Servers[n] = o
 		}

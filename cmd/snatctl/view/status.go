@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/snatctl/snatctl/agent"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/plain"
@@ -94,11 +95,13 @@ func printService(w io.Writer, s *ct.ServiceReport, k *Kept, all bool) {
 	for i := range s.Servers {
 		rs := &s.Servers[i]
 		f := familyOf(rs.Address)
-		weight := fmt.Sprint(rs.Weight)
+		known := k.server(s.Name, netip.AddrPortFrom(rs.Address, rs.Port))
+		admin := adminWeight(rs, known)
+		weight := fmt.Sprint(admin)
 		switch {
 		case rs.Down:
 			weight += " down"
-		case rs.Weight == 0:
+		case admin == 0:
 			weight += " drains"
 		}
 		got, share := comma(rs.New), percent(rs.New, news[f])
@@ -106,7 +109,7 @@ func printService(w io.Writer, s *ct.ServiceReport, k *Kept, all bool) {
 			got, share = "not counted", ""
 		}
 		cells := []string{endpoint(rs), weight, percent(takes(rs), weights[f]), got, share, comma(rs.Flows), size(rs.BytesIn), size(rs.BytesOut)}
-		if known := k.server(s.Name, netip.AddrPortFrom(rs.Address, rs.Port)); known != nil {
+		if known != nil {
 			cells = append(cells, condition(known))
 		} else if k != nil {
 			cells = append(cells, "")
@@ -123,6 +126,15 @@ func printService(w io.Writer, s *ct.ServiceReport, k *Kept, all bool) {
 	}
 	t.write(w)
 	printLaddrs(w, s.Laddrs, all)
+}
+
+// adminWeight is the weight that the policy, or an operator, gives a real server. Without an agent only the
+// table tells: there all are 0 while a service is closed, and shares of slow start, lc and wlc are of the moment.
+func adminWeight(rs *ct.ServerReport, known *agent.Server) int {
+	if known != nil {
+		return known.Admin
+	}
+	return rs.Weight
 }
 
 // takes returns the weight by which a real server gets new connections.

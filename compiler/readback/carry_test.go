@@ -19,6 +19,7 @@ func TestCarryToWhatStays(t *testing.T) {
 	live, want := compiled.Ruleset(t, p), compiled.Ruleset(t, down)
 	turns := live.Set("turns4").Elements
 	turns[1].Data = turns[0].Data // as Evict leaves it
+	live.Sets = append(live.Sets, want.Set("servers4"))
 	for i, n := range []uint64{5, 3, 7} {
 		turns[i].Packets = n
 	}

@@ -77,11 +77,12 @@ type Agent struct {
 
 	checks     *health.Scheduler
 	ends       ends
+	picture    picture
 	wantsCount atomic.Bool // services want their flows counted
 
 	mu       sync.Mutex // over what follows
 	know     Snapshot
-	shown    []Service           // of the policy in force, in its order; replaced, never changed
+	shown    []*Service          // of the policy in force, in its order; replaced, never changed
 	state    policy.State        // of them; likewise
 	told     time.Time           // when the service manager last heard of the loop
 	quiet    bool                // what is only looked at was warned of when it was applied
@@ -107,7 +108,7 @@ func Start(ctx context.Context, o Options) (*Agent, error) {
 	} else {
 		a.table = knownTable(o.StateDir, o.Source.Paths())
 	}
-	a.ends = ends{table: a.table, log: a.tellEnded}
+	a.ends.tell = a.tellEnded
 	a.keeper.path = memoryFile(o.StateDir, a.table)
 	if a.table == "" {
 		a.tellRefused(first)
@@ -143,6 +144,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		cancel()
 		a.endTrial()
 		beside.Wait()
+		a.ends.done.Wait()
 		if err := a.keeper.write(a.memory()); err != nil {
 			a.log.Error("state_unwritten", "error", err)
 		}

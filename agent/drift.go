@@ -158,6 +158,7 @@ func (a *Agent) differs(ctx context.Context) (r gateway.Result, err error) {
 	switch {
 	case err == nil:
 		a.stands = table{force: f}
+		a.ends.of(f)
 		if !look {
 			return r, nil
 		}

@@ -3,6 +3,8 @@ package agent
 import (
 	"context"
 	"time"
+
+	"github.com/snatctl/snatctl/gateway"
 )
 
 // followEvery is how often the addresses of interfaces are looked up that a policy has for VIPs.
@@ -19,7 +21,7 @@ func (a *Agent) follow(ctx context.Context, now time.Time) {
 		return
 	}
 	a.drift.follow = now.Add(followEvery)
-	w, ds, err := a.wanted().Follow()
+	w, ds, err := a.force.Follow()
 	switch {
 	case err != nil:
 		a.unread(err)
@@ -36,8 +38,13 @@ func (a *Agent) follow(ctx context.Context, now time.Time) {
 		for _, m := range a.force.Policy.Moved(w.Facts) {
 			a.log.Info("addresses_changed", "service", m.Service, "interface", m.Interface, "were", m.Was, "are", m.Is)
 		}
-		known := a.Snapshot().Policy
-		if _, err := a.put(ctx, loaded{wanted: w, diagnostics: ds}, Request{Command: "agent", User: a.o.User}); err != nil && !incomplete(err) {
+		known, l := a.Snapshot().Policy, loaded{policy: w.Policy.Written(), wanted: w, diagnostics: ds}
+		if l.tends = a.tend(l.policy, now); a.stands.dirty { // services are in other states than w was made for
+			if l.wanted, _ = gateway.CompileFor(w.Facts, l.tends.in(l.policy), w.Sources); l.wanted == nil {
+				return // it was compiled just now
+			}
+		}
+		if _, err := a.put(ctx, l, Request{Command: "agent", User: a.o.User}); err != nil && !incomplete(err) {
 			a.log.Error("addresses_not_applied", "error", err) // tried again at the next look
 			return
 		}

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/snatctl/snatctl/gateway"
@@ -53,7 +54,7 @@ func (a *Agent) countWhile(ctx context.Context) error {
 	defer func() { stop(); <-heard; c.Close() }()
 	for a.wantsCount.Load() {
 		start := time.Now()
-		p, err := a.ends.picturedNow()
+		p, err := a.picture.now()
 		if err != nil {
 			return err
 		}
@@ -75,12 +76,28 @@ func (a *Agent) countWhile(ctx context.Context) error {
 	return nil
 }
 
-// picturedNow is the picture of the policy in force.
-func (e *ends) picturedNow() (*gateway.Picture, error) {
-	e.mu.Lock()
-	w := e.wanted
-	e.mu.Unlock()
-	return e.pictureOf(w)
+// picture tells whom flows belong to: of the policy in force, drawn when somebody asks. States of its
+// services change nothing in it.
+type picture struct {
+	mu     sync.Mutex
+	wanted *gateway.Wanted
+	drawn  *gateway.Picture // nil: not yet
+}
+
+// of says which policy is in force.
+func (p *picture) of(w *gateway.Wanted) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wanted, p.drawn = w, nil
+}
+
+func (p *picture) now() (_ *gateway.Picture, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.drawn == nil {
+		p.drawn, err = p.wanted.Foreseen()
+	}
+	return p.drawn, err
 }
 
 // weigh gives services with lc and wlc the shares that live flows ask for.

@@ -48,7 +48,7 @@ func (a *Agent) Override(ctx context.Context, o Order) (s Service, err error) {
 		a.log.Info("override_set", "service", id.Service, "server", serverText(id.Server), "kind", o.Kind, "weight", o.Weight, "for", o.For, "by", o.User)
 		a.rebalance(loop, []*tended{t}, now)
 		a.reshape(loop)
-		s = a.show(t)
+		s = *a.show(t)
 		a.checked(&s)
 	})
 	if unasked != nil {

@@ -83,7 +83,7 @@ func (a *Agent) put(ctx context.Context, l loaded, r Request) (gateway.Result, e
 func (a *Agent) enforce(l loaded, c *gateway.Change) {
 	a.force, a.tends = l.wanted, l.tends
 	a.stood(c)
-	a.ends.of(l.wanted)
+	a.picture.of(l.wanted)
 	a.checks.Set(a.targets(l.tends.policy))
 	if a.wantsCount.Store(len(l.tends.least) > 0); len(l.tends.least) > 0 {
 		signal(a.census)

@@ -54,9 +54,9 @@ type Override struct {
 const Disabled = "disabled"
 
 // show returns a service as it is now, but for what checks know.
-func (a *Agent) show(t *tended) Service {
+func (a *Agent) show(t *tended) *Service {
 	r := &t.result
-	s := Service{Name: t.service.Name, Quorum: Quorum{r.Need, r.Up, r.Met}, Sorry: r.Sorry, Closed: r.Closed, Panic: r.Panic, Servers: make([]Server, len(t.input.Servers))}
+	s := &Service{Name: t.service.Name, Quorum: Quorum{r.Need, r.Up, r.Met}, Sorry: r.Sorry, Closed: r.Closed, Panic: r.Panic, Servers: make([]Server, len(t.input.Servers))}
 	for i, in := range t.input.Servers {
 		o := Server{Address: in.Key, Weight: in.Weight, Admin: r.Admin[i], Share: r.Weights[i], Out: r.Down[i], Health: Disabled}
 		if r.Sorry || r.Closed {
@@ -91,7 +91,7 @@ func (a *Agent) publish(changed []*tended) {
 }
 
 // exhibit shows services, and the states that they have now.
-func (a *Agent) exhibit(all []Service) {
+func (a *Agent) exhibit(all []*Service) {
 	state := maps.Clone(a.tends.state)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -108,7 +108,7 @@ func (a *Agent) State() policy.State {
 
 // publishAll shows all services of the policy in force.
 func (a *Agent) publishAll() {
-	all := make([]Service, len(a.tends.all))
+	all := make([]*Service, len(a.tends.all))
 	for i, t := range a.tends.all {
 		all[i] = a.show(t)
 	}
@@ -123,9 +123,9 @@ func (a *Agent) Services() []Service {
 	a.mu.Unlock()
 	out := make([]Service, len(all))
 	for i, s := range all {
-		s.Servers = slices.Clone(s.Servers)
-		a.checked(&s)
-		out[i] = s
+		out[i] = *s
+		out[i].Servers = slices.Clone(s.Servers)
+		a.checked(&out[i])
 	}
 	return out
 }

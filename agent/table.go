@@ -156,6 +156,7 @@ func (a *Agent) stood(c *gateway.Change) {
 		return
 	}
 	a.stands.force = f
+	a.ends.of(f)
 }
 
 // in returns a policy with the states that its services have now.

@@ -24,8 +24,9 @@ func (a *Agent) judge(ctx context.Context, batch []health.Verdict) {
 		touched = appendOnce(touched, t)
 	}
 	a.rebalance(ctx, touched, now)
+	done := time.Now()
 	for _, v := range batch {
-		a.tellVerdict(v)
+		a.tellVerdict(v, done)
 	}
 	a.unsaved = true
 }
@@ -58,14 +59,14 @@ func (a *Agent) learnOf(t *tended, v health.Verdict) {
 	}
 }
 
-func (a *Agent) tellVerdict(v health.Verdict) {
+func (a *Agent) tellVerdict(v health.Verdict, done time.Time) {
 	args := []any{"service", v.ID.Service, "server", serverText(v.ID.Server)}
 	if v.Was != health.Unknown {
 		args = append(args, "was_"+v.Was.String()+"_for", v.WasFor.Round(time.Millisecond))
 	}
 	switch {
 	case v.State == health.Down:
-		a.log.Warn("server_down", append(args, "reason", v.Reason)...)
+		a.log.Warn("server_down", append(args, "reason", v.Reason, "out_after", done.Sub(v.Since).Round(time.Microsecond))...)
 	case v.Was == health.Down:
 		a.log.Info("server_up", args...)
 	} // one that is up from the start is no news
@@ -92,7 +93,7 @@ func (a *Agent) rebalance(ctx context.Context, touched []*tended, now time.Time)
 		for i, down := range t.down() {
 			if down && (i >= len(wasDown) || !wasDown[i]) {
 				gone = true
-				a.ends.add(t, i)
+				a.ends.add(gateway.Down{Service: t.service.Name, Server: t.input.Servers[i].Key})
 			}
 		}
 	}

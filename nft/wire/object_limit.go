@@ -59,9 +59,6 @@ var limitCodec = objectCodec{
 				ours = ours && a.Type == limitPad
 			}
 		}
-		if l.Bytes && l.Burst == nft.DefaultBurst {
-			l.Burst = 0 // which Linux 5.10 takes for the default of packets, of bytes too
-		}
 		return l, ours && l.Unit.Known()
 	},
 }

@@ -7,7 +7,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/snatctl/snatctl/nfnl"
-	"github.com/snatctl/snatctl/nft"
 )
 
 // Linux 5.10 returns the ends of ranges with a counter, and takes them back without it only.
@@ -39,15 +38,5 @@ func TestSnapshotEnds(t *testing.T) {
 	}
 	if want := element(unix.NFT_SET_ELEM_INTERVAL_END, false); !bytes.Equal(s.elements[1], want) {
 		t.Errorf("the end is %x, want %x", s.elements[1], want)
-	}
-}
-
-// Linux 5.10 gives a limit of bytes the burst of packets if it has none.
-func TestLimitOfBytesWithoutBurst(t *testing.T) {
-	kept := nft.Limit{Name: "octets", Rate: 1500, Unit: nft.RateUnit(1), Bytes: true}
-	entered := kept
-	entered.Burst = nft.DefaultBurst
-	if got, ours := limitCodec.decode("octets", "", limitCodec.encode(nil, entered)); !ours || got != nft.Object(kept) {
-		t.Errorf("got %+v, want %+v", got, kept)
 	}
 }

@@ -44,7 +44,7 @@ func slotCount(s *policy.Service, f inet.Family) int {
 		return maglevSize(len(s.RealServers))
 	}
 	n := 0
-	for _, c := range policy.Shares(weightsOf(active), policy.MaxSlots) {
+	for _, c := range policy.Shares(weightsOf(active), s.MostSlots()) {
 		n += c
 	}
 	return n

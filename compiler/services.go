@@ -164,7 +164,7 @@ func slotsOf(s *policy.Service, f inet.Family) []policy.RealServer {
 	if len(active) < 2 || s.Scheduler == policy.RoundRobin {
 		return active
 	}
-	counts := policy.Shares(weightsOf(active), policy.MaxSlots)
+	counts := policy.Shares(weightsOf(active), s.MostSlots())
 	if s.Scheduler != policy.Maglev {
 		return pick(active, interleave(counts))
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/internal/compiled"
+	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
 )
 
@@ -92,5 +93,22 @@ func TestEndFlowsFails(t *testing.T) {
 	ended, err := f.endFlows(t.Context(), table, downs, f.toEnd(downs))
 	if fmt.Sprint(ended, err) != "[3] list the flows: no more" {
 		t.Errorf("%v, %v", ended, err)
+	}
+}
+
+// A real server that is down, or closed by its service, is no reason for a cleanup to end flows.
+func TestDownIsNotStale(t *testing.T) {
+	p := compiled.Policy(t, []byte("version: 1\nservices:\n"+webOf+"[192.168.1.1, 192.168.1.2]}\n"))
+	table := held(2, map[string][]string{"203.0.113.1:80": {"192.168.1.1:80", "192.168.1.2:80"}})
+	for _, st := range []policy.ServiceState{
+		{Closed: true},
+		{Servers: map[netip.AddrPort]policy.ServerState{netip.MustParseAddrPort("192.168.1.1:0"): {Weight: 1, Down: true}}},
+	} {
+		for _, now := range []*policy.Policy{p, p.With(policy.State{"web": st})} {
+			stale, _, err := findStale(t.Context(), table, ct.Contradicts, []*nft.Ruleset{compiled.Ruleset(t, p)}, compiled.Ruleset(t, now))
+			if err != nil || len(stale) > 0 {
+				t.Errorf("%+v: %v, %v", st, stale, err)
+			}
+		}
 	}
 }

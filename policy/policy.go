@@ -289,6 +289,8 @@ type Service struct {
 	SlowStart    time.Duration // in which the weight of a server that comes back grows to its full share; 0: at once
 	Panic        int           // percent; with a smaller share up, all real servers get connections; 0: never
 	OnDown       OnDown
+
+	weighed bool // a State gives weights that are not those written
 }
 
 // Active returns the real servers of one family that take new connections: those that are not

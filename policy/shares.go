@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// MaxSlots bounds the slots of one service's schedule. Weights that need more are rounded.
+// MaxSlots bounds the slots of one service's schedule, by the weights that are written
+// (Service.MostSlots). Weights that need more are rounded.
 const MaxSlots = 1024
 
 // SlotsNeeded returns how many slots give each weight its exact share: sum/gcd. Weights of 0

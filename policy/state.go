@@ -92,10 +92,26 @@ func (s *Service) With(state ServiceState) *Service {
 	if slices.Equal(now.RealServers, s.RealServers) {
 		return s
 	}
+	for i, rs := range s.RealServers {
+		now.weighed = now.weighed || now.RealServers[i].Active() && now.RealServers[i].Weight != rs.Weight
+	}
 	if now.Scheduler == RoundRobin && now.unequal() {
 		now.Scheduler = WeightedRoundRobin
 	}
 	return &now
+}
+
+// weighedSlots bounds the slots of a schedule whose weights are a State's. They change all the time,
+// and each number of slots takes chains of its own.
+const weighedSlots = 64
+
+// MostSlots bounds the slots of the service's schedule, tables of mh apart. Weights that need more
+// are rounded.
+func (s *Service) MostSlots() int {
+	if s.weighed {
+		return weighedSlots
+	}
+	return MaxSlots
 }
 
 // enter gives a real server its state.

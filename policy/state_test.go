@@ -118,3 +118,18 @@ func TestDecideWithState(t *testing.T) {
 		t.Errorf("unequal weights: %q", d.Reason)
 	}
 }
+
+// Weights that change all the time take fewer slots than those that are written.
+func TestMostSlots(t *testing.T) {
+	p := parsed(t, twoServices)
+	if n := p.Services[0].MostSlots(); n != policy.MaxSlots {
+		t.Errorf("as written: %d", n)
+	}
+	for weight, want := range map[int]int{1: policy.MaxSlots, 0: policy.MaxSlots, 97: 64} {
+		s := p.Services[0].With(policy.ServiceState{Servers: map[netip.AddrPort]policy.ServerState{
+			at(t, "192.168.1.1"): {Weight: weight}, at(t, "192.168.1.2"): {Weight: 50, Down: true}}})
+		if n := s.MostSlots(); n != want {
+			t.Errorf("weight %d: %d, want %d", weight, n, want)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/internal/lab"
@@ -46,22 +47,30 @@ var (
 type part struct {
 	name, what string
 	run        func(*bench, context.Context) error
+	slow       bool // measured only when it is named
 }
 
 var parts = []part{
-	{"counts", "rules and chains", (*bench).counts},
-	{"load", "services from nothing", (*bench).load},
-	{"change", "one real server changes", (*bench).change},
-	{"verdict", "real servers that go down", (*bench).verdict},
-	{"zones", "zones from nothing", (*bench).zones},
-	{"rate", "new connections", (*bench).rate},
-	{"invalid", "the rule for invalid packets", (*bench).invalid},
-	{"flows", "a large flow table", (*bench).flowTable},
-	{"events", "conntrack events", (*bench).events},
-	{"checks", "health checks", (*bench).checks},
+	{name: "counts", what: "rules and chains", run: (*bench).counts},
+	{name: "load", what: "services from nothing", run: (*bench).load},
+	{name: "change", what: "one real server changes", run: (*bench).change},
+	{name: "verdict", what: "real servers that go down", run: (*bench).verdict},
+	{name: "zones", what: "zones from nothing", run: (*bench).zones},
+	{name: "rate", what: "new connections", run: (*bench).rate},
+	{name: "invalid", what: "the rule for invalid packets", run: (*bench).invalid},
+	{name: "flows", what: "a large flow table", run: (*bench).flowTable},
+	{name: "events", what: "conntrack events", run: (*bench).events},
+	{name: "checks", what: "health checks", run: (*bench).checks},
+	{name: "idle", what: "an agent with nothing to do", run: (*bench).idle, slow: true},
 }
 
 func (p part) called() string { return p.name }
+
+func (p part) isSlow() bool { return p.slow }
+
+func slowParts() []part {
+	return slices.DeleteFunc(slices.Clone(parts), func(p part) bool { return !p.slow })
+}
 
 // say tells on standard error what is going on.
 func (b *bench) say(format string, args ...any) {

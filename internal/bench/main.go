@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -30,7 +31,7 @@ func main() {
 	bin := flag.String("snatctl", "", "the `binary` to measure (default: bin/snatctl, ./snatctl, or the one in PATH)")
 	rounds := flag.Int("n", 5, "rounds: how often each pair of contenders is measured")
 	quick := flag.Bool("quick", false, "smaller policies and two rounds, in under 30 s; the required numbers are for the full sizes")
-	only := flag.String("only", "", "comma-separated `parts` to run: "+lab.Names(parts, part.called))
+	only := flag.String("only", "", "comma-separated `parts` to run: "+lab.Names(parts, part.called)+" (default: all but "+lab.Names(slowParts(), part.called)+", which take minutes)")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -67,6 +68,9 @@ func run(ctx context.Context, bin, only string, rounds int, quick bool) error {
 	chosen, err := lab.Choose("part", parts, part.called, only)
 	if err != nil {
 		return err
+	}
+	if only == "" {
+		chosen = slices.DeleteFunc(slices.Clone(parts), part.isSlow)
 	}
 	start, load := time.Now(), lab.Machine()
 	for _, p := range chosen {

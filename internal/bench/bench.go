@@ -62,6 +62,7 @@ var parts = []part{
 	{name: "events", what: "conntrack events", run: (*bench).events},
 	{name: "checks", what: "health checks", run: (*bench).checks},
 	{name: "idle", what: "an agent with nothing to do", run: (*bench).idle, slow: true},
+	{name: "lc", what: "least connections by an agent", run: (*bench).least, slow: true},
 }
 
 func (p part) called() string { return p.name }

@@ -55,3 +55,20 @@ func BenchmarkDiffUnchanged30kServices(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkDiffNew30kServices is all that an apply from nothing compares.
+func BenchmarkDiffNew30kServices(b *testing.B) {
+	p := mustParse(b, sample.Services(30000, 4))
+	want := mustCompile(b, p)
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, c := range want.Chains {
+			for i := range c.Rules {
+				c.Rules[i].Form = ""
+			}
+		}
+		if plan := nft.Diff(nil, formed(want)); plan.Empty() {
+			b.Fatal("nothing is to be made")
+		}
+	}
+}

@@ -67,6 +67,8 @@ type builder struct {
 	vips   map[netip.Addr]bool
 	leads  map[string]bool // chains that elements lead to which are not entered; nil: none
 	meets  *bool           // checksMeetVIPs, if it is known
+	fronts [inet.V6 + 1][len(layout.PortKinds)]*nft.Set
+	seats  map[seatKey]seat
 	wire   nft.Wire
 	room   room
 	diags  policy.Diagnostics
@@ -80,6 +82,7 @@ func newBuilder(a *Arrangement) *builder {
 		pools:       make(map[poolKey]layout.Name),
 		drains:      make(map[poolKey]bool),
 		vips:        make(map[netip.Addr]bool),
+		seats:       make(map[seatKey]seat),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/policy"
 )
 
@@ -113,4 +114,31 @@ func mayTakeTurns(s *policy.Service, f inet.Family) bool {
 		return count(servers, func(rs policy.RealServer) bool { return inet.FamilyOf(rs.Addr) == f }) > 1
 	}
 	return takesTurns(s.Scheduler) && (several(s.RealServers) || several(s.SorryServers))
+}
+
+// seat is where services with one scheduler, number of slots, and lane or part have their slots.
+type seat struct {
+	slots *nft.Set
+	chain *nft.Chain
+}
+
+// seatKey tells seats apart; a whole name takes three times as long to look up.
+type seatKey struct {
+	scheduler, lane, part string
+	slots                 int
+	family                inet.Family
+	ports                 layout.PortKind
+	turns, keep           bool
+}
+
+// seat returns the map of slots and the chain of these names, made on first use.
+func (b *builder) seat(list, chain layout.Name) seat {
+	v := &chain.Variant
+	key := seatKey{v.Scheduler, v.Lane, v.Part, v.Slots, chain.Family, v.Ports, list.Kind == layout.Turns, v.Keep}
+	at, known := b.seats[key]
+	if !known {
+		at = seat{b.set(list), b.chain(chain)}
+		b.seats[key] = at
+	}
+	return at
 }

@@ -23,8 +23,9 @@ import (
 
 // needsList tells whether a service's real servers of a family are listed.
 func needsList(s *policy.Service, f inet.Family, slots []policy.RealServer) bool {
-	slot := make(map[policy.RealServer]int)
+	var slot map[policy.RealServer]int // nil: each has one
 	if s.Persistence.Timeout > 0 || len(slots) > len(s.RealServers) {
+		slot = make(map[policy.RealServer]int, len(s.RealServers))
 		for _, rs := range slots {
 			slot[rs]++
 		}

@@ -86,7 +86,10 @@ type schedule struct {
 func (b *builder) schedule(s *policy.Service, f inet.Family, kind layout.PortKind) schedule {
 	sc := schedule{family: f, kind: kind, slots: slotsOf(s, f)}
 	sc.listed = needsList(s, f, sc.slots)
-	sc.vips = b.set(layout.Services.For(f, kind))
+	if sc.vips = b.fronts[f][kind]; sc.vips == nil {
+		sc.vips = b.set(layout.Services.For(f, kind))
+		b.fronts[f][kind] = sc.vips
+	}
 	if s.Mode == policy.NAT {
 		sc.hairpin = s.Hairpins(f)
 	}
@@ -122,8 +125,9 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind layout.PortKin
 	list.Variant.Uncounted = list.Kind == layout.Slots && !b.CountsSlots
 	list.Variant.Keep = sc.keep
 	chain.Variant.Keep, chain.Variant.Part = sc.keep, list.Variant.Part
-	sc.slotMap = b.set(list)
-	if b.chains[chain] == nil {
+	at := b.seat(list, chain)
+	sc.slotMap = at.slots
+	if len(at.chain.Rules) == 0 {
 		key := append(serviceKey(kind, fieldsOf(f).daddr, nft.F(nft.Dport)), gen)
 		nat := nft.NAT{Key: key, Map: sc.slotMap.Name, Data: sc.slotMap.Data}
 		if kind == layout.PortRanges && !sc.keep {
@@ -133,7 +137,7 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind layout.PortKin
 			b.rule(chain, nat)
 		}
 	}
-	sc.sticky(b, s, nft.GotoChain(b.chains[chain].Name))
+	sc.sticky(b, s, nft.GotoChain(at.chain.Name))
 	sc.guard(s)
 	return sc
 }

@@ -13,16 +13,28 @@ import (
 
 // Forms fills in the Form of every rule of a compiled ruleset, so that it can be compared
 // with one that was read from the kernel.
-func Forms(r *nft.Ruleset) (nft.Formed, error) { return nft.Forms(r, formOf) }
+func Forms(r *nft.Ruleset) (nft.Formed, error) { return nft.Forms(r, make(former).of) }
 
-func formOf(r nft.Rule, ranges func(set string) bool) (string, error) {
+// former finds forms of rules, by their expressions: many rules of a table are alike, those of
+// all lanes with one number of slots above all.
+type former map[string]string
+
+func (known former) of(r nft.Rule, ranges func(set string) bool) (string, error) {
 	es, anon := lower(r, ranges)
 	b, err := appendExprs(nil, es, func(int) uint32 { return 0 })
 	if err != nil {
 		return "", err
 	}
-	n := 0
-	return form(b, func(string) string { n++; return anonForm(anon[n-1]) }), nil
+	if len(anon) > 0 { // their contents are no part of the expressions
+		n := 0
+		return form(b, func(string) string { n++; return anonForm(anon[n-1]) }), nil
+	}
+	f, ok := known[string(b)]
+	if !ok {
+		f = form(b, func(name string) string { return name })
+		known[string(b)] = f
+	}
+	return f, nil
 }
 
 // form lists expressions canonically: names and attributes as the kernel returns them, less

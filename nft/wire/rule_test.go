@@ -69,7 +69,7 @@ func TestRules(t *testing.T) {
 	for _, c := range stmts {
 		tried[reflect.TypeOf(c.stmt).Name()] = true
 		rule := nft.Rule{Stmts: []nft.Stmt{c.stmt}, Comment: "a rule"}
-		want, err := formOf(rule, plain)
+		want, err := make(former).of(rule, plain)
 		if err != nil {
 			t.Fatalf("%s: %v", c.stmt, err)
 		}
@@ -114,4 +114,31 @@ func statements(t *testing.T) (out []string) {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// Rules of one table that look alike have their own forms: a set without a name is no part of the
+// expressions, but of the form.
+func TestFormsOfAlikeRules(t *testing.T) {
+	rules := func() (out []nft.Rule) {
+		for _, s := range []nft.Stmt{
+			nft.L4Is{Protos: []inet.Proto{inet.TCP, inet.UDP}}, nft.L4Is{Protos: []inet.Proto{inet.TCP, inet.SCTP}}, nft.L4Is{Protos: []inet.Proto{inet.TCP, inet.UDP}},
+			nft.CtInvalid{}, nft.CtInvalid{}, nft.Give{Verdict: nft.GotoChain("a")}, nft.Give{Verdict: nft.GotoChain("b")},
+		} {
+			out = append(out, nft.Rule{Stmts: []nft.Stmt{s}})
+		}
+		return out
+	}
+	r := &nft.Ruleset{Chains: []*nft.Chain{{Name: "c", Rules: rules()}}}
+	if _, err := Forms(r); err != nil {
+		t.Fatal(err)
+	}
+	for i, alone := range rules() {
+		one := &nft.Ruleset{Chains: []*nft.Chain{{Name: "c", Rules: []nft.Rule{alone}}}}
+		if _, err := Forms(one); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := r.Chains[0].Rules[i].Form, one.Chains[0].Rules[0].Form; got != want {
+			t.Errorf("among others %s has the form\n%s\nalone\n%s", alone, got, want)
+		}
+	}
 }

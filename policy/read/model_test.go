@@ -17,7 +17,7 @@ import (
 // comparing leaves places out and compares addresses by value.
 var comparing = cmp.Options{
 	cmpopts.IgnoreTypes(policy.Where{}, policy.Pos{}),
-	cmpopts.IgnoreUnexported(policy.Policy{}),
+	cmpopts.IgnoreUnexported(policy.Policy{}, policy.Service{}),
 	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
 	cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }),
 }

@@ -73,6 +73,7 @@ type Agent struct {
 	memories  map[string]balance.Memory // by service, of the agent before
 	unsaved   bool                      // the next agent has to know something new
 	saved     time.Time
+	looked    time.Time // when the loop last looked whether there is anything to save
 	keeper    keeper
 
 	checks     *health.Scheduler

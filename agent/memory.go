@@ -27,7 +27,8 @@ type known struct {
 	Reason  string
 }
 
-// memory is what an agent of a table leaves to the next one, as a file of the state directory.
+// memory is what an agent of a table leaves to the next one, as a file of the state directory. Its times are
+// those of the machine's clock as it was when the memory was written.
 type memory struct {
 	Written   time.Time                 `json:"written"`
 	Overrides []rememberedOverride      `json:"overrides"`
@@ -61,7 +62,8 @@ func memoryFile(stateDir, table string) string {
 const mostMemory = 64 << 20
 
 // remember reads what the agent before left. Times are moved to this process' clock, which does not
-// jump when somebody sets that of the machine. It returns when that was written; zero: there is nothing.
+// jump when somebody sets that of the machine. Nothing but that clock tells how long no agent ran: if it
+// was set back meanwhile, no time has passed. It returns when that was written; zero: there is nothing.
 func (a *Agent) remember(now time.Time) (written time.Time, err error) {
 	a.overrides, a.known, a.memories = map[health.ID]balance.Override{}, map[health.ID]known{}, map[string]balance.Memory{}
 	f, err := os.Open(memoryFile(a.o.StateDir, a.table))
@@ -79,12 +81,11 @@ func (a *Agent) remember(now time.Time) (written time.Time, err error) {
 	if err := json.NewDecoder(f).Decode(&m); err != nil {
 		return written, fmt.Errorf("%s: %w", f.Name(), err)
 	}
-	here := func(t time.Time) time.Time {
-		if t.IsZero() {
-			return t
-		}
-		return now.Add(t.Sub(now.Round(0)))
+	wall := now.Round(0)
+	if wall.Before(m.Written) {
+		wall = m.Written
 	}
+	here := func(t time.Time) time.Time { return byClock(t, wall, now) }
 	for _, o := range m.Overrides {
 		a.overrides[health.ID{Service: o.Service, Server: o.Server}] = balance.Override{Kind: o.Kind, Weight: o.Weight, Until: here(o.Until)}
 	}
@@ -98,19 +99,33 @@ func (a *Agent) remember(now time.Time) (written time.Time, err error) {
 	return m.Written, nil
 }
 
+// byClock says a time by another clock, which has one moment in common with the first. None stays none.
+func byClock(t, first, other time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return other.Add(t.Sub(first))
+}
+
 // memory is what the next agent has to know.
-func (a *Agent) memory() memory {
-	m := memory{Written: time.Now(), Overrides: []rememberedOverride{}, Servers: []rememberedServer{}, Services: map[string]balance.Memory{}}
+func (a *Agent) memory() memory { return a.memoryAt(time.Now()) }
+
+// memoryAt says all times by the machine's clock of now: it may have been set since they were noted.
+func (a *Agent) memoryAt(now time.Time) memory {
+	there := func(t time.Time) time.Time { return byClock(t, now, now.Round(0)) }
+	m := memory{Written: now, Overrides: []rememberedOverride{}, Servers: []rememberedServer{}, Services: map[string]balance.Memory{}}
 	for id, o := range a.overrides {
-		m.Overrides = append(m.Overrides, rememberedOverride{id.Service, id.Server, o.Kind, o.Weight, o.Until})
+		m.Overrides = append(m.Overrides, rememberedOverride{id.Service, id.Server, o.Kind, o.Weight, there(o.Until)})
 	}
 	for id, k := range a.known {
-		m.Servers = append(m.Servers, rememberedServer{id.Service, id.Server, k.Down, k.Since, k.UpSince, k.Reason})
+		m.Servers = append(m.Servers, rememberedServer{id.Service, id.Server, k.Down, there(k.Since), there(k.UpSince), k.Reason})
 	}
 	if a.tends != nil {
 		for _, t := range a.tends.all {
 			if t.memory.Short || t.memory.Least != nil {
-				m.Services[t.service.Name] = t.memory
+				is := t.memory
+				is.At = there(is.At)
+				m.Services[t.service.Name] = is
 			}
 		}
 	}
@@ -146,6 +161,10 @@ const (
 
 // save writes down what has changed, beside the loop: disks may be slow.
 func (a *Agent) save(now time.Time) {
+	if wasSet(a.looked, now) {
+		a.unsaved = true
+	}
+	a.looked = now
 	loads := len(a.tends.least) > 0 && now.Sub(a.saved) > saveLoads
 	if !a.unsaved && !loads || now.Sub(a.saved) < saveEvery || a.keeper.going.Swap(true) {
 		return
@@ -158,6 +177,11 @@ func (a *Agent) save(now time.Time) {
 			a.log.Error("state_unwritten", "error", err)
 		}
 	}()
+}
+
+// wasSet tells whether somebody has set the machine's clock between two times of this process.
+func wasSet(from, to time.Time) bool {
+	return !from.IsZero() && (to.Round(0).Sub(from.Round(0))-to.Sub(from)).Abs() > time.Second
 }
 
 // writeWhole replaces a file: whoever reads it finds the old text or the new one.

@@ -65,8 +65,8 @@ func TestDNS(t *testing.T) {
 		{"NXDOMAIN as it should", with(func(k *Check) { k.Rcode = "nxdomain" }), nameServer(t, dns.RcodeNameError), ""},
 		{"an answer where none should be", with(func(k *Check) { k.Rcode = "NXDOMAIN" }), www, "DNS says NOERROR, not NXDOMAIN"},
 		{"unreachable", ask, refused(t, "udp"), "port unreachable"},
-		{"silent", with(func(k *Check) { k.Timeout = short }), serveUDP(t, func([]byte) []byte { return nil }), "no answer in 100ms"},
-		{"answers to others", with(func(k *Check) { k.Timeout = short }), serveUDP(t, other), "no answer in 100ms"},
+		{"silent", with(func(k *Check) { k.Timeout = short }), serveUDP(t, func([]byte) []byte { return nil }), "no answer in 300ms"},
+		{"answers to others", with(func(k *Check) { k.Timeout = short }), serveUDP(t, other), "no answer in 300ms"},
 		{"no type of that name", with(func(k *Check) { k.Record = "AAAAA" }), www, `not checked: DNS has no type of record "AAAAA"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

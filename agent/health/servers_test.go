@@ -45,7 +45,7 @@ func once(t *testing.T, k Check, to string) string {
 }
 
 // short is the timeout of checks that are to run into it.
-const short = 100 * time.Millisecond
+const short = 300 * time.Millisecond
 
 // serveTCP answers each connection by a function, and closes it after that.
 func serveTCP(t testing.TB, serve func(net.Conn)) string {

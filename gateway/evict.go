@@ -17,7 +17,8 @@ import (
 // Evict gives services new states, as far as that cannot wait: when it returns, no new connection
 // reaches a real server that takes none in its state, and persistent services have forgotten its
 // clients. It is one transaction, mostly of data alone, which the kernel takes at once; the rest is
-// for Reshape. An error that is no StaleError has changed nothing.
+// for Reshape. An IncompleteError says that clients may be left. Any other error that is no StaleError
+// has changed nothing.
 func (f *Force) Evict(ctx context.Context, changes []ServiceChange) error {
 	if err := f.usable(); err != nil {
 		return err

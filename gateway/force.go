@@ -30,7 +30,8 @@ type Force struct {
 	odd      map[string]compiler.Fragment // what the table has of services that wait for Reshape
 
 	generation nftlink.Generation
-	lost       error // why the table is not known any more
+	forgot     uint32 // Gateway.forgot at that generation
+	lost       error  // why the table is not known any more
 }
 
 // ServiceChange is a service's new state, which takes the place of the one before.
@@ -79,7 +80,7 @@ func (c *Change) Force() (*Force, error) {
 }
 
 func (g *Gateway) force(w *Wanted, at nftlink.Generation) (*Force, error) {
-	f := &Force{g: g, policy: w.Policy.Written(), state: make(policy.State), generation: at, arranged: compiler.Arrange(w.Policy),
+	f := &Force{g: g, policy: w.Policy.Written(), state: make(policy.State), generation: at, forgot: g.forgot, arranged: compiler.Arrange(w.Policy),
 		written: make(map[string]*policy.Service, len(w.Policy.Services)), odd: make(map[string]compiler.Fragment)}
 	maps.Copy(f.state, w.Policy.State())
 	for i := range f.policy.Services {
@@ -95,7 +96,10 @@ func (g *Gateway) force(w *Wanted, at nftlink.Generation) (*Force, error) {
 }
 
 // Generation returns the generation of the ruleset at which the table is known.
-func (f *Force) Generation() nftlink.Generation { return f.generation }
+func (f *Force) Generation() nftlink.Generation {
+	f.generation, f.forgot = f.generation.After(f.g.forgot-f.forgot), f.g.forgot
+	return f.generation
+}
 
 // Policy returns the policy with its state, as the changes so far make it.
 func (f *Force) Policy() *policy.Policy { return f.policy.With(maps.Clone(f.state)) }
@@ -111,6 +115,7 @@ func (f *Force) usable() error {
 	case f.lost != nil:
 		return f.lost
 	}
+	f.Generation() // follows what the gateway did itself
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/snatctl/snatctl/internal/compiled"
@@ -177,6 +178,45 @@ func TestForceStale(t *testing.T) {
 	}
 	if _, err := g.Adopt(t.Context(), w); !errors.Is(err, ErrNotInForce) {
 		t.Errorf("a table with evicted servers is adopted: %v", err)
+	}
+}
+
+// Clients that persistent services forget move the generation, and leave the table as it is known:
+// those of an apply, though its Force is taken before, and those of Evict.
+func TestForceAfterClientsLeft(t *testing.T) {
+	const text = "version: 1\nservices:\n  - {name: kept, vip: 203.0.113.3, ports: udp/80, mode: nat, persistence: 300s, real_servers: [192.168.1.1, 192.168.1.2, 192.168.1.3]}\n"
+	h, g := holding(t)
+	p := compiled.Policy(t, []byte(text))
+	force(t, h, g, p)
+	enter := func(client, server string) {
+		t.Helper()
+		if _, err := h.Output(t.Context(), "nft", "add element inet snatctl sticky4 { "+client+" . 203.0.113.3 . udp . 80 : "+server+" . 80 }"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	enter("10.0.0.1", "192.168.1.1")
+	enter("10.0.0.2", "192.168.1.2")
+	enter("10.0.0.3", "192.168.1.3")
+	w, _ := Compile(compiled.Policy(t, []byte(strings.Replace(text, "192.168.1.3]", "192.168.1.4]", 1))), nil)
+	c, err := g.Commit(t.Context(), w, ApplyOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := c.Force()
+	if err == nil {
+		_, err = c.Finish(t.Context())
+	}
+	for _, down := range []string{"192.168.1.1:0", "192.168.1.4:0"} {
+		if err == nil {
+			err = f.Evict(t.Context(), []ServiceChange{{"kept", policy.ServiceState{Servers: map[netip.AddrPort]policy.ServerState{netip.MustParseAddrPort(down): {Weight: 1, Down: true}}}}})
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := h.Output(t.Context(), "nft", "list map inet snatctl sticky4")
+	if err != nil || strings.Contains(out, "10.0.0.1 ") || strings.Contains(out, "10.0.0.3 ") || !strings.Contains(out, "10.0.0.2 ") {
+		t.Errorf("the clients left are others than that of 192.168.1.2: %v\n%s", err, out)
 	}
 }
 

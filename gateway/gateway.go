@@ -26,8 +26,11 @@ type Gateway struct {
 	lock  *Lock // nil: it only looks
 	conn  *nftlink.Conn
 	here  history.Place
-	door  door // where who calls at the lock is answered
-	state func(*policy.Policy) policy.State
+	// forgot counts transactions that made persistent services forget clients: no object changes by
+	// them, but the generation does.
+	forgot uint32
+	door   door // where who calls at the lock is answered
+	state  func(*policy.Policy) policy.State
 }
 
 // Options say which table a Gateway is about.

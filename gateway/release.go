@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/nft"
@@ -28,7 +27,7 @@ func (f *Force) release(ctx context.Context, is map[string]*policy.Service, swap
 	for again := range releases {
 		n, err := f.forget(ctx, sticky, is)
 		if err != nil {
-			return fmt.Errorf("clients of real servers that are gone may stay with them until their persistence ends: %w", err)
+			return incomplete("the real servers are gone, but clients may stay with them until their persistence ends: %w", err)
 		}
 		if n == 0 && again > 0 {
 			break

@@ -71,5 +71,9 @@ func (g *Gateway) releaseOnce(ctx context.Context, w *Wanted) (int, error) {
 	if n == 0 {
 		return 0, nil
 	}
-	return n, g.conn.Forget(ctx, g.table, stale, 0)
+	if err := g.conn.Forget(ctx, g.table, stale, 0); err != nil {
+		return n, err
+	}
+	g.forgot++
+	return n, nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/internal/law"
+	"github.com/snatctl/snatctl/internal/soak"
 	"github.com/snatctl/snatctl/policy"
 )
 
@@ -17,7 +18,7 @@ import (
 // other policies.
 func TestLawKernelStates(t *testing.T) {
 	t.Parallel()
-	from, to := lawSeeds(t, 25, 5)
+	from, to := lawSeeds(t, uint64(soak.Count(25, 3000)), 5)
 	k := newKernel(t)
 	states := 0
 	for seed := from; seed < to; seed++ {

@@ -137,6 +137,20 @@ func (a *Agent) Apply(ctx context.Context, r Request, hash string, hears func(ga
 	return out, err
 }
 
+// Clean ends all flows that contradict the table in force, as gateway.Clean says. It is safe for concurrent
+// use.
+func (a *Agent) Clean(ctx context.Context, hears func(gateway.Event)) (c gateway.Cleaned, err error) {
+	unasked := a.do(ctx, func(loop context.Context) {
+		a.listen(hears)
+		defer a.listen(nil)
+		c, err = a.g.Clean(loop)
+	})
+	if unasked != nil {
+		return c, unasked
+	}
+	return c, err
+}
+
 // listen sets who hears what the engine tells, beside the log.
 func (a *Agent) listen(hears func(gateway.Event)) {
 	a.mu.Lock()

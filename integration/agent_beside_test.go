@@ -31,6 +31,9 @@ func TestApplyBesideAgent(t *testing.T) {
 	if r := a.ctl(t, "history"); strings.Count(r.Stdout, " apply ")+strings.Count(r.Stdout, "apply\n") == 0 {
 		t.Errorf("the history has no apply:\n%s", r.Stdout)
 	}
+	if r := ctl(t, h, "cleanup"); r.Code != 0 || r.Stdout != "no connection contradicts table inet snatctl\n" {
+		t.Errorf("cleanup exits %d\n%s%s", r.Code, r.Stdout, r.Stderr)
+	}
 	a.write(t, changed+" nonsense\n")
 	if r := a.ctl(t, "apply"); r.Code != 1 || !strings.Contains(r.Stderr, a.file+":") {
 		t.Errorf("apply of a broken policy exits %d\n%s", r.Code, r.Stderr)

@@ -148,6 +148,9 @@ func TestAgentHealth(t *testing.T) {
 			if !strings.Contains(text, "down: service web, real server 192.168.1.2: down since ") || !strings.Contains(text, "): "+why+"\n") {
 				t.Errorf("status does not say it:\n%s", text)
 			}
+			if r := ctl(t, h, "flows"); !strings.Contains(r.Stderr, "by the agent: service web, real server 192.168.1.2: down since ") {
+				t.Errorf("flows does not say it:\n%s", r.Stderr)
+			}
 			if r := ctl(t, h, "diff", "-f", a.file); r.Code != 0 || !strings.Contains(r.Stdout, "by the agent: service web, real server 192.168.1.2: down since ") {
 				t.Errorf("diff exits %d:\n%s%s", r.Code, r.Stdout, r.Stderr)
 			}

@@ -65,6 +65,16 @@ func (c *Client) Override(ctx context.Context, o agent.Order) (s agent.Service, 
 	return s, err
 }
 
+// Clean has the agent end flows that contradict the table. The result stands beside an Error, too.
+func (c *Client) Clean(ctx context.Context) (gateway.Cleaned, error) {
+	var done Cleaned
+	err := c.call(ctx, http.MethodPost, pathCleanup, struct{}{}, func(r io.Reader) error { return json.NewDecoder(r).Decode(&done) })
+	if err == nil && done.End.Kind != Done {
+		err = &Error{done.End}
+	}
+	return done.Cleaned, err
+}
+
 // Reload makes the agent read its policy again.
 func (c *Client) Reload(ctx context.Context) error {
 	return c.call(ctx, http.MethodPost, pathReload, struct{}{}, nil)

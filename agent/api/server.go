@@ -25,6 +25,7 @@ type Served interface {
 	State() policy.State
 	Override(ctx context.Context, o agent.Order) (agent.Service, error)
 	Apply(ctx context.Context, r agent.Request, hash string, hears func(gateway.Event)) (agent.Outcome, error)
+	Clean(ctx context.Context, hears func(gateway.Event)) (gateway.Cleaned, error)
 	Revert(ctx context.Context) error
 	Reload()
 }
@@ -74,6 +75,10 @@ func Handler(a Served) http.Handler {
 	m.HandleFunc("POST "+pathReload, func(w http.ResponseWriter, _ *http.Request) {
 		a.Reload()
 		reply(w, struct{}{})
+	})
+	m.HandleFunc("POST "+pathCleanup, func(w http.ResponseWriter, r *http.Request) {
+		c, err := a.Clean(context.WithoutCancel(r.Context()), nil)
+		reply(w, Cleaned{c, *endOf(err)})
 	})
 	m.HandleFunc("POST "+pathRevert, func(w http.ResponseWriter, r *http.Request) {
 		if err := a.Revert(r.Context()); err != nil {

@@ -6,6 +6,7 @@
 //	GET  /api/v1/state    the states of the services: a policy.State
 //	POST /api/v1/servers  an agent.Order about a real server; the answer is its agent.Service
 //	POST /api/v1/apply    an ApplyRequest; the answer is a Line of JSON for each thing that happens
+//	POST /api/v1/cleanup  ends flows that contradict the table; the answer is a Cleaned
 //	POST /api/v1/revert   takes back what awaits confirmation
 //	POST /api/v1/reload   makes the agent read its policy again
 package api
@@ -25,6 +26,7 @@ const (
 	pathState    = "/api/v1/state"
 	pathServers  = "/api/v1/servers"
 	pathApply    = "/api/v1/apply"
+	pathCleanup  = "/api/v1/cleanup"
 	pathRevert   = "/api/v1/revert"
 	pathReload   = "/api/v1/reload"
 )
@@ -59,6 +61,12 @@ type AppliedLine struct {
 	Told    gateway.Difference `json:"told"` // with what ended of which object
 	Confirm time.Duration      `json:"confirm_ns"`
 	Hash    string             `json:"hash"`
+}
+
+// Cleaned says what a cleanup did. An End that is not done says what it did not do.
+type Cleaned struct {
+	gateway.Cleaned
+	End End `json:"end"`
 }
 
 // End says how it ended.

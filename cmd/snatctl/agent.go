@@ -139,9 +139,23 @@ func (unwatched) Watch(ctx context.Context, _ func()) error {
 
 // keptBy asks the agent that holds a table what it knows; nil if none does, or if it does not answer.
 func keptBy(ctx context.Context, table string) *view.Kept {
+	k, err := askKept(ctx, table)
+	if err != nil {
+		fmt.Fprintf(stderr, "warning: health is not known: %s\n", plain.Text(err.Error()))
+	}
+	return k
+}
+
+// keptQuietly does the same where a warning would destroy the screen.
+func keptQuietly(ctx context.Context, table string) *view.Kept {
+	k, _ := askKept(ctx, table)
+	return k
+}
+
+func askKept(ctx context.Context, table string) (*view.Kept, error) {
 	client := agentOf(table)
 	if client == nil {
-		return nil
+		return nil, nil
 	}
 	k := &view.Kept{Services: map[string]agent.Service{}}
 	var err error
@@ -153,10 +167,9 @@ func keptBy(ctx context.Context, table string) *view.Kept {
 		}
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "warning: health is not known: %s\n", plain.Text(err.Error()))
-		return nil
+		return nil, err
 	}
-	return k
+	return k, nil
 }
 
 // stateBy returns what says which states an agent has given the services of its table; nil if no agent

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/snatctl/snatctl/agent/api"
 	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/gateway"
 )
@@ -62,13 +63,14 @@ func clean(ctx context.Context, o cleanOptions) error {
 		open, failed = gateway.Look, func(err error) error { return exit{exitDiffError, err} }
 	}
 	g, err := open(gateway.Options{Table: o.table, StateDir: o.stateDir, Tell: tellEvent})
-	if err != nil {
-		return failed(err)
+	var done gateway.Cleaned
+	if held := agentIn(err); held != nil {
+		done, err = api.Dial(held.By.Agent).Clean(ctx)
+	} else if err == nil {
+		defer g.Close()
+		done, err = g.Clean(ctx)
 	}
-	defer g.Close()
-	done, err := g.Clean(ctx)
-	var incomplete *gateway.IncompleteError
-	if err != nil && !errors.As(err, &incomplete) {
+	if err != nil && !isIncomplete(err) {
 		return failed(err)
 	}
 	var lost error
@@ -84,4 +86,11 @@ func clean(ctx context.Context, o cleanOptions) error {
 		return errors.Join(exit{code: exitDiffers}, lost)
 	}
 	return lost
+}
+
+// isIncomplete tells whether an operation did something, and not all, here or at an agent.
+func isIncomplete(err error) bool {
+	var here *gateway.IncompleteError
+	var there *api.Error
+	return errors.As(err, &here) || errors.As(err, &there) && there.Kind == api.Incomplete
 }

@@ -125,6 +125,7 @@ func listFlows(ctx context.Context, w io.Writer, r *gateway.Reader, p *gateway.P
 	}
 	if o.format == "text" {
 		view.FlowsInZones(stderr, zoned)
+		view.Overridden(stderr, keptBy(ctx, p.Table))
 	}
 	return nil
 }

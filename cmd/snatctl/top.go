@@ -71,5 +71,5 @@ func top(ctx context.Context, table string, every time.Duration) error {
 		return err
 	}
 	defer m.Close()
-	return view.NewTop(every).Run(ctx, m)
+	return view.NewTop(every).Run(ctx, m, func(ctx context.Context) *view.Kept { return keptQuietly(ctx, table) })
 }

@@ -228,3 +228,35 @@ func (k *Kept) Problems() (out []ct.Problem) {
 	})
 	return out
 }
+
+// mostNamed is how many real servers a summary names.
+const mostNamed = 3
+
+// Summary says in a line what is down and what an operator has said; empty if nothing is to be said.
+func (k *Kept) Summary() string {
+	if k == nil {
+		return ""
+	}
+	var bad, names []string
+	for _, s := range k.Services {
+		if text := trouble(s); text != "" {
+			bad = append(bad, "service "+plain.Text(s.Name)+": "+text)
+		}
+		for n := range s.Servers {
+			if o := &s.Servers[n]; o.Out || o.Override != nil {
+				state := "down"
+				if o.Override != nil {
+					state = Override(*o.Override)
+				}
+				names = append(names, plain.Text(s.Name)+"/"+serverName(o.Address)+" "+state)
+			}
+		}
+	}
+	slices.Sort(bad)
+	slices.Sort(names)
+	all := append(bad, names...)
+	if more := len(all) - mostNamed; more > 0 {
+		all = append(all[:mostNamed], fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(all, " · ")
+}

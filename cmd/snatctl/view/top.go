@@ -20,6 +20,7 @@ type Top struct {
 	app    *tview.Application
 	pages  *tview.Pages
 	head   *tview.TextView
+	note   string // of what an agent knows
 	table  *tview.Table
 	foot   *tview.Pages
 	filter *tview.InputField
@@ -96,11 +97,13 @@ func NewTop(every time.Duration) *Top {
 
 // Run shows the screen until the user or ctx ends it. The terminal is then as it was, however
 // that comes about.
-func (s *Top) Run(ctx context.Context, m *gateway.Meter) error {
+//
+// kept, asked at each reading, says what an agent knows: what is down stands above the list.
+func (s *Top) Run(ctx context.Context, m *gateway.Meter, kept func(context.Context) *Kept) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var both sync.WaitGroup
 	both.Go(func() { s.guard(func() { m.Hear(ctx) }) })
-	both.Go(func() { s.guard(func() { s.measure(ctx, m) }) })
+	both.Go(func() { s.guard(func() { s.measure(ctx, m, kept) }) })
 	// Stop itself would do nothing if the application has not quite begun.
 	unregister := context.AfterFunc(ctx, func() { s.app.QueueUpdate(s.app.Stop) })
 	err := s.app.SetRoot(s.pages, true).Run()
@@ -125,15 +128,19 @@ func (s *Top) guard(f func()) {
 }
 
 // measure reads the meter again and again.
-func (s *Top) measure(ctx context.Context, m *gateway.Meter) {
+func (s *Top) measure(ctx context.Context, m *gateway.Meter, kept func(context.Context) *Kept) {
 	order := topOrder{every: s.every}
 	for {
 		r, err := m.Read(ctx, order.by)
 		if ctx.Err() != nil {
 			return
 		}
+		note := kept(ctx).Summary()
 		// An application that has ended takes nothing any more, and would not return.
-		go s.app.QueueUpdateDraw(func() { s.take(r, err) })
+		go s.app.QueueUpdateDraw(func() {
+			s.note = note
+			s.take(r, err)
+		})
 		wait := time.NewTimer(pause(order.every, r))
 		for waiting := true; waiting; {
 			select {
@@ -185,7 +192,7 @@ func (s *Top) show() {
 	if f := s.list.filter; f != "" {
 		title += fmt.Sprintf(" · only names with %q", f)
 	}
-	absent := ""
+	absent := s.note
 	if err := s.list.now.Absent; err != nil {
 		absent = err.Error()
 	}

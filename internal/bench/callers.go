@@ -46,6 +46,17 @@ func host(h *nstest.Host, lasts time.Duration) (*hosted, error) {
 
 func (s *hosted) close() { s.l.Close() }
 
+// answers waits until somebody takes connections there.
+func answers(h *nstest.Host, at string) (err error) {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		var c net.Conn
+		if c, err = h.Dial("tcp4", "", at); err == nil {
+			return c.Close()
+		}
+	}
+	return err
+}
+
 // calls are TCP connections that begin at random, and stay until the other side ends them.
 type calls struct {
 	cancel       context.CancelFunc

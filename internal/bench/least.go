@@ -20,6 +20,7 @@ const (
 	leastRate   = 1000 // calls a second
 	quickLasts  = 500 * time.Millisecond
 	slowLasts   = 10 * quickLasts
+	haproxyAt   = "10.1.0.1:80"
 	leastVIP    = "203.0.113.1:80"
 	leastPolicy = "version: 1\nservices:\n  - {name: web, vip: 203.0.113.1, ports: tcp/80, mode: nat, scheduler: lc, real_servers: [192.168.1.1, 192.168.1.2]}\n"
 	leastRounds = 3 // at most; each takes 25 s
@@ -47,14 +48,14 @@ func (b *bench) least(ctx context.Context) error {
 		if !rival {
 			continue
 		}
-		apart, _, err = b.leastRound(ctx, "10.1.0.1:80", func(w *nstest.World) (*speaker, error) {
+		apart, _, err = b.leastRound(ctx, haproxyAt, func(w *nstest.World) (*speaker, error) {
 			file, err := b.write("leastconn.cfg", []byte(leastconnConfig))
 			if err != nil {
 				return nil, err
 			}
 			s, err := speak(w.Gateway, "haproxy", "-db", "-f", file)
 			if err == nil {
-				time.Sleep(500 * time.Millisecond) // until it listens
+				err = answers(w.Office, haproxyAt)
 			}
 			return s, err
 		})

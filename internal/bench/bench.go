@@ -63,6 +63,7 @@ var parts = []part{
 	{name: "checks", what: "health checks", run: (*bench).checks},
 	{name: "idle", what: "an agent with nothing to do", run: (*bench).idle, slow: true},
 	{name: "lc", what: "least connections by an agent", run: (*bench).least, slow: true},
+	{name: "removal", what: "from the death of a real server until it is out", run: (*bench).removed, slow: true},
 }
 
 func (p part) called() string { return p.name }

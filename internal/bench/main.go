@@ -28,6 +28,13 @@ func main() {
 		runLibrary(os.Args[2:])
 		return
 	}
+	if len(os.Args) > 2 && os.Args[1] == guestWord {
+		if err := runGuest(context.Background(), os.Args[2]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	bin := flag.String("snatctl", "", "the `binary` to measure (default: bin/snatctl, ./snatctl, or the one in PATH)")
 	rounds := flag.Int("n", 5, "rounds: how often each pair of contenders is measured")
 	quick := flag.Bool("quick", false, "smaller policies and two rounds, in under 30 s; the required numbers are for the full sizes")

@@ -13,7 +13,7 @@ import (
 	"github.com/snatctl/snatctl/internal/nstest"
 )
 
-// speaker is a program that says on standard error what it does, until it is stopped.
+// speaker is a program that says what it does, line by line, until it is stopped.
 type speaker struct {
 	what  string
 	cmd   *exec.Cmd
@@ -34,6 +34,7 @@ func speak(h *nstest.Host, argv ...string) (*speaker, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.cmd.Stdout = s.cmd.Stderr
 	if err := h.Do(s.cmd.Start); err != nil {
 		return nil, err
 	}

@@ -33,7 +33,10 @@ type statusReport struct {
 			New     int    `json:"new_connections"`
 			In      int    `json:"bytes_in"`
 			Out     int    `json:"bytes_out"`
+			kept
 		} `json:"real_servers"`
+		Quorum any   `json:"quorum"`
+		Sorry  *bool `json:"sorry"`
 	} `json:"services"`
 	Zones []struct {
 		Name   string `json:"name"`
@@ -52,6 +55,16 @@ type statusReport struct {
 		Max          int `json:"max"`
 		InsertFailed int `json:"insert_failed"`
 	} `json:"conntrack"`
+	Agent any `json:"agent"`
+}
+
+// kept is what an agent knows of a real server; null without one.
+type kept struct {
+	Health     *string `json:"health"`
+	LastCheck  *string `json:"last_check"`
+	LastChange *string `json:"last_change"`
+	CheckError *string `json:"check_error"`
+	Override   any     `json:"override"`
 }
 
 func status(t testing.TB, h *nstest.Host, args ...string) (r statusReport) {

@@ -160,6 +160,7 @@ func (d *dying) dies(t *testing.T, how death, m *mortal, vip string) {
 	dead := time.Now()
 	how.die(t, m)
 	line, down := d.agent.verdict(t, "server_down", how.name, m.addr, start)
+	c.more(1)
 	heard++
 	if !regexp.MustCompile(` reason="?(` + how.says + ")").MatchString(line) {
 		t.Errorf("it is down like this: %s", line)

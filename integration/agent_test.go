@@ -92,7 +92,7 @@ func (a *agentRun) launch(t testing.TB) {
 
 // kill ends it as nothing can prevent.
 func (a *agentRun) kill() {
-	if a.cmd != nil && a.cmd.ProcessState == nil {
+	if a.cmd != nil && a.cmd.Process != nil && a.cmd.ProcessState == nil {
 		_ = a.cmd.Process.Kill()
 		_ = a.cmd.Wait()
 	}

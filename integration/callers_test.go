@@ -13,6 +13,8 @@ import (
 
 // callers are clients that call a VIP again and again, each time on a new connection.
 type callers struct {
+	ask  func() (nstest.Answer, error)
+	rest time.Duration // between the calls of one
 	stop chan struct{}
 	wg   sync.WaitGroup
 	mu   sync.Mutex
@@ -28,12 +30,18 @@ type attempt struct {
 
 // startCallers starts n clients. They pause between calls.
 func startCallers(h *nstest.Host, n int, pause time.Duration, network, vip string) *callers {
-	c := &callers{stop: make(chan struct{})}
+	c := &callers{ask: func() (nstest.Answer, error) { return h.Ask(network, "", vip) }, rest: pause, stop: make(chan struct{})}
+	c.more(n)
+	return c
+}
+
+// more starts more clients: those there are may be waiting for a server that is dead.
+func (c *callers) more(n int) {
 	for range n {
 		c.wg.Go(func() {
 			for {
 				one := attempt{began: time.Now()}
-				answer, err := h.Ask(network, "", vip)
+				answer, err := c.ask()
 				one.ended, one.host, one.err = time.Now(), answer.Host, err
 				c.mu.Lock()
 				c.all = append(c.all, one)
@@ -41,12 +49,11 @@ func startCallers(h *nstest.Host, n int, pause time.Duration, network, vip strin
 				select {
 				case <-c.stop:
 					return
-				case <-time.After(pause):
+				case <-time.After(c.rest):
 				}
 			}
 		})
 	}
-	return c
 }
 
 // end waits for the calls that are under way.

@@ -1,6 +1,7 @@
 package integration
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -18,6 +19,7 @@ import (
 type death struct {
 	name   string
 	proto  string // of the service
+	mode   string // of it, and what belongs to that; "": nat
 	check  string // its type and keys
 	paces  string // how often; "": as most
 	says   string // what the check says, as a regular expression
@@ -54,7 +56,7 @@ var deaths = []death{
 		die: func(_ *testing.T, m *mortal) { m.kill() }, rise: func(t *testing.T, m *mortal) { m.begin(t) }},
 	{name: "unplugged", proto: "tcp", check: "type: tcp", says: "no answer in 350ms|host unreachable", later: true,
 		die: sh("ip link set eth0 down"), rise: sh("ip link set eth0 up; ip route add default via 192.168.1.254")},
-	{name: "silent", proto: "tcp", check: "type: tcp", says: "no answer in 350ms", later: true,
+	{name: "silent", proto: "tcp", mode: "fullnat, laddrs: 192.168.2.9", check: "type: tcp", says: "no answer in 350ms", later: true,
 		die:  sh("nft 'table inet silent { chain c { type filter hook input priority 0; policy drop; }; }'"),
 		rise: sh("nft delete table inet silent")},
 	{name: "stopped", proto: "tcp", check: "type: tcp, expect: rs", says: "connected, but no answer in 350ms", later: true,
@@ -68,7 +70,7 @@ var deaths = []death{
 		first: flaps, die: pages(500), second: flaps, rise: pages(200)},
 	{name: "expired", proto: "tcp", check: fmt.Sprintf("type: https, port: %d, sni: www.example.com, ca: CA", mortalHTTPS), says: "certificate expired ", keeps: true,
 		die: func(_ *testing.T, m *mortal) { m.expired.Store(true) }, rise: func(_ *testing.T, m *mortal) { m.expired.Store(false) }},
-	{name: "servfail", proto: "udp", check: fmt.Sprintf("type: dns, port: %d, query: www.example.com", mortalDNS), says: "DNS says SERVFAIL",
+	{name: "servfail", proto: "udp", mode: "fullnat, laddrs: 192.168.2.8", check: fmt.Sprintf("type: dns, port: %d, query: www.example.com", mortalDNS), says: "DNS says SERVFAIL",
 		die: func(_ *testing.T, m *mortal) { m.rcode.Store(dns.RcodeServerFailure) }, rise: func(_ *testing.T, m *mortal) { m.rcode.Store(dns.RcodeSuccess) }},
 	{name: "unreachable", proto: "udp", check: `type: udp, send: "?"`, says: "port unreachable",
 		die: func(_ *testing.T, m *mortal) { m.kill() }, rise: func(t *testing.T, m *mortal) { m.begin(t) }},
@@ -100,12 +102,9 @@ func startDying(t *testing.T) *dying {
 	var p strings.Builder
 	p.WriteString("version: 1\ngateway: {uplinks: [wan0, wan1]}\nservices:\n")
 	for i, how := range deaths {
-		paces := how.paces
-		if paces == "" {
-			paces = mostPaces
-		}
-		fmt.Fprintf(&p, "  - {name: %s, vip: 203.0.113.%d, ports: %s/%d, mode: nat, real_servers: [192.168.1.1, 192.168.1.2, %s], health_check: {%s, %s}}\n",
-			how.name, i+1, how.proto, how.port(), d.mortals[2+i].addr, strings.ReplaceAll(how.check, "CA", ca.file), paces)
+		paces, mode := cmp.Or(how.paces, mostPaces), cmp.Or(how.mode, "nat")
+		fmt.Fprintf(&p, "  - {name: %s, vip: 203.0.113.%d, ports: %s/%d, mode: %s, real_servers: [192.168.1.1, 192.168.1.2, %s], health_check: {%s, %s}}\n",
+			how.name, i+1, how.proto, how.port(), mode, d.mortals[2+i].addr, strings.ReplaceAll(how.check, "CA", ca.file), paces)
 	}
 	d.agent = runAgent(t, d.Gateway, p.String())
 	for _, how := range deaths {

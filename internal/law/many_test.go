@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/inet"
 )
@@ -38,6 +39,10 @@ zones:
 	exact.Variant.Bits = 24
 	if l.Machine.sets[exact.String()] == nil || l.Machine.sets[layout.Zones.Of(inet.V4).String()] == nil {
 		t.Fatal("sources are not looked up both ways")
+	}
+	whole, _ := compiler.Compile(l.Policy)
+	if parts, err := sum(l.Policy); err != nil || script(t, parts) != script(t, whole) {
+		t.Errorf("the sum of fragments is another table (%v)", err)
 	}
 	random := rand.New(rand.NewPCG(5, 6))
 	for i := range 6000 {

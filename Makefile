@@ -52,11 +52,12 @@ kernels: ## run the tests on Debian's kernels in virtual machines (KERNEL=6.1 NF
 	@$(GO) build -o bin/boot ./internal/kernels/boot
 	@exec bin/boot -kernel '$(KERNEL)' -nft '$(NFT)' $(KERNELS_FLAGS)
 
-bench: deps build ## measure against nft and hand-written rules; prints medians and ratios (root)
-	@$(GO) build -o bin/bench ./internal/bench
-	@exec bin/bench -snatctl $(BIN)
+# A virtual machine runs these programs, too.
+bench: export CGO_ENABLED := 0
+bench: deps build ## measure against nft, hand-written rules and others; prints medians and ratios (root; BENCH_FLAGS='-only lc')
+	@$(GO) build -trimpath -o bin/bench ./internal/bench
+	@exec bin/bench -snatctl $(BIN) $(BENCH_FLAGS)
 
-# A virtual machine runs both programs, too.
 compare: export CGO_ENABLED := 0
 compare: deps build ## measure beside nftlb, iptables, IPVS and others; writes docs/compare.md (root; COMPARE_FLAGS='-only zones')
 	@$(GO) build -trimpath -o bin/compare ./internal/compare

@@ -110,6 +110,10 @@ func (a *Agent) compare(ctx context.Context) {
 		a.whole(ctx, a.stands.changed)
 		return
 	}
+	if !a.o.NoRepair && a.drift.peace(start) {
+		a.restoreAtOnce(ctx)
+		return
+	}
 	r, err := a.differs(ctx)
 	if err != nil {
 		a.unread(err)
@@ -146,6 +150,32 @@ func (a *Agent) compare(ctx context.Context) {
 			"hint", "another program keeps changing the table: `nft monitor` shows who")
 	}
 	a.status()
+}
+
+// restoreAtOnce repairs what differs, if anything does, in one reading of the table, and says it then.
+func (a *Agent) restoreAtOnce(ctx context.Context) {
+	d, start := &a.drift, time.Now()
+	a.hush(true)
+	c, err := a.g.Commit(ctx, a.wanted(), gateway.ApplyOptions{})
+	a.hush(false)
+	d.next = time.Now().Add(spared * time.Since(start))
+	if err != nil {
+		a.unread(gateway.Unchanged(err))
+		return
+	}
+	a.stood(c)
+	d.look, d.left = false, false
+	if !c.Changed() {
+		a.mended()
+		return
+	}
+	r, err := c.Finish(ctx)
+	now := time.Now()
+	d.found(now)
+	d.repaired = now
+	a.tellDrift(r)
+	a.learn(func(s *Snapshot) { s.Drift.Found, s.Drift.Last, s.Drift.Changes = s.Drift.Found+1, now, r.Changes })
+	a.tellMended(r, err, now.Sub(start))
 }
 
 // differs compares the table, routes and addresses with what is wanted. If the table is as wanted it is
@@ -217,7 +247,12 @@ func (a *Agent) mend(ctx context.Context) {
 		a.drift.repair = a.drift.found(now)
 		return
 	}
-	a.log.Info("drift_repaired", "table", a.table, "changes", r.Summary(), "flows_ended", r.Stale.Count(true), "took", now.Sub(start).Round(time.Millisecond))
+	a.tellMended(r, err, now.Sub(start))
+}
+
+// tellMended says that the table is the policy's again.
+func (a *Agent) tellMended(r gateway.Result, err error, took time.Duration) {
+	a.log.Info("drift_repaired", "table", a.table, "changes", r.Summary(), "flows_ended", r.Stale.Count(true), "took", took.Round(time.Millisecond))
 	if err != nil {
 		a.log.Warn("policy_incomplete", "error", err)
 	}

@@ -36,10 +36,15 @@ const (
 	longestPause  = time.Minute
 )
 
+// peace tells whether nobody fights: drift that is found now is repaired at once.
+func (p *pace) peace(now time.Time) bool {
+	return p.repaired.IsZero() || now.Sub(p.repaired) > max(soon, 2*p.pause)
+}
+
 // found returns when drift that is found now is to be repaired.
 func (p *pace) found(now time.Time) time.Time {
 	switch {
-	case p.repaired.IsZero() || now.Sub(p.repaired) > max(soon, 2*p.pause):
+	case p.peace(now):
 		p.pause = 0
 	default:
 		p.pause = min(max(2*p.pause, shortestPause), longestPause)

@@ -87,6 +87,10 @@ func (g *Gateway) Commit(ctx context.Context, w *Wanted, o ApplyOptions) (*Chang
 // changes tells whether a plan, or what goes beside it, changes anything that lasts.
 func (c *Change) changes(p nft.Plan) bool { return !p.Empty() || len(c.around.plan) > 0 }
 
+// Changed tells whether it has changed anything; otherwise Finish has nothing to do for who only wanted
+// things to be as they are.
+func (c *Change) Changed() bool { return c.changes(c.did.plan) }
+
 // prepare does what goes before the transaction, and returns what undoes it.
 func (c *Change) prepare(ctx context.Context, at comparison) (func() error, error) {
 	if c.changes(at.plan) {

@@ -120,7 +120,7 @@ func (h Holder) Waiting() string {
 // How long to wait for an apply to greet: one that is at work does not. Reports only glance.
 const (
 	longLook = 2 * time.Second
-	glance   = 200 * time.Millisecond
+	glance   = 500 * time.Millisecond
 )
 
 // call is a connection to the process that holds the lock of a table.

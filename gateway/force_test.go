@@ -198,14 +198,17 @@ func TestForceAfterClientsLeft(t *testing.T) {
 	enter("10.0.0.2", "192.168.1.2")
 	enter("10.0.0.3", "192.168.1.3")
 	w, _ := Compile(compiled.Policy(t, []byte(strings.Replace(text, "192.168.1.3]", "192.168.1.4]", 1))), nil)
-	c, err := g.Commit(t.Context(), w, ApplyOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := c.Force()
-	if err == nil {
-		_, err = c.Finish(t.Context())
-	}
+	var f *Force
+	err := h.Do(func() error { // sysctls are those of the thread's namespace
+		c, err := g.Commit(t.Context(), w, ApplyOptions{})
+		if err == nil {
+			f, err = c.Force()
+		}
+		if err == nil {
+			_, err = c.Finish(t.Context())
+		}
+		return err
+	})
 	for _, down := range []string{"192.168.1.1:0", "192.168.1.4:0"} {
 		if err == nil {
 			err = f.Evict(t.Context(), []ServiceChange{{"kept", policy.ServiceState{Servers: map[netip.AddrPort]policy.ServerState{netip.MustParseAddrPort(down): {Weight: 1, Down: true}}}}})

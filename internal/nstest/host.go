@@ -40,6 +40,8 @@ func newHost(name string) (*Host, error) {
 			return err
 		}
 		for key, value := range map[string]string{
+			"net/ipv4/ip_forward":                 "0", // else it is as on the machine that runs the tests
+			"net/ipv6/conf/all/forwarding":        "0",
 			"net/ipv4/conf/all/rp_filter":         "0",
 			"net/ipv4/conf/default/rp_filter":     "0",
 			"net/ipv6/conf/default/accept_dad":    "0",

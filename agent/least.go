@@ -3,8 +3,11 @@ package agent
 import (
 	"context"
 	"net/netip"
+	"runtime"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/snatctl/snatctl/gateway"
 )
@@ -12,7 +15,8 @@ import (
 // counted is what a census finds: flows by real server.
 type counted map[gateway.FlowServer]gateway.ServerFlows
 
-// How often flows are counted for lc and wlc, and which part of the time that may take.
+// How often flows are counted for lc and wlc, and how many times what it took of a processor
+// counting rests at least.
 const (
 	countEvery = 250 * time.Millisecond
 	countSpare = 4
@@ -52,8 +56,10 @@ func (a *Agent) countWhile(ctx context.Context) error {
 	heard := make(chan struct{})
 	go func() { defer close(heard); c.Hear(hearing) }()
 	defer func() { stop(); <-heard; c.Close() }()
+	runtime.LockOSThread() // so that the thread's time is that of counting
+	defer runtime.UnlockOSThread()
 	for a.wantsCount.Load() {
-		start := time.Now()
+		start, busy := time.Now(), threadTime()
 		p, err := a.picture.now()
 		if err != nil {
 			return err
@@ -68,12 +74,25 @@ func (a *Agent) countWhile(ctx context.Context) error {
 			return nil
 		}
 		select {
-		case <-time.After(max(countEvery-time.Since(start), countSpare*time.Since(start))):
+		case <-time.After(countPause(time.Since(start), threadTime()-busy)):
 		case <-ctx.Done():
 			return nil
 		}
 	}
 	return nil
+}
+
+// countPause is how long counting rests, by how long it went on and what it took of a processor. Waiting
+// for a processor that others keep busy costs nobody anything, and flows move on meanwhile.
+func countPause(lasted, busy time.Duration) time.Duration {
+	return max(countEvery-lasted, countSpare*busy)
+}
+
+// threadTime is the user and system time of the thread that asks.
+func threadTime() time.Duration {
+	var u unix.Rusage
+	_ = unix.Getrusage(unix.RUSAGE_THREAD, &u) // cannot fail on itself (getrusage(2))
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // picture tells whom flows belong to: of the policy in force, drawn when somebody asks. States of its

@@ -45,8 +45,6 @@ func (l *lamp) off() {
 
 func (l *lamp) addr() string { return fmt.Sprintf("192.168.1.%d", l.rs) }
 
-func (l *lamp) name() string { return fmt.Sprintf("rs%d", l.rs) }
-
 // dark switches a lamp off, and waits for the verdict about a service. It returns when that was.
 func (l *lamp) dark(t *testing.T, a *agentRun, service string) time.Time {
 	t.Helper()

@@ -21,7 +21,7 @@ func TestConnect(t *testing.T) {
 	defer lives.Close()
 	refuses, _ := net.Listen("tcp", "127.0.0.1:0")
 	refuses.Close()
-	k := &Check{Type: TCP, Interval: 50 * time.Millisecond, Timeout: 40 * time.Millisecond, Rise: 1, Fall: 2}
+	k := &Check{Type: TCP, Interval: 400 * time.Millisecond, Timeout: 300 * time.Millisecond, Rise: 1, Fall: 2} // long, for a busy machine
 	target := func(name, to string) Target {
 		return Target{ID: ID{name, netip.MustParseAddrPort("192.0.2.1:80")}, To: netip.MustParseAddrPort(to), Check: k}
 	}
@@ -32,7 +32,7 @@ func TestConnect(t *testing.T) {
 		target("silent", silentServer(t)),
 	})
 	got := map[string]Verdict{}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	s.Run(ctx, func(vs []Verdict) {
 		for _, v := range vs {
@@ -42,7 +42,7 @@ func TestConnect(t *testing.T) {
 			cancel()
 		}
 	})
-	for name, want := range map[string]string{"lives": "up ", "refuses": "down connection refused", "silent": "down no answer in 40ms"} {
+	for name, want := range map[string]string{"lives": "up ", "refuses": "down connection refused", "silent": "down no answer in 300ms"} {
 		if v := got[name]; v.State.String()+" "+v.Reason != want {
 			t.Errorf("%s: %s %s, want %s", name, v.State, v.Reason, want)
 		}

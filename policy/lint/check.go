@@ -65,6 +65,7 @@ type run struct {
 	found policy.Diagnostics
 
 	zoneNames, serviceNames []string // as findings have them; nil until a rule asks
+	tended                  []int    // places of the services that say something about real servers that are down; nil likewise
 }
 
 func newRun(p *policy.Policy) *run { return &run{Policy: p} }

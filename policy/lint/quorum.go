@@ -22,8 +22,23 @@ func able(s *policy.Service) (n int) {
 // onceDown are the keys that mean something only if servers are down now and then.
 var onceDown = []string{"sorry_servers", "slow_start", "panic", "hysteresis", "quorum", "on_down"}
 
+// eachTended calls fn for the services that say something about real servers that are down.
+func (r *run) eachTended(fn func(s *policy.Service, object string)) {
+	if r.tended == nil {
+		r.tended = []int{}
+		for i := range r.Services {
+			if s := &r.Services[i]; s.HealthCheck != nil || slices.ContainsFunc(onceDown, s.Has) {
+				r.tended = append(r.tended, i)
+			}
+		}
+	}
+	for _, i := range r.tended {
+		fn(&r.Services[i], "service "+r.Services[i].Name)
+	}
+}
+
 func uncheckedService(r *run) {
-	r.eachService(func(s *policy.Service, object string) {
+	r.eachTended(func(s *policy.Service, object string) {
 		if s.HealthCheck != nil || len(s.RealServers) == 0 {
 			return
 		}
@@ -41,7 +56,9 @@ func uncheckedService(r *run) {
 }
 
 func forgottenService(r *run) {
-	if !slices.ContainsFunc(r.Services, func(s policy.Service) bool { return s.HealthCheck != nil }) {
+	checked := false
+	r.eachTended(func(s *policy.Service, _ string) { checked = checked || s.HealthCheck != nil })
+	if !checked {
 		return
 	}
 	r.eachService(func(s *policy.Service, object string) {
@@ -53,7 +70,7 @@ func forgottenService(r *run) {
 }
 
 func impossibleQuorum(r *run) {
-	r.eachService(func(s *policy.Service, object string) {
+	r.eachTended(func(s *policy.Service, object string) {
 		if n := able(s); n > 0 && s.Quorum.Need(n) > n {
 			r.find(s.At("quorum"), object, "write a smaller quorum, or add real servers",
 				"the quorum is %s, and the service has only %s with a weight: it never takes connections", s.Quorum, serverCount(n))
@@ -62,7 +79,7 @@ func impossibleQuorum(r *run) {
 }
 
 func tightQuorum(r *run) {
-	r.eachService(func(s *policy.Service, object string) {
+	r.eachTended(func(s *policy.Service, object string) {
 		if n := able(s); n > 1 && s.HealthCheck != nil && s.Quorum.Need(n) == n {
 			r.find(s.At("quorum"), object, "write a smaller quorum",
 				"the quorum of %s needs all of the %s: when one is down, the service takes no connections", s.Quorum, serverCount(n))
@@ -71,7 +88,7 @@ func tightQuorum(r *run) {
 }
 
 func wideHysteresis(r *run) {
-	r.eachService(func(s *policy.Service, object string) {
+	r.eachTended(func(s *policy.Service, object string) {
 		n := able(s)
 		if need := s.Quorum.Need(n); s.Hysteresis > 0 && need <= n && need+s.Hysteresis > n {
 			r.find(s.At("hysteresis"), object, "write a smaller hysteresis or quorum",
@@ -88,7 +105,7 @@ func serverCount(n int) string {
 }
 
 func sorryRealServers(r *run) {
-	r.eachService(func(s *policy.Service, object string) {
+	r.eachTended(func(s *policy.Service, object string) {
 		for _, sorry := range s.SorryServers {
 			for _, rs := range s.RealServers {
 				if rs.Addr == sorry.Addr && (rs.Port == sorry.Port || rs.Port == 0 || sorry.Port == 0) {
@@ -112,7 +129,7 @@ func families(list []policy.RealServer) map[inet.Family]int {
 }
 
 func sorryFamily(r *run) {
-	r.eachService(func(s *policy.Service, object string) {
+	r.eachTended(func(s *policy.Service, object string) {
 		if len(s.SorryServers) == 0 {
 			return
 		}
@@ -127,7 +144,7 @@ func sorryFamily(r *run) {
 }
 
 func familiesApart(r *run) {
-	r.eachService(func(s *policy.Service, object string) {
+	r.eachTended(func(s *policy.Service, object string) {
 		real := families(s.RealServers)
 		four, six := real[inet.V4], real[inet.V6]
 		if len(s.SorryServers) == 0 || four == 0 || six == 0 {
@@ -141,7 +158,7 @@ func familiesApart(r *run) {
 }
 
 func panicFirst(r *run) {
-	r.eachService(func(s *policy.Service, object string) {
+	r.eachTended(func(s *policy.Service, object string) {
 		n := able(s)
 		need := s.Quorum.Need(n)
 		if s.Panic == 0 || n == 0 || need > n || (need-1)*100 >= n*s.Panic {
@@ -155,7 +172,7 @@ func panicFirst(r *run) {
 }
 
 func hashedSlowStart(r *run) {
-	r.eachService(func(s *policy.Service, object string) {
+	r.eachTended(func(s *policy.Service, object string) {
 		if s.SlowStart > 0 && (s.Scheduler == policy.SourceHash || s.Scheduler == policy.DestinationHash) {
 			r.find(s.At("slow_start"), object, "write scheduler: mh, or remove slow_start",
 				"slow_start does nothing with the scheduler %s: a server that comes back gets its full share at once", s.Scheduler)
@@ -164,7 +181,7 @@ func hashedSlowStart(r *run) {
 }
 
 func keptUDP(r *run) {
-	r.eachService(func(s *policy.Service, object string) {
+	r.eachTended(func(s *policy.Service, object string) {
 		udp := slices.ContainsFunc(s.Ports, func(pp inet.ProtoPorts) bool { return pp.Proto == inet.UDP })
 		if s.OnDown == policy.DownKeep && udp && s.HealthCheck != nil {
 			r.find(s.At("on_down"), object, "write on_down: auto, which keeps established TCP connections, too",

@@ -85,11 +85,13 @@ const (
 // which all other protocols have.
 type TCPState uint8
 
-// The states of connections that are not established yet.
+// The states of connections that are not established yet, and of those that are over.
 const (
 	SynSent  TCPState = 1
 	SynRecv  TCPState = 2
 	SynSent2 TCPState = 9 // both ends have sent a SYN
+	TimeWait TCPState = 7
+	Close    TCPState = 8
 )
 
 var tcpStates = [...]string{"", "SYN_SENT", "SYN_RECV", "ESTABLISHED", "FIN_WAIT", "CLOSE_WAIT", "LAST_ACK", "TIME_WAIT", "CLOSE", "SYN_SENT2"}

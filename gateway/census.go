@@ -63,12 +63,6 @@ func (c *Census) Hear(ctx context.Context) {
 	}
 }
 
-// The states of TCP in which a connection is over (nf_conntrack_tcp.h).
-const (
-	tcpTimeWait ct.TCPState = 7
-	tcpClose    ct.TCPState = 8
-)
-
 // Count lists the flows once. With another picture than before nothing is known of what began.
 func (c *Census) Count(ctx context.Context, p *Picture) (map[FlowServer]ServerFlows, error) {
 	c.mu.Lock()
@@ -85,7 +79,7 @@ func (c *Census) Count(ctx context.Context, p *Picture) (map[FlowServer]ServerFl
 		c.mu.Lock()
 		c.rates.List(f)
 		c.mu.Unlock()
-		if f.Orig.Proto == inet.TCP && (f.TCPState == tcpTimeWait || f.TCPState == tcpClose) {
+		if f.Orig.Proto == inet.TCP && (f.TCPState == ct.TimeWait || f.TCPState == ct.Close) {
 			continue
 		}
 		if o := p.Index.Owner(f); o.Service != "" && !o.Past {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/ct/ctlink"
-	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/policy"
 )
 
@@ -96,7 +95,7 @@ func (f *Force) endsWith(called *policy.Called, flow *ct.Flow, d Down) bool {
 	if s == nil || s.Name != d.Service {
 		return false
 	}
-	return s.OnDown == policy.DownEnd || flow.Orig.Proto == inet.UDP || !answered(flow)
+	return s.OnDown.Ends(flow.Orig.Proto, answered(flow))
 }
 
 // answered tells whether a connection was established, however it stands now. One that a program

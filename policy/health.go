@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/snatctl/snatctl/inet"
 )
 
 // HealthCheck is how the agent learns whether a real server is up: one of the section
@@ -140,3 +142,18 @@ const (
 	DownEnd  OnDown = "end"  // all of them end
 	DownKeep OnDown = "keep" // none of them ends
 )
+
+// Ends tells whether a flow of a real server that went down is ended. Answered says that the
+// server sent something back at least once.
+func (on OnDown) Ends(proto inet.Proto, answered bool) bool {
+	switch on {
+	case DownEnd:
+		return true
+	case DownKeep:
+		return false
+	}
+	// A TCP or SCTP connection notices by itself that nobody answers, and may outlive a check
+	// that is wrong. A UDP client that goes on sending keeps its flow alive, and so would stay
+	// with the dead server for ever.
+	return proto == inet.UDP || !answered
+}

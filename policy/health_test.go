@@ -1,6 +1,10 @@
 package policy
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/snatctl/snatctl/inet"
+)
 
 func TestQuorumNeed(t *testing.T) {
 	for _, c := range []struct {
@@ -33,5 +37,25 @@ func TestCheckKeys(t *testing.T) {
 	}
 	if CheckICMP.Uses("port") || CheckTCP.Uses("path") || !CheckHTTPS.Uses("path") {
 		t.Error("keys belong to other types")
+	}
+}
+
+// TestEnds holds which flows of a server that goes down are ended.
+func TestEnds(t *testing.T) {
+	for _, c := range []struct {
+		on       OnDown
+		proto    inet.Proto
+		answered bool
+		want     bool
+	}{
+		{DownAuto, inet.TCP, true, false}, {DownAuto, inet.TCP, false, true},
+		{DownAuto, inet.SCTP, true, false}, {DownAuto, inet.SCTP, false, true},
+		{DownAuto, inet.UDP, true, true}, {DownAuto, inet.UDP, false, true},
+		{DownEnd, inet.TCP, true, true}, {DownKeep, inet.UDP, false, false},
+		{"", inet.TCP, true, false}, {"", inet.UDP, true, true},
+	} {
+		if got := c.on.Ends(c.proto, c.answered); got != c.want {
+			t.Errorf("on_down %q: a flow of %s, answered %v, ends: %v", c.on, c.proto, c.answered, got)
+		}
 	}
 }

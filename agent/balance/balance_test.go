@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/policy"
 )
 
@@ -187,26 +186,6 @@ func TestFamilies(t *testing.T) {
 	r, _ := Balance(epoch, s, Memory{})
 	if diff := cmp.Diff([]int{1, 1, 10, 1}, r.Weights); diff != "" {
 		t.Errorf("weights (-want +got)\n%s", diff)
-	}
-}
-
-// TestEnds holds which flows of a server that goes down are ended.
-func TestEnds(t *testing.T) {
-	for _, c := range []struct {
-		on       policy.OnDown
-		proto    inet.Proto
-		answered bool
-		want     bool
-	}{
-		{policy.DownAuto, inet.TCP, true, false}, {policy.DownAuto, inet.TCP, false, true},
-		{policy.DownAuto, inet.SCTP, true, false}, {policy.DownAuto, inet.SCTP, false, true},
-		{policy.DownAuto, inet.UDP, true, true}, {policy.DownAuto, inet.UDP, false, true},
-		{policy.DownEnd, inet.TCP, true, true}, {policy.DownKeep, inet.UDP, false, false},
-		{"", inet.TCP, true, false}, {"", inet.UDP, true, true},
-	} {
-		if got := Ends(c.on, c.proto, c.answered); got != c.want {
-			t.Errorf("on_down %q: a flow of %s, answered %v, ends: %v", c.on, c.proto, c.answered, got)
-		}
 	}
 }
 

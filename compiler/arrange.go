@@ -26,13 +26,14 @@ type Arrangement struct {
 	policy *policy.Policy       // without a State
 	claims map[endpoint][]claim // where ports of services overlap
 	merged map[poolKey][]inet.Range
+	meets  bool // checks of one service go to a VIP of another
 }
 
 // Arrange decides for a valid policy what depends on all of its objects. That of p.With(state) is
 // equal to that of p.
 func Arrange(p *policy.Policy) *Arrangement {
 	p = p.Written()
-	a := &Arrangement{policy: p, Lanes: assignLanes(p.Services), claims: claimsOf(p.Services), merged: mergePools(p), StickySeed: stickySeed(p.Services)}
+	a := &Arrangement{policy: p, Lanes: assignLanes(p.Services), claims: claimsOf(p.Services), merged: mergePools(p), meets: checksMeetVIPs(p.Services), StickySeed: stickySeed(p.Services)}
 	a.Parted, a.CountsSlots = a.needsParts(), a.fewEnoughToCount()
 	return a
 }

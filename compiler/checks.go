@@ -19,8 +19,7 @@ func checkRule() []nft.Stmt {
 // another service. In most policies none is, and the table needs no rule for checks. It looks at
 // addresses alone, since a check may call another port than clients do, and at sorry servers, too,
 // since a state may list them among the real ones: the answer depends on no state.
-func (b *builder) checksMeetVIPs() bool {
-	services := b.policy.Services
+func checksMeetVIPs(services []policy.Service) bool {
 	if !slices.ContainsFunc(services, func(s policy.Service) bool { return s.HealthCheck != nil }) {
 		return false
 	}

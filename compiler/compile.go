@@ -66,7 +66,6 @@ type builder struct {
 	drains map[poolKey]bool        // pools whose drained laddrs are entered
 	vips   map[netip.Addr]bool
 	leads  map[string]bool // chains that elements lead to which are not entered; nil: none
-	meets  *bool           // checksMeetVIPs, if it is known
 	fronts [inet.V6 + 1][len(layout.PortKinds)]*nft.Set
 	seats  map[seatKey]seat
 	wire   nft.Wire

@@ -18,7 +18,6 @@ type Outline struct {
 	refuses int                 // how many of them lead to the chain that rejects
 
 	remembers bool // some service is persistent
-	meets     bool // checksMeetVIPs
 
 	shape *nft.Ruleset // the table's sets and chains at present; nil: not known any more
 }
@@ -46,7 +45,6 @@ func (a *Arrangement) Outline(p *policy.Policy) (*Outline, policy.Diagnostics) {
 	}
 	o := &Outline{a: a, lasting: Fragment{b.sets, b.chains}, uses: make(map[layout.Name]use)}
 	o.remembers = slices.ContainsFunc(p.Services, func(s policy.Service) bool { return s.Persistence.Timeout > 0 })
-	o.meets = b.checksMeetVIPs()
 	for i := range p.Services {
 		f, ds := a.Serving(&p.Services[i])
 		if ds.Err() != nil {
@@ -90,7 +88,6 @@ func (f Fragment) count(uses map[layout.Name]use, by int) (refuses int) {
 // rules returns the table's sets, without elements, and its chains.
 func (o *Outline) rules(uses map[layout.Name]use, refuses int) (*nft.Ruleset, policy.Diagnostics) {
 	b := newBuilder(o.a)
-	b.meets = &o.meets
 	for name, s := range o.lasting.sets {
 		b.sets[name] = s
 	}

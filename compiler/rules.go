@@ -29,7 +29,7 @@ func (b *builder) rules() {
 		b.hook(layout.ChainOutput.Name(), nft.Hook{Type: "nat", Point: nft.Output, Priority: priorityDNAT})
 		toServices := nft.Give{Verdict: jumpChain(layout.ChainServices.Name())}
 		b.rule(layout.ChainPrerouting.Name(), toServices)
-		if b.meets != nil && *b.meets || b.meets == nil && b.checksMeetVIPs() {
+		if b.meets {
 			b.rule(layout.ChainOutput.Name(), checkRule()...)
 		}
 		b.rule(layout.ChainOutput.Name(), toServices)

@@ -44,7 +44,7 @@ func (a *Arrangement) Outline(p *policy.Policy) (*Outline, policy.Diagnostics) {
 		return nil, b.diags
 	}
 	o := &Outline{a: a, lasting: Fragment{b.sets, b.chains}, uses: make(map[layout.Name]use)}
-	o.remembers = slices.ContainsFunc(p.Services, func(s policy.Service) bool { return s.Persistence.Timeout > 0 })
+	o.remembers = anyPersistent(p.Services)
 	for i := range p.Services {
 		f, ds := a.Serving(&p.Services[i])
 		if ds.Err() != nil {

@@ -26,10 +26,14 @@ type Clients struct{ idx stickyIndex }
 
 // ClientsOf returns what Stale needs of a policy; nil where no service is persistent.
 func ClientsOf(p *policy.Policy) *Clients {
-	if !slices.ContainsFunc(p.Services, func(s policy.Service) bool { return s.Persistence.Timeout > 0 }) {
+	if !anyPersistent(p.Services) {
 		return nil
 	}
 	return &Clients{indexSticky(p)}
+}
+
+func anyPersistent(services []policy.Service) bool {
+	return slices.ContainsFunc(services, func(s policy.Service) bool { return s.Persistence.Timeout > 0 })
 }
 
 // May tells whether one of some services has clients.

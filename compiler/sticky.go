@@ -66,11 +66,14 @@ func (c *Clients) Stale(services map[string]*policy.Service, live []*nft.Set) ma
 func (idx stickyIndex) stale(live []*nft.Set, now func(*policy.Service) (*policy.Service, bool)) map[*nft.Set][]nft.Element {
 	stale := make(map[*nft.Set][]nft.Element)
 	for _, s := range live {
-		if n, ok := layout.ParseSet(s.Name); !ok || n.Kind != layout.Sticky {
+		n, ok := layout.ParseSet(s.Name)
+		if !ok || n.Kind != layout.Sticky {
 			continue
 		}
+		own := portOf(n)
 		for _, e := range s.Elements {
-			if service, look := now(idx.claimant(s, e)); look && !idx.allows(service, s, e) {
+			claimant, port := idx.claimant(s, e)
+			if service, look := now(claimant); look && !allows(service, port, own, s, e) {
 				stale[s] = append(stale[s], e)
 			}
 		}
@@ -108,11 +111,12 @@ func indexSticky(p *policy.Policy) stickyIndex {
 	return idx
 }
 
-// claimant returns the service that claims what an entry's client called; nil if nobody does.
-func (idx stickyIndex) claimant(s *nft.Set, e nft.Element) *policy.Service {
+// claimant returns the service that claims what an entry's client called, nil if nobody does, and the
+// port that it called.
+func (idx stickyIndex) claimant(s *nft.Set, e nft.Element) (*policy.Service, uint16) {
 	vip, proto, port, ok := idx.called(s, e.Key)
 	if !ok {
-		return nil
+		return nil, 0
 	}
 	var best *stickyClaim
 	for i, c := range idx.claims[endpoint{vip, proto}] {
@@ -121,16 +125,16 @@ func (idx stickyIndex) claimant(s *nft.Set, e nft.Element) *policy.Service {
 		}
 	}
 	if best == nil {
-		return nil
+		return nil, 0
 	}
-	return best.service
+	return best.service, port
 }
 
-// allows tells whether an entry's real server is one that a service would choose.
-func (idx stickyIndex) allows(service *policy.Service, s *nft.Set, e nft.Element) bool {
-	_, _, port, ok := idx.called(s, e.Key)
+// allows tells whether an entry's real server is one that a service would choose for a client that
+// called a port. own is the port of real servers of the map.
+func allows(service *policy.Service, port, own uint16, s *nft.Set, e nft.Element) bool {
 	addrWidth := s.Data.Members()[0].Width()
-	if !ok || len(e.Data) < addrWidth || service == nil || service.Persistence.Timeout == 0 {
+	if len(e.Data) < addrWidth || service == nil || service.Persistence.Timeout == 0 {
 		return false
 	}
 	addr, _ := netip.AddrFromSlice([]byte(e.Data[:addrWidth]))
@@ -139,7 +143,7 @@ func (idx stickyIndex) allows(service *policy.Service, s *nft.Set, e nft.Element
 			continue
 		}
 		if len(e.Data) == addrWidth {
-			if rs.Port == portOf(s.Name) || rs.Port == port && portOf(s.Name) == 0 || rs.Port == 0 && portOf(s.Name) == port {
+			if rs.Port == own || rs.Port == port && own == 0 || rs.Port == 0 && own == port {
 				return true
 			}
 			continue
@@ -156,8 +160,7 @@ func (idx stickyIndex) allows(service *policy.Service, s *nft.Set, e nft.Element
 }
 
 // portOf returns the port of the real servers that a sticky map holds, 0 where they have none.
-func portOf(name string) uint16 {
-	set, _ := layout.ParseSet(name)
+func portOf(set layout.Name) uint16 {
 	port, err := strconv.ParseUint(set.Variant.Servers, 10, 16)
 	if err != nil {
 		return 0

@@ -47,26 +47,16 @@ func Addresses() ([]netip.Addr, error) {
 // call others, and those that another host turned out to have. Tentative ones count: they are about to be
 // usable, and nothing happens when they are.
 func Global() (map[string][]netip.Addr, error) {
-	all, err := links()
-	if err != nil {
+	var h lint.Host
+	if err := interfaces(&h); err != nil {
 		return nil, err
-	}
-	addrs, err := addresses()
-	if err != nil {
-		return nil, err
-	}
-	names := make(map[int]string)
-	for _, l := range all {
-		names[l.Attrs().Index] = l.Attrs().Name
 	}
 	out := make(map[string][]netip.Addr)
-	for _, a := range addrs {
-		if p, ok := prefixOf(a.IPNet); ok && isGlobal(&a) && names[a.LinkIndex] != "" {
-			out[names[a.LinkIndex]] = append(out[names[a.LinkIndex]], p.Addr())
+	for _, i := range h.Interfaces {
+		if len(i.Global) > 0 {
+			slices.SortFunc(i.Global, netip.Addr.Compare)
+			out[i.Name] = i.Global
 		}
-	}
-	for _, list := range out {
-		slices.SortFunc(list, netip.Addr.Compare)
 	}
 	return out, nil
 }

@@ -59,14 +59,13 @@ func (f *Force) toEnd(downs []Down) map[netip.Addr][]int {
 func (f *Force) endFlows(ctx context.Context, table flowTable, downs []Down, at map[netip.Addr][]int) ([]int, error) {
 	ended, keys := make([]int, len(downs)), make([][]ctlink.Key, len(downs))
 	var failed error
-	called := f.policy.Called()
 	for flow, err := range table.Flows(ctx) {
 		if err != nil {
 			failed = fmt.Errorf("list the flows: %w", err)
 			break
 		}
 		for _, i := range at[flow.Reply.Src.Addr()] {
-			if f.endsWith(called, flow, downs[i]) {
+			if f.endsWith(flow, downs[i]) {
 				keys[i] = append(keys[i], ctlink.KeyOf(flow))
 				break
 			}
@@ -84,14 +83,14 @@ func (f *Force) endFlows(ctx context.Context, table flowTable, downs []Down, at 
 }
 
 // endsWith tells whether a flow ends because a real server went down.
-func (f *Force) endsWith(called *policy.Called, flow *ct.Flow, d Down) bool {
+func (f *Force) endsWith(flow *ct.Flow, d Down) bool {
 	switch port := d.Server.Port(); {
 	case flow.Zoned(), !flow.TranslatedDst():
 		return false
 	case port == 0 && flow.Reply.Src.Port() != flow.Orig.Dst.Port(), port != 0 && flow.Reply.Src.Port() != port:
 		return false
 	}
-	s := called.Service(flow.Orig.Proto, flow.Orig.Dst)
+	s := f.called().Service(flow.Orig.Proto, flow.Orig.Dst)
 	if s == nil || s.Name != d.Service {
 		return false
 	}

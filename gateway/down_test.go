@@ -61,7 +61,7 @@ services:
 		{[]Down{exact}, policy.DownKeep, nil, []int{0}},
 		{[]Down{{"wide", exact.Server}, {"ported", netip.MustParseAddrPort("192.168.1.1:8080")}, {"nobody", exact.Server}}, policy.DownAuto, []int{5, 6}, []int{1, 1, 0}},
 	} {
-		f := &Force{policy: p, written: make(map[string]*policy.Service)}
+		f := &Force{called: p.Called, written: make(map[string]*policy.Service)}
 		for i := range p.Services {
 			p.Services[i].OnDown = c.onDown
 			f.written[p.Services[i].Name] = &p.Services[i]
@@ -86,7 +86,7 @@ services:
 // A listing that fails ends what it has found, and says so.
 func TestEndFlowsFails(t *testing.T) {
 	p := compiled.Policy(t, []byte("version: 1\nservices:\n"+webOf+"[192.168.1.1]}\n"))
-	f := &Force{policy: p, written: map[string]*policy.Service{"web": &p.Services[0]}}
+	f := &Force{called: p.Called, written: map[string]*policy.Service{"web": &p.Services[0]}}
 	table := held(3, map[string][]string{"203.0.113.1:80": {"192.168.1.1:80"}})
 	table.listErr = errors.New("no more")
 	downs := []Down{{"web", netip.MustParseAddrPort("192.168.1.1:0")}}

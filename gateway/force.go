@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"sync"
 
 	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/nft/nftlink"
@@ -27,6 +28,7 @@ type Force struct {
 	arranged *compiler.Arrangement
 	outline  *compiler.Outline
 	clients  *compiler.Clients            // nil: no service is persistent
+	called   func() *policy.Called        // indexes policy when somebody first asks
 	odd      map[string]compiler.Fragment // what the table has of services that wait for Reshape
 
 	generation nftlink.Generation
@@ -91,7 +93,7 @@ func (g *Gateway) force(w *Wanted, at nftlink.Generation) (*Force, error) {
 	if f.outline, ds = f.arranged.Outline(w.Policy); ds.Err() != nil {
 		return nil, ds.Err()
 	}
-	f.clients = compiler.ClientsOf(f.policy)
+	f.clients, f.called = compiler.ClientsOf(f.policy), sync.OnceValue(f.policy.Called)
 	return f, nil
 }
 

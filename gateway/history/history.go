@@ -84,16 +84,18 @@ func (e Entry) Dir() string { return e.dir }
 
 // Holds tells whether an entry is of these very files: their names and what they hold.
 func (e Entry) Holds(files []policy.Source) bool {
-	return slices.EqualFunc(e.Files, files, func(f File, s policy.Source) bool {
-		sum := sha256.Sum256(s.Data)
-		return f.Name == s.Name && f.SHA256 == hex.EncodeToString(sum[:])
-	})
+	return slices.EqualFunc(e.Files, files, func(f File, s policy.Source) bool { return f == fileOf(s) })
 }
 
 // File is one file of a policy.
 type File struct {
 	Name   string `json:"name"` // as it was given; <stdin> for standard input
 	SHA256 string `json:"sha256"`
+}
+
+func fileOf(s policy.Source) File {
+	sum := sha256.Sum256(s.Data)
+	return File{s.Name, hex.EncodeToString(sum[:])}
 }
 
 // State says what became of an entry. Other values make an entry a damaged one.

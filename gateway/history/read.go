@@ -2,8 +2,6 @@ package history
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -146,10 +144,11 @@ func (s Store) Sources(e Entry) ([]policy.Source, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrDamaged, err)
 		}
-		if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != f.SHA256 {
+		s := policy.Source{Name: f.Name, Data: data}
+		if fileOf(s) != f {
 			return nil, fmt.Errorf("%s: %w: its text is not the one that was written", path, ErrDamaged)
 		}
-		out = append(out, policy.Source{Name: f.Name, Data: data})
+		out = append(out, s)
 	}
 	return out, nil
 }

@@ -1,8 +1,6 @@
 package history
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -97,8 +95,7 @@ func (e *Entry) write(files []policy.Source) error {
 		return err
 	}
 	for i, f := range files {
-		sum := sha256.Sum256(f.Data)
-		e.Files = append(e.Files, File{f.Name, hex.EncodeToString(sum[:])})
+		e.Files = append(e.Files, fileOf(f))
 		if err := writeFile(filepath.Join(dir, sourceName(i)), func(w io.Writer) error { _, err := w.Write(f.Data); return err }); err != nil {
 			return err
 		}

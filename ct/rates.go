@@ -66,16 +66,18 @@ func (r *Rates) Begin() {
 	r.listing = true
 }
 
-// List adds a flow to the list that was begun. It counts a flow once, however often it is
-// listed.
-func (r *Rates) List(f *Flow) {
+// List adds a flow to the list that was begun, and returns its owner. It counts a flow once,
+// however often it is listed; false: it has it already.
+func (r *Rates) List(f *Flow) (o Owner, first bool) {
 	key := f.Name()
 	if _, twice := r.listed[key]; twice {
-		return
+		return o, false
 	}
 	r.listed[key] = struct{}{}
 	r.masters.Listed(f)
-	r.now.add(r.group(f), sumOf(f))
+	o = r.index.Owner(f)
+	r.now.add(r.by.of(f, &o), sumOf(f))
+	return o, true
 }
 
 // Ended counts a flow that has ended, with the counters that it had then.

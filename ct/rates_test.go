@@ -114,6 +114,20 @@ list 4 1 1 tcp 172.17.0.9:2 > [2001:db8::9]:53
 	}
 }
 
+// Who lists a flow learns whose it is, and whether it has been counted already.
+func TestRatesTellOwner(t *testing.T) {
+	x := NewIndex(officePolicy(t), nil)
+	r := NewRates(x, ByClient)
+	r.Begin()
+	f := parseFlow(t, "tcp 10.1.0.9:999 > 203.0.113.10:80 as 10.1.0.9:999 > 192.168.1.1:80")
+	if o, first := r.List(f); !first || o.Service != "web" || o != x.Owner(f) {
+		t.Errorf("the first time it is %+v, %v", o, first)
+	}
+	if o, first := r.List(f); first || o.Service != "" {
+		t.Errorf("the second time it is %+v, %v", o, first)
+	}
+}
+
 // A million clients that come and go leave nothing behind.
 func TestRatesForget(t *testing.T) {
 	r := NewRates(nil, ByClient)

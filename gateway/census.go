@@ -9,7 +9,6 @@ import (
 
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/ct/ctlink"
-	"github.com/snatctl/snatctl/inet"
 )
 
 // Census counts the flows of real servers, again and again: one goroutine hears of ends, another
@@ -77,12 +76,10 @@ func (c *Census) Count(ctx context.Context, p *Picture) (map[FlowServer]ServerFl
 			return nil, err
 		}
 		c.mu.Lock()
-		c.rates.List(f)
+		o, first := c.rates.List(f)
 		c.mu.Unlock()
-		if f.Orig.Proto == inet.TCP && (f.TCPState == ct.TimeWait || f.TCPState == ct.Close) {
-			continue
-		}
-		if o := p.Index.Owner(f); o.Service != "" && !o.Past {
+		over := f.TCPState == ct.TimeWait || f.TCPState == ct.Close
+		if first && !over && o.Service != "" && !o.Past {
 			at := FlowServer{o.Service, o.Server}
 			n := out[at]
 			n.Live++

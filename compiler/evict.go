@@ -13,14 +13,14 @@ import (
 // take connections in to, the fragment of the same service in another state. Nothing but the data
 // of these slots changes, which the kernel takes without looking at any chain again; the service's
 // own counter and the slots of those that stay go on counting. Real servers are listed as they are
-// in to, for reports. Clients that a persistent service keeps
-// with a server that goes are not in the fragment: see StaleClients.
+// in to, for reports. Clients that a persistent service keeps with a server that goes are not in
+// the fragment: see Clients.
 //
 // It returns false where data alone does not do: no real server of a family would be left, so that
 // the service leads elsewhere (on_empty), or the others are called at ports of another kind.
 //
-// The service then chooses among more slots, or fewer, than it needs. PlanTo leads on to the
-// fragment that it shall have.
+// The service then chooses among more slots, or fewer, than it needs. Outline.Change leads on to
+// the fragment that it shall have.
 func (f Fragment) Evict(to Fragment) (Fragment, bool) {
 	out := Fragment{maps.Clone(f.sets), f.chains}
 	stays := to.slotData()

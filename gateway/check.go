@@ -136,14 +136,15 @@ func moved(p *policy.Policy) (out []ct.Problem, err error) {
 	if err != nil {
 		return nil, err
 	}
-	add := func(service, format string, args ...any) {
-		out = append(out, ct.Problem{Severity: ct.Critical, Object: "service " + service, Text: fmt.Sprintf(format, args...)})
+	add := func(object, text string) {
+		out = append(out, ct.Problem{Severity: ct.Critical, Object: object, Text: text})
 	}
 	for _, m := range p.Moved(facts) {
-		add(m.Service, "%s has %s now, but the table has %s for VIPs; `snatctl rollback 0` brings it up to date", m.Interface, someAddresses(m.Is), someAddresses(m.Was))
+		add("service "+m.Service, fmt.Sprintf("%s has %s now, but the table has %s for VIPs; `snatctl rollback 0` brings it up to date",
+			m.Interface, someAddresses(m.Is), someAddresses(m.Was)))
 	}
 	for _, d := range p.Lacking() {
-		add(strings.TrimPrefix(d.Object, "service "), "%s", strings.TrimPrefix(d.Msg, d.Object+": "))
+		add(d.Object, strings.TrimPrefix(d.Msg, d.Object+": "))
 	}
 	return out, nil
 }

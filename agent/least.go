@@ -12,8 +12,27 @@ import (
 	"github.com/snatctl/snatctl/gateway"
 )
 
-// counted is what a census finds: flows by real server.
+// counted is what a census finds: flows by real server. Port 0 has all flows to an address: those of a
+// real server without a port of its own.
 type counted map[gateway.FlowServer]gateway.ServerFlows
+
+// countedOf adds the sums of port 0.
+func countedOf(flows map[gateway.FlowServer]gateway.ServerFlows) counted {
+	out := make(counted, 2*len(flows))
+	for at, n := range flows {
+		out.add(at, n)
+		if at.To.Port() != 0 {
+			at.To = netip.AddrPortFrom(at.To.Addr(), 0)
+			out.add(at, n)
+		}
+	}
+	return out
+}
+
+func (c counted) add(at gateway.FlowServer, n gateway.ServerFlows) {
+	has := c[at]
+	c[at] = gateway.ServerFlows{Live: has.Live + n.Live, New: has.New + n.New}
+}
 
 // How often flows are counted for lc and wlc, and how many times what it took of a processor
 // counting rests at least.
@@ -69,7 +88,7 @@ func (a *Agent) countWhile(ctx context.Context) error {
 			return err
 		}
 		select {
-		case a.counts <- flows:
+		case a.counts <- countedOf(flows):
 		case <-ctx.Done():
 			return nil
 		}
@@ -134,28 +153,10 @@ func (a *Agent) weigh(ctx context.Context, flows counted) {
 
 // enter enters the flows of a service's real servers.
 func (t *tended) enter(flows counted) {
-	byAddr := map[netip.Addr]int{}
 	for i := range t.input.Servers {
 		in := &t.input.Servers[i]
-		in.Flows = 0
-		if in.Key.Port() != 0 {
-			n := flows[gateway.FlowServer{Service: t.service.Name, To: in.Key}]
-			in.Flows, in.Opened = n.Live, in.Opened+n.New
-			continue
-		}
-		byAddr[in.Key.Addr()] = i
-	}
-	if len(byAddr) == 0 {
-		return
-	}
-	for at, n := range flows { // those called at the port that the client called
-		if at.Service != t.service.Name {
-			continue
-		}
-		if i, ok := byAddr[at.To.Addr()]; ok {
-			in := &t.input.Servers[i]
-			in.Flows, in.Opened = in.Flows+n.Live, in.Opened+n.New
-		}
+		n := flows[gateway.FlowServer{Service: t.service.Name, To: in.Key}]
+		in.Flows, in.Opened = n.Live, in.Opened+n.New
 	}
 }
 

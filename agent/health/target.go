@@ -53,9 +53,6 @@ const (
 	Exec  = "exec"
 )
 
-// Types lists the types of checks, in the order in which documents have them.
-func Types() []string { return []string{TCP, HTTP, HTTPS, DNS, UDP, ICMP, SMTP, Exec} }
-
 // What a check uses where its fields are zero.
 const (
 	DefaultInterval = 2 * time.Second
@@ -67,7 +64,7 @@ const (
 // Check says how a server is checked and when it is up. Fields that its type does not use are
 // ignored.
 type Check struct {
-	Type     string        // one of Types
+	Type     string        // TCP, HTTP and so on
 	Port     uint16        // 0: that of the target
 	Interval time.Duration // from start to start; 0: DefaultInterval
 	Timeout  time.Duration // of the whole check; 0: DefaultTimeout

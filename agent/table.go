@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/snatctl/snatctl/compiler/tell"
@@ -116,18 +117,12 @@ func beside(changes []tell.Change, services []string) []tell.Change {
 	for _, s := range services {
 		of[s] = true
 	}
-	service := ""
 	return slices.DeleteFunc(slices.Clone(changes), func(c tell.Change) bool {
 		switch c.Kind {
 		case tell.KindService:
-			service = c.Name
-			return of[service]
-		case tell.KindRealServer: // they follow their service, or stand alone
-			for name := range of {
-				if len(c.Name) > len(name) && c.Name[:len(name)+1] == name+"/" {
-					return true
-				}
-			}
+			return of[c.Name]
+		case tell.KindRealServer: // SERVICE/ADDRESS
+			return of[c.Name[:max(0, strings.LastIndexByte(c.Name, '/'))]]
 		}
 		return false
 	})

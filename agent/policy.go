@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/snatctl/snatctl/gateway"
@@ -105,7 +106,7 @@ func knownTable(stateDir string, paths []string) string {
 		}
 		for _, e := range history.Good(entries) {
 			ours := slices.ContainsFunc(e.Files, func(f history.File) bool {
-				return slices.ContainsFunc(paths, func(p string) bool { return f.Name == p || len(f.Name) > len(p) && f.Name[:len(p)+1] == p+"/" })
+				return slices.ContainsFunc(paths, func(p string) bool { return f.Name == p || strings.HasPrefix(f.Name, p+"/") })
 			})
 			if ours && e.Time.After(at) {
 				found, at = table, e.Time
@@ -211,18 +212,22 @@ func incomplete(err error) bool {
 // refuse keeps the policy in force, and says why the newest one is not.
 func (a *Agent) refuse(l loaded) {
 	a.tellRefused(l)
-	var findings []string
-	for _, d := range l.diagnostics {
-		findings = append(findings, d.String())
-	}
 	a.learn(func(s *Snapshot) {
 		s.Policy.Applied[Refused]++
 		if s.Policy.Error == "" {
 			s.Policy.ErrorSince = time.Now()
 		}
-		s.Policy.Error, s.Policy.Findings = l.err.Error(), findings
+		s.Policy.Error, s.Policy.Findings = l.err.Error(), findings(l.diagnostics)
 	})
 	a.status()
+}
+
+// findings are the lines of diagnostics.
+func findings(ds policy.Diagnostics) (out []string) {
+	for _, d := range ds {
+		out = append(out, d.String())
+	}
+	return out
 }
 
 // mostFindings bounds how many findings of one policy are logged; the snapshot has all.

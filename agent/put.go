@@ -20,10 +20,8 @@ type Request struct {
 
 // put puts a policy in force. After an error that is no IncompleteError nothing has changed.
 func (a *Agent) put(ctx context.Context, l loaded, r Request) (gateway.Result, error) {
-	began, w, at, by := time.Now(), l.wanted, time.Now(), r.User
-	if l.tends == nil {
-		l.tends = a.tend(w.Policy, began)
-	}
+	began, w := time.Now(), l.wanted
+	at, by := began, r.User
 	o := gateway.ApplyOptions{Command: r.Command, User: r.User, Spare: r.Keep, Confirm: r.Confirm}
 	newest, err := a.g.Newest(ctx)
 	recorded := err == nil && w.Recorded(newest) && newest.State == history.Applied && newest.Facts.Equal(w.Facts)
@@ -62,10 +60,7 @@ func (a *Agent) put(ctx context.Context, l loaded, r Request) (gateway.Result, e
 	a.learn(func(s *Snapshot) {
 		p := &s.Policy
 		p.Hash, p.AppliedAt, p.AppliedBy, p.LastGood, p.Summary = w.Hash(), at, by, false, res.Summary()
-		p.Error, p.Findings, p.ErrorSince, p.Incomplete = "", nil, time.Time{}, ""
-		for _, d := range l.diagnostics {
-			p.Findings = append(p.Findings, d.String())
-		}
+		p.Error, p.Findings, p.ErrorSince, p.Incomplete = "", findings(l.diagnostics), time.Time{}, ""
 		if err != nil {
 			p.Incomplete = err.Error()
 		}

@@ -76,7 +76,7 @@ func (a *Agent) show(t *tended) *Service {
 	return s
 }
 
-// publish shows services that have changed; without any named, all of them anew.
+// publish shows services that have changed.
 func (a *Agent) publish(changed []*tended) {
 	if len(changed) == 0 {
 		return

@@ -16,7 +16,8 @@ import (
 	"github.com/snatctl/snatctl/policy"
 )
 
-// Client speaks with the agent at a socket.
+// Client speaks with the agent at a socket. Each request has a connection of its own, so that nothing stays
+// open at either end.
 type Client struct {
 	socket string
 	http   http.Client
@@ -25,7 +26,7 @@ type Client struct {
 // Dial returns a client; it calls nobody yet.
 func Dial(socket string) *Client {
 	c := &Client{socket: socket}
-	c.http.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	c.http.Transport = &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", socket)
 	}}

@@ -37,39 +37,43 @@ func Dial(socket string) *Client {
 const patience = 10 * time.Second
 
 // Snapshot returns what the agent knows.
-func (c *Client) Snapshot(ctx context.Context) (s agent.Snapshot, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	err = c.call(ctx, http.MethodGet, pathAgent, nil, func(r io.Reader) error { return json.NewDecoder(r).Decode(&s) })
-	return s, err
+func (c *Client) Snapshot(ctx context.Context) (agent.Snapshot, error) {
+	return get[agent.Snapshot](ctx, c, pathAgent)
 }
 
 // Services returns what the agent knows of the services.
-func (c *Client) Services(ctx context.Context) (s []agent.Service, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	err = c.call(ctx, http.MethodGet, pathServices, nil, func(r io.Reader) error { return json.NewDecoder(r).Decode(&s) })
-	return s, err
+func (c *Client) Services(ctx context.Context) ([]agent.Service, error) {
+	return get[[]agent.Service](ctx, c, pathServices)
 }
 
 // State returns the states of the services.
-func (c *Client) State(ctx context.Context) (s policy.State, err error) {
+func (c *Client) State(ctx context.Context) (policy.State, error) {
+	return get[policy.State](ctx, c, pathState)
+}
+
+// get asks a simple question.
+func get[T any](ctx context.Context, c *Client, path string) (v T, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	err = c.call(ctx, http.MethodGet, pathState, nil, func(r io.Reader) error { return json.NewDecoder(r).Decode(&s) })
-	return s, err
+	err = c.call(ctx, http.MethodGet, path, nil, into(&v))
+	return v, err
+}
+
+// into reads an answer of one value.
+func into(v any) func(io.Reader) error {
+	return func(r io.Reader) error { return json.NewDecoder(r).Decode(v) }
 }
 
 // Override has the agent carry out an order, and returns the service as it is then.
 func (c *Client) Override(ctx context.Context, o agent.Order) (s agent.Service, err error) {
-	err = c.call(ctx, http.MethodPost, pathServers, o, func(r io.Reader) error { return json.NewDecoder(r).Decode(&s) })
+	err = c.call(ctx, http.MethodPost, pathServers, o, into(&s))
 	return s, err
 }
 
 // Clean has the agent end flows that contradict the table. The result stands beside an Error, too.
 func (c *Client) Clean(ctx context.Context) (gateway.Cleaned, error) {
 	var done Cleaned
-	err := c.call(ctx, http.MethodPost, pathCleanup, struct{}{}, func(r io.Reader) error { return json.NewDecoder(r).Decode(&done) })
+	err := c.call(ctx, http.MethodPost, pathCleanup, struct{}{}, into(&done))
 	if err == nil && done.End.Kind != Done {
 		err = &Error{done.End}
 	}

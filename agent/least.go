@@ -164,7 +164,7 @@ func (t *tended) enter(flows counted) {
 func (a *Agent) turn(ctx context.Context, now time.Time) {
 	touched := a.expire(now)
 	for t := range a.tends.due {
-		counts := t.isLeast() && a.wantsCount.Load() // they come by themselves
+		counts := t.service.Scheduler.ByFlows() && a.wantsCount.Load() // they come by themselves
 		if !counts && !now.Before(t.result.Next) {
 			touched = appendOnce(touched, t)
 		}

@@ -53,16 +53,12 @@ func (a *Agent) tend(p *policy.Policy, now time.Time) *services {
 			}
 		}
 		s.all, s.named[t.service.Name] = append(s.all, t), t
-		if t.isLeast() {
+		if t.service.Scheduler.ByFlows() {
 			s.least = append(s.least, t)
 		}
 		s.decide(t, now)
 	}
 	return s
-}
-
-func (t *tended) isLeast() bool {
-	return t.service.Scheduler == policy.LeastConn || t.service.Scheduler == policy.WeightedLeastConn
 }
 
 // decide balances a service, and tells whether its state has changed.

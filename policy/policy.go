@@ -190,6 +190,9 @@ const (
 	WeightedLeastConn  Scheduler = "wlc"
 )
 
+// ByFlows tells whether a scheduler looks at how many live flows real servers have: lc and wlc.
+func (s Scheduler) ByFlows() bool { return s == LeastConn || s == WeightedLeastConn }
+
 // OnEmpty is what a service answers when no real server can take a connection.
 type OnEmpty string
 

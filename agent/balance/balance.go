@@ -90,7 +90,7 @@ func Balance(now time.Time, s Service, was Memory) (Result, Memory) {
 	d.Sorry = !d.Met && !d.Panic && s.Sorry
 	d.Closed = !d.Met && !d.Panic && !s.Sorry
 	d.weigh()
-	if least(s.Scheduler) {
+	if s.Scheduler.ByFlows() {
 		is.At, is.Least = d.least(was)
 	} else {
 		d.slowStart()

@@ -29,11 +29,6 @@ type Load struct {
 	Known  bool    `json:"known,omitempty"` // whether In, Out and Mean were measured
 }
 
-// least tells whether a scheduler looks at live flows.
-func least(s policy.Scheduler) bool {
-	return s == policy.LeastConn || s == policy.WeightedLeastConn
-}
-
 // least enters weights by live flows. Each family has its own slots, and so its own shares.
 func (d *decision) least(was Memory) (at time.Time, is map[netip.AddrPort]Load) {
 	if d.service.Scheduler == policy.LeastConn {

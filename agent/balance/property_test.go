@@ -35,7 +35,7 @@ func TestProperties(t *testing.T) {
 			if what := wrong(now, s, got, was, next); what != "" {
 				t.Fatalf("seed %d: %s\n%+v\n%+v", seed, what, s, got)
 			}
-			if between := now.Add(got.Next.Sub(now) / 2); !got.Next.IsZero() && !least(s.Scheduler) {
+			if between := now.Add(got.Next.Sub(now) / 2); !got.Next.IsZero() && !s.Scheduler.ByFlows() {
 				if then, _ := Balance(between, s, next); !slices.Equal(then.Weights, got.Weights) || then.Next != got.Next {
 					t.Fatalf("seed %d: it was to change at %v, and does at %v", seed, got.Next, between)
 				}

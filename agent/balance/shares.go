@@ -204,7 +204,7 @@ const mostElements = 1 << 15
 func Room(p *policy.Policy) int {
 	fronts := 0
 	for i := range p.Services {
-		if s := &p.Services[i]; least(s.Scheduler) {
+		if s := &p.Services[i]; s.Scheduler.ByFlows() {
 			fronts += len(s.VIP) * len(s.Ports)
 		}
 	}

@@ -76,7 +76,7 @@ func noAgent(r *run) {
 		return
 	}
 	r.eachService(func(s *policy.Service, object string) {
-		if s.Scheduler == policy.LeastConn || s.Scheduler == policy.WeightedLeastConn {
+		if s.Scheduler.ByFlows() {
 			r.find(s.At("scheduler"), object, "run snatctl agent, and say so by a health_check (none is one, too); otherwise write scheduler: wrr",
 				"the scheduler %s acts as wrr unless snatctl agent counts the connections of real servers for it", s.Scheduler)
 		}

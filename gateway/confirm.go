@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -82,34 +81,6 @@ func (h Holder) String() string {
 		return fmt.Sprintf(" (process %d), and %s", h.PID, h.Waiting())
 	}
 	return fmt.Sprintf(" (process %d)", h.PID)
-}
-
-// Yield asks the agent that holds a table to let go of it, and waits until it has. Without an agent
-// there is nothing to ask for.
-func Yield(ctx context.Context, table string) error {
-	c, err := callHolder(table)
-	if errors.Is(err, unix.ECONNREFUSED) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("ask for table inet %s: %w", table, err)
-	}
-	defer c.Close()
-	switch g, err := c.greeting(longLook); {
-	case errors.Is(err, errDenied):
-		return err
-	case err != nil || g.Agent == "":
-		return nil // taking the lock tells
-	}
-	if answer, err := c.ask(wordYield); err != nil || answer != yielded {
-		return fmt.Errorf("the agent (process %d) does not let go of table inet %s: %q %v; nothing was changed", c.pid, table, answer, err)
-	}
-	for about := time.Millisecond; WhoHolds(table).PID == c.pid; about = min(2*about, longestPause) {
-		if !waitAbout(ctx, about) {
-			return ctx.Err()
-		}
-	}
-	return nil
 }
 
 // Waiting says for how long it waits.

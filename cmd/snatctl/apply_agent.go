@@ -24,9 +24,7 @@ func takeOverFlag(c *cobra.Command, on *bool) {
 // holdTable takes hold of a table, from an agent if that is wanted.
 func holdTable(ctx context.Context, o gateway.Options, takeOver bool) (*gateway.Gateway, error) {
 	if takeOver {
-		if err := gateway.Yield(ctx, o.Table); err != nil {
-			return nil, err
-		}
+		return gateway.TakeOver(ctx, o)
 	}
 	return gateway.Hold(o)
 }

@@ -57,7 +57,7 @@ func (w *walker) objects(n *yaml.Node, kind string, read func(*yaml.Node)) {
 	path := w.path
 	object := func(item *yaml.Node) {
 		if item, ok := w.value(item); ok {
-			w.begin(kind, nameOf(item))
+			w.begin(kind, textOf(item, "name"))
 			read(item)
 			w.begin("", "")
 		}
@@ -71,6 +71,33 @@ func (w *walker) objects(n *yaml.Node, kind string, read func(*yaml.Node)) {
 		object(item)
 		w.release(v, i)
 	}
+}
+
+// byName reads a section that is a mapping of names to objects of a kind; the example is the value of
+// one. A name that is reported as none is empty.
+func (w *walker) byName(n *yaml.Node, kind, example string, read func(k, v *yaml.Node, name string)) {
+	n, ok := w.value(n)
+	if !ok {
+		return
+	}
+	if n.Kind != yaml.MappingNode {
+		w.fail(n, "N03", "write each "+kind+" as name: "+example, "must be %ss by name, not %s", kind, describe(n))
+		return
+	}
+	path := w.path
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k := n.Content[i]
+		w.begin("", "")
+		w.path = path
+		if _, ok := w.key(k); !ok {
+			continue
+		}
+		w.begin(kind, k.Value)
+		name, _ := w.objectName(k)
+		read(k, n.Content[i+1], name)
+		w.release(n, i+1)
+	}
+	w.begin("", "")
 }
 
 // length returns how many items a list has.

@@ -14,33 +14,14 @@ import (
 
 // healthChecks reads the section of that name: health checks by name.
 func (w *walker) healthChecks(n *yaml.Node) {
-	n, ok := w.value(n)
-	if !ok {
-		return
-	}
-	if n.Kind != yaml.MappingNode {
-		w.fail(n, "N03", "write each health check as name: {type: tcp}", "must be health checks by name, not %s", describe(n))
-		return
-	}
-	path := w.path
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		k := n.Content[i]
-		w.begin("", "")
-		w.path = path
-		if _, ok := w.key(k); !ok {
-			continue
-		}
-		w.begin("health check", k.Value)
-		name, ok := w.objectName(k)
-		if ok && name == policy.NoCheck {
+	w.byName(n, "health check", "{type: tcp}", func(k, v *yaml.Node, name string) {
+		if name == policy.NoCheck {
 			w.fail(k, "A01", "choose another name", "%s is what services write that are never checked", name)
 		}
-		c := w.healthCheck(n.Content[i+1])
+		c := w.healthCheck(v)
 		c.Name, c.Pos = name, w.pos(k)
 		w.policy.HealthChecks = append(w.policy.HealthChecks, c)
-		w.release(n, i+1)
-	}
-	w.begin("", "")
+	})
 }
 
 // checkOrName reads the `health_check` of a service: the name of a check, none, or a check.
@@ -99,14 +80,8 @@ func (w *walker) checkType(n *yaml.Node) policy.CheckType {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
-	for i := 0; i+1 < len(n.Content) && n.Kind == yaml.MappingNode; i += 2 {
-		v := n.Content[i+1]
-		if v.Kind == yaml.AliasNode {
-			v = v.Alias
-		}
-		if t := policy.CheckType(v.Value); n.Content[i].Value == "type" && slices.Contains(policy.CheckTypes(), t) {
-			return t
-		}
+	if t := policy.CheckType(textOf(n, "type")); slices.Contains(policy.CheckTypes(), t) {
+		return t
 	}
 	return ""
 }

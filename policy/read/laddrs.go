@@ -14,35 +14,16 @@ import (
 
 // laddrs reads the section of that name: pools by name.
 func (w *walker) laddrs(n *yaml.Node) {
-	n, ok := w.value(n)
-	if !ok {
-		return
-	}
-	if n.Kind != yaml.MappingNode {
-		w.fail(n, "N03", "write each pool as name: [addresses]", "must be pools by name, not %s", describe(n))
-		return
-	}
 	w.policy.Laddrs = slices.Grow(w.policy.Laddrs, len(n.Content)/2)
-	path := w.path
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		k := n.Content[i]
-		w.begin("", "")
-		w.path = path
-		if _, ok := w.key(k); !ok {
-			continue
-		}
-		w.begin("pool", k.Value)
-		name, ok := w.objectName(k)
-		if ok && isAddresses(name) {
+	w.byName(n, "pool", "[addresses]", func(k, v *yaml.Node, name string) {
+		if isAddresses(name) {
 			w.fail(k, "N01", "choose a name that is not an address", "a zone could not tell this name from an address")
 		}
-		p := w.pool(n.Content[i+1])
+		p := w.pool(v)
 		p.Name, p.Pos = name, w.pos(k)
 		w.policy.Laddrs = append(w.policy.Laddrs, p)
 		w.partial.Pools = append(w.partial.Pools, w.broken)
-		w.release(n, i+1)
-	}
-	w.begin("", "")
+	})
 }
 
 // pool reads the value of a pool's name: a list of laddrs, or a mapping with one.

@@ -26,14 +26,14 @@ func (w *walker) objectName(n *yaml.Node) (string, bool) {
 	return strings.Clone(text), true // and not the whole file with it
 }
 
-// nameOf returns the name in a mapping without a report, for what is said about the
-// object before its name is reached.
-func nameOf(n *yaml.Node) string {
+// textOf returns what a mapping has under a key, without a report, for what has to be known before
+// the key is reached; empty where it has no text there.
+func textOf(n *yaml.Node, key string) string {
 	if n.Kind != yaml.MappingNode {
 		return ""
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if k, v := n.Content[i], n.Content[i+1]; k.Value == "name" {
+		if k, v := n.Content[i], n.Content[i+1]; k.Value == key {
 			if v.Kind == yaml.AliasNode {
 				v = v.Alias
 			}

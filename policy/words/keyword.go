@@ -103,14 +103,6 @@ func SectionOf(path string) *Section {
 // of the reference: "" is the file, "zones[]" a zone, "laddrs.NAME" any pool. It returns nil
 // where the language has no mapping, or one whose keys the operator chooses.
 func Keys(path string) []string {
-	switch path {
-	case "services[].health_check":
-		return HealthCheck.Names
-	case "services[].vip[]":
-		return InterfaceVIP.Names
-	case "services[].sorry_servers[]":
-		return RealServer.Names
-	}
 	if path == "laddrs.NAME[]" || strings.HasSuffix(path, "].laddrs[]") {
 		return Laddr.Names // pools without `addresses`
 	}
@@ -118,8 +110,9 @@ func Keys(path string) []string {
 		path string
 		*Section
 	}{{"", Root}, {"gateway", Gateway}, {"gateway.addresses", Addresses}, {"laddrs.NAME", Pool}, {"laddrs.NAME.addresses[]", Laddr},
-		{"zones[]", Zone}, {"health_checks.NAME", HealthCheck}, {"services[]", Service}, {"services[].vip", InterfaceVIP}, {"services[].persistence", Persistence},
-		{"services[].real_servers[]", RealServer}, {"tests[]", Test}, {"tests[].expect", Expect}} {
+		{"zones[]", Zone}, {"health_checks.NAME", HealthCheck}, {"services[]", Service}, {"services[].health_check", HealthCheck},
+		{"services[].vip", InterfaceVIP}, {"services[].vip[]", InterfaceVIP}, {"services[].persistence", Persistence},
+		{"services[].real_servers[]", RealServer}, {"services[].sorry_servers[]", RealServer}, {"tests[]", Test}, {"tests[].expect", Expect}} {
 		if s.path == path {
 			return s.Names
 		}

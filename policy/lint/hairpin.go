@@ -31,7 +31,7 @@ func ownCallers(r *run) {
 			} else if len(s.Allow) == 0 && tested(tests, s, rs.Addr) {
 				who = "a test"
 			}
-			if who == "" || !called(s, inet.FamilyOf(rs.Addr)) || len(inet.Subtract([]inet.Range{inet.AddrRange(rs.Addr)}, s.Deny)) == 0 {
+			if who == "" || !s.Called(inet.FamilyOf(rs.Addr)) || len(inet.Subtract([]inet.Range{inet.AddrRange(rs.Addr)}, s.Deny)) == 0 {
 				continue
 			}
 			if _, _, _, told := c.beside(s); !told {
@@ -54,11 +54,6 @@ func tested(tests map[netip.Addr][]*policy.Test, s *policy.Service, from netip.A
 		}
 	}
 	return false
-}
-
-// called tells whether a service has a VIP of a family.
-func called(s *policy.Service, f inet.Family) bool {
-	return s.Called(f)
 }
 
 // linked finds NAT services with a real server on a network of this host where others could call
@@ -87,7 +82,7 @@ func linked(r *run, h Host) {
 		for i := range s.RealServers {
 			rs := &s.RealServers[i]
 			on, ok := links.to(rs.Addr)
-			if !ok || !called(s, inet.FamilyOf(rs.Addr)) {
+			if !ok || !s.Called(inet.FamilyOf(rs.Addr)) {
 				continue
 			}
 			network := inet.PrefixRange(on.network)

@@ -1,14 +1,12 @@
 package integration
 
 import (
-	"bytes"
 	"encoding/json"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -27,20 +25,11 @@ type agentRun struct {
 	env    []string
 
 	cmd *exec.Cmd
-	mu  sync.Mutex
-	log bytes.Buffer
-}
-
-func (a *agentRun) Write(b []byte) (int, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.log.Write(b)
+	log transcript
 }
 
 // logged returns the lines of an event, of all runs so far.
 func (a *agentRun) logged(event string) (out []string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	for line := range strings.Lines(a.log.String()) {
 		if strings.Contains(line, " msg="+event+" ") || strings.HasSuffix(line, " msg="+event+"\n") {
 			out = append(out, line)
@@ -85,7 +74,7 @@ func (a *agentRun) start(t testing.TB) {
 func (a *agentRun) launch(t testing.TB) {
 	t.Helper()
 	a.cmd = exec.Command(program(t), append([]string{"agent", "-f", a.file, "--state-dir", a.state, "--socket", a.socket}, a.args...)...)
-	a.cmd.Stdout, a.cmd.Stderr = a, a
+	a.cmd.Stdout, a.cmd.Stderr = &a.log, &a.log
 	a.cmd.Env = append(os.Environ(), a.env...)
 	must(t, a.h.Do(a.cmd.Start))
 }

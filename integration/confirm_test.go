@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -9,7 +8,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,24 +19,12 @@ import (
 
 // trial is an `apply --confirm` that runs, and what it has printed so far.
 type trial struct {
-	cmd *exec.Cmd
-	tty *os.File // its terminal, seen from outside; nil without
-
-	mu   sync.Mutex
-	text bytes.Buffer
+	cmd  *exec.Cmd
+	tty  *os.File // its terminal, seen from outside; nil without
+	text transcript
 }
 
-func (p *trial) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text.Write(b)
-}
-
-func (p *trial) printed() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text.String()
-}
+func (p *trial) printed() string { return p.text.String() }
 
 // begin starts an apply that awaits confirmation, on a terminal or without, and returns once it
 // does.
@@ -60,12 +46,12 @@ func beginIn(t *testing.T, h *nstest.Host, terminal bool, file, limit string, ar
 		p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = slave, slave, slave
 		p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	} else {
-		p.cmd.Stdout, p.cmd.Stderr = p, p
+		p.cmd.Stdout, p.cmd.Stderr = &p.text, &p.text
 		p.cmd.WaitDelay = time.Minute
 	}
 	must(t, h.Do(p.cmd.Start))
 	if terminal {
-		go io.Copy(p, p.tty)
+		go io.Copy(&p.text, p.tty)
 	}
 	eventually(t, "apply to await confirmation", func() bool { return strings.Contains(p.printed(), "applied for now") })
 	return p

@@ -17,27 +17,33 @@ import (
 	"github.com/snatctl/snatctl/internal/nstest"
 )
 
+// transcript is what a program has said so far. It may be read while the program goes on.
+type transcript struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (t *transcript) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.Write(p)
+}
+
+func (t *transcript) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.text.String()
+}
+
 // background is a program that runs on a host until the test ends it.
 type background struct {
 	cmd    *exec.Cmd
 	stdout string // file
-	mu     sync.Mutex
-	stderr bytes.Buffer
+	stderr transcript
 	peak   int64 // the most memory that it held, in bytes, once it has ended
 }
 
-// Write takes what the program says on standard error.
-func (b *background) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.stderr.Write(p)
-}
-
-func (b *background) said() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.stderr.String()
-}
+func (b *background) said() string { return b.stderr.String() }
 
 // start runs a program whose standard output goes to a file, or to out if that is given.
 func start(t testing.TB, h *nstest.Host, out *os.File, name string, args ...string) *background {
@@ -50,7 +56,7 @@ func start(t testing.TB, h *nstest.Host, out *os.File, name string, args ...stri
 		defer f.Close()
 		out = f
 	}
-	b.cmd.Stdout, b.cmd.Stderr = out, b
+	b.cmd.Stdout, b.cmd.Stderr = out, &b.stderr
 	must(t, h.Do(b.cmd.Start))
 	t.Cleanup(func() {
 		if b.cmd.ProcessState == nil {

@@ -1,7 +1,7 @@
 package integration
 
 import (
-	"os/exec"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -70,12 +70,10 @@ func TestAgentNoRepair(t *testing.T) {
 func TestAgentFight(t *testing.T) {
 	h := startGateway(t, "")
 	a := runAgent(t, h, small)
-	writer := exec.Command("sh", "-c", "while :; do nft flush chain inet snatctl zones; sleep 0.05; done")
-	must(t, h.Do(writer.Start))
+	writer := start(t, h, nil, "sh", "-c", "while :; do nft flush chain inet snatctl zones; sleep 0.05; done")
 	time.Sleep(5 * time.Second)
 	s := a.snapshot(t)
-	writer.Process.Kill()
-	writer.Wait()
+	writer.end(t, os.Kill)
 	if s.Drift.Repairs < 2 || s.Drift.Repairs > 5 { // at once, after 1 s, after 2 s, after 4 s
 		t.Errorf("%d repairs in 5 s", s.Drift.Repairs)
 	}

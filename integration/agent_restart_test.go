@@ -2,13 +2,26 @@ package integration
 
 import (
 	"math/rand/v2"
-	"os/exec"
+	"os"
 	"testing"
 	"time"
 
 	"github.com/snatctl/snatctl/internal/nstest"
 	"github.com/snatctl/snatctl/internal/soak"
 )
+
+// lit starts an agent that checks a site's lamps, and returns once all are up, with connections that clients
+// keep and callers that go on.
+func (s *site) lit(t *testing.T) ([]*lamp, *agentRun, []held, *callers) {
+	t.Helper()
+	lamps := s.lamps(t, 6000)
+	a := runAgent(t, s.Gateway, lampPolicy())
+	for _, l := range lamps {
+		awaitHealth(t, s.Gateway, "web", l.addr(), "up")
+	}
+	conns := holdAll(t, s.Office, "tcp", "203.0.113.1:80", 3, 2)
+	return lamps, a, conns, startCallers(s.Office, 2, 10*time.Millisecond, "tcp", "203.0.113.1:80")
+}
 
 // An agent is killed at any moment while real servers go down and come back. The table is whole: no call
 // fails, then or while the next agent starts, and no connection is cut. A server that was down stays out: one
@@ -17,15 +30,9 @@ func TestAgentKilledUnderHealth(t *testing.T) {
 	t.Parallel()
 	kills := soak.Count(8, 50)
 	s := newSite(t, nstest.Options{})
-	lamps := s.lamps(t, 6000)
-	a := runAgent(t, s.Gateway, lampPolicy())
-	for _, l := range lamps {
-		awaitHealth(t, s.Gateway, "web", l.addr(), "up")
-	}
-	conns := holdAll(t, s.Office, "tcp", "203.0.113.1:80", 3, 2)
-	c := startCallers(s.Office, 2, 10*time.Millisecond, "tcp", "203.0.113.1:80")
+	began := time.Now()
+	lamps, a, conns, c := s.lit(t)
 	defer c.end()
-	start := time.Now()
 	long := lamps[0].dark(t, a, "web")
 	for i := range kills {
 		if i%2 == 0 {
@@ -54,15 +61,11 @@ func TestAgentKilledUnderHealth(t *testing.T) {
 	end := time.Now()
 	lamps[0].light(t, a, "web")
 	c.end()
-	c.spared(t, "all the time", start, time.Now())
+	c.spared(t, "all the time", began, time.Now())
 	c.spared(t, "down all the time", long, end, "rs1")
-	for _, conn := range conns {
-		if err := conn.echoes(nstest.Patience); err != nil {
-			t.Error(err)
-		}
-	}
-	hosts, _, _ := c.between(start, time.Now())
-	t.Logf("killed %d times in %v: calls to %v", kills, end.Sub(start).Round(time.Millisecond), hosts)
+	allEcho(t, conns)
+	hosts, _, _ := c.between(began, time.Now())
+	t.Logf("killed %d times in %v: calls to %v", kills, end.Sub(began).Round(time.Millisecond), hosts)
 }
 
 // Verdicts hold while the newest policy is broken, and when it is mended; and while another program keeps
@@ -70,15 +73,9 @@ func TestAgentKilledUnderHealth(t *testing.T) {
 func TestAgentVerdictsUnderChange(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nstest.Options{})
-	lamps := s.lamps(t, 6000)
-	a := runAgent(t, s.Gateway, lampPolicy())
-	for _, l := range lamps {
-		awaitHealth(t, s.Gateway, "web", l.addr(), "up")
-	}
-	conns := holdAll(t, s.Office, "tcp", "203.0.113.1:80", 3, 2)
-	c := startCallers(s.Office, 2, 10*time.Millisecond, "tcp", "203.0.113.1:80")
+	began := time.Now()
+	lamps, a, conns, c := s.lit(t)
 	defer c.end()
-	start := time.Now()
 	first := lamps[0].dark(t, a, "web")
 	a.write(t, lampPolicy("  nonsense\n"))
 	eventually(t, "the policy to be refused", func() bool { return a.snapshot(t).Policy.Error != "" })
@@ -95,10 +92,7 @@ func TestAgentVerdictsUnderChange(t *testing.T) {
 		t.Errorf("the agent found drift %d times", n)
 	}
 
-	writer := exec.Command("sh", "-c", "while :; do nft flush chain inet snatctl zones; sleep 0.03; done")
-	must(t, s.Gateway.Do(writer.Start))
-	stop := func() { writer.Process.Kill(); writer.Wait() }
-	defer stop()
+	writer := start(t, s.Gateway, nil, "sh", "-c", "while :; do nft flush chain inet snatctl zones; sleep 0.03; done")
 	time.Sleep(500 * time.Millisecond)
 	third := lamps[1].dark(t, a, "web")
 	time.Sleep(500 * time.Millisecond)
@@ -109,16 +103,12 @@ func TestAgentVerdictsUnderChange(t *testing.T) {
 		hosts, _, _ := c.between(time.Now().Add(-200*time.Millisecond), time.Now())
 		return hosts["rs2"] > 0
 	})
-	stop()
+	writer.end(t, os.Kill)
 	lamps[0].light(t, a, "web")
 	a.fits(t, mended)
 	c.end()
-	c.spared(t, "all the time", start, time.Now())
-	for _, conn := range conns {
-		if err := conn.echoes(nstest.Patience); err != nil {
-			t.Error(err)
-		}
-	}
+	c.spared(t, "all the time", began, time.Now())
+	allEcho(t, conns)
 	if len(a.logged("drift_found")) == 0 {
 		t.Error("nobody noticed the other program")
 	}

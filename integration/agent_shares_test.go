@@ -70,11 +70,7 @@ var shares = []share{
 		refused("at the quorum, without the one more")
 		k.light(t, 2)
 		k.even(t, "rs1", "rs2", "rs3")
-		for _, c := range conns {
-			if err := c.echoes(nstest.Patience); err != nil {
-				t.Error(err)
-			}
-		}
+		allEcho(t, conns)
 	}},
 	{"sorry", "tcp", `quorum: 3, sorry_servers: ["192.168.1.3:8080"]`, func(t *testing.T, k *shared) {
 		k.even(t, "rs1", "rs2", "rs3")
@@ -85,11 +81,7 @@ var shares = []share{
 		conns := holdAll(t, k.Office, k.proto, k.vip, 1, 2)
 		k.light(t, 1)
 		k.even(t, "rs1", "rs2", "rs3")
-		for _, c := range conns {
-			if err := c.echoes(nstest.Patience); err != nil {
-				t.Error(err)
-			}
-		}
+		allEcho(t, conns)
 	}},
 	{"panic", "tcp", "panic: 50%", func(t *testing.T, k *shared) {
 		k.dark(t, 1)

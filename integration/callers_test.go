@@ -30,7 +30,12 @@ type attempt struct {
 
 // startCallers starts n clients. They pause between calls.
 func startCallers(h *nstest.Host, n int, pause time.Duration, network, vip string) *callers {
-	c := &callers{ask: func() (nstest.Answer, error) { return h.Ask(network, "", vip) }, rest: pause, stop: make(chan struct{})}
+	return startAsking(n, pause, func() (nstest.Answer, error) { return h.Ask(network, "", vip) })
+}
+
+// startAsking does the same with a call of another kind.
+func startAsking(n int, pause time.Duration, ask func() (nstest.Answer, error)) *callers {
+	c := &callers{ask: ask, rest: pause, stop: make(chan struct{})}
 	c.more(n)
 	return c
 }
@@ -128,6 +133,16 @@ func (c held) echoes(limit time.Duration) error {
 		got += n
 	}
 	return nil
+}
+
+// allEcho checks that connections still carry data.
+func allEcho(t *testing.T, conns []held) {
+	t.Helper()
+	for _, c := range conns {
+		if err := c.echoes(nstest.Patience); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // verdict waits for an event about a real server of a service, and returns the line and its time.

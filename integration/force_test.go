@@ -4,16 +4,15 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/snatctl/snatctl/gateway"
+	"github.com/snatctl/snatctl/internal/compiled"
 	"github.com/snatctl/snatctl/internal/nstest"
 	"github.com/snatctl/snatctl/policy"
-	"github.com/snatctl/snatctl/policy/read"
 )
 
 // engine is a table in force, held by the test.
@@ -24,13 +23,9 @@ type engine struct {
 }
 
 // engaged puts a policy in force in place of what stands.
-func engaged(t *testing.T, h *nstest.Host, text string, more func(*policy.Policy)) *engine {
+func engaged(t *testing.T, h *nstest.Host, text string) *engine {
 	t.Helper()
-	p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte(text)}})
-	must(t, ds.Err())
-	if more != nil {
-		more(p)
-	}
+	p := compiled.Policy(t, []byte(text))
 	w, ds := gateway.Compile(p, nil)
 	must(t, ds.Err())
 	e := &engine{host: h}
@@ -89,7 +84,7 @@ services:
 // a real server that is down gets nothing, and the others take exact turns.
 func TestStatesKeepCounts(t *testing.T) {
 	s := startSite(t, turning)
-	e := engaged(t, s.Gateway, turning, nil)
+	e := engaged(t, s.Gateway, turning)
 	want := tally{}
 	note := func(sv, server string) {
 		want["service "+sv]++
@@ -158,39 +153,6 @@ func TestStatesKeepCounts(t *testing.T) {
 	must(t, e.host.Do(func() error { _, err := e.g.Adopt(t.Context(), w); return err }))
 }
 
-// load is clients that call a service one after the other, as fast as they are answered.
-type load struct {
-	mu    sync.Mutex
-	calls []called
-	stop  chan struct{}
-	wg    sync.WaitGroup
-}
-
-// called is one of them.
-type called struct {
-	service, host string
-	began         time.Time
-	err           error
-}
-
-func (l *load) client(h *nstest.Host, service, network, from, to string) {
-	l.wg.Go(func() {
-		for port := 10000; ; port++ { // each call is a new connection to conntrack, too
-			select {
-			case <-l.stop:
-				return
-			default:
-			}
-			c := called{service: service, began: time.Now()}
-			a, err := h.Ask(network, fmt.Sprintf("%s:%d", from, port), to)
-			c.host, c.err = a.Host, err
-			l.mu.Lock()
-			l.calls = append(l.calls, c)
-			l.mu.Unlock()
-		}
-	})
-}
-
 // While clients call without a pause, real servers go and come: no call that begins after Evict has
 // returned reaches one that is gone, every call is answered, and connections to those that are gone,
 // or stay, go on.
@@ -205,19 +167,27 @@ services:
   - {name: kept, vip: 203.0.113.3, ports: udp/80, mode: nat, scheduler: wrr, persistence: 300s, real_servers: [192.168.1.1, 192.168.1.2, 192.168.1.3]}
 `
 	s := startSite(t, text)
-	e := engaged(t, s.Gateway, text, nil)
+	e := engaged(t, s.Gateway, text)
 	var streams []*nstest.Stream
 	for range 6 {
 		st, err := s.Office.OpenStream("", "203.0.113.1:80")
 		must(t, err)
 		streams = append(streams, st)
 	}
-	l := &load{stop: make(chan struct{})}
-	l.client(s.Office, "turns", "udp", "10.1.200.8", "203.0.113.1:80")
-	l.client(s.Office, "turns", "tcp", "10.1.200.9", "203.0.113.1:80")
+	load := map[string][]*callers{} // by service
+	client := func(service, network, from, to string) {
+		port := 9999
+		load[service] = append(load[service], startAsking(1, 0, func() (nstest.Answer, error) {
+			port++ // each call is a new connection to conntrack, too
+			return s.Office.Ask(network, fmt.Sprintf("%s:%d", from, port), to)
+		}))
+	}
+	first := time.Now()
+	client("turns", "udp", "10.1.200.8", "203.0.113.1:80")
+	client("turns", "tcp", "10.1.200.9", "203.0.113.1:80")
 	for i := range 3 {
-		l.client(s.Office, "hash", "udp", fmt.Sprintf("10.1.200.%d", i+1), "203.0.113.4:80")
-		l.client(s.Office, "kept", "udp", fmt.Sprintf("10.1.200.%d", i+4), "203.0.113.3:80")
+		client("hash", "udp", fmt.Sprintf("10.1.200.%d", i+1), "203.0.113.4:80")
+		client("kept", "udp", fmt.Sprintf("10.1.200.%d", i+4), "203.0.113.3:80")
 	}
 	type gone struct {
 		host     string
@@ -241,19 +211,16 @@ services:
 			e.reshape(t)
 		}
 	}
-	close(l.stop)
-	l.wg.Wait()
 	reached := map[string]int{}
-	for _, c := range l.calls {
-		if c.err != nil {
-			t.Errorf("a call to %s fails: %v", c.service, c.err)
-		}
-		for _, g := range spans {
-			if c.host == g.host && c.began.After(g.from) && c.began.Before(g.to) {
-				t.Errorf("%s: a call %s after Evict reaches %s", c.service, c.began.Sub(g.from), g.host)
+	for service, clients := range load {
+		for _, c := range clients {
+			c.end()
+			c.spared(t, service, first, time.Now())
+			for _, g := range spans {
+				c.spared(t, service+" after Evict", g.from, g.to, g.host)
 			}
+			reached[service] += len(c.all)
 		}
-		reached[c.service]++
 	}
 	for _, st := range streams {
 		if err := st.Close(); err != nil {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	meter "github.com/snatctl/snatctl/internal/lab"
 	"github.com/snatctl/snatctl/internal/nstest"
 )
 
@@ -96,7 +97,9 @@ func fileLines(t testing.TB, path string) []string {
 // end interrupts the program and returns its exit status.
 func (b *background) end(t testing.TB, sig os.Signal) int {
 	t.Helper()
-	b.peak = peakMemory(t, b.cmd.Process.Pid)
+	var err error
+	b.peak, err = meter.PeakOf(b.cmd.Process.Pid)
+	must(t, err)
 	must(t, b.cmd.Process.Signal(sig))
 	b.cmd.Wait()
 	return b.cmd.ProcessState.ExitCode()
@@ -228,20 +231,6 @@ func tuples(f nstest.Flow) string {
 		return end(now)
 	}
 	return fmt.Sprintf("%s %s > %s as %s > %s", f.Proto, end(f.Orig.Src), end(f.Orig.Dst), as(f.Reply.Dst, f.Orig.Src), as(f.Reply.Src, f.Orig.Dst))
-}
-
-// peakMemory returns the most memory that a running program held (VmHWM, proc(5)). What
-// wait4 tells of one that has ended counts the test's own memory, which it began with.
-func peakMemory(t testing.TB, pid int) int64 {
-	t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	must(t, err)
-	_, rest, _ := strings.Cut(string(text), "VmHWM:")
-	var kb int64
-	if _, err := fmt.Sscan(rest, &kb); err != nil {
-		t.Fatal(err)
-	}
-	return kb << 10
 }
 
 // cpu returns the processor time that it took.

@@ -118,13 +118,13 @@ func (c *checker) round(ctx context.Context, h *nstest.Host, servers int) (reaso
 	if err != nil {
 		return "", err
 	}
-	memory, err := peak(pid)
+	memory, err := lab.PeakOf(pid)
 	if err != nil {
 		return "", err
 	}
 	wall, busy, count := end.Sub(start).Seconds(), (after - before).Seconds(), float64(now-opened)
 	c.cores, c.cost = append(c.cores, busy/wall), append(c.cost, busy/count)
-	c.rate, c.memory = append(c.rate, count/wall), append(c.memory, memory)
+	c.rate, c.memory = append(c.rate, count/wall), append(c.memory, float64(memory))
 	cmd.Process.Signal(os.Interrupt)
 	_ = cmd.Wait() // haproxy exits with 130
 	var late time.Duration
@@ -190,20 +190,6 @@ func activeOpens(h *nstest.Host) (n int, err error) {
 		return errors.New("/proc/net/snmp has no ActiveOpens")
 	})
 	return n, err
-}
-
-// peak returns the most memory that a process has had (proc_pid_status(5)).
-func peak(pid int) (float64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	_, rest, _ := strings.Cut(string(text), "VmHWM:")
-	var kB float64
-	if _, err := fmt.Sscan(rest, &kB); err != nil {
-		return 0, fmt.Errorf("/proc/%d/status: %w", pid, err)
-	}
-	return kB * 1024, nil
 }
 
 // haproxyConfig checks the servers of a fleet: a backend for each service. haproxy wants a

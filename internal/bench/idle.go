@@ -45,12 +45,12 @@ func (b *bench) idle(ctx context.Context) error {
 		return err
 	}
 	share := (after - before).Seconds() / time.Since(start).Seconds()
-	memory, err := peak(pid)
+	memory, err := lab.PeakOf(pid)
 	if err != nil {
 		return err
 	}
 	b.add(row{what: fmt.Sprintf("agent at %d services x %d, idle for %s: of one core", b.size.services, b.size.servers, idleFor),
 		ours: fmt.Sprintf("%.2f %%", 100*share), need: "< 1 %", ok: share < 0.01})
-	b.add(row{what: "  its peak memory, with the first apply", ours: lab.Series{memory}.Megabytes()})
+	b.add(row{what: "  its peak memory, with the first apply", ours: lab.Series{float64(memory)}.Megabytes()})
 	return nil
 }

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path"
@@ -23,9 +20,6 @@ import (
 // guestWord as first argument makes this program measure removals inside a virtual machine; the
 // rounds follow.
 const guestWord = "measure-removals"
-
-// removalsFollow opens the line that holds what a guest measured.
-const removalsFollow = "bench-removals: "
 
 // Keepalived cannot begin without IPVS, which not every machine has: so both run in a virtual machine with
 // this kernel of Debian, and this long at most.
@@ -53,31 +47,17 @@ func (b *bench) removed(ctx context.Context) error {
 		return err
 	}
 	files["job/bench"], files["job/snatctl"], files["job/keepalived"] = self, b.snatctl, program
-	g, err := kernels.Find(guestKernel, "")
-	if err != nil {
-		return err
-	}
-	ctx, stop := context.WithTimeout(ctx, guestLimit)
-	defer stop()
-	var out bytes.Buffer
-	statuses, err := g.Run(ctx, kernels.Job{
+	var r removals
+	err = kernels.Ask(ctx, guestKernel, guestLimit, kernels.Job{
 		Files:    files,
 		Modules:  []string{"crc32c_generic", "nf_tables", "nf_conntrack", "ip_vs", "ip_vs_rr"}, // crc32c before nf_tables asks for it
 		Commands: []kernels.Command{{Args: []string{"/job/bench", guestWord, strconv.Itoa(b.n)}}},
-	}, io.MultiWriter(&out, os.Stderr))
+	}, os.Stderr, &r)
 	if errors.Is(err, kernels.ErrMissing) {
 		b.say("  left out: %v", err)
 		return nil
 	}
 	if err != nil {
-		return err
-	}
-	_, text, ok := strings.Cut(out.String(), removalsFollow)
-	if !ok || statuses[0] != 0 {
-		return fmt.Errorf("the guest says:\n%s", out.String())
-	}
-	var r removals
-	if err := json.NewDecoder(strings.NewReader(text)).Decode(&r); err != nil {
 		return err
 	}
 	b.addRemovals(r)
@@ -135,5 +115,5 @@ func runGuest(ctx context.Context, rounds string) error {
 	if err != nil {
 		return err
 	}
-	return r.tell()
+	return kernels.Tell(r)
 }

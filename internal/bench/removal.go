@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -147,12 +146,3 @@ func (s *refusing) open() error {
 }
 
 func (s *refusing) close() error { return s.l.Close() }
-
-// tell prints what a guest measured, for the program that started it.
-func (r removals) tell() error {
-	text, err := json.Marshal(r)
-	if err == nil {
-		_, err = fmt.Printf("\n%s%s\n", removalsFollow, text)
-	}
-	return err
-}

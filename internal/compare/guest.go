@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -27,41 +26,24 @@ var guestContenders = []string{ours, "snatctl without accounting", "nft by hand"
 // guestLimit is when a guest is given up.
 const guestLimit = 15 * time.Minute
 
-// runsFollow opens the line that holds a guest's runs.
-const runsFollow = "compare-runs: "
-
 // ipvs measures IPVS and others in one virtual machine, with this program.
 func (c *comparison) ipvs(ctx context.Context) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	g, err := kernels.Find(guestKernel, "")
-	if err != nil {
-		return err
-	}
-	ctx, stop := context.WithTimeout(ctx, guestLimit)
-	defer stop()
-	var out bytes.Buffer
-	statuses, err := g.Run(ctx, kernels.Job{
+	err = kernels.Ask(ctx, guestKernel, guestLimit, kernels.Job{
 		Files:   map[string]string{"job/compare": self, "job/snatctl": c.snatctl},
 		Modules: []string{"crc32c_generic", "nf_tables", "nf_conntrack"}, // crc32c before nf_tables asks for it
 		Commands: []kernels.Command{
 			{Args: []string{"modprobe", "ip_vs", "conn_tab_bits=16"}},
 			{Args: []string{"/job/compare", "-guest", "-snatctl", "/job/snatctl", "-n", fmt.Sprint(c.rounds), "-contenders", strings.Join(c.guestNames(), ",")}},
 		},
-	}, io.MultiWriter(&out, &progress{to: os.Stderr}))
+	}, &progress{to: os.Stderr}, &c.results)
 	if errors.Is(err, kernels.ErrMissing) {
 		return fmt.Errorf("%w: %w", errNoGuest, err)
 	}
-	if err != nil {
-		return err
-	}
-	_, text, ok := strings.Cut(out.String(), runsFollow)
-	if !ok || statuses[1] != 0 {
-		return fmt.Errorf("the guest says:\n%s", out.String())
-	}
-	return json.NewDecoder(strings.NewReader(text)).Decode(&c.results)
+	return err
 }
 
 func (c *comparison) guestNames() (out []string) {
@@ -117,10 +99,5 @@ func (c *comparison) runGuest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(c.results)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("\n%s%s\n", runsFollow, text)
-	return nil
+	return kernels.Tell(c.results)
 }

@@ -134,24 +134,9 @@ func mortalProcess(name string) {
 		os.Exit(1)
 	}
 	fmt.Println("ready")
-	go func() {
-		for b := make([]byte, 2048); ; {
-			if _, from, err := u.ReadFromUDPAddrPort(b); err == nil {
-				u.WriteToUDPAddrPort(fmt.Appendf(nil, "%s %v\n", name, from), from)
-			}
-		}
-	}()
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			os.Exit(1)
-		}
-		go func() {
-			defer c.Close()
-			fmt.Fprintf(c, "%s %v\n", name, c.RemoteAddr())
-			io.Copy(c, c)
-		}()
-	}
+	go nstest.AnswerUDP(name, u)
+	nstest.AnswerTCP(name, l)
+	os.Exit(1)
 }
 
 // authority issues certificates.

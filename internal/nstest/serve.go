@@ -20,21 +20,24 @@ func (h *Host) ServeTCP(addr string) error {
 		return fmt.Errorf("%s: %w", h.Name, err)
 	}
 	h.owns(l)
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				if _, err := io.WriteString(c, h.answer(c.RemoteAddr().(*net.TCPAddr).AddrPort())); err == nil {
-					io.Copy(c, c)
-				}
-			}()
-		}
-	}()
+	go AnswerTCP(h.Name, l)
 	return nil
+}
+
+// AnswerTCP answers as ServeTCP does, under the name of a host, until the listener is closed.
+func AnswerTCP(host string, l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer c.Close()
+			if _, err := io.WriteString(c, answer(host, c.RemoteAddr().(*net.TCPAddr).AddrPort())); err == nil {
+				io.Copy(c, c)
+			}
+		}()
+	}
 }
 
 // ServeUDP answers every datagram to addr with "<host> <peer as seen>". An address that is
@@ -44,17 +47,19 @@ func (h *Host) ServeUDP(addr string) error {
 	if err != nil {
 		return err
 	}
-	go func() {
-		buf := make([]byte, 2048)
-		for {
-			_, peer, err := c.ReadFromUDPAddrPort(buf)
-			if err != nil {
-				return
-			}
-			c.WriteToUDPAddrPort([]byte(h.answer(peer)), peer)
-		}
-	}()
+	go AnswerUDP(h.Name, c)
 	return nil
+}
+
+// AnswerUDP answers as ServeUDP does, under the name of a host, until the socket is closed.
+func AnswerUDP(host string, c *net.UDPConn) {
+	for buf := make([]byte, 2048); ; {
+		_, peer, err := c.ReadFromUDPAddrPort(buf)
+		if err != nil {
+			return
+		}
+		c.WriteToUDPAddrPort([]byte(answer(host, peer)), peer)
+	}
 }
 
 // Sink counts datagrams and never answers.
@@ -95,6 +100,6 @@ func (h *Host) listenUDP(addr string) (*net.UDPConn, error) {
 	return c.(*net.UDPConn), nil
 }
 
-func (h *Host) answer(peer netip.AddrPort) string {
-	return fmt.Sprintf("%s %s\n", h.Name, netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port()))
+func answer(host string, peer netip.AddrPort) string {
+	return fmt.Sprintf("%s %s\n", host, netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port()))
 }

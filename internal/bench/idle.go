@@ -27,9 +27,9 @@ func (b *bench) idle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer a.stop()
+	defer a.Stop()
 	time.Sleep(idleBefore)
-	pid := a.cmd.Process.Pid
+	pid := a.Pid()
 	before, err := lab.CPUOf(pid)
 	if err != nil {
 		return err

@@ -38,7 +38,7 @@ func (b *bench) least(ctx context.Context) error {
 	var ours, theirs, calls lab.Series
 	for i := range min(b.n, leastRounds) {
 		b.say("  round %d of %d", i+1, min(b.n, leastRounds))
-		apart, made, err := b.leastRound(ctx, leastVIP, func(w *nstest.World) (*speaker, error) {
+		apart, made, err := b.leastRound(ctx, leastVIP, func(w *nstest.World) (*nstest.Speaker, error) {
 			return b.agent(ctx, w.Gateway, fmt.Sprintf("least%d", i), []byte(leastPolicy))
 		})
 		if err != nil {
@@ -48,12 +48,12 @@ func (b *bench) least(ctx context.Context) error {
 		if !rival {
 			continue
 		}
-		apart, _, err = b.leastRound(ctx, haproxyAt, func(w *nstest.World) (*speaker, error) {
+		apart, _, err = b.leastRound(ctx, haproxyAt, func(w *nstest.World) (*nstest.Speaker, error) {
 			file, err := b.write("leastconn.cfg", []byte(leastconnConfig))
 			if err != nil {
 				return nil, err
 			}
-			s, err := speak(w.Gateway, "haproxy", "-db", "-f", file)
+			s, err := w.Gateway.Speak("haproxy", "-db", "-f", file)
 			if err == nil {
 				err = answers(w.Office, haproxyAt)
 			}
@@ -93,7 +93,7 @@ listen least
 
 // leastRound starts a balancer in a world of its own, and calls. It returns the mean of how far the
 // servers' live connections are apart, 0 for equal and 0.15 where the least has 15 % less than the most.
-func (b *bench) leastRound(ctx context.Context, to string, balancer func(*nstest.World) (*speaker, error)) (apart, rate float64, err error) {
+func (b *bench) leastRound(ctx context.Context, to string, balancer func(*nstest.World) (*nstest.Speaker, error)) (apart, rate float64, err error) {
 	w, err := nstest.Create(nstest.Options{RealServers: 2})
 	if err != nil {
 		return 0, 0, err
@@ -110,7 +110,7 @@ func (b *bench) leastRound(ctx context.Context, to string, balancer func(*nstest
 	if err != nil {
 		return 0, 0, err
 	}
-	defer s.stop()
+	defer s.Stop()
 	c := call(ctx, w.Office, to, leastRate)
 	defer c.stop()
 	start, n := time.Now(), 0

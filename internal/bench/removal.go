@@ -58,20 +58,20 @@ func (b *bench) removal(ctx context.Context, keepalived []string) (r removals, e
 	if err != nil {
 		return r, err
 	}
-	theirs, err := speak(w.Gateway, append(keepalived, "--check", "--dont-fork", "--log-console", "--no-syslog", "--log-detail",
+	theirs, err := w.Gateway.Speak(append(keepalived, "--check", "--dont-fork", "--log-console", "--no-syslog", "--log-detail",
 		"--use-file", file, "--pid", file+".pid", "--checkers_pid", file+".checkers")...)
 	if err != nil {
 		return r, err
 	}
-	defer theirs.stop()
-	if _, err := theirs.hear(ctx, removalLimit, "Gained quorum"); err != nil {
+	defer theirs.Stop()
+	if _, err := theirs.Hear(ctx, removalLimit, "Gained quorum"); err != nil {
 		return r, err
 	}
 	ours, err := b.agent(ctx, w.Gateway, "removal", []byte(removalPolicy))
 	if err != nil {
 		return r, err
 	}
-	defer ours.stop()
+	defer ours.Stop()
 	time.Sleep(removalSettle)
 	for i := range 2 * b.n {
 		n := i % len(servers)
@@ -90,7 +90,7 @@ func (b *bench) removal(ctx context.Context, keepalived []string) (r removals, e
 
 // death is one of a real server, seen by two.
 type death struct {
-	ours, theirs *speaker
+	ours, theirs *nstest.Speaker
 	server       string
 }
 
@@ -100,11 +100,11 @@ func (d death) take(ctx context.Context, ours, theirs *lab.Series, die, rise fun
 	if err := die(); err != nil {
 		return err
 	}
-	a, err := d.ours.hear(ctx, removalLimit, "msg=server_down", "server="+d.server+":80")
+	a, err := d.ours.Hear(ctx, removalLimit, "msg=server_down", "server="+d.server+":80")
 	if err != nil {
 		return err
 	}
-	k, err := d.theirs.hear(ctx, removalLimit, "Removing service ["+d.server+"]:tcp:80")
+	k, err := d.theirs.Hear(ctx, removalLimit, "Removing service ["+d.server+"]:tcp:80")
 	if err != nil {
 		return err
 	}
@@ -112,10 +112,10 @@ func (d death) take(ctx context.Context, ours, theirs *lab.Series, die, rise fun
 	if err := rise(); err != nil {
 		return err
 	}
-	if _, err := d.ours.hear(ctx, removalLimit, "msg=server_up", "server="+d.server+":80"); err != nil {
+	if _, err := d.ours.Hear(ctx, removalLimit, "msg=server_up", "server="+d.server+":80"); err != nil {
 		return err
 	}
-	_, err = d.theirs.hear(ctx, removalLimit, "Adding service ["+d.server+"]:tcp:80")
+	_, err = d.theirs.Hear(ctx, removalLimit, "Adding service ["+d.server+"]:tcp:80")
 	return err
 }
 

@@ -1,15 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
 
 	"github.com/snatctl/snatctl/internal/nstest"
@@ -25,6 +21,9 @@ var checked = edit{
 // web4 is the service without its IPv6 VIP, which has no real server any more.
 var web4 = edit{`vip: [203.0.113.10, "2001:db8::10"]`, `vip: 203.0.113.10`, "the IPv6 address of web goes, to keep this short"}
 
+// agentPatience is how long the agent may take to say something.
+const agentPatience = 15 * time.Second
+
 // third pulls the cable of a real server while clients call, and puts it in again.
 func (d *demo) third(ctx context.Context, policy string) error {
 	d.title(7, "A real server dies under load")
@@ -35,7 +34,11 @@ func (d *demo) third(ctx context.Context, policy string) error {
 	if err != nil {
 		return err
 	}
-	defer agent.end()
+	defer func() {
+		if err := agent.End(); err != nil {
+			fmt.Fprintln(os.Stderr, "demo: the agent:", err)
+		}
+	}()
 	web := startLoad(d.world.Office, "203.0.113.10:80")
 	defer web.stop()
 	if err := wait(ctx, 1500*time.Millisecond); err != nil {
@@ -59,7 +62,7 @@ func (d *demo) third(ctx context.Context, policy string) error {
 		if err := s.do(rs); err != nil {
 			return err
 		}
-		if err := agent.says(ctx, s.until); err != nil {
+		if _, err := agent.Hear(ctx, agentPatience, "msg="+s.until); err != nil {
 			return err
 		}
 		before, took := web.next(), time.Since(began)
@@ -113,56 +116,16 @@ func (d *demo) status(ctx context.Context) error {
 	return nil
 }
 
-// agent is snatctl agent, running on the gateway.
-type agent struct {
-	cmd *exec.Cmd
-	mu  sync.Mutex
-	log bytes.Buffer
-}
-
-func (d *demo) startAgent(ctx context.Context) (*agent, error) {
-	a := &agent{cmd: exec.CommandContext(ctx, d.snatctl, "agent", "-f", filepath.Join(d.dir, "policy.yaml"), "--socket", filepath.Join(d.dir, "agent.sock"))}
-	a.cmd.Stderr = a
-	if err := d.world.Gateway.Do(a.cmd.Start); err != nil {
-		return nil, fmt.Errorf("start the agent: %w", err)
+// startAgent starts an agent on the gateway, and waits until its policy is in force.
+func (d *demo) startAgent(ctx context.Context) (*nstest.Speaker, error) {
+	agent, err := d.world.Gateway.Speak(d.snatctl, "agent", "-f", filepath.Join(d.dir, "policy.yaml"), "--socket", filepath.Join(d.dir, "agent.sock"))
+	if err != nil {
+		return nil, err
 	}
 	d.command("snatctl agent -f policy.yaml &", "")
-	return a, a.says(ctx, "policy_applied")
-}
-
-// Write takes the agent's log.
-func (a *agent) Write(b []byte) (int, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.log.Write(b)
-}
-
-// says waits until the log has an event, and goes behind it.
-func (a *agent) says(ctx context.Context, event string) error {
-	for until := time.Now().Add(15 * time.Second); time.Now().Before(until); {
-		a.mu.Lock()
-		_, rest, found := bytes.Cut(a.log.Bytes(), []byte("msg="+event))
-		if found {
-			rest = bytes.Clone(rest)
-			a.log.Reset()
-			a.log.Write(rest)
-		}
-		a.mu.Unlock()
-		if found {
-			return nil
-		}
-		if err := wait(ctx, 20*time.Millisecond); err != nil {
-			return err
-		}
+	if _, err := agent.Hear(ctx, agentPatience, "msg=policy_applied"); err != nil {
+		agent.Stop()
+		return nil, err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return fmt.Errorf("the agent does not say %s; it says:\n%s", event, a.log.String())
-}
-
-func (a *agent) end() {
-	a.cmd.Process.Signal(syscall.SIGTERM)
-	if err := a.cmd.Wait(); err != nil {
-		fmt.Fprintln(os.Stderr, "demo: the agent:", err)
-	}
+	return agent, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 )
@@ -156,5 +157,38 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A speaker is heard on both of its outputs, in order, and each line once; then it is stopped with its
+// children, or ends by itself.
+func TestSpeaker(t *testing.T) {
+	h := NewHost(t, "speaker")
+	s, err := h.Speak("sh", "-c", "echo a first word; echo another first word >&2; sleep 100 & wait")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	for range 2 {
+		if _, err := s.Hear(t.Context(), Patience, "first", "word"); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := s.Hear(t.Context(), 10*time.Millisecond, "first"); err == nil || !strings.Contains(err.Error(), `sh did not say ["first"] within 10ms`) {
+		t.Errorf("a third word: %v", err)
+	}
+	s, err = h.Speak("sh", "-c", "trap 'echo well; exit 0' TERM; echo ready; while :; do sleep 0.01; done")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Hear(t.Context(), Patience, "ready"); err != nil {
+		s.Stop()
+		t.Fatal(err)
+	}
+	if err := s.End(); err != nil {
+		t.Errorf("it ends with %v", err)
+	}
+	if _, err := s.Hear(t.Context(), Patience, "more"); err == nil || !strings.Contains(err.Error(), "sh ended without saying") {
+		t.Errorf("when it has ended: %v", err)
 	}
 }

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"github.com/snatctl/snatctl/internal/nstest"
+)
+
+// agent starts an agent in a host, and waits until its policy is in force.
+func (b *bench) agent(ctx context.Context, h *nstest.Host, name string, policy []byte) (*nstest.Speaker, error) {
+	file, err := b.write(name+".yaml", policy)
+	if err != nil {
+		return nil, err
+	}
+	at := filepath.Join(b.dir, name)
+	s, err := h.Speak(b.snatctl, "agent", "-f", file, "--state-dir", at+".state", "--socket", at+".sock")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.Hear(ctx, time.Minute, "msg=policy_applied"); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	return s, nil
+}

@@ -81,30 +81,20 @@ func (idx stickyIndex) stale(live []*nft.Set, now func(*policy.Service) (*policy
 	return stale
 }
 
-// stickyClaim is a claim and whose it is.
-type stickyClaim struct {
-	claim
-	service *policy.Service
-}
-
 // stickyIndex finds who answers at an endpoint.
 type stickyIndex struct {
-	claims map[endpoint][]stickyClaim
-	byHash map[uint32]netip.Addr // IPv6 VIPs by the hash in their place
+	services *policy.Called
+	byHash   map[uint32]netip.Addr // IPv6 VIPs by the hash in their place
 }
 
 func indexSticky(p *policy.Policy) stickyIndex {
-	idx := stickyIndex{make(map[endpoint][]stickyClaim), make(map[uint32]netip.Addr)}
+	idx := stickyIndex{p.Called(), make(map[uint32]netip.Addr)}
 	seed := stickySeed(p.Services)
 	for i := range p.Services {
 		s := &p.Services[i]
 		for _, vip := range s.VIP {
 			if vip.Is6() && s.Persistence.Timeout > 0 {
 				idx.byHash[vipHash(vip, seed)] = vip
-			}
-			for _, pp := range s.Ports {
-				e := endpoint{vip, pp.Proto}
-				idx.claims[e] = append(idx.claims[e], stickyClaim{claim{pp.Ports, kindOf(s)}, s})
 			}
 		}
 	}
@@ -118,16 +108,7 @@ func (idx stickyIndex) claimant(s *nft.Set, e nft.Element) (*policy.Service, uin
 	if !ok {
 		return nil, 0
 	}
-	var best *stickyClaim
-	for i, c := range idx.claims[endpoint{vip, proto}] {
-		if c.ports.Contains(port) && (best == nil || c.rank() < best.rank()) {
-			best = &idx.claims[endpoint{vip, proto}][i]
-		}
-	}
-	if best == nil {
-		return nil, 0
-	}
-	return best.service, port
+	return idx.services.Service(proto, netip.AddrPortFrom(vip, port)), port
 }
 
 // allows tells whether an entry's real server is one that a service would choose for a client that

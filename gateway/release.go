@@ -23,17 +23,9 @@ func (f *Force) release(ctx context.Context, is map[string]*policy.Service, swap
 	if len(sticky.Sets) == 0 || !f.clients.May(is) {
 		return nil
 	}
-	released := 0
-	for again := range releases {
-		n, err := f.forget(ctx, sticky, is)
-		if err != nil {
-			return incomplete("the real servers are gone, but clients may stay with them until their persistence ends: %w", err)
-		}
-		if n == 0 && again > 0 {
-			break
-		}
-		released = max(released, n) // later ones are clients again
-		f.g.settle()
+	released, err := f.g.release(1, func() (int, error) { return f.forget(ctx, sticky, is) })
+	if err != nil {
+		return incomplete("the real servers are gone, but clients may stay with them until their persistence ends: %w", err)
 	}
 	if released > 0 {
 		f.g.tell(Released{released})
@@ -46,12 +38,9 @@ func (f *Force) forget(ctx context.Context, sticky *nft.Ruleset, is map[string]*
 	if err != nil {
 		return 0, err
 	}
-	stale, n := f.clients.Stale(is, entered), 0
-	for _, es := range stale {
-		n += len(es)
-	}
-	if n == 0 {
+	stale := f.clients.Stale(is, entered)
+	if len(stale) == 0 {
 		return 0, nil
 	}
-	return n, f.committed(f.g.conn.Forget(ctx, f.g.table, stale, f.generation))
+	return entries(stale), f.committed(f.g.conn.Forget(ctx, f.g.table, stale, f.generation))
 }

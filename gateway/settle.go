@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/snatctl/snatctl/compiler"
+	"github.com/snatctl/snatctl/nft"
 )
 
 // membarrierGlobal is MEMBARRIER_CMD_GLOBAL (membarrier(2)).
@@ -32,31 +33,36 @@ func (g *Gateway) settle() {
 	}
 }
 
-// releases bounds how often releaseClients looks again.
-const releases = 3
-
 // releaseClients makes persistent services forget clients of real servers that take no new
 // connections any more. The policy is in force by then: what fails is worth a warning.
-//
-// A connection that met such an entry enters it once more when it leaves. So it looks again
-// when all that came before are through.
 func (g *Gateway) releaseClients(ctx context.Context, w *Wanted) {
-	released := 0
-	for range releases {
-		n, err := g.releaseOnce(ctx, w)
-		if err != nil {
-			g.tell(Warning{fmt.Errorf("clients of removed real servers may stay with them until their persistence ends: %w", err)})
-			break
-		}
-		if n == 0 {
-			break
-		}
-		released = max(released, n) // later ones are clients again
-		g.settle()
+	released, err := g.release(0, func() (int, error) { return g.releaseOnce(ctx, w) })
+	if err != nil {
+		g.tell(Warning{fmt.Errorf("clients of removed real servers may stay with them until their persistence ends: %w", err)})
 	}
 	if released > 0 {
 		g.tell(Released{released})
 	}
+}
+
+// releases bounds how often release looks.
+const releases = 3
+
+// release makes persistent services forget clients by once, which returns how many it found, until it
+// finds none. It returns how many clients there were.
+//
+// A connection that met such an entry enters it once more when it leaves. So it looks again
+// when all that came before are through: the first sure times also if it found none.
+func (g *Gateway) release(sure int, once func() (int, error)) (clients int, err error) {
+	for looks := range releases {
+		n, err := once()
+		if err != nil || n == 0 && looks >= sure {
+			return clients, err
+		}
+		clients = max(clients, n) // later ones are clients again
+		g.settle()
+	}
+	return clients, nil
 }
 
 func (g *Gateway) releaseOnce(ctx context.Context, w *Wanted) (int, error) {
@@ -64,16 +70,20 @@ func (g *Gateway) releaseOnce(ctx context.Context, w *Wanted) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	stale, n := compiler.StaleClients(w.Policy, entered), 0
-	for _, es := range stale {
-		n += len(es)
-	}
-	if n == 0 {
+	stale := compiler.StaleClients(w.Policy, entered)
+	if len(stale) == 0 {
 		return 0, nil
 	}
 	if err := g.conn.Forget(ctx, g.table, stale, 0); err != nil {
-		return n, err
+		return 0, err
 	}
 	g.forgot++
-	return n, nil
+	return entries(stale), nil
+}
+
+func entries(of map[*nft.Set][]nft.Element) (n int) {
+	for _, es := range of {
+		n += len(es)
+	}
+	return n
 }

@@ -60,6 +60,7 @@ func packetText(pkt policy.Packet) string {
 	return text
 }
 
+// endpointText is an address with its port, if there is one: a real server may have none of its own.
 func endpointText(ap netip.AddrPort) string {
 	if ap.Port() == 0 {
 		return ap.Addr().String()

@@ -138,7 +138,7 @@ func printKept(w io.Writer, k *Kept, p gateway.Survey) {
 		}
 		for n := range s.Servers {
 			if o := &s.Servers[n]; o.Health == "down" || o.Out {
-				fmt.Fprintln(w, paintSeverity(ct.Warning, fmt.Sprintf("down: service %s, real server %s: %s", plain.Text(s.Name), serverName(o.Address), condition(o))))
+				fmt.Fprintln(w, paintSeverity(ct.Warning, fmt.Sprintf("down: service %s, real server %s: %s", plain.Text(s.Name), endpointText(o.Address), condition(o))))
 			}
 		}
 	}
@@ -188,7 +188,7 @@ func Overridden(w io.Writer, k *Kept) {
 	for _, s := range k.Services {
 		for n := range s.Servers {
 			if o := &s.Servers[n]; o.Out || o.Override != nil {
-				lines = append(lines, fmt.Sprintf("by the agent: service %s, real server %s: %s", plain.Text(s.Name), serverName(o.Address), condition(o)))
+				lines = append(lines, fmt.Sprintf("by the agent: service %s, real server %s: %s", plain.Text(s.Name), endpointText(o.Address), condition(o)))
 			}
 		}
 	}
@@ -219,7 +219,7 @@ func (k *Kept) Problems() (out []ct.Problem) {
 		}
 		for n := range s.Servers {
 			if o := &s.Servers[n]; o.Health == "down" && o.Override == nil {
-				out = append(out, ct.Problem{Severity: ct.Warning, Object: "service " + s.Name, Text: "real server " + serverName(o.Address) + " is " + condition(o)})
+				out = append(out, ct.Problem{Severity: ct.Warning, Object: "service " + s.Name, Text: "real server " + endpointText(o.Address) + " is " + condition(o)})
 			}
 		}
 	}
@@ -248,7 +248,7 @@ func (k *Kept) Summary() string {
 				if o.Override != nil {
 					state = Override(*o.Override)
 				}
-				names = append(names, plain.Text(s.Name)+"/"+serverName(o.Address)+" "+state)
+				names = append(names, plain.Text(s.Name)+"/"+endpointText(o.Address)+" "+state)
 			}
 		}
 	}

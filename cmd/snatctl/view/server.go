@@ -20,7 +20,7 @@ func Ordered(w *plain.Writer, s agent.Service, at netip.AddrPort) error {
 		if o.Override != nil {
 			text = Override(*o.Override)
 		}
-		fmt.Fprintf(w, "service %s, real server %s: %s; health %s\n", plain.Text(s.Name), serverName(o.Address), text, healthText(o))
+		fmt.Fprintf(w, "service %s, real server %s: %s; health %s\n", plain.Text(s.Name), endpointText(o.Address), text, healthText(o))
 	}
 	q := s.Quorum
 	fmt.Fprintf(w, "%s up, the quorum is %d\n", plain.Count(q.Up, "real server"), q.Need)
@@ -71,12 +71,4 @@ func ago(t time.Time) string {
 		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
 	}
 	return fmt.Sprintf("%d days", int(d.Hours()/24))
-}
-
-// serverName is a real server without a port where it has none of its own.
-func serverName(a netip.AddrPort) string {
-	if a.Port() == 0 {
-		return a.Addr().String()
-	}
-	return a.String()
 }

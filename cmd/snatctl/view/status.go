@@ -198,8 +198,5 @@ func busiest(laddrs []ct.LaddrReport) []ct.LaddrReport {
 }
 
 func endpoint(rs *ct.ServerReport) string {
-	if rs.Port == 0 {
-		return rs.Address.String()
-	}
-	return netip.AddrPortFrom(rs.Address, rs.Port).String()
+	return endpointText(netip.AddrPortFrom(rs.Address, rs.Port))
 }

@@ -57,8 +57,13 @@ func (a *addressFlag) resolve(p *policy.Policy, without string) (*policy.Policy,
 	if q, err := judge(q, ds); err != nil {
 		return q, err
 	}
-	for _, name := range q.Unresolved() {
+	tellUnresolved(q.Unresolved(), without)
+	return q, nil
+}
+
+// tellUnresolved says on standard error what follows where nobody knows the addresses of interfaces.
+func tellUnresolved(interfaces []string, without string) {
+	for _, name := range interfaces {
 		fmt.Fprintf(stderr, "info: unresolved: the addresses of %s are known on the host only, so %s; name them with --address %[1]s=ADDRESS\n", plain.Text(name), without)
 	}
-	return q, nil
 }

@@ -212,9 +212,9 @@ func (o *lintOptions) resolve(p *policy.Policy, quiet func()) (*policy.Policy, p
 	if q == nil {
 		return nil, found, nil
 	}
-	for _, name := range q.Unresolved() {
+	if unknown := q.Unresolved(); len(unknown) > 0 {
 		quiet()
-		fmt.Fprintf(stderr, "info: unresolved: the addresses of %s are known on the host only, so its VIPs are not checked; name them with --address %[1]s=ADDRESS\n", plain.Text(name))
+		tellUnresolved(unknown, "its VIPs are not checked")
 	}
 	q, _ = q.Resolve(policy.Facts{Whole: true})
 	return q, nil, nil

@@ -112,9 +112,6 @@ func (t *tended) server(id health.ID) *balance.Server {
 	return nil
 }
 
-// down tells which real servers are down now.
-func (t *tended) down() []bool { return t.result.Down }
-
 // recall learns from the table that stands which real servers are out: the agent before may have been
 // killed before it could write that down.
 func (a *Agent) recall(ctx context.Context) error {

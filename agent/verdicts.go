@@ -85,13 +85,13 @@ func (a *Agent) rebalance(ctx context.Context, touched []*tended, now time.Time)
 	var changes []gateway.ServiceChange
 	gone := false
 	for _, t := range touched {
-		was, wasDown := t.result, t.down()
+		was := t.result
 		if a.tends.decide(t, now) {
 			changes = append(changes, gateway.ServiceChange{Service: t.service.Name, State: t.state})
 		}
 		a.tellResult(t, was)
-		for i, down := range t.down() {
-			if down && (i >= len(wasDown) || !wasDown[i]) {
+		for i, down := range t.result.Down {
+			if down && (i >= len(was.Down) || !was.Down[i]) {
 				gone = true
 				a.ends.add(gateway.Down{Service: t.service.Name, Server: t.input.Servers[i].Key})
 			}

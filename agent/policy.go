@@ -30,7 +30,7 @@ type loaded struct {
 func (a *Agent) read() (l loaded) {
 	l.policy, l.sources, l.diagnostics = a.o.Source.Load()
 	if l.policy == nil {
-		l.err = fmt.Errorf("invalid policy: %s", plain.Count(countErrors(l.diagnostics), "error"))
+		l.err = fmt.Errorf("invalid policy: %s", plain.Count(l.diagnostics.Errors(), "error"))
 	}
 	return l
 }
@@ -63,7 +63,7 @@ func (a *Agent) make(l *loaded) {
 	w, more := gateway.CompileFor(has, l.tends.in(l.policy), l.sources)
 	l.wanted, l.diagnostics = w, append(l.diagnostics, more...)
 	if w == nil {
-		l.err = fmt.Errorf("the policy cannot be carried out: %s", plain.Count(countErrors(more), "error"))
+		l.err = fmt.Errorf("the policy cannot be carried out: %s", plain.Count(more.Errors(), "error"))
 	}
 }
 
@@ -79,15 +79,6 @@ func runs(p *policy.Policy) bool {
 	return slices.ContainsFunc(p.Services, func(s policy.Service) bool {
 		return s.HealthCheck != nil && s.HealthCheck.Type == policy.CheckExec
 	})
-}
-
-func countErrors(ds policy.Diagnostics) (n int) {
-	for _, d := range ds {
-		if d.Severity == policy.Error {
-			n++
-		}
-	}
-	return n
 }
 
 // knownTable is the table that was made last of the same files, as far as the history tells: an

@@ -44,12 +44,20 @@ func (ds Diagnostics) Sort() {
 
 // Err returns the findings as an error if one of them is an error, else nil.
 func (ds Diagnostics) Err() error {
+	if ds.Errors() == 0 {
+		return nil
+	}
+	return ds
+}
+
+// Errors returns how many of the findings are errors.
+func (ds Diagnostics) Errors() (n int) {
 	for _, d := range ds {
 		if d.Severity == Error {
-			return ds
+			n++
 		}
 	}
-	return nil
+	return n
 }
 
 // Error returns one line a finding; hints follow the message in parentheses.

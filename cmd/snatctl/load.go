@@ -108,7 +108,7 @@ func compiled(t *timings, on facts, read func() (*policy.Policy, []policy.Source
 		view.Diagnostic(stderr, d)
 	}
 	if w == nil {
-		return nil, fmt.Errorf("policy cannot be carried out: %s; nothing was changed", plain.Count(len(errorsOf(more)), "error"))
+		return nil, fmt.Errorf("policy cannot be carried out: %s; nothing was changed", plain.Count(more.Errors(), "error"))
 	}
 	return w, nil
 }
@@ -124,16 +124,7 @@ func judge(p *policy.Policy, ds policy.Diagnostics) (*policy.Policy, error) {
 		view.Diagnostic(stderr, d)
 	}
 	if p == nil {
-		return nil, fmt.Errorf("invalid policy: %s", plain.Count(len(errorsOf(ds)), "error"))
+		return nil, fmt.Errorf("invalid policy: %s", plain.Count(ds.Errors(), "error"))
 	}
 	return p, nil
-}
-
-func errorsOf(ds policy.Diagnostics) (out policy.Diagnostics) {
-	for _, d := range ds {
-		if d.Severity == policy.Error {
-			out = append(out, d)
-		}
-	}
-	return out
 }

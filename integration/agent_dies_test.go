@@ -183,6 +183,7 @@ func (d *dying) dies(t *testing.T, how death, m *mortal, vip string) {
 	c.end()
 	silentOthers(t, d.agent, how.name, m.addr)
 
+	dead = c.oldest(dead) // a call that it had when it died dies with it
 	for _, phase := range []struct {
 		name     string
 		from, to time.Time

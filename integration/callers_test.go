@@ -90,6 +90,19 @@ func (c *callers) between(from, to time.Time) (hosts map[string]int, failed int,
 	return hosts, failed, first
 }
 
+// oldest returns when the first of the calls began that were under way at a time; that time if there were none.
+func (c *callers) oldest(at time.Time) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	first := at
+	for _, one := range c.all {
+		if one.began.Before(first) && one.ended.After(at) {
+			first = one.began
+		}
+	}
+	return first
+}
+
 // held is a connection that a client keeps.
 type held struct {
 	net.Conn

@@ -12,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/snatctl/snatctl/internal/authority"
 	"github.com/snatctl/snatctl/internal/nstest"
 )
 
@@ -95,7 +96,7 @@ func startDying(t *testing.T) *dying {
 	t.Helper()
 	t.Parallel()
 	d := &dying{site: newSite(t, nstest.Options{RealServers: 2 + len(deaths)})}
-	ca := newAuthority(t)
+	ca := authority.New(t)
 	for n := range d.RS {
 		d.mortals = append(d.mortals, newMortal(t, d.World, n, ca))
 	}
@@ -104,7 +105,7 @@ func startDying(t *testing.T) *dying {
 	for i, how := range deaths {
 		paces, mode := cmp.Or(how.paces, mostPaces), cmp.Or(how.mode, "nat")
 		fmt.Fprintf(&p, "  - {name: %s, vip: 203.0.113.%d, ports: %s/%d, mode: %s, real_servers: [192.168.1.1, 192.168.1.2, %s], health_check: {%s, %s}}\n",
-			how.name, i+1, how.proto, how.port(), mode, d.mortals[2+i].addr, strings.ReplaceAll(how.check, "CA", ca.file), paces)
+			how.name, i+1, how.proto, how.port(), mode, d.mortals[2+i].addr, strings.ReplaceAll(how.check, "CA", ca.File), paces)
 	}
 	d.agent = runAgent(t, d.Gateway, p.String())
 	for _, how := range deaths {

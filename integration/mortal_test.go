@@ -1,28 +1,21 @@
 package integration
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/miekg/dns"
 
+	"github.com/snatctl/snatctl/internal/authority"
 	"github.com/snatctl/snatctl/internal/nstest"
 )
 
@@ -46,20 +39,22 @@ type mortal struct {
 }
 
 // newMortal makes the n-th real server of a world a mortal.
-func newMortal(t testing.TB, w *nstest.World, n int, authority *authority) *mortal {
+func newMortal(t testing.TB, w *nstest.World, n int, ca *authority.Authority) *mortal {
 	t.Helper()
 	m := &mortal{host: w.RS[n], addr: fmt.Sprintf("192.168.1.%d", n+1)}
 	m.status.Store(http.StatusOK)
 	m.begin(t)
 	t.Cleanup(m.kill)
-	valid, expired := authority.issue(t, time.Now().Add(time.Hour)), authority.issue(t, time.Now().Add(-time.Hour))
+	now := time.Now()
+	valid := ca.Issue(t, "www.example.com", now.Add(-time.Hour), now.Add(time.Hour))
+	expired := ca.Issue(t, "www.example.com", now.Add(-25*time.Hour), now.Add(-time.Hour))
 	page := http.HandlerFunc(m.page)
 	m.serve(t, mortalHTTP, page, nil)
 	m.serve(t, mortalHTTPS, page, &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		if m.expired.Load() {
-			return expired, nil
+			return &expired, nil
 		}
-		return valid, nil
+		return &valid, nil
 	}})
 	var c net.PacketConn
 	must(t, m.host.Do(func() (err error) { c, err = net.ListenPacket("udp", fmt.Sprintf(":%d", mortalDNS)); return err }))
@@ -137,34 +132,4 @@ func mortalProcess(name string) {
 	go nstest.AnswerUDP(name, u)
 	nstest.AnswerTCP(name, l)
 	os.Exit(1)
-}
-
-// authority issues certificates.
-type authority struct {
-	file string // its own certificate, in PEM
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
-func newAuthority(t testing.TB) *authority {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(t, err)
-	a := &authority{file: filepath.Join(t.TempDir(), "ca.pem"), key: key}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
-	must(t, err)
-	a.cert, err = x509.ParseCertificate(der)
-	must(t, err)
-	must(t, os.WriteFile(a.file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644))
-	return a
-}
-
-// issue makes a certificate for www.example.com that ends at a time.
-func (a *authority) issue(t testing.TB, end time.Time) *tls.Certificate {
-	t.Helper()
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(2), DNSNames: []string{"www.example.com"}, NotBefore: end.Add(-24 * time.Hour), NotAfter: end}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, a.cert, &a.key.PublicKey, a.key)
-	must(t, err)
-	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: a.key}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/snatctl/snatctl/internal/authority"
 	"github.com/snatctl/snatctl/internal/lab"
 )
 
@@ -15,12 +16,12 @@ import (
 // takes, but for commands.
 func BenchmarkProbe(b *testing.B) {
 	now := time.Now()
-	ca := newAuthority(b)
-	cert := ca.issue(b, "www.example.com", now.Add(-time.Hour), now.Add(time.Hour))
+	ca := authority.New(b)
+	cert := ca.Issue(b, "www.example.com", now.Add(-time.Hour), now.Add(time.Hour))
 	web := httptest.NewServer(http.HandlerFunc(site))
 	defer web.Close()
 	mail, _ := mailServer(b, "220 mx", map[string]string{"EHLO": "250 mx", "QUIT": "221 bye"})
-	verified := Check{Type: HTTPS, Path: "/ok", Host: "www.example.com", Verify: true, CA: ca.file}
+	verified := Check{Type: HTTPS, Path: "/ok", Host: "www.example.com", Verify: true, CA: ca.File}
 	for _, c := range []struct {
 		name  string
 		check Check
@@ -28,8 +29,8 @@ func BenchmarkProbe(b *testing.B) {
 	}{
 		{"tcp", Check{Type: TCP, Expect: "ready"}, serveTCP(b, sayAndClose("ready\r\n"))},
 		{"http", Check{Type: HTTP, Path: "/ok", Body: "ok"}, web.Listener.Addr().String()},
-		{"https/1.1", verified, ca.serve(b, cert, false)},
-		{"https/2", verified, ca.serve(b, cert, true)},
+		{"https/1.1", verified, secureSite(b, cert, false)},
+		{"https/2", verified, secureSite(b, cert, true)},
 		{"dns", Check{Type: DNS, Query: "www.example.com", Answer: "192.0.2.1"}, nameServer(b, dns.RcodeSuccess, "www.example.com. A 192.0.2.1")},
 		{"udp", Check{Type: UDP, Send: "ping", Expect: "ping"}, serveUDP(b, func(x []byte) []byte { return x })},
 		{"icmp", Check{Type: ICMP}, "127.0.0.1:0"},

@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/snatctl/snatctl/internal/authority"
 )
 
 // TestRunEnds ends a scheduler whose checks of every type wait for an answer: it ends at once, and
@@ -16,8 +18,8 @@ func TestRunEnds(t *testing.T) {
 	web := httptest.NewServer(http.HandlerFunc(site))
 	defer web.Close()
 	defer web.CloseClientConnections()
-	ca := newAuthority(t)
-	secure := ca.serve(t, ca.issue(t, "www.example.com", time.Now().Add(-time.Hour), time.Now().Add(time.Hour)), true)
+	ca := authority.New(t)
+	secure := secureSite(t, ca.Issue(t, "www.example.com", time.Now().Add(-time.Hour), time.Now().Add(time.Hour)), true)
 	quiet, deaf := silentServer(t), serveTCP(t, hold)
 	nobody := serveUDP(t, func([]byte) []byte { return nil })
 	before := runtime.NumGoroutine()
@@ -64,8 +66,8 @@ func TestRunEnds(t *testing.T) {
 
 // TestNothingLeftBehind checks many times by HTTP/2, whose library keeps a goroutine a connection.
 func TestNothingLeftBehind(t *testing.T) {
-	ca := newAuthority(t)
-	to := ca.serve(t, ca.issue(t, "www.example.com", time.Now().Add(-time.Hour), time.Now().Add(time.Hour)), true)
+	ca := authority.New(t)
+	to := secureSite(t, ca.Issue(t, "www.example.com", time.Now().Add(-time.Hour), time.Now().Add(time.Hour)), true)
 	k := Check{Type: HTTPS, Path: "/told", Host: "www.example.com", Body: "HTTP/2.0"}
 	once(t, k, to)
 	before := runtime.NumGoroutine()

@@ -1,17 +1,10 @@
 package health
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -20,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/snatctl/snatctl/internal/authority"
 )
 
 // site is a web server with pages good and bad.
@@ -95,13 +90,13 @@ func TestHTTP(t *testing.T) {
 func TestHTTPS(t *testing.T) {
 	now := time.Now()
 	day := 24 * time.Hour
-	ca := newAuthority(t)
-	good := ca.issue(t, "www.example.com", now.Add(-day), now.Add(day))
-	web, ca2 := ca.serve(t, good, true), newAuthority(t)
-	old := ca.serve(t, good, false)
-	expired := ca.serve(t, ca.issue(t, "www.example.com", now.Add(-10*day), time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)), true)
-	early := ca.serve(t, ca.issue(t, "www.example.com", time.Date(2090, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2091, 1, 1, 0, 0, 0, 0, time.UTC)), true)
-	verify := Check{Verify: true, CA: ca.file, Host: "www.example.com", Path: "/ok"}
+	ca := authority.New(t)
+	good := ca.Issue(t, "www.example.com", now.Add(-day), now.Add(day))
+	web, ca2 := secureSite(t, good, true), authority.New(t)
+	old := secureSite(t, good, false)
+	expired := secureSite(t, ca.Issue(t, "www.example.com", now.Add(-10*day), time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)), true)
+	early := secureSite(t, ca.Issue(t, "www.example.com", time.Date(2090, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2091, 1, 1, 0, 0, 0, 0, time.UTC)), true)
+	verify := Check{Verify: true, CA: ca.File, Host: "www.example.com", Path: "/ok"}
 	with := func(change func(*Check)) Check {
 		k := verify
 		change(&k)
@@ -131,7 +126,7 @@ func TestHTTPS(t *testing.T) {
 		{"too early", verify, early, "certificate not valid before 2090-01-01"},
 		{"wrong name", with(func(k *Check) { k.Host = "shop.example.com" }), web, `certificate is not for "shop.example.com" but "www.example.com"`},
 		{"the address is no name of it", with(func(k *Check) { k.Host = "" }), web, `certificate is not for "127.0.0.1" but "www.example.com"`},
-		{"unknown authority", with(func(k *Check) { k.CA = ca2.file }), web, "certificate signed by unknown authority"},
+		{"unknown authority", with(func(k *Check) { k.CA = ca2.File }), web, "certificate signed by unknown authority"},
 		{"unknown to the system", with(func(k *Check) { k.CA = "" }), web, "certificate signed by unknown authority"},
 		{"no file", with(func(k *Check) { k.CA = "/no/such.pem" }), web, "not checked: stat /no/such.pem: no such file or directory"},
 		{"no certificates in the file", with(func(k *Check) { k.CA = noCert }), web, "not checked: no certificates in " + noCert},
@@ -151,66 +146,23 @@ func TestHTTPS(t *testing.T) {
 
 // TestRootsChange replaces the file of authorities between two checks.
 func TestRootsChange(t *testing.T) {
-	ca, other := newAuthority(t), newAuthority(t)
-	web := ca.serve(t, ca.issue(t, "www.example.com", time.Now().Add(-time.Hour), time.Now().Add(time.Hour)), true)
+	ca, other := authority.New(t), authority.New(t)
+	web := secureSite(t, ca.Issue(t, "www.example.com", time.Now().Add(-time.Hour), time.Now().Add(time.Hour)), true)
 	file := filepath.Join(t.TempDir(), "ca.pem")
 	p := newProbes(Options{})
-	for i, a := range []authority{other, ca} {
-		text, _ := os.ReadFile(a.file)
+	for i, a := range []*authority.Authority{other, ca} {
+		text, _ := os.ReadFile(a.File)
 		os.WriteFile(file, text, 0o600)
 		os.Chtimes(file, time.Time{}, time.Unix(int64(1000+i), 0))
 		res := p.run(t.Context(), Target{To: addrPort(web), Check: &Check{Type: HTTPS, Host: "www.example.com", Path: "/ok", Verify: true, CA: file, Timeout: 5 * time.Second}})
-		if want := a.file == ca.file; want != (res.problem == "") {
+		if want := a.File == ca.File; want != (res.problem == "") {
 			t.Errorf("file %d: %q", i, res.problem)
 		}
 	}
 }
 
-// authority signs certificates.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	file string // its certificate as PEM
-}
-
-func newAuthority(t testing.TB) authority {
-	t.Helper()
-	a := authority{file: filepath.Join(t.TempDir(), "ca.pem")}
-	a.cert = &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority of " + t.Name()}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), NotAfter: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC), KeyUsage: x509.KeyUsageCertSign,
-	}
-	cert := a.issue(t, "", time.Time{}, time.Time{})
-	a.key = cert.PrivateKey.(*ecdsa.PrivateKey)
-	a.cert, _ = x509.ParseCertificate(cert.Certificate[0])
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]})
-	if err := os.WriteFile(a.file, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
-
-// issue makes a certificate for a name; without one that of the authority itself.
-func (a authority) issue(t testing.TB, name string, from, to time.Time) tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, signer := a.cert, key
-	if name != "" {
-		cert = &x509.Certificate{SerialNumber: big.NewInt(2), DNSNames: []string{name}, NotBefore: from, NotAfter: to}
-		signer = a.key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, cert, a.cert, key.Public(), signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-}
-
-// serve serves the site by TLS, by HTTP/2 or by HTTP/1.1 alone.
-func (a authority) serve(t testing.TB, cert tls.Certificate, http2 bool) string {
+// secureSite serves the site by TLS, by HTTP/2 or by HTTP/1.1 alone.
+func secureSite(t testing.TB, cert tls.Certificate, http2 bool) string {
 	t.Helper()
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(site))
 	srv.EnableHTTP2 = http2

@@ -176,22 +176,27 @@ func (v *InterfaceVIP) kind(s *Service) string {
 
 // vipPos returns where the i-th VIP is written, or the interface that has it.
 func (s *Service) vipPos(i int) Pos {
-	for j := range s.Interfaces {
-		if v := &s.Interfaces[j]; slices.Contains(v.Addrs, s.VIP[i]) {
-			return v.Pos
-		}
+	if v := s.having(s.VIP[i]); v != nil {
+		return v.Pos
 	}
 	return s.Item("vip", i)
 }
 
 // VIPOf returns the interface by which an address is a VIP; empty where it is written only.
 func (s *Service) VIPOf(a netip.Addr) string {
-	for j := range s.Interfaces {
-		if v := &s.Interfaces[j]; slices.Contains(v.Addrs, a) {
-			return v.Interface
-		}
+	if v := s.having(a); v != nil {
+		return v.Interface
 	}
 	return ""
+}
+
+// having returns the first of the service's interfaces that has an address; nil where none has.
+func (s *Service) having(a netip.Addr) *InterfaceVIP {
+	i := slices.IndexFunc(s.Interfaces, func(v InterfaceVIP) bool { return slices.Contains(v.Addrs, a) })
+	if i < 0 {
+		return nil
+	}
+	return &s.Interfaces[i]
 }
 
 // ofInterface says the same in words that follow the address: " (an address of wan0)".

@@ -1,8 +1,6 @@
 package ct
 
 import (
-	"slices"
-
 	"github.com/snatctl/snatctl/inet"
 )
 
@@ -68,7 +66,7 @@ func (z *Zone) leaves(out []string) (may, must bool) {
 	}
 	must = true
 	for _, name := range out {
-		if slices.ContainsFunc(z.OIf, func(want string) bool { return inet.IsInterface(want, name) }) {
+		if inet.IsAnyInterface(z.OIf, name) {
 			may = true
 		} else {
 			must = false

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -165,6 +166,11 @@ func (r PortRange) String() string {
 func IsInterface(pattern, name string) bool {
 	stem, star := strings.CutSuffix(pattern, "*")
 	return pattern == name || star && strings.HasPrefix(name, stem)
+}
+
+// IsAnyInterface tells the same of a list.
+func IsAnyInterface(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool { return IsInterface(pattern, name) })
 }
 
 // ProtoPorts is a protocol with its ports, as in "tcp/80", "udp/5000-5999", "tcp/*"

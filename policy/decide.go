@@ -123,12 +123,6 @@ func contains(rs []inet.Range, a netip.Addr) bool {
 	return slices.ContainsFunc(rs, func(r inet.Range) bool { return r.Contains(a) })
 }
 
-// anyInterface tells whether an interface is one of those listed; "ppp*" lists all whose
-// names begin with ppp.
-func anyInterface(list []string, name string) bool {
-	return slices.ContainsFunc(list, func(pattern string) bool { return inet.IsInterface(pattern, name) })
-}
-
 func orUnknown(iface string) string {
 	if iface == "" {
 		return "an unknown interface"

@@ -84,11 +84,11 @@ func (d *decider) differs(z *Zone) string {
 		return fmt.Sprintf("the destination %s is not in `to`", pkt.To.Addr())
 	case len(z.Ports) > 0 && !slices.ContainsFunc(z.Ports, pkt.calls):
 		return fmt.Sprintf("%s is not in `ports`", pkt.called())
-	case len(z.IIf) > 0 && !anyInterface(z.IIf, pkt.IIf):
+	case len(z.IIf) > 0 && !inet.IsAnyInterface(z.IIf, pkt.IIf):
 		return fmt.Sprintf("%s is not in `iif`", orUnknown(pkt.IIf))
-	case len(z.OIf) > 0 && !anyInterface(z.OIf, pkt.OIf):
+	case len(z.OIf) > 0 && !inet.IsAnyInterface(z.OIf, pkt.OIf):
 		return fmt.Sprintf("%s is not in `oif`", orUnknown(pkt.OIf))
-	case len(z.OIf) == 0 && len(uplinks) > 0 && !anyInterface(uplinks, pkt.OIf):
+	case len(z.OIf) == 0 && len(uplinks) > 0 && !inet.IsAnyInterface(uplinks, pkt.OIf):
 		return fmt.Sprintf("%s is not an uplink", orUnknown(pkt.OIf))
 	}
 	return ""
@@ -148,7 +148,7 @@ func (d *decider) bind(ports inet.PortRange) {
 // unmatched decides about what no zone does.
 func (d *decider) unmatched() {
 	g := &d.policy.Gateway
-	if len(g.Uplinks) > 0 && !anyInterface(g.Uplinks, d.pkt.OIf) {
+	if len(g.Uplinks) > 0 && !inet.IsAnyInterface(g.Uplinks, d.pkt.OIf) {
 		d.accept("no zone matches, and %s is not an uplink: untouched", orUnknown(d.pkt.OIf))
 		return
 	}
@@ -161,7 +161,7 @@ func (d *decider) invalid() {
 	switch {
 	case d.pkt.Self:
 		d.accept("the packet is the gateway's own: untouched")
-	case len(g.Uplinks) > 0 && !anyInterface(g.Uplinks, d.pkt.OIf):
+	case len(g.Uplinks) > 0 && !inet.IsAnyInterface(g.Uplinks, d.pkt.OIf):
 		d.accept("the packet belongs to no connection, and %s is not an uplink: untouched", orUnknown(d.pkt.OIf))
 	case g.Invalid == Drop && !d.policy.decides():
 		d.accept("there are no services or zones, and gateway.unmatched is accept: untouched")

@@ -59,7 +59,7 @@ func lost(r *run, h Host) {
 			return
 		}
 		outside := r.outside(z)
-		inside := func(name string) bool { return isNamed(z.IIf, name) || !isNamed(outside, name) }
+		inside := func(name string) bool { return inet.IsAnyInterface(z.IIf, name) || !inet.IsAnyInterface(outside, name) }
 		for i, source := range z.From {
 			if isEverything(source) || back.lead(source, inside) {
 				continue
@@ -111,7 +111,7 @@ func strictPaths(r *run, h Host) {
 		sources := inet.Of(inet.V4, z.From)
 		for _, name := range names {
 			is := func(n string) bool { return n == name }
-			if len(sources) == 0 || !isNamed(z.IIf, name) || slices.ContainsFunc(sources, func(s inet.Range) bool { return back.lead(s, is) }) {
+			if len(sources) == 0 || !inet.IsAnyInterface(z.IIf, name) || slices.ContainsFunc(sources, func(s inet.Range) bool { return back.lead(s, is) }) {
 				continue
 			}
 			r.find(z.At("iif"), object, loosen(name)+", or route the sources back by it",
@@ -123,7 +123,7 @@ func strictPaths(r *run, h Host) {
 func (r *run) strictUplinks(h Host, names []string) {
 	uplinks := 0
 	for _, i := range h.Interfaces {
-		if isNamed(r.Gateway.Uplinks, i.Name) {
+		if inet.IsAnyInterface(r.Gateway.Uplinks, i.Name) {
 			uplinks++
 		}
 	}
@@ -134,7 +134,7 @@ func (r *run) strictUplinks(h Host, names []string) {
 		byDefault := slices.ContainsFunc(h.Routes, func(route Route) bool {
 			return route.Dst.Addr().Is4() && route.Dst.Bits() == 0 && route.Interface == name
 		})
-		if isNamed(r.Gateway.Uplinks, name) && !byDefault {
+		if inet.IsAnyInterface(r.Gateway.Uplinks, name) && !byDefault {
 			r.find(r.gatewayAt("uplinks"), "gateway", loosen(name)+", or give it a default route in its own routing table",
 				"rp_filter is strict on the uplink %s, which has no default route: packets that come in there from sources routed by another uplink are dropped", name)
 		}

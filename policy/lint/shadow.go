@@ -52,7 +52,7 @@ func (r *run) leavesByUplink(z *policy.Zone) bool {
 		return true
 	}
 	for _, name := range z.OIf {
-		if !isNamed(r.Gateway.Uplinks, name) {
+		if !inet.IsAnyInterface(r.Gateway.Uplinks, name) {
 			return false
 		}
 	}

@@ -77,9 +77,3 @@ func (w ways) lead(to inet.Range, fits func(name string) bool) bool {
 	}
 	return false
 }
-
-// isNamed tells whether one of the names of a policy is an interface's; "ppp*" names all
-// that begin so.
-func isNamed(names []string, name string) bool {
-	return slices.ContainsFunc(names, func(pattern string) bool { return inet.IsInterface(pattern, name) })
-}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/snatctl/snatctl/compiler/tell"
 	"github.com/snatctl/snatctl/ct"
-	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/route"
 	"github.com/snatctl/snatctl/route/routelink"
 )
@@ -71,13 +70,12 @@ func (g *Gateway) planAddresses(w *Wanted) (route.Plan, error) {
 // compareAddresses reads what of ours this host has, and compares it with what the policy wants.
 // missing is route.ErrNoInterface.
 func (g *Gateway) compareAddresses(w *Wanted) (p route.Plan, missing, err error) {
-	mode := w.Policy.Gateway.Addresses.Mode
 	conn, err := routelink.Open()
 	if err != nil {
 		return nil, nil, err
 	}
 	defer conn.Close()
-	host, err := conn.Read(g.table, mode == policy.AddressesRoutes || mode == policy.AddressesAssign)
+	host, err := conn.Read(g.table, w.Policy.Gateway.Addresses.Mode.OnHost())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -178,10 +176,9 @@ func (g *Gateway) removeAddresses(ctx context.Context) (done route.Plan, err err
 // AddressesMoved tells whether routes and addresses of this host are others than gateway.addresses
 // wants. Without it nobody looks.
 func (g *Gateway) AddressesMoved(_ context.Context, w *Wanted) (bool, error) {
-	switch w.Policy.Gateway.Addresses.Mode {
-	case policy.AddressesRoutes, policy.AddressesAssign:
-		plan, _, err := g.compareAddresses(w)
-		return len(plan) > 0, err
+	if !w.Policy.Gateway.Addresses.Mode.OnHost() {
+		return false, nil
 	}
-	return false, nil
+	plan, _, err := g.compareAddresses(w)
+	return len(plan) > 0, err
 }

@@ -154,6 +154,9 @@ const (
 	AddressesAssign AddressMode = "assign"
 )
 
+// OnHost tells whether the mode puts VIPs and laddrs on the host. The zero value does not.
+func (m AddressMode) OnHost() bool { return m == AddressesRoutes || m == AddressesAssign }
+
 // Select is how a connection's laddr is chosen from its pool.
 type Select string
 

@@ -29,7 +29,7 @@ var ErrNoInterface = errors.New("there is no interface")
 // ErrRefused or ErrNoInterface.
 func Want(p *policy.Policy, f Facts) (State, error) {
 	mode := p.Gateway.Addresses.Mode
-	if mode != policy.AddressesRoutes && mode != policy.AddressesAssign {
+	if !mode.OnHost() {
 		return State{}, nil
 	}
 	cs := claimsOf(p)

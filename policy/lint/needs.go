@@ -83,10 +83,7 @@ func hasServices(r *run) bool { return len(r.Services) > 0 }
 func needsHome(r *run) bool { return len(r.given()) > 0 && !r.seesToAddresses() }
 
 // seesToAddresses tells whether apply does: gateway.addresses.
-func (r *run) seesToAddresses() bool {
-	mode := r.Gateway.Addresses.Mode
-	return mode == policy.AddressesRoutes || mode == policy.AddressesAssign
-}
+func (r *run) seesToAddresses() bool { return r.Gateway.Addresses.Mode.OnHost() }
 
 // hasNATServices leaves out services that say that nobody calls beside their real servers.
 func hasNATServices(r *run) bool {

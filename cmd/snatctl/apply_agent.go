@@ -55,28 +55,23 @@ func applyByAgent(ctx context.Context, o applyOptions, w *gateway.Wanted, held *
 	r := asked{trial: &agentsTrial{table: held.Table, done: make(chan struct{})}, applied: make(chan api.AppliedLine, 1)}
 	req := api.ApplyRequest{Request: agent.Request{Command: o.command, User: operator(), Keep: o.keep, Confirm: o.confirm}, Files: s.Files, Hash: w.Hash()}
 	go r.ask(ctx, client, req, t)
-	select {
-	case l := <-r.applied:
-		return r.finish(ctx, client, l, o.format, line, t)
-	case <-r.trial.done:
+	l, ok := <-r.applied
+	if !ok {
+		return agentsStatus(r.trial.Wait())
 	}
-	select {
-	case l := <-r.applied: // both had come
-		return r.finish(ctx, client, l, o.format, line, t)
-	default:
-		return agentsStatus(r.trial.err)
-	}
+	return r.finish(ctx, client, l, o.format, line, t)
 }
 
 // asked is an apply that an agent does.
 type asked struct {
 	trial   *agentsTrial
-	applied chan api.AppliedLine // what it changed; none if it was refused
+	applied chan api.AppliedLine // what it changed; closed at the end, without any if it was refused
 }
 
 // ask asks, and hears what happens to the end. An interrupt takes back what is on trial; anything else
 // the agent does to its end.
 func (r asked) ask(ctx context.Context, client *api.Client, req api.ApplyRequest, t *timings) {
+	defer close(r.applied)
 	defer close(r.trial.done)
 	r.trial.err = client.Apply(context.WithoutCancel(ctx), req, t.hear, func(l api.AppliedLine) {
 		r.trial.until = time.Now().Add(l.Confirm)

@@ -34,8 +34,8 @@ integration: ## real packets between namespaces (root, or unshare -rn)
 golden: ## rewrite the golden files; review them like code
 	$(GO) test ./policy/... ./compiler ./nft ./cmd/snatctl/... -update
 
-docs: ## rewrite the pages that are made from the code: docs/commands.md, lint.md, policy.md and policy.schema.json
-	$(GO) test ./cmd/snatctl ./policy/words -run '^(TestCommandsPage|TestReference|TestSchemaDocument)$$' -update
+docs: ## rewrite the pages that are made from the code: docs/commands.md, logs.md, lint.md, policy.md and policy.schema.json
+	$(GO) test ./cmd/snatctl ./policy/words ./agent/journal -run '^(TestCommandsPage|TestLogsPage|TestReference|TestSchemaDocument)$$' -update
 
 fuzz: ## fuzz each target for FUZZTIME
 	@for t in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \

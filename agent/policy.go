@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -231,14 +230,15 @@ func (a *Agent) tellRefused(l loaded) {
 
 func (a *Agent) tellFindings(ds policy.Diagnostics) {
 	for i, d := range ds {
-		level := slog.LevelWarn
-		if d.Severity == policy.Error {
-			level = slog.LevelError
-		}
 		if i == mostFindings {
-			a.log.Log(context.Background(), level, "policy_finding", "more", len(ds)-i)
+			a.log.Warn("policy_finding", "more", len(ds)-i)
 			return
 		}
-		a.log.Log(context.Background(), level, "policy_finding", "at", d.Pos.String(), "severity", d.Severity, "code", d.Code, "message", d.Msg, "hint", d.Hint)
+		args := []any{"at", d.Pos.String(), "severity", d.Severity, "code", d.Code, "message", d.Msg, "hint", d.Hint}
+		if d.Severity == policy.Error {
+			a.log.Error("policy_finding", args...)
+		} else {
+			a.log.Warn("policy_finding", args...)
+		}
 	}
 }

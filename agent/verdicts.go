@@ -62,7 +62,7 @@ func (a *Agent) learnOf(t *tended, v health.Verdict) {
 func (a *Agent) tellVerdict(v health.Verdict, done time.Time) {
 	args := []any{"service", v.ID.Service, "server", serverText(v.ID.Server)}
 	if v.Was != health.Unknown {
-		args = append(args, "was_"+v.Was.String()+"_for", v.WasFor.Round(time.Millisecond))
+		args = append(args, "was", v.Was.String(), "was_for", v.WasFor.Round(time.Millisecond))
 	}
 	switch {
 	case v.State == health.Down:
@@ -113,12 +113,13 @@ func (a *Agent) tellResult(t *tended, was balance.Result) {
 	case !was.Met && is.Met:
 		a.log.Info("quorum_met", args...)
 	}
-	for _, s := range []struct {
-		was, is bool
-		event   string
-	}{{was.Sorry, is.Sorry, "sorry_servers"}, {was.Closed, is.Closed, "service_closed"}, {was.Panic, is.Panic, "panic"}} {
-		if s.was != s.is {
-			a.log.Warn(s.event, append(args, "on", s.is)...)
-		}
+	if was.Sorry != is.Sorry {
+		a.log.Warn("sorry_servers", append(args, "on", is.Sorry)...)
+	}
+	if was.Closed != is.Closed {
+		a.log.Warn("service_closed", append(args, "on", is.Closed)...)
+	}
+	if was.Panic != is.Panic {
+		a.log.Warn("panic", append(args, "on", is.Panic)...)
 	}
 }

@@ -23,6 +23,7 @@ type agentRun struct {
 	socket string
 	args   []string
 	env    []string
+	to     *os.File // its standard error; nil: log
 
 	cmd *exec.Cmd
 	log transcript
@@ -75,6 +76,9 @@ func (a *agentRun) launch(t testing.TB) {
 	t.Helper()
 	a.cmd = exec.Command(program(t), append([]string{"agent", "-f", a.file, "--state-dir", a.state, "--socket", a.socket}, a.args...)...)
 	a.cmd.Stdout, a.cmd.Stderr = &a.log, &a.log
+	if a.to != nil {
+		a.cmd.Stderr = a.to
+	}
 	a.cmd.Env = append(os.Environ(), a.env...)
 	must(t, a.h.Do(a.cmd.Start))
 }

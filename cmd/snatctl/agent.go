@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/snatctl/snatctl/agent"
 	"github.com/snatctl/snatctl/agent/api"
+	"github.com/snatctl/snatctl/agent/journal"
 	"github.com/snatctl/snatctl/agent/source"
 	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/gateway"
@@ -32,6 +32,7 @@ type agentOptions struct {
 	noRepair bool
 	noWatch  bool
 	exec     bool
+	log      string // format
 }
 
 func agentCommand() *cobra.Command {
@@ -53,8 +54,10 @@ and reports and exits as always, also with --confirm. With other files, apply, r
 change nothing and exit 6; their --take-over ends the agent first.
 
 Packets need no agent: ending it, by any signal, leaves the table as it is. Starting it on a table
-that fits the policy changes nothing. It logs to standard error, in lines with stable names
-(docs/agent.md), and tells systemd how it is (Type=notify).
+that fits the policy changes nothing. It logs to standard error, a line for each event, with
+names that stay as they are (docs/logs.md), and with priorities if that is the journal of systemd;
+more than three equal ones within 10 s are folded into one that counts them. It tells systemd how it
+is (Type=notify).
 
 Exit status: 0 ended by a signal, or taken over; 1 refused, and nothing was changed; 2 usage; 6 the
 table is held by another process.`,
@@ -76,6 +79,7 @@ table is held by another process.`,
 	c.Flags().BoolVar(&o.noRepair, "no-repair", false, "report what others change in the table, and leave it")
 	c.Flags().BoolVar(&o.noWatch, "no-watch", false, "apply the files only when somebody asks for it (SIGHUP, snatctl apply), not when they change")
 	c.Flags().BoolVar(&o.exec, "allow-exec", false, "let health checks of type exec run their programs")
+	c.Flags().StringVar(&o.log, "log-format", "text", "format of the log: `text|json`")
 	c.AddCommand(agentStatusCommand())
 	return c
 }
@@ -84,6 +88,11 @@ table is held by another process.`,
 func runAgent(ctx context.Context, o agentOptions) error {
 	staySmall()
 	signal.Ignore(syscall.SIGPIPE)
+	log, err := journal.New(os.Stderr, journal.Options{Format: o.log, Journal: journal.IsStream(os.Stderr, os.Getenv("JOURNAL_STREAM"))})
+	if err != nil {
+		return exit{exitUsage, fmt.Errorf("--log-format: %w", err)}
+	}
+	defer log.Close()
 	files, err := source.Of(o.files)
 	if err != nil {
 		return exit{exitUsage, err}
@@ -93,13 +102,12 @@ func runAgent(ctx context.Context, o agentOptions) error {
 		return exit{exitRefused, fmt.Errorf("make the socket for requests: %w; nothing was changed", err)}
 	}
 	defer l.Close()
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	every, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
 		log.Warn("watchdog_unknown", "error", err)
 	}
 	a, err := agent.Start(ctx, agent.Options{
-		Source: watched(files, o.noWatch), StateDir: o.stateDir, Socket: o.socket, NoRepair: o.noRepair, AllowExec: o.exec, Log: log, Watchdog: every, User: operator(),
+		Source: watched(files, o.noWatch), StateDir: o.stateDir, Socket: o.socket, NoRepair: o.noRepair, AllowExec: o.exec, Log: log.Logger, Watchdog: every, User: operator(),
 		Notify: func(state string) { _, _ = daemon.SdNotify(false, state) }, // without a service manager nobody listens
 	})
 	if err != nil {
@@ -113,6 +121,7 @@ func runAgent(ctx context.Context, o agentOptions) error {
 			a.Reload()
 		}
 	}()
+	log.Info("agent_started", "version", versionText(), "table", a.Table(), "socket", o.socket)
 	server := api.Serve(l, a, func(err error) { log.Error("socket_unserved", "error", err) })
 	defer server.Close()
 	if err := a.Run(ctx); err != nil && !errors.Is(err, agent.ErrTakenOver) {

@@ -19,15 +19,21 @@ func versionCommand() *cobra.Command {
 		Example:     "  snatctl version",
 		Args:        cobra.NoArgs,
 		Run: func(*cobra.Command, []string) {
-			v := version
-			if info, ok := debug.ReadBuildInfo(); ok && v == "dev" {
-				for _, s := range info.Settings {
-					if s.Key == "vcs.revision" {
-						v = "dev-" + s.Value[:min(12, len(s.Value))]
-					}
-				}
-			}
-			fmt.Fprintf(stdout, "snatctl %s %s %s/%s\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			fmt.Fprintf(stdout, "snatctl %s %s %s/%s\n", versionText(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		},
 	}
+}
+
+// versionText is the version, of a build that sets none with the commit it was made of.
+func versionText() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || version != "dev" {
+		return version
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return "dev-" + s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return version
 }

@@ -1,0 +1,70 @@
+package journal
+
+// Attribute is one that events have.
+type Attribute struct {
+	Name     string
+	Meaning  string
+	Measures bool // its values do not tell messages apart: they measure, or count
+}
+
+// Attributes are all that events have, sorted by name.
+var Attributes = []Attribute{
+	{"applied_at", "when the policy was applied", true},
+	{"applied_by", "who applied the policy", false},
+	{"are", "the addresses that the interface has", false},
+	{"at", "`file:line:column`", false},
+	{"by", "the user who asked for it", false},
+	{"changes", "what that changed in the table, as `snatctl diff` counts it", false},
+	{"clients", "how many clients", true},
+	{"code", "of a finding: `snatctl lint --explain CODE`", false},
+	{"confirm", "how long the policy waits for `snatctl confirm`; zero: it does not", false},
+	{"detail", "of an object: how it differs", false},
+	{"error", "what failed, and why", false},
+	{"flows", "how many flows", true},
+	{"flows_ended", "how many flows that contradicted the policy were ended", true},
+	{"folded", "how many equal messages this line stands for", true},
+	{"folded_in", "within which time they came", true},
+	{"for", "how long an override lasts; zero: until it is reset", false},
+	{"hint", "what to do", false},
+	{"incomplete", "what was not done", false},
+	{"interface", "name of an interface", false},
+	{"key", "name of a sysctl", false},
+	{"kind", "of an override: `drain`, `down`, `up`, `weight`, `reset`", false},
+	{"last", "when the newest of the folded messages came", true},
+	{"message", "of a finding", false},
+	{"more", "how many objects or findings are not listed", true},
+	{"need", "how many real servers the quorum asks for", true},
+	{"next_repair_in", "how long the next repair waits", true},
+	{"object", "of the policy: kind and name", false},
+	{"on", "true: it begins, false: it ends", false},
+	{"out_after", "from the verdict to the moment that the table has it", true},
+	{"policy", "hash of the policy, as `snatctl agent status` shows it", false},
+	{"reason", "what the check found", false},
+	{"repair", "what the repair does to the object: `add`, `remove`, `change`", false},
+	{"repairs", "how many repairs there were since the agent started", true},
+	{"server", "real server: its address, with its port if it has one of its own", false},
+	{"service", "name of a service", false},
+	{"severity", "of a finding: `error`, `warning`, `info`", false},
+	{"socket", "where the agent takes requests", false},
+	{"table", "name of the nftables table", false},
+	{"took", "how long that took", true},
+	{"up", "how many real servers are up", true},
+	{"version", "of snatctl", false},
+	{"warning", "what an apply would have warned of", false},
+	{"was", "the state of the real server before", false},
+	{"was_for", "how long that lasted", true},
+	{"weight", "that an operator gives", false},
+	{"were", "the addresses that the interface had", false},
+	{"why", "the reason", false},
+}
+
+var measured = func() map[string]bool {
+	out := map[string]bool{}
+	for _, a := range Attributes {
+		out[a.Name] = a.Measures
+	}
+	return out
+}()
+
+// measures tells whether an attribute's values do not tell messages apart.
+func measures(attribute string) bool { return measured[attribute] }

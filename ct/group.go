@@ -18,14 +18,15 @@ const (
 	ByLaddr       // translated sources, whoever uses them
 	ByClient      // who opened the connection
 	ByDestination // whom the client called
+	ByObject      // real servers, each of a service, and zones
 )
 
-// Groupings lists all, in their order.
+// Groupings lists those that people look at, in their order.
 var Groupings = [...]Grouping{ByZone, ByService, ByServer, ByLaddr, ByClient, ByDestination}
 
-// String returns "zone", "service", "real server", "laddr", "client" or "destination".
+// String returns "zone", "service", "real server", "laddr", "client", "destination" or "object".
 func (g Grouping) String() string {
-	return [...]string{"zone", "service", "real server", "laddr", "client", "destination"}[min(g, ByDestination)]
+	return [...]string{"zone", "service", "real server", "laddr", "client", "destination", "object"}[min(g, ByObject)]
 }
 
 // Group is what some flows have in common. The zero value is that of flows to which the
@@ -34,6 +35,9 @@ type Group struct {
 	Name  string         // of the zone or service
 	At    netip.AddrPort // the real server, laddr, client or destination; laddrs and clients have no port
 	Proto inet.Proto     // of destinations
+	// Expected tells that a helper expected the flow, so that no element of a zone has counted it.
+	// Only ByObject tells.
+	Expected bool
 }
 
 // of returns the group that a flow belongs to.
@@ -50,6 +54,11 @@ func (g Grouping) of(f *Flow, o *Owner) Group {
 			return Group{}
 		}
 		return Group{At: netip.AddrPortFrom(o.Laddr, 0)}
+	case ByObject:
+		if o.Service == "" {
+			return Group{Name: o.Zone, Expected: o.Zone != "" && f.Status&Expected != 0}
+		}
+		return Group{Name: o.Service, At: o.Server}
 	case ByClient:
 		return Group{At: netip.AddrPortFrom(f.Orig.Src.Addr(), 0)}
 	}

@@ -2,24 +2,19 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"net/netip"
-	"sync"
 	"time"
 
 	"github.com/snatctl/snatctl/ct"
-	"github.com/snatctl/snatctl/ct/ctlink"
 )
 
 // Census counts the flows of real servers, again and again: one goroutine hears of ends, another
 // counts.
 type Census struct {
-	reader *Reader
-	source *ctlink.EventSource
-
-	mu      sync.Mutex // over what follows
+	hearing
+	reader  *Reader
 	picture *Picture
-	rates   *ct.Rates
+	now     *ct.Rates
 }
 
 // ServerFlows is what a census finds of a real server.
@@ -36,39 +31,18 @@ type FlowServer struct {
 
 // NewCensus begins to hear of ends. The reader is the census' from now on.
 func NewCensus(r *Reader) (*Census, error) {
-	source, err := ctlink.Listen(ctlink.ListenOptions{Kinds: []ct.EventKind{ct.Destroy}})
-	if err != nil {
-		return nil, err
-	}
-	return &Census{reader: r, source: source}, nil
-}
-
-// Close lets go of the events. It must not be called before Hear has returned.
-func (c *Census) Close() { c.source.Close() }
-
-// Hear hears of ends until ctx is done.
-func (c *Census) Hear(ctx context.Context) {
-	for e, err := range c.source.Events(ctx) {
-		c.mu.Lock()
-		var overrun *ctlink.OverrunError
-		switch {
-		case c.rates == nil:
-		case err == nil:
-			c.rates.Ended(&e.Flow)
-		case errors.As(err, &overrun):
-			c.rates.Lost()
-		}
-		c.mu.Unlock()
-	}
+	c := &Census{reader: r}
+	return c, c.listen()
 }
 
 // Count lists the flows once. With another picture than before nothing is known of what began.
 func (c *Census) Count(ctx context.Context, p *Picture) (map[FlowServer]ServerFlows, error) {
 	c.mu.Lock()
 	if c.picture != p {
-		c.picture, c.rates = p, ct.NewRates(p.Index, ct.ByServer)
+		c.picture, c.now = p, ct.NewRates(p.Index, ct.ByServer)
+		c.rates = []*ct.Rates{c.now}
 	}
-	c.rates.Begin()
+	c.now.Begin()
 	c.mu.Unlock()
 	out := make(map[FlowServer]ServerFlows)
 	for f, err := range c.reader.Flows(ctx) {
@@ -76,7 +50,7 @@ func (c *Census) Count(ctx context.Context, p *Picture) (map[FlowServer]ServerFl
 			return nil, err
 		}
 		c.mu.Lock()
-		o, first := c.rates.List(f)
+		o, first := c.now.List(f)
 		c.mu.Unlock()
 		over := f.TCPState == ct.TimeWait || f.TCPState == ct.Close
 		if first && !over && o.Service != "" && !o.Past {
@@ -89,7 +63,7 @@ func (c *Census) Count(ctx context.Context, p *Picture) (map[FlowServer]ServerFl
 	time.Sleep(quiet) // events of what ended meanwhile come a moment later
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	rates, known := c.rates.Finish()
+	rates, known := c.now.Finish()
 	for _, r := range rates {
 		if known && r.Name != "" {
 			at := FlowServer{r.Name, r.At}

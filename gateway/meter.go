@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"context"
-	"errors"
-	"sync"
 	"time"
 
 	"github.com/snatctl/snatctl/ct"
@@ -12,16 +10,13 @@ import (
 
 // Meter measures what flows do in a second: one goroutine hears of ends, another lists the flows.
 type Meter struct {
+	hearing
 	reader  *Reader
 	picture *Picture
-	source  *ctlink.EventSource
 
-	mu    sync.Mutex // over what follows
-	rates *ct.Rates
+	now   *ct.Rates
 	by    ct.Grouping
-	heard uint64 // events so far
 	start time.Time
-	fail  error // why nothing is heard any more
 }
 
 // Measured is what a Meter reads at a time.
@@ -40,37 +35,8 @@ type Measured struct {
 // NewMeter begins to take events about a table of which a picture was made. The reader is the
 // meter's from now on.
 func NewMeter(r *Reader, p *Picture) (*Meter, error) {
-	source, err := ctlink.Listen(ctlink.ListenOptions{Kinds: []ct.EventKind{ct.Destroy}})
-	if err != nil {
-		return nil, err
-	}
-	return &Meter{reader: r, picture: p, source: source}, nil
-}
-
-// Close lets go of the events. It must not be called before Hear has returned.
-func (m *Meter) Close() { m.source.Close() }
-
-// Hear hears of ends until ctx is done.
-func (m *Meter) Hear(ctx context.Context) {
-	for e, err := range m.source.Events(ctx) {
-		m.end(e, err)
-	}
-}
-
-func (m *Meter) end(e *ct.Event, err error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.heard++
-	var overrun *ctlink.OverrunError
-	switch {
-	case err != nil && !errors.As(err, &overrun):
-		m.fail = err
-	case m.rates == nil:
-	case err != nil:
-		m.rates.Lost()
-	default:
-		m.rates.Ended(&e.Flow)
-	}
+	m := &Meter{reader: r, picture: p}
+	return m, m.listen()
 }
 
 // Read lists the flows, and says what has happened since it last did.
@@ -86,13 +52,13 @@ func (m *Meter) Read(ctx context.Context, by ct.Grouping) (Measured, error) {
 		}
 		r.Flows++
 		m.mu.Lock()
-		m.rates.List(f)
+		m.now.List(f)
 		m.mu.Unlock()
 	}
 	r.Took = time.Since(start)
 	m.catchUp()
 	m.mu.Lock()
-	r.Rates, r.Known = m.rates.Finish()
+	r.Rates, r.Known = m.now.Finish()
 	err = m.fail
 	m.mu.Unlock()
 	if err != nil {
@@ -113,32 +79,12 @@ func (m *Meter) begin(ctx context.Context, by ct.Grouping) (start, before time.T
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.rates == nil || now != m.picture || by != m.by {
-		m.rates, m.by = ct.NewRates(now.Index, by), by
+	if m.now == nil || now != m.picture || by != m.by {
+		m.now, m.by = ct.NewRates(now.Index, by), by
+		m.rates = []*ct.Rates{m.now}
 	}
 	m.picture = now
 	before, m.start = m.start, time.Now()
-	m.rates.Begin()
+	m.now.Begin()
 	return m.start, before, nil
-}
-
-// Events of what ended while the list was made come a moment later: they may gather that long.
-const (
-	quiet      = ctlink.Gather + 3*time.Millisecond
-	quietTries = 13
-)
-
-// catchUp waits until no more events come, but not long: under a flood they never end.
-func (m *Meter) catchUp() {
-	var before uint64
-	for range quietTries {
-		time.Sleep(quiet)
-		m.mu.Lock()
-		heard := m.heard
-		m.mu.Unlock()
-		if heard == before {
-			return
-		}
-		before = heard
-	}
 }

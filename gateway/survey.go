@@ -25,6 +25,11 @@ type Survey struct {
 
 // Survey lists the flows once and sums them up.
 func (r *Reader) Survey(ctx context.Context, p *Picture) (Survey, error) {
+	return r.surveyed(ctx, p, func(*ct.Flow) {})
+}
+
+// surveyed is Survey, and shows each flow to who wants to sum up more.
+func (r *Reader) surveyed(ctx context.Context, p *Picture, also func(*ct.Flow)) (Survey, error) {
 	index, ways := p.Routed()
 	defer ways.Close()
 	tally := ct.NewTally(index)
@@ -33,6 +38,7 @@ func (r *Reader) Survey(ctx context.Context, p *Picture) (Survey, error) {
 			return Survey{}, fmt.Errorf("list the flows: %w", err)
 		}
 		tally.Add(f)
+		also(f)
 	}
 	s, err := Survey{Report: tally.Report()}, ways.Err()
 	if err != nil {

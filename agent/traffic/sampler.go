@@ -1,0 +1,165 @@
+package traffic
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/snatctl/snatctl/gateway"
+)
+
+// How old figures may be, as they are given out; reading rests at least so many times what it took; and
+// how long after the last question the sampler goes on to hear of events.
+const (
+	oldest = time.Second
+	rest   = 3
+	lease  = 10 * time.Minute
+)
+
+// Options say what a sampler reads.
+type Options struct {
+	Table  string      // of this network namespace; the family is inet
+	Failed func(error) // hears why figures could not be read; nil: who asks hears it alone
+}
+
+// Sampler reads figures when somebody asks. Its methods are safe for concurrent use.
+type Sampler struct {
+	o     Options
+	asks  chan ask
+	ended chan struct{} // closed once Run has returned
+
+	mu      sync.Mutex // over what follows
+	newest  *Figures
+	history history
+}
+
+// ask is a question for figures.
+type ask struct {
+	answer chan answer // holds one
+}
+
+type answer struct {
+	figures *Figures
+	err     error
+}
+
+// New makes a sampler. It reads nothing before Run.
+func New(o Options) *Sampler {
+	if o.Failed == nil {
+		o.Failed = func(error) {}
+	}
+	return &Sampler{o: o, asks: make(chan ask), ended: make(chan struct{})}
+}
+
+// ErrEnded says that a sampler does not run any more.
+var ErrEnded = errors.New("figures are not read any more: the agent has ended")
+
+// Figures returns figures that are as new as they can be had at little cost: some seconds old at most
+// on a gateway with very many services or flows, else one. It waits for a reading if there is none.
+func (s *Sampler) Figures(ctx context.Context) (*Figures, error) {
+	q := ask{make(chan answer, 1)}
+	select {
+	case s.asks <- q:
+	case <-s.ended:
+		return nil, ErrEnded
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	select {
+	case a := <-q.answer:
+		return a.figures, a.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Run answers until ctx is done. It may be called once.
+func (s *Sampler) Run(ctx context.Context) {
+	defer close(s.ended)
+	var r reading
+	defer r.close()
+	idle := time.NewTimer(lease)
+	defer idle.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-idle.C:
+			r.close()
+		case q := <-s.asks:
+			idle.Reset(lease)
+			f, err := s.fresh(ctx, &r)
+			q.answer <- answer{f, err}
+		}
+	}
+}
+
+// fresh returns the newest figures, and reads others if these are too old.
+func (s *Sampler) fresh(ctx context.Context, r *reading) (*Figures, error) {
+	s.mu.Lock()
+	f := s.newest
+	s.mu.Unlock()
+	if f != nil && time.Since(f.At) < max(oldest, (1+rest)*f.Took) {
+		return f, nil
+	}
+	f, err := r.read(ctx, s.o.Table)
+	if err != nil {
+		r.close()
+		if !errors.Is(err, ctx.Err()) {
+			s.o.Failed(err)
+		}
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.newest = f
+	s.history.enter(f)
+	return f, nil
+}
+
+// reading is what a sampler reads by, and what it has summed up so far.
+type reading struct {
+	account *gateway.Account // nil: nobody has asked for a while
+	heard   chan struct{}    // closed when the account hears nothing any more
+	stop    context.CancelFunc
+	totals  totals
+}
+
+// open begins to keep account.
+func (r *reading) open(ctx context.Context, table string) error {
+	if r.account != nil {
+		return nil
+	}
+	a, err := gateway.OpenAccount(table)
+	if err != nil {
+		return err
+	}
+	ctx, r.stop = context.WithCancel(ctx)
+	heard := make(chan struct{})
+	go func() { defer close(heard); a.Hear(ctx) }()
+	r.account, r.heard = a, heard
+	return nil
+}
+
+func (r *reading) close() {
+	if r.account == nil {
+		return
+	}
+	r.stop()
+	<-r.heard
+	r.account.Close()
+	r.account = nil
+	r.totals.pause()
+}
+
+func (r *reading) read(ctx context.Context, table string) (*Figures, error) {
+	if err := r.open(ctx, table); err != nil {
+		return nil, err
+	}
+	a, err := r.account.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return r.totals.figures(&a), nil
+}

@@ -32,10 +32,10 @@ integration: ## real packets between namespaces (root, or unshare -rn)
 	$(GO) test -count=1 ./integration
 
 golden: ## rewrite the golden files; review them like code
-	$(GO) test ./policy/... ./compiler ./nft ./cmd/snatctl/... -update
+	$(GO) test ./policy/... ./compiler ./nft ./translate/... ./cmd/snatctl/... -update
 
-docs: ## rewrite the pages that are made from the code: docs/commands.md, logs.md, lint.md, policy.md and policy.schema.json
-	$(GO) test ./cmd/snatctl ./policy/words ./agent/journal -run '^(TestCommandsPage|TestLogsPage|TestReference|TestSchemaDocument)$$' -update
+docs: ## rewrite the pages that are made from the code: docs/commands.md, logs.md, lint.md, policy.md, policy.schema.json, the table in migrate.md
+	$(GO) test ./cmd/snatctl ./policy/words ./agent/journal ./translate -run '^(TestCommandsPage|TestLogsPage|TestReference|TestSchemaDocument|TestTableOfConstructs)$$' -update
 
 fuzz: ## fuzz each target for FUZZTIME
 	@for t in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \

@@ -1,0 +1,152 @@
+package translate
+
+import "slices"
+
+// Fate is what becomes of a construct. A larger one is worse.
+type Fate int
+
+// The fates. The zero value is none: nobody has looked at the construct.
+const (
+	Whole   Fate = iota + 1 // the policy says the same
+	Changed                 // the policy says something like it
+	Lost                    // the policy does not say it
+)
+
+// String returns the fate as reports and documents have it.
+func (f Fate) String() string { return [...]string{"", "whole", "changed", "lost"}[f] }
+
+// The severities of gaps.
+const (
+	Warning = "warning"
+	Info    = "info" // packets fare as before, or the operator has to do something
+)
+
+// Construct is a row of the table of all that old configurations can say.
+type Construct struct {
+	Code    string // of reports; empty: always carried over whole
+	Written string // how old configurations write it
+	Of      string // whose it is: "ipvsadm", "keepalived", "both", or a list of dialects
+	Fate    Fate
+	Becomes string // what stands for it in the policy, or what to do instead
+	Loses   string // what is lost; may be empty
+	Check   string // what to do before switching over; may be empty
+	Quiet   bool   // packets fare as before: reports have it for information
+}
+
+// Severity returns the severity of reports about the construct.
+func (c *Construct) Severity() string {
+	if c.Quiet {
+		return Info
+	}
+	return Warning
+}
+
+// Unknown is the code of words that a reader does not understand.
+const Unknown = "M001"
+
+// Constructs returns the whole table, in the order of docs/migrate.md.
+func Constructs() []Construct { return slices.Concat(shared, ofIPVSADM, ofKeepalived) }
+
+// codes finds rows by their codes.
+var codes = func() map[string]*Construct {
+	all := make(map[string]*Construct)
+	for _, c := range Constructs() {
+		if c.Code != "" {
+			all[c.Code] = &c
+		}
+	}
+	return all
+}()
+
+// find returns the row of a code. A code that is not in the table is a mistake of a reader; what
+// it is about is reported all the same.
+func find(code string) *Construct {
+	if c := codes[code]; c != nil {
+		return c
+	}
+	return &Construct{Code: code, Fate: Lost, Becomes: "it is left out"}
+}
+
+func fateOf(code string) Fate { return find(code).Fate }
+
+// shared are the constructs that both readers know.
+var shared = []Construct{
+	{Code: Unknown, Written: "anything else", Of: "both", Fate: Lost,
+		Becomes: "it is not understood, and left out"},
+	{Code: "M002", Written: "blanks and hyphens of other alphabets (U+3000, en dash)", Of: "both", Fate: Changed, Quiet: true,
+		Becomes: "it is read as a plain blank or hyphen"},
+	{Code: "M003", Written: "what the policy language refuses", Of: "both", Fate: Lost,
+		Becomes: "it is left out, because the language refuses it"},
+	{Code: "M004", Written: "what a later line takes back or says anew", Of: "both", Fate: Changed, Quiet: true,
+		Becomes: "the later line decides"},
+	{Code: "M005", Written: "host names, for addresses", Of: "both", Fate: Lost,
+		Becomes: "it is left out: a policy has addresses only; write the address"},
+
+	{Written: "rr, wrr, sh, dh, mh", Of: "both", Fate: Whole, Becomes: "`scheduler`; hashes give other servers to the same client"},
+	{Code: "M010", Written: "lc, wlc", Of: "both", Fate: Whole, Quiet: true,
+		Becomes: "scheduler lc or wlc, which `snatctl agent` keeps by live connections; without an agent it acts as wrr",
+		Check:   "run `snatctl agent`: schedulers lc and wlc need it"},
+	{Code: "M011", Written: "sed, nq, twos", Of: "both", Fate: Changed,
+		Becomes: "scheduler wlc", Loses: "the exact choice among servers with few connections"},
+	{Code: "M012", Written: "lblc, lblcr", Of: "both", Fate: Changed,
+		Becomes: "scheduler dh: a destination keeps its server", Loses: "moving destinations away from a busy server"},
+	{Code: "M013", Written: "fo", Of: "both", Fate: Changed,
+		Becomes: "the servers of the highest weight take all connections; the others are sorry servers, which take over when a health check says that those are down",
+		Check:   "run `snatctl agent`, with a health check for each service that had scheduler fo"},
+	{Code: "M014", Written: "ovf", Of: "both", Fate: Changed,
+		Becomes: "scheduler wlc", Loses: "filling the first server before the next gets any"},
+	{Code: "M015", Written: "conhash", Of: "both", Fate: Changed,
+		Becomes: "scheduler mh, which is consistent, too; clients get other servers once"},
+	{Code: "M016", Written: "a scheduler of another name", Of: "both", Fate: Changed,
+		Becomes: "scheduler wlc", Loses: "what that scheduler does"},
+	{Code: "M017", Written: "sh-port, mh-port", Of: "both", Fate: Changed,
+		Becomes: "the hash is of the source address alone", Loses: "spreading the connections of one client"},
+	{Written: "sh-fallback, mh-fallback", Of: "both", Fate: Whole, Becomes: "nothing: a server that is down is out of the table"},
+	{Code: "M018", Written: "flag-1 to flag-3, with another scheduler than sh and mh; hashed", Of: "both", Fate: Changed, Quiet: true,
+		Becomes: "it is left out: it does nothing"},
+	{Code: "M019", Written: "different weights with rr, sed or lc", Of: "both", Fate: Whole, Quiet: true,
+		Becomes: "weight 1: the scheduler ignores weights other than 0"},
+
+	{Written: "-p, persistence_timeout; -M, persistence_granularity", Of: "both", Fate: Whole, Becomes: "`persistence`"},
+	{Code: "M020", Written: "a persistence mask that is no prefix", Of: "both", Fate: Changed,
+		Becomes: "persistence by whole addresses", Loses: "the mask"},
+	{Code: "M021", Written: "--pe sip, persistence_engine sip", Of: "both", Fate: Changed,
+		Becomes: "persistence by client address", Loses: "persistence by SIP call"},
+	{Written: "-m, lb_kind NAT", Of: "both", Fate: Whole, Becomes: "`mode: nat`"},
+	{Written: "-b, (null), lb_kind FNAT, with laddrs", Of: "both", Fate: Whole, Becomes: "`mode: fullnat` with the laddrs as a pool"},
+	{Code: "M030", Written: "-g, -i, lb_kind DR and TUN", Of: "both", Fate: Lost,
+		Becomes: "it is left out: the answers of such servers do not pass the gateway; use -m or -b, or leave the service to IPVS"},
+	{Code: "M031", Written: "a service none of whose servers can be carried over", Of: "both", Fate: Lost,
+		Becomes: "the service is left out; leave it to IPVS"},
+	{Code: "M032", Written: "-f, virtual_server fwmark", Of: "both", Fate: Lost,
+		Becomes: "it is left out: a policy has no services by packet mark; write its addresses and ports as a service"},
+	{Code: "M033", Written: "-x, -y, uthreshold, lthreshold", Of: "both", Fate: Lost,
+		Becomes: "it is left out: a policy has no limits of connections"},
+	{Code: "M034", Written: "-o, --ops", Of: "both", Fate: Changed,
+		Becomes: "packets of one client and port stay with their server while its flow lasts", Loses: "choosing anew for each packet"},
+	{Code: "M035", Written: "-j enable, syn_proxy", Of: "both", Fate: Lost,
+		Becomes: "it is left out: a policy has no SYN proxy", Loses: "protection of real servers against SYN floods"},
+	{Code: "M036", Written: "-V SECONDS, est_timeout, --conn-timeout, establish_timeout", Of: "both", Fate: Lost,
+		Becomes: "it is left out: set net.netfilter.nf_conntrack_tcp_timeout_established for the whole gateway"},
+	{Code: "M037", Written: "FULLNAT without laddrs", Of: "both", Fate: Changed,
+		Becomes: "mode nat with `hairpin` for every client: the source becomes the address of the interface that leads to the server; name laddrs and mode fullnat, if the old ones are known",
+		Check:   "name the laddrs of FULLNAT services that have none"},
+	{Code: "M038", Written: "TOA, the client's address in a TCP option", Of: "both", Fate: Lost, Quiet: true,
+		Becomes: "FULLNAT adds no TOA option: real servers that read it see the laddr",
+		Check:   "see whether real servers need the client's address (TOA): they do not get it"},
+	{Code: "M039", Written: "--start-daemon, lvs_sync_daemon", Of: "both", Fate: Lost,
+		Becomes: "it is left out: conntrackd synchronises connections"},
+	{Code: "M040", Written: "laddrs on a network interface (-F, ip DEV)", Of: "both", Fate: Changed, Quiet: true,
+		Becomes: "the laddr alone: the gateway must have the address, or the router a route to it; see gateway.addresses",
+		Check:   "see that the gateway has its laddrs, or set gateway.addresses"},
+	{Code: "M041", Written: "black and white lists", Of: "both", Fate: Whole, Becomes: "`deny` and `allow`"},
+	{Code: "M042", Written: "lists by ipset", Of: "both", Fate: Lost,
+		Becomes: "it is left out: write the addresses under deny or allow"},
+	{Code: "M043", Written: "SNAT conditions on the source port, or on the next hop (gw)", Of: "both", Fate: Lost,
+		Becomes: "the condition is left out: the zone takes these connections whatever it said"},
+	{Code: "M044", Written: "new_gw, -N: another next hop", Of: "both", Fate: Lost,
+		Becomes: "it is left out: routing decides; add an ip rule and a routing table for these sources",
+		Check:   "add ip rules for what had another next hop (new_gw)"},
+	{Code: "M045", Written: "nat_mask, ha_suspend, vip_bind_dev and other switches of the old programs", Of: "both", Fate: Lost, Quiet: true,
+		Becomes: "it is left out: it has no counterpart and no effect on packets"},
+}

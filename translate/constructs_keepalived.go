@@ -1,0 +1,4 @@
+package translate
+
+// ofKeepalived are the constructs of keepalived alone.
+var ofKeepalived = []Construct{}

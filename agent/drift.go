@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/snatctl/snatctl/compiler/tell"
@@ -89,10 +90,10 @@ func (a *Agent) moved(ctx context.Context, now time.Time) bool {
 	if err != nil {
 		return false
 	}
-	if a.stands.force == nil { // what was found at this generation is known
-		return d.look || !d.left || at != d.at
+	if d.left { // what was found at this generation is known
+		return d.look || at != d.at
 	}
-	return d.look || at != a.stands.force.Generation()
+	return d.look || a.stands.force == nil || at != a.stands.force.Generation()
 }
 
 // unread logs once a minute that the kernel cannot be asked.
@@ -107,7 +108,11 @@ func (a *Agent) unread(err error) {
 func (a *Agent) compare(ctx context.Context) {
 	start := time.Now()
 	if len(a.stands.changed) > 0 { // half a change of our own would look like drift
-		a.whole(ctx, a.stands.changed)
+		if a.stands.force == nil {
+			a.whole(ctx, a.stands.changed)
+		} else {
+			a.reshape(ctx)
+		}
 		return
 	}
 	if !a.o.NoRepair && a.drift.peace(start) {
@@ -120,19 +125,23 @@ func (a *Agent) compare(ctx context.Context) {
 		a.drift.next = time.Now().Add(spared * time.Since(start))
 		return
 	}
+	known := a.drift.left && slices.Equal(r.Changes, a.Snapshot().Drift.Standing)
 	a.drift.look, a.drift.left = false, false
 	if r.Empty() {
 		a.drift.next = time.Now().Add(spared * time.Since(start))
 		a.mended()
 		return
 	}
-	a.tellDrift(r)
 	now := time.Now()
 	if !a.o.NoRepair {
 		a.drift.repair = a.drift.found(now)
 	} else if at, err := a.g.Generation(ctx); err == nil {
 		a.drift.left, a.drift.at = true, at
 	}
+	if known {
+		return
+	}
+	a.tellDrift(r)
 	until := a.drift.repair
 	if !until.After(now) {
 		until = time.Time{}
@@ -179,7 +188,7 @@ func (a *Agent) restoreAtOnce(ctx context.Context) {
 }
 
 // differs compares the table, routes and addresses with what is wanted. If the table is as wanted it is
-// known again.
+// known again; if not, services still change alone, and leave what others did as it is.
 func (a *Agent) differs(ctx context.Context) (r gateway.Result, err error) {
 	a.hush(true)
 	defer a.hush(false)
@@ -194,8 +203,6 @@ func (a *Agent) differs(ctx context.Context) (r gateway.Result, err error) {
 		}
 	case !errors.Is(err, gateway.ErrNotInForce):
 		return r, err
-	default:
-		a.stands.force = nil
 	}
 	return a.g.Diff(ctx, w, false)
 }

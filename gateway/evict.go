@@ -17,8 +17,9 @@ import (
 // Evict gives services new states, as far as that cannot wait: when it returns, no new connection
 // reaches a real server that takes none in its state, and persistent services have forgotten its
 // clients. It is one transaction, mostly of data alone, which the kernel takes at once; the rest is
-// for Reshape. An IncompleteError says that clients may be left. Any other error that is no StaleError
-// has changed nothing.
+// for Reshape. What others have changed in the ruleset meanwhile does not hold it up, and is not looked for
+// (Generation tells who compares it with the kernel's). An IncompleteError says that clients may be left.
+// Any other error that is no StaleError has changed nothing.
 func (f *Force) Evict(ctx context.Context, changes []ServiceChange) error {
 	if err := f.usable(); err != nil {
 		return err
@@ -88,8 +89,7 @@ func (f *Force) Reshape(ctx context.Context) error {
 // in its state. Nothing was changed.
 var ErrWhole = errors.New("the change needs the whole table made anew: apply the policy")
 
-// carryOut sends what turns the fragments of services into others, if the generation is the one
-// that is known.
+// carryOut sends what turns the fragments of services into others.
 func (f *Force) carryOut(ctx context.Context, swaps []compiler.Swap) error {
 	t, ds := f.outline.Change(swaps)
 	if ds.Err() != nil {
@@ -104,15 +104,22 @@ func (f *Force) carryOut(ctx context.Context, swaps []compiler.Swap) error {
 		t.Done()
 		return nil
 	}
-	if err := f.committed(f.g.conn.Apply(ctx, plan, f.generation)); err != nil {
+	if err := f.commit(func(at nftlink.Generation) error { return f.g.conn.Apply(ctx, plan, at) }); err != nil {
 		return blame(t.Live, t.Want, err)
 	}
 	t.Done()
 	return nil
 }
 
-// committed follows the generation through a transaction with that outcome.
-func (f *Force) committed(err error) error {
+// commit has a transaction sent, and follows the generation through it. If others have changed the ruleset
+// since it was known, that is mostly a table of their own, so the transaction is sent all the same: it names
+// nothing but the parts of services in this table, and the kernel refuses all of it if they are not there. The
+// generation then stays behind the kernel's: who compares the two finds what others did to this table.
+func (f *Force) commit(send func(at nftlink.Generation) error) error {
+	err := send(f.generation)
+	if errors.Is(err, nftlink.ErrStale) {
+		err = send(whatever)
+	}
 	switch {
 	case err == nil:
 		f.generation = f.generation.After(1)
@@ -122,6 +129,9 @@ func (f *Force) committed(err error) error {
 	}
 	return err
 }
+
+// whatever is no generation: a transaction that names it is carried out at any.
+const whatever nftlink.Generation = 0
 
 // planOf returns what leads through a transition. Its rules have no handles, so where some of a
 // chain's change all of them are replaced.

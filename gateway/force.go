@@ -45,9 +45,7 @@ type ServiceChange struct {
 // ErrNotInForce says that the table differs from the policy that it is said to hold.
 var ErrNotInForce = errors.New("the table is not as the policy says")
 
-// StaleError says that the ruleset changed since the engine learned of it, or that it is not known
-// what became of a change. Nothing was changed in the first case. Adopt, or a Commit, reads the
-// table anew.
+// StaleError says that it is not known what became of a change. Adopt, or a Commit, reads the table anew.
 type StaleError struct{ Err error }
 
 // Error returns the reason.

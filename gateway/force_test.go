@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/snatctl/snatctl/internal/compiled"
 	"github.com/snatctl/snatctl/internal/law"
 	"github.com/snatctl/snatctl/internal/nstest"
@@ -150,34 +152,52 @@ type writer struct{ b *[]byte }
 
 func (w writer) Write(p []byte) (int, error) { *w.b = append(*w.b, p...); return len(p), nil }
 
-// Whoever else writes makes the engine say so, and change nothing.
-func TestForceStale(t *testing.T) {
+// Whoever else writes holds up no change of services, and is not hidden by it. What others did to these
+// services themselves makes the kernel refuse the change whole.
+func TestForceBesideOthers(t *testing.T) {
 	h, g := holding(t)
 	p := compiled.Policy(t, sample.Services(10, 3))
 	f := force(t, h, g, p)
-	if _, err := h.Output(t.Context(), "nft", "add table inet other"); err != nil {
-		t.Fatal(err)
-	}
-	down := downState(p, 0, 1)
-	var stale *StaleError
-	for range 2 {
-		if err := f.Evict(t.Context(), changesOf(down)); !errors.As(err, &stale) {
-			t.Fatalf("the error is %v", err)
+	nft := func(line string) {
+		t.Helper()
+		if out, err := h.Output(t.Context(), "nft", line); err != nil {
+			t.Fatalf("%v\n%s", err, out)
 		}
 	}
-	if plan := differs(t, g, p); !plan.Empty() {
-		t.Errorf("something was changed:\n%s", text(plan))
+	moved := func() bool {
+		t.Helper()
+		at, err := g.Generation(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at != f.Generation()
 	}
-	w, _ := Compile(p, nil)
-	f, err := g.Adopt(t.Context(), w)
-	if err == nil {
-		err = f.Evict(t.Context(), changesOf(down))
-	}
-	if err != nil {
+	nft("add table inet other")
+	down := downState(p, 0, 1)
+	if err := f.Evict(t.Context(), changesOf(down)); err != nil {
 		t.Fatal(err)
 	}
+	if err := f.Reshape(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if plan := differs(t, g, p.With(down)); !plan.Empty() {
+		t.Errorf("the table differs:\n%s", text(plan))
+	}
+	if !moved() {
+		t.Error("nobody sees that others have written")
+	}
+
+	nft("flush map inet snatctl turns4")
+	before := downState(p, 1, 2)
+	if err := f.Evict(t.Context(), changesOf(before)); !errors.Is(err, unix.ENOENT) {
+		t.Errorf("a change of what others took away ends with %v", err)
+	}
+	if s := f.Policy().State(); len(s) != 1 {
+		t.Errorf("the state is %v", s)
+	}
+	w, _ := Compile(p.With(down), nil)
 	if _, err := g.Adopt(t.Context(), w); !errors.Is(err, ErrNotInForce) {
-		t.Errorf("a table with evicted servers is adopted: %v", err)
+		t.Errorf("a table without slots is adopted: %v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/nft/nftlink"
 	"github.com/snatctl/snatctl/policy"
 )
 
@@ -42,5 +43,5 @@ func (f *Force) forget(ctx context.Context, sticky *nft.Ruleset, is map[string]*
 	if len(stale) == 0 {
 		return 0, nil
 	}
-	return entries(stale), f.committed(f.g.conn.Forget(ctx, f.g.table, stale, f.generation))
+	return entries(stale), f.commit(func(at nftlink.Generation) error { return f.g.conn.Forget(ctx, f.g.table, stale, at) })
 }

@@ -43,7 +43,8 @@ func TestAgentDrift(t *testing.T) {
 	}
 }
 
-// --no-repair reports drift and leaves it; what its maker takes back is gone.
+// --no-repair reports drift and leaves it, also when services change beside it; what its maker takes back is
+// gone.
 func TestAgentNoRepair(t *testing.T) {
 	h := startGateway(t, "")
 	a := runAgent(t, h, small, "--no-repair")
@@ -52,6 +53,17 @@ func TestAgentNoRepair(t *testing.T) {
 	time.Sleep(time.Second)
 	if s := a.snapshot(t); s.Drift.Found != 1 || s.Drift.Repairs != 0 || !strings.Contains(exact(t, h), "\t\tdrop\n") {
 		t.Errorf("%+v\n%s", s.Drift, exact(t, h))
+	}
+	if r := run(t, h, program(t), "server", "down", "web", "192.168.1.1"); r.Code != 0 {
+		t.Fatal(r.Stderr)
+	}
+	eventually(t, "the service to lose its slot", func() bool { return !strings.Contains(exact(t, h), ": 192.168.1.1 . 80") })
+	time.Sleep(time.Second)
+	if s := a.snapshot(t); s.Drift.Found != 1 || s.Drift.Repairs != 0 || len(s.Drift.Standing) == 0 || !strings.Contains(exact(t, h), "\t\tdrop\n") {
+		t.Errorf("when a server went down beside it: %+v\n%s", s.Drift, exact(t, h))
+	}
+	if r := run(t, h, program(t), "server", "reset", "web", "192.168.1.1"); r.Code != 0 {
+		t.Fatal(r.Stderr)
 	}
 	if r := run(t, h, program(t), "agent", "status"); r.Code != 1 || !strings.Contains(r.Stdout, "NOT REPAIRED") {
 		t.Errorf("agent status exits %d:\n%s", r.Code, r.Stdout)

@@ -9,6 +9,7 @@ type Attribute struct {
 
 // Attributes are all that events have, sorted by name.
 var Attributes = []Attribute{
+	{"address", "where the agent answers over HTTP", false},
 	{"applied_at", "when the policy was applied", true},
 	{"applied_by", "who applied the policy", false},
 	{"are", "the addresses that the interface has", false},
@@ -20,6 +21,7 @@ var Attributes = []Attribute{
 	{"confirm", "how long the policy waits for `snatctl confirm`; zero: it does not", false},
 	{"detail", "of an object: how it differs", false},
 	{"error", "what failed, and why", false},
+	{"file", "path of a file", false},
 	{"flows", "how many flows", true},
 	{"flows_ended", "how many flows that contradicted the policy were ended", true},
 	{"folded", "how many equal messages this line stands for", true},

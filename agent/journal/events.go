@@ -73,6 +73,15 @@ var Groups = []Group{
 		{"clients_released", info, "persistence entries of clients were forgotten, since their real server takes no connections", []string{"clients"}},
 		{"engine_warning", warning, "what `snatctl apply` would warn of", []string{"warning"}},
 	}},
+	{"Over HTTP", []Event{
+		{"http_listening", info, "the agent answers over HTTP, as --http says", []string{"address"}},
+		{"http_in_clear", warning, "the token of --http can be read on the way, since there is no TLS", []string{"address", "hint"}},
+		{"http_token_read", info, "the token of --http has changed: the new one counts", []string{"file"}},
+		{"http_token_refused", failure, "the token of --http cannot be taken any more: nobody is answered", []string{"error"}},
+		{"http_tls_read", info, "files of TLS have changed: the new ones count", []string{"file"}},
+		{"http_tls_refused", failure, "files of TLS have changed and cannot be taken: those before stay in use", []string{"error"}},
+		{"http_unserved", failure, "nothing is answered over HTTP any more", []string{"error"}},
+	}},
 	{"The agent itself", []Event{
 		{"agent_started", info, "the agent holds the table and begins its work", []string{"version", "table", "socket"}},
 		{"agent_yielded", warning, "the agent ends, since somebody else takes the table over", []string{"table", "why"}},

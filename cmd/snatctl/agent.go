@@ -15,6 +15,7 @@ import (
 	"github.com/snatctl/snatctl/agent/api"
 	"github.com/snatctl/snatctl/agent/journal"
 	"github.com/snatctl/snatctl/agent/source"
+	"github.com/snatctl/snatctl/agent/web"
 	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/plain"
@@ -33,6 +34,7 @@ type agentOptions struct {
 	noWatch  bool
 	exec     bool
 	log      string // format
+	http     web.Options
 }
 
 func agentCommand() *cobra.Command {
@@ -80,6 +82,7 @@ table is held by another process.`,
 	c.Flags().BoolVar(&o.noWatch, "no-watch", false, "apply the files only when somebody asks for it (SIGHUP, snatctl apply), not when they change")
 	c.Flags().BoolVar(&o.exec, "allow-exec", false, "let health checks of type exec run their programs")
 	c.Flags().StringVar(&o.log, "log-format", "text", "format of the log: `text|json`")
+	httpFlags(c, &o.http)
 	c.AddCommand(agentStatusCommand())
 	return c
 }
@@ -96,6 +99,13 @@ func runAgent(ctx context.Context, o agentOptions) error {
 	files, err := source.Of(o.files)
 	if err != nil {
 		return exit{exitUsage, err}
+	}
+	window, err := openHTTP(o.http, log.Logger)
+	if err != nil {
+		return err
+	}
+	if window != nil {
+		defer window.Close()
 	}
 	l, err := api.Listen(o.socket, o.group)
 	if err != nil {
@@ -124,6 +134,7 @@ func runAgent(ctx context.Context, o agentOptions) error {
 	log.Info("agent_started", "version", versionText(), "table", a.Table(), "socket", o.socket)
 	server := api.Serve(l, a, func(err error) { log.Error("socket_unserved", "error", err) })
 	defer server.Close()
+	serveHTTP(window, a, log.Logger)
 	if err := a.Run(ctx); err != nil && !errors.Is(err, agent.ErrTakenOver) {
 		return statusOf(err)
 	}

@@ -1,4 +1,4 @@
-// Package authority issues certificates, for tests of checks that verify them.
+// Package authority issues certificates, for tests of what verifies them.
 package authority
 
 import (
@@ -49,6 +49,31 @@ func (a *Authority) Issue(t testing.TB, name string, from, to time.Time) tls.Cer
 	key := newKey(t)
 	cert := &x509.Certificate{SerialNumber: big.NewInt(2), DNSNames: []string{name}, NotBefore: from, NotAfter: to}
 	return tls.Certificate{Certificate: [][]byte{a.sign(t, cert, key)}, PrivateKey: key}
+}
+
+// Pool returns what verifies certificates of this authority.
+func (a *Authority) Pool() *x509.CertPool {
+	p := x509.NewCertPool()
+	p.AddCert(a.cert)
+	return p
+}
+
+// Save writes a certificate and its key as programs read them (PEM), the key for its owner alone.
+func Save(t testing.TB, c tls.Certificate, cert, key string) {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []struct {
+		path, kind string
+		der        []byte
+		mode       os.FileMode
+	}{{cert, "CERTIFICATE", c.Certificate[0], 0o644}, {key, "PRIVATE KEY", der, 0o600}} {
+		if err := os.WriteFile(f.path, pem.EncodeToMemory(&pem.Block{Type: f.kind, Bytes: f.der}), f.mode); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func (a *Authority) sign(t testing.TB, cert *x509.Certificate, key *ecdsa.PrivateKey) []byte {

@@ -25,14 +25,15 @@ import (
 // Options say what an agent keeps, and how. The zero value of an optional one is what is said there.
 type Options struct {
 	Source    Source
-	StateDir  string        // where the history is kept, and what the agent remembers
-	Socket    string        // where it takes requests: told to those who find the table held
-	AllowExec bool          // checks may run programs
-	NoRepair  bool          // what others change in the table is reported, and stays
-	Log       *slog.Logger  // of events by name: policy_applied, drift_found …
-	Notify    func(string)  // hears what a service manager wants to know (sd_notify(3)); nil: nobody does
-	Watchdog  time.Duration // how often at least the service manager wants to hear that the loop runs; 0: it does not
-	User      string        // who the history says applied what the agent applies by itself
+	StateDir  string                   // where the history is kept, and what the agent remembers
+	Socket    string                   // where it takes requests: told to those who find the table held
+	AllowExec bool                     // checks may run programs
+	NoRepair  bool                     // what others change in the table is reported, and stays
+	Log       *slog.Logger             // of events by name: policy_applied, drift_found …
+	Notify    func(string)             // hears what a service manager wants to know (sd_notify(3)); nil: nobody does
+	Watchdog  time.Duration            // how often at least the service manager wants to hear that the loop runs; 0: it does not
+	Observe   func(health.Observation) // hears of each check that has ended, one at a time; it must be quick. nil: nobody does
+	User      string                   // who the history says applied what the agent applies by itself
 }
 
 // Source is where the policy comes from.
@@ -78,7 +79,7 @@ type Agent struct {
 
 	checks     *health.Scheduler
 	ends       ends
-	picture    picture
+	inForce    inForce
 	wantsCount atomic.Bool // services want their flows counted
 
 	mu       sync.Mutex // over what follows
@@ -88,6 +89,7 @@ type Agent struct {
 	told     time.Time           // when the service manager last heard of the loop
 	quiet    bool                // what is only looked at was warned of when it was applied
 	listener func(gateway.Event) // who asked for what goes on now
+	stages   stages              // of the apply that goes on; nil: none does
 }
 
 // ErrTakenOver says that somebody else took the table over.
@@ -99,7 +101,7 @@ var ErrTakenOver = errors.New("another process has taken the table over")
 func Start(ctx context.Context, o Options) (*Agent, error) {
 	a := &Agent{o: o, log: o.Log, requests: make(chan func(context.Context)), changed: make(chan struct{}, 1), reloads: make(chan struct{}, 1), yield: make(chan struct{}, 1), ended: make(chan struct{}),
 		verdicts: make(chan []health.Verdict), counts: make(chan counted), census: make(chan struct{}, 1),
-		checks: health.New(health.Options{AllowExec: o.AllowExec})}
+		checks: health.New(health.Options{AllowExec: o.AllowExec, Observe: o.Observe})}
 	if a.o.Notify == nil {
 		a.o.Notify = func(string) {}
 	}

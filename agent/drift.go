@@ -266,6 +266,7 @@ func (a *Agent) tellMended(r gateway.Result, err error, took time.Duration) {
 	a.learn(func(s *Snapshot) {
 		s.Drift.Repairs++
 		s.Drift.Standing, s.Drift.Until = nil, time.Time{}
+		s.ended(r.Stale)
 	})
 	a.status()
 }

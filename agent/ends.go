@@ -65,6 +65,7 @@ func (e *ends) run() {
 func (a *Agent) tellEnded(downs []gateway.Down, ended []int, took time.Duration, err error) {
 	for i, d := range downs {
 		if ended[i] > 0 {
+			a.learn(func(s *Snapshot) { s.FlowsEnded[EndedDown] += uint64(ended[i]) })
 			a.log.Info("flows_ended", "service", d.Service, "server", serverText(d.Server), "flows", ended[i], "took", took.Round(time.Millisecond))
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/netip"
 	"runtime"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -79,7 +78,7 @@ func (a *Agent) countWhile(ctx context.Context) error {
 	defer runtime.UnlockOSThread()
 	for a.wantsCount.Load() {
 		start, busy := time.Now(), threadTime()
-		p, err := a.picture.now()
+		p, err := a.Picture()
 		if err != nil {
 			return err
 		}
@@ -112,30 +111,6 @@ func threadTime() time.Duration {
 	var u unix.Rusage
 	_ = unix.Getrusage(unix.RUSAGE_THREAD, &u) // cannot fail on itself (getrusage(2))
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-// picture tells whom flows belong to: of the policy in force, drawn when somebody asks. States of its
-// services change nothing in it.
-type picture struct {
-	mu     sync.Mutex
-	wanted *gateway.Wanted
-	drawn  *gateway.Picture // nil: not yet
-}
-
-// of says which policy is in force.
-func (p *picture) of(w *gateway.Wanted) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.wanted, p.drawn = w, nil
-}
-
-func (p *picture) now() (_ *gateway.Picture, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.drawn == nil {
-		p.drawn, err = p.wanted.Foreseen()
-	}
-	return p.drawn, err
 }
 
 // weigh gives services with lc and wlc the shares that live flows ask for.

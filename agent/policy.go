@@ -23,10 +23,13 @@ type loaded struct {
 	wanted      *gateway.Wanted
 	diagnostics policy.Diagnostics
 	err         error
+	stages      stages // what reading and compiling took
 }
 
 // read reads the policy.
 func (a *Agent) read() (l loaded) {
+	l.stages = stages{}
+	defer l.stages.since("load", time.Now())
 	l.policy, l.sources, l.diagnostics = a.o.Source.Load()
 	if l.policy == nil {
 		l.err = fmt.Errorf("invalid policy: %s", plain.Count(l.diagnostics.Errors(), "error"))
@@ -53,6 +56,10 @@ func (a *Agent) make(l *loaded) {
 		l.err = errors.New("a health check of the policy runs a program (type exec), which the agent does only with --allow-exec")
 		return
 	}
+	if l.stages == nil {
+		l.stages = stages{}
+	}
+	defer l.stages.since("compile", time.Now())
 	has, err := gateway.Facts(l.policy)
 	if err != nil {
 		l.err = fmt.Errorf("look up the addresses that the policy has for VIPs: %w", err)
@@ -110,7 +117,7 @@ func knownTable(stateDir string, paths []string) string {
 func (a *Agent) begin(ctx context.Context, first loaded) error {
 	a.learn(func(s *Snapshot) {
 		s.PID, s.Started, s.Table, s.Files = os.Getpid(), time.Now(), a.table, a.o.Source.Paths()
-		s.Policy.Applied = map[string]uint64{}
+		s.Policy.Applied, s.FlowsEnded = map[string]uint64{}, map[string]uint64{}
 	})
 	if err := a.g.Introduce(gateway.Agent{Socket: a.o.Socket, Yield: func() { signal(a.yield) }}); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/snatctl/snatctl/gateway"
@@ -29,6 +30,8 @@ func (a *Agent) put(ctx context.Context, l loaded, r Request) (gateway.Result, e
 		o.Command = "" // the history would only say it twice
 	}
 	on, revert := context.WithCancel(ctx)
+	a.measure(maps.Clone(l.stages))
+	defer a.measure(nil)
 	c, err := a.g.Commit(on, w, o)
 	if err != nil {
 		revert()
@@ -58,6 +61,7 @@ func (a *Agent) put(ctx context.Context, l loaded, r Request) (gateway.Result, e
 	}
 	a.drift.fresh()
 	a.learn(func(s *Snapshot) {
+		s.ended(res.Stale)
 		p := &s.Policy
 		p.Hash, p.AppliedAt, p.AppliedBy, p.LastGood, p.Summary = w.Hash(), at, by, false, res.Summary()
 		p.Error, p.Findings, p.ErrorSince, p.Incomplete = "", findings(l.diagnostics), time.Time{}, ""
@@ -65,6 +69,7 @@ func (a *Agent) put(ctx context.Context, l loaded, r Request) (gateway.Result, e
 			p.Incomplete = err.Error()
 		}
 		p.Applied[ended]++
+		p.Stages = a.stages.seconds()
 		if s.Trial = nil; c.Trial != nil {
 			s.Trial = &Trial{w.Hash(), r.User, time.Now().Add(c.Trial.Left())}
 		}
@@ -78,7 +83,7 @@ func (a *Agent) put(ctx context.Context, l loaded, r Request) (gateway.Result, e
 func (a *Agent) enforce(l loaded, c *gateway.Change) {
 	a.force, a.tends = l.wanted, l.tends
 	a.stood(c)
-	a.picture.of(l.wanted)
+	a.inForce.set(l.wanted)
 	a.checks.Set(a.targets(l.tends.policy))
 	if a.wantsCount.Store(len(l.tends.least) > 0); len(l.tends.least) > 0 {
 		signal(a.census)
@@ -139,6 +144,7 @@ func (a *Agent) Clean(ctx context.Context, hears func(gateway.Event)) (c gateway
 		a.listen(hears)
 		defer a.listen(nil)
 		c, err = a.g.Clean(loop)
+		a.learn(func(s *Snapshot) { s.ended(c.Stale) })
 	})
 	if unasked != nil {
 		return c, unasked

@@ -50,6 +50,25 @@ type Override struct {
 	Until  time.Time    `json:"until,omitzero"`
 }
 
+// Text names a real server as operators write it: without a port where it has none of its own.
+func (s *Server) Text() string { return serverText(s.Address) }
+
+// Server finds a real server by where connections go; nil if the service, or a nil one, has none there. A
+// table does not always tell whether a policy writes the port that clients call, or none.
+func (s *Service) Server(at netip.AddrPort) *Server {
+	if s == nil {
+		return nil
+	}
+	for _, as := range []netip.AddrPort{at, netip.AddrPortFrom(at.Addr(), 0)} {
+		for i := range s.Servers {
+			if s.Servers[i].Address == as {
+				return &s.Servers[i]
+			}
+		}
+	}
+	return nil
+}
+
 // Disabled is the health of a real server that is not checked.
 const Disabled = "disabled"
 

@@ -18,6 +18,8 @@ type Snapshot struct {
 	Policy  Policy    `json:"policy"`
 	Drift   Drift     `json:"drift"`
 	Trial   *Trial    `json:"trial"` // nil: nothing awaits confirmation
+
+	FlowsEnded map[string]uint64 `json:"flows_ended"` // how many flows were ended why: the reasons below
 }
 
 // Policy is the one in force, and what became of newer ones.
@@ -33,7 +35,8 @@ type Policy struct {
 	ErrorSince time.Time `json:"error_since"` // zero: there is none
 	Incomplete string    `json:"incomplete"`  // what of the newest apply was not done
 
-	Applied map[string]uint64 `json:"applied"` // how many applies ended how: applied, unchanged, refused, incomplete, reverted
+	Applied map[string]uint64  `json:"applied"`  // how many applies ended how: applied, unchanged, refused, incomplete, reverted
+	Stages  map[string]float64 `json:"stages_s"` // how many seconds each stage of the newest took: load, compile, read, diff, tell, commit, record, cleanup
 }
 
 // The ends of applies.
@@ -67,7 +70,7 @@ func (a *Agent) Snapshot() Snapshot {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := a.know
-	s.Policy.Applied = maps.Clone(s.Policy.Applied)
+	s.Policy.Applied, s.Policy.Stages, s.FlowsEnded = maps.Clone(s.Policy.Applied), maps.Clone(s.Policy.Stages), maps.Clone(s.FlowsEnded)
 	s.Drift.Changes, s.Drift.Standing = slices.Clone(s.Drift.Changes), slices.Clone(s.Drift.Standing)
 	return s
 }
@@ -83,6 +86,9 @@ func (a *Agent) learn(change func(*Snapshot)) {
 func (a *Agent) hear(e gateway.Event) {
 	a.mu.Lock()
 	listener, quiet := a.listener, a.quiet
+	if took, ok := e.(gateway.Took); ok && a.stages != nil {
+		a.stages.add(stageNames[took.Stage], took.Time)
+	}
 	a.mu.Unlock()
 	if listener != nil {
 		listener(e)

@@ -21,21 +21,13 @@ type Kept struct {
 	Services map[string]agent.Service // by name
 }
 
-// server finds what is known of a real server; nil without an agent, and of what it does not know. A
-// table does not always tell whether a policy writes the port that clients call, or none.
+// server finds what is known of a real server; nil without an agent, and of what it does not know.
 func (k *Kept) server(service string, at netip.AddrPort) *agent.Server {
 	if k == nil {
 		return nil
 	}
-	servers := k.Services[service].Servers
-	for _, as := range []netip.AddrPort{at, netip.AddrPortFrom(at.Addr(), 0)} {
-		for i := range servers {
-			if servers[i].Address == as {
-				return &servers[i]
-			}
-		}
-	}
-	return nil
+	s := k.Services[service]
+	return s.Server(at)
 }
 
 // statusRecord is the report of status with what an agent knows. Of no agent that is null.

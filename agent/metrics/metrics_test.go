@@ -1,0 +1,199 @@
+package metrics
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/snatctl/snatctl/agent"
+	"github.com/snatctl/snatctl/agent/health"
+	"github.com/snatctl/snatctl/agent/traffic"
+	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// served is an agent that knows something of everything.
+type served struct{}
+
+var server1, server2 = netip.MustParseAddrPort("192.168.1.1:0"), netip.MustParseAddrPort("192.168.1.2:8080")
+
+func (served) Snapshot() agent.Snapshot {
+	return agent.Snapshot{
+		Policy: agent.Policy{Hash: "abc", AppliedAt: time.UnixMilli(1700000000500), Applied: map[string]uint64{agent.Applied: 2, agent.Refused: 1}, Stages: map[string]float64{"commit": 0.25}},
+		Drift:  agent.Drift{Repairs: 3}, FlowsEnded: map[string]uint64{agent.EndedDown: 4},
+	}
+}
+
+func (served) Services() []agent.Service {
+	return []agent.Service{{Name: "web", Servers: []agent.Server{
+		{Address: server1, Share: 3, Health: "up"},
+		{Address: server2, Share: 1, Health: "down", Out: true, Failures: 5},
+	}}}
+}
+
+func (served) Lint() policy.Diagnostics {
+	return policy.Diagnostics{{Severity: policy.Warning}, {Severity: policy.Warning}, {Severity: policy.Info}}
+}
+
+func counted(context.Context) (*traffic.Figures, error) {
+	laddr := ct.LaddrReport{Address: netip.MustParseAddr("198.51.100.1"), Flows: 12}
+	return &traffic.Figures{
+		Services: []traffic.Service{{ServiceReport: &ct.ServiceReport{Name: "web", New: 100, Flows: 9}, Bytes: traffic.Bytes{In: 1000, Out: 2000}, Servers: []traffic.Server{
+			{ServerReport: &ct.ServerReport{Address: server1.Addr(), Port: 80, Flows: 6}, Opened: 70},
+			{ServerReport: &ct.ServerReport{Address: server2.Addr(), Port: 8080, Flows: 3}, Opened: 30},
+		}}},
+		Zones:     []traffic.Zone{{ZoneReport: &ct.ZoneReport{Name: "office", Flows: 12, New: 40}}},
+		Pools:     []traffic.Pool{{Name: "few", Fullest: 0.75, Failures: 11, Laddrs: []traffic.Laddr{{LaddrReport: laddr}}}},
+		Conntrack: ct.Conntrack{Entries: 21, Max: 1000},
+		Events:    traffic.Events{New: 50, Destroy: 29, Lost: 2, Resyncs: 1},
+	}, nil
+}
+
+// scrape returns what a scrape of them says.
+func scrape(t *testing.T, h http.Handler) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	b, err := io.ReadAll(w.Result().Body)
+	if err != nil || w.Code != http.StatusOK {
+		t.Fatalf("the scrape says %d (%v): %s", w.Code, err, b)
+	}
+	return string(b)
+}
+
+// values are the lines of a scrape that are no comments.
+func values(text string) (out []string) {
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "#") {
+			out = append(out, strings.TrimSpace(line))
+		}
+	}
+	return out
+}
+
+// A scrape has every metric of the table, with these values.
+func TestScrape(t *testing.T) {
+	m := New(Options{Version: "v1"})
+	for _, took := range []time.Duration{time.Millisecond, 3 * time.Millisecond, 3 * time.Second} {
+		m.Observe(health.Observation{ID: health.ID{Service: "web"}, Took: took})
+	}
+	m.Observe(health.Observation{ID: health.ID{Service: "gone"}})
+	text := scrape(t, m.Handler(served{}, counted))
+	has := values(text)
+	for _, want := range []string{
+		`snatctl_service_new_connections_total{service="web"} 100`,
+		`snatctl_service_flows{service="web"} 9`,
+		`snatctl_service_bytes_total{direction="in",service="web"} 1000`,
+		`snatctl_service_bytes_total{direction="out",service="web"} 2000`,
+		`snatctl_server_up{server="192.168.1.1",service="web"} 1`,
+		`snatctl_server_up{server="192.168.1.2:8080",service="web"} 0`,
+		`snatctl_server_weight{server="192.168.1.1",service="web"} 3`,
+		`snatctl_server_weight{server="192.168.1.2:8080",service="web"} 0`,
+		`snatctl_server_flows{server="192.168.1.1",service="web"} 6`,
+		`snatctl_server_new_connections_total{server="192.168.1.2:8080",service="web"} 30`,
+		`snatctl_check_failures_total{server="192.168.1.2:8080",service="web"} 5`,
+		`snatctl_check_duration_seconds_bucket{service="web",le="0.001"} 1`,
+		`snatctl_check_duration_seconds_bucket{service="web",le="0.005"} 2`,
+		`snatctl_check_duration_seconds_bucket{service="web",le="2"} 2`,
+		`snatctl_check_duration_seconds_bucket{service="web",le="+Inf"} 3`,
+		`snatctl_check_duration_seconds_sum{service="web"} 3.004`,
+		`snatctl_check_duration_seconds_count{service="web"} 3`,
+		`snatctl_zone_flows{zone="office"} 12`,
+		`snatctl_zone_new_connections_total{zone="office"} 40`,
+		`snatctl_laddr_flows{laddr="198.51.100.1",pool="few"} 12`,
+		`snatctl_pool_max_destination_utilization_ratio{pool="few"} 0.75`,
+		`snatctl_pool_allocation_failures_total{pool="few"} 11`,
+		`snatctl_conntrack_entries 21`,
+		`snatctl_conntrack_limit 1000`,
+		`snatctl_conntrack_events_total{event="new"} 50`,
+		`snatctl_conntrack_events_total{event="destroy"} 29`,
+		`snatctl_conntrack_events_lost_total 2`,
+		`snatctl_conntrack_resyncs_total 1`,
+		`snatctl_stale_flows_ended_total{reason="real_server_down"} 4`,
+		`snatctl_apply_total{result="applied"} 2`,
+		`snatctl_apply_total{result="reverted"} 0`,
+		`snatctl_apply_duration_seconds{stage="commit"} 0.25`,
+		`snatctl_apply_last_success_timestamp_seconds 1.7000000005e+09`,
+		`snatctl_policy_info{hash="abc"} 1`,
+		`snatctl_drift_repairs_total 3`,
+		`snatctl_lint_problems{severity="error"} 0`,
+		`snatctl_lint_problems{severity="warning"} 2`,
+	} {
+		if !slices.Contains(has, want) {
+			t.Errorf("%s is not there", want)
+		}
+	}
+	for _, row := range Table() {
+		if !strings.Contains(text, "\n# TYPE "+row.Name+" "+row.Kind+"\n") {
+			t.Errorf("there is no %s %s", row.Kind, row.Name)
+		}
+	}
+	if strings.Contains(text, "gone") {
+		t.Error("checks of a service that is gone are shown")
+	}
+	if t.Failed() {
+		t.Log(text)
+	}
+}
+
+// Without servers no metric has a real server in its labels, and all others are there.
+func TestWithoutServers(t *testing.T) {
+	text := scrape(t, New(Options{NoServers: true}).Handler(served{}, counted))
+	for _, row := range Table() {
+		want := row.Of != OfServer && row != checkSeconds
+		if strings.Contains(text, "\n# TYPE "+row.Name+" ") != want {
+			t.Errorf("%s: want it there: %v", row.Name, want)
+		}
+	}
+	if strings.Contains(text, "server=") {
+		t.Errorf("real servers are shown:\n%s", text)
+	}
+}
+
+// If the kernel cannot be read, what the agent knows is shown all the same, and somebody hears of it.
+func TestWithoutFigures(t *testing.T) {
+	unread := errors.New("no")
+	var heard error
+	m := New(Options{Failed: func(err error) { heard = err }})
+	has := values(scrape(t, m.Handler(served{}, func(context.Context) (*traffic.Figures, error) { return nil, unread })))
+	if !slices.Contains(has, `snatctl_server_up{server="192.168.1.2:8080",service="web"} 0`) || !errors.Is(heard, unread) {
+		t.Errorf("it has %q and heard %v", has, heard)
+	}
+	if slices.ContainsFunc(has, func(s string) bool { return strings.HasPrefix(s, "snatctl_conntrack_entries") }) {
+		t.Error("values are shown that nobody read")
+	}
+}
+
+// Prometheus' own checker has nothing to say against names and help texts.
+func TestPromtool(t *testing.T) {
+	if _, err := exec.LookPath("promtool"); err != nil {
+		t.Skip(err)
+	}
+	m := New(Options{})
+	m.Observe(health.Observation{ID: health.ID{Service: "web"}})
+	check := exec.Command("promtool", "check", "metrics")
+	check.Stdin = strings.NewReader(scrape(t, m.Handler(served{}, counted)))
+	if out, err := check.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("promtool check metrics: %v\n%s", err, out)
+	}
+}
+
+// Labels are of the policy, and of what the program does: none is a client's or a destination's.
+func TestLabels(t *testing.T) {
+	may := []string{"service", "server", "zone", "pool", "laddr", "direction", "event", "reason", "result", "stage", "hash", "severity", "version", "goversion"}
+	for _, row := range Table() {
+		for _, label := range row.Labels {
+			if !slices.Contains(may, label) {
+				t.Errorf("%s has the label %s", row.Name, label)
+			}
+		}
+	}
+}

@@ -1,0 +1,87 @@
+// Package metrics shows what an agent knows and counts to Prometheus. All metrics stand in one table;
+// no label ever names a client or a destination.
+package metrics
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Metric is a row of the table.
+type Metric struct {
+	Name   string
+	Kind   string // "counter", "gauge" or "histogram"
+	Labels []string
+	Help   string
+	Of     Of
+
+	desc *prometheus.Desc
+}
+
+// Of says what a metric is about, and so where its values come from.
+type Of int
+
+// What metrics are about.
+const (
+	OfService Of = iota
+	OfServer     // left out with Options.NoServers
+	OfZone
+	OfPool
+	OfConntrack
+	OfAgent
+)
+
+// The metrics, in the order of their description. docs/metrics.md is made of them.
+var (
+	serviceNew   = metric(OfService, "counter", "service_new_connections_total", "Connections that the service took: as the table counts them, so it begins anew when the service's elements are made anew.", "service")
+	serviceFlows = metric(OfService, "gauge", "service_flows", "Flows of the service that conntrack holds, those that wait to be forgotten included.", "service")
+	serviceBytes = metric(OfService, "counter", "service_bytes_total", "Bytes of the service's flows since somebody first looked, ended flows included: direction in comes from clients, out goes to them. IP headers count.", "service", "direction")
+
+	serverUp     = metric(OfServer, "gauge", "server_up", "Whether the real server is up: 0 if its check says that it is down, 1 if it is up, was not checked yet, or is never checked.", "service", "server")
+	serverWeight = metric(OfServer, "gauge", "server_weight", "Weight by which the real server gets new connections now, in relation to the others of its service: 0 if it gets none.", "service", "server")
+	serverFlows  = metric(OfServer, "gauge", "server_flows", "Flows of the real server that conntrack holds.", "service", "server")
+	serverNew    = metric(OfServer, "counter", "server_new_connections_total", "Connections that the real server got: as the table counts them, and where that counts none (more than 32768 slots) those that began since somebody first looked.", "service", "server")
+	checkFails   = metric(OfServer, "counter", "check_failures_total", "Checks of the real server that failed.", "service", "server")
+
+	checkSeconds = metric(OfService, "histogram", "check_duration_seconds", "How long checks of the service's real servers took, failed ones included.", "service")
+
+	zoneFlows = metric(OfZone, "gauge", "zone_flows", "Flows of the zone that conntrack holds.", "zone")
+	zoneNew   = metric(OfZone, "counter", "zone_new_connections_total", "Connections that the zone decided about, refused ones included: as the table counts them.", "zone")
+
+	laddrFlows   = metric(OfPool, "gauge", "laddr_flows", "Flows that have the laddr as their source, of all zones and services that use the pool. Of pools with more than 256 laddrs those with flows are listed.", "pool", "laddr")
+	poolUse      = metric(OfPool, "gauge", "pool_max_destination_utilization_ratio", "Share of a laddr's ports in use toward one destination, at the laddr and destination of the pool where it is largest. From 0.87 on new connections begin to fail.", "pool")
+	poolFailures = metric(OfPool, "counter", "pool_allocation_failures_total", "Connections that zones gave to the pool and conntrack never got, since no port was free: the kernel drops their first packet in silence. Never more than truly failed.", "pool")
+
+	entries  = metric(OfConntrack, "gauge", "conntrack_entries", "Entries of the conntrack table.")
+	limit    = metric(OfConntrack, "gauge", "conntrack_limit", "Entries that the conntrack table may hold (net.netfilter.nf_conntrack_max).")
+	events   = metric(OfConntrack, "counter", "conntrack_events_total", "Conntrack events that the agent heard, while somebody looks: new or destroy.", "event")
+	lost     = metric(OfConntrack, "counter", "conntrack_events_lost_total", "Conntrack events that came faster than the agent read them.")
+	resyncs  = metric(OfConntrack, "counter", "conntrack_resyncs_total", "Lists of all flows that made lost events good.")
+	staleEnd = metric(OfConntrack, "counter", "stale_flows_ended_total", "Flows that the agent ended: of a real server that was removed or went down, or that a changed service or zone would not make any more.", "reason")
+
+	applies     = metric(OfAgent, "counter", "apply_total", "Policies that were to be put in force, by what came of it: applied, unchanged, refused, incomplete or reverted.", "result")
+	applyStages = metric(OfAgent, "gauge", "apply_duration_seconds", "How long each stage of the newest apply took.", "stage")
+	applySince  = metric(OfAgent, "gauge", "apply_last_success_timestamp_seconds", "When the policy in force was applied, in seconds since 1970.")
+	policyInfo  = metric(OfAgent, "gauge", "policy_info", "1, labelled with the hash of the policy in force.", "hash")
+	drifts      = metric(OfAgent, "counter", "drift_repairs_total", "How often the agent repaired what others had changed in the table.")
+	lintFound   = metric(OfAgent, "gauge", "lint_problems", "What snatctl lint finds in the policy in force, by severity: error, warning or info.", "severity")
+	buildInfo   = metric(OfAgent, "gauge", "build_info", "1, labelled with the version of snatctl and of Go.", "version", "goversion")
+)
+
+var table []*Metric
+
+// metric adds a row.
+func metric(of Of, kind, name, help string, labels ...string) *Metric {
+	m := &Metric{Name: "snatctl_" + name, Kind: kind, Labels: labels, Help: help, Of: of}
+	m.desc = prometheus.NewDesc(m.Name, m.Help, m.Labels, nil)
+	table = append(table, m)
+	return m
+}
+
+// Table returns all metrics, in the order of their description.
+func Table() []*Metric { return table }
+
+func (m *Metric) value(v float64, labels ...string) prometheus.Metric {
+	kind := prometheus.GaugeValue
+	if m.Kind == "counter" {
+		kind = prometheus.CounterValue
+	}
+	return prometheus.MustNewConstMetric(m.desc, kind, v, labels...)
+}

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway/history"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
@@ -150,7 +149,7 @@ func (c *Change) Finish(ctx context.Context) (Result, error) {
 		return r, c.left
 	}
 	var err error
-	if r.Stale, r.Zoned, err = g.cleanup(ctx, c.w.sparing(ct.Contradicts), append(before(did.live), g.tables(c.earlier)...), c.w.Ruleset); err != nil {
+	if r.Stale, r.Zoned, err = g.cleanup(ctx, c.w.stale(), append(before(did.live), g.tables(c.earlier)...), c.w.Ruleset); err != nil {
 		return r, errors.Join(c.left, incomplete("the policy is in force, but connections that contradict it may remain: %w; apply again to end them", err))
 	}
 	c.clean()

@@ -31,16 +31,11 @@ func (g *Gateway) Clean(ctx context.Context) (c Cleaned, err error) {
 	if err != nil {
 		entries = nil // it may be out of reach for who only looks
 	}
-	left, judge := g.leftoversOf(entries), verdict(ct.Refused)
-	if good := history.Good(g.ofHere(entries)); len(good) > 0 {
-		if w, err := g.again(good[0]); err == nil {
-			judge = w.sparing(judge)
-		}
-	}
+	left := g.leftoversOf(entries)
 	if c.Done = g.lock != nil; c.Done {
 		g.settle()
 	}
-	c.Stale, c.Zoned, err = g.overFlows(ctx, judge, append(before(now), g.tables(left)...), now, c.Done)
+	c.Stale, c.Zoned, err = g.overFlows(ctx, ct.Refused, append(before(now), g.tables(left)...), now, c.Done)
 	if err != nil {
 		return c, incomplete("connections that contradict the table may be left: %w", err)
 	}

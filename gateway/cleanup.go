@@ -33,7 +33,7 @@ func (g *Gateway) cleanup(ctx context.Context, stale verdict, was []*nft.Ruleset
 
 // foresee finds the flows that an apply would end, and leaves them alone.
 func (g *Gateway) foresee(ctx context.Context, was []*nft.Ruleset, want *Wanted) (StaleFlows, int, error) {
-	s, zoned, err := g.overFlows(ctx, want.sparing(ct.Contradicts), was, want.Ruleset, false)
+	s, zoned, err := g.overFlows(ctx, want.stale(), was, want.Ruleset, false)
 	if err != nil {
 		err = fmt.Errorf("cannot tell which connections apply would end: %w", err)
 	}

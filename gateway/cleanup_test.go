@@ -189,7 +189,7 @@ func TestSorryFlowsStay(t *testing.T) {
 	will := services(t, webOf+"["+servers+"}\n")
 	h := held(3, map[string][]string{"203.0.113.1:80": {"192.168.1.9:8080", "192.168.1.9:8081", "192.168.1.8:80", "192.168.1.7:80", "192.168.1.1:80"}})
 	w := &Wanted{Policy: p, Ruleset: will}
-	s, _, err := findStale(t.Context(), h, w.sparing(ct.Contradicts), []*nft.Ruleset{was}, will)
+	s, _, err := findStale(t.Context(), h, w.stale(), []*nft.Ruleset{was}, will)
 	if err != nil || s.Count(false) != 6 {
 		t.Errorf("%d flows contradict the policy, want those to 192.168.1.7 and to port 8081: %v, %v", s.Count(false), s, err)
 	}

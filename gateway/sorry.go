@@ -6,9 +6,9 @@ import (
 	"github.com/snatctl/snatctl/ct"
 )
 
-// sparing is a judge of flows that spares those to sorry servers. A table has these only while they are in
-// use, but the policy lists them, so flows that they got then do not contradict it.
-func (w *Wanted) sparing(judge verdict) verdict {
+// stale judges flows by the policy. A table has sorry servers only while they are in use, but the
+// policy lists them, so flows that they got then do not contradict it.
+func (w *Wanted) stale() verdict {
 	type pair struct {
 		vip    netip.Addr
 		server netip.AddrPort // port 0: any
@@ -26,13 +26,13 @@ func (w *Wanted) sparing(judge verdict) verdict {
 		}
 	}
 	if sorry == nil {
-		return judge
+		return ct.Contradicts
 	}
 	return func(was, will *ct.Index, f *ct.Flow) (ct.Reason, bool) {
 		vip, server := f.Orig.Dst.Addr(), f.Reply.Src
 		if sorry[pair{vip, server}] || sorry[pair{vip, netip.AddrPortFrom(server.Addr(), 0)}] {
 			return ct.Reason{}, false
 		}
-		return judge(was, will, f)
+		return ct.Contradicts(was, will, f)
 	}
 }

@@ -62,6 +62,7 @@ func Problems(err error) []Problem {
 // Result is a configuration brought over.
 type Result struct {
 	Policy []byte // in canonical form; lints without errors
+	Rest   []byte // of a keepalived.conf: what keepalived keeps; empty: nothing
 	Report Report
 }
 

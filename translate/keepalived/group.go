@@ -1,0 +1,145 @@
+package keepalived
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/translate"
+)
+
+// mostVIPs is how many addresses a line of a virtual_server_group may stand for. Every VIP is an
+// element of the table and a line of the policy.
+const mostVIPs = 4096
+
+// group is a virtual_server_group.
+type group struct {
+	at   []endpoint
+	used bool
+}
+
+// group reads a virtual_server_group: addresses, ranges of them, and marks.
+func (k *translator) group(s *Statement) {
+	k.block(s, 2)
+	g := new(group)
+	k.groups[s.Word(1)] = g
+	for _, b := range s.Body {
+		if b.Word(0) == "fwmark" {
+			k.report("M032", "", b)
+			continue
+		}
+		vips, code := k.vipRange(b.Word(0))
+		port, ok := portOf(b.Word(1))
+		if code == "" && !ok {
+			code = "M207"
+		}
+		if code != "" {
+			k.report(code, "", b)
+			continue
+		}
+		k.whole(b, 2)
+		g.at = append(g.at, endpoint{vips: vips, ports: port, from: b})
+	}
+}
+
+// vipRange reads the addresses of one line of a group: one, A.B.C.D-E, A-B, or A/len. The code says what is wrong.
+func (k *translator) vipRange(text string) (vips []netip.Addr, code string) {
+	r, code := addresses(text)
+	if code != "" {
+		return nil, code
+	}
+	for a := r.From; ; a = a.Next() {
+		if len(vips) == mostVIPs {
+			return nil, "M226"
+		}
+		vips = append(vips, a)
+		if a == r.To {
+			return vips, ""
+		}
+	}
+}
+
+// addresses reads an address, a range whose second part is an address or the last part of one, or
+// a prefix, whose host bits say where it begins.
+func addresses(text string) (r inet.Range, code string) {
+	if head, bits, some := strings.Cut(text, "/"); some {
+		a, code := address(head)
+		n, err := strconv.Atoi(bits)
+		if code != "" || err != nil || n < 0 || n > a.BitLen() {
+			return r, "M207"
+		}
+		p := netip.PrefixFrom(a, n).Masked()
+		return inet.PrefixRange(p), ""
+	}
+	head, tail, some := strings.Cut(text, "-")
+	from, code := address(head)
+	if code != "" || !some {
+		return inet.AddrRange(from), code
+	}
+	to, err := netip.ParseAddr(tail)
+	if err != nil {
+		sep := "."
+		if from.Is6() {
+			sep = ":"
+		}
+		to, err = netip.ParseAddr(head[:strings.LastIndex(head, sep)+1] + tail)
+	}
+	if err != nil || to.BitLen() != from.BitLen() || to.Less(from) {
+		return r, "M207"
+	}
+	return inet.Range{From: from, To: to}, ""
+}
+
+// list is a deny_address_group or allow_address_group.
+type list struct{ ranges []inet.Range }
+
+// list reads a list of sources.
+func (k *translator) list(s *Statement) {
+	k.block(s, 2)
+	l := new(list)
+	k.lists[s.Word(1)] = l
+	for _, b := range s.Body {
+		if strings.HasPrefix(b.Word(0), "ipset:") || b.Word(0) == "ipset" {
+			k.report("M042", "", b)
+			continue
+		}
+		r, code := addresses(b.Word(0))
+		if code != "" {
+			k.report(code, "", b)
+			continue
+		}
+		k.whole(b, 1)
+		l.ranges = append(l.ranges, r)
+	}
+}
+
+// pool reads a local_address_group. A device behind an address, of DPVS, is left out.
+func (k *translator) pool(s *Statement) {
+	k.block(s, 2)
+	p := &translate.Pool{Pool: policy.Pool{Name: s.Word(1)}}
+	k.pools[s.Word(1)] = p
+	for _, b := range s.Body {
+		text, n := b.Word(0), 1
+		if text == "ip" { // ip ADDRESS DEVICE
+			text, n = b.Word(1), 2
+		}
+		if host, bits, some := strings.Cut(text, "/"); some && bits != "32" && bits != "128" && strings.IndexByte(bits, '.') < 0 {
+			// An address as ip(8) writes it: the prefix is the interface's, the laddr is one.
+			text = host
+			k.ReportAs("M227", b.Text, "", b.Refs[n-1])
+		}
+		r, code := addresses(text)
+		if code != "" {
+			k.report(code, "", b)
+			continue
+		}
+		k.Whole(b.Refs[:n]...)
+		if len(b.Refs) > n {
+			k.ReportAs("M040", b.Text, "", b.Refs[n:]...)
+		}
+		p.Laddrs = append(p.Laddrs, policy.Laddr{Range: r, Weight: policy.DefaultLaddrWeight})
+		p.Origins = append(p.Origins, translate.Origin{Place: b.At, Text: b.Text})
+	}
+}

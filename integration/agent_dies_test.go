@@ -3,7 +3,9 @@ package integration
 import (
 	"cmp"
 	"fmt"
+	"net"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,6 +22,7 @@ import (
 type death struct {
 	name   string
 	proto  string // of the service
+	ipv6   bool   // so are its VIP and its real servers
 	mode   string // of it, and what belongs to that; "": nat
 	check  string // its type and keys
 	paces  string // how often; "": as most
@@ -33,8 +36,9 @@ type death struct {
 }
 
 const (
-	mostPaces = "interval: 400ms, timeout: 350ms, rise: 2, fall: 3"
-	flapPaces = "interval: 200ms, timeout: 200ms, rise: 9, fall: 9" // nine checks take longer than the second that it is well, or ill
+	mostPaces  = "interval: 400ms, timeout: 5s, rise: 2, fall: 3"    // who lives answers in time, however busy the machine is
+	quietPaces = "interval: 800ms, timeout: 700ms, rise: 2, fall: 3" // for deaths that answer nothing
+	flapPaces  = "interval: 200ms, timeout: 200ms, rise: 9, fall: 9" // nine checks take longer than the second that it is well, or ill
 )
 
 func sh(command string) func(*testing.T, *mortal) {
@@ -55,17 +59,17 @@ func flaps(t *testing.T, m *mortal, silent func()) {
 var deaths = []death{
 	{name: "killed", proto: "tcp", check: "type: tcp", says: "connection refused",
 		die: func(_ *testing.T, m *mortal) { m.kill() }, rise: func(t *testing.T, m *mortal) { m.begin(t) }},
-	{name: "unplugged", proto: "tcp", check: "type: tcp", says: "no answer in 350ms|host unreachable", later: true,
+	{name: "unplugged", paces: quietPaces, proto: "tcp", check: "type: tcp", says: "no answer in 700ms|host unreachable", later: true,
 		die: sh("ip link set eth0 down"), rise: sh("ip link set eth0 up; ip route add default via 192.168.1.254")},
-	{name: "silent", proto: "tcp", mode: "fullnat, laddrs: 192.168.2.9", check: "type: tcp", says: "no answer in 350ms", later: true,
+	{name: "silent", paces: quietPaces, proto: "tcp", mode: "fullnat, laddrs: 192.168.2.9", check: "type: tcp", says: "no answer in 700ms", later: true,
 		die:  sh("nft 'table inet silent { chain c { type filter hook input priority 0; policy drop; }; }'"),
 		rise: sh("nft delete table inet silent")},
-	{name: "stopped", proto: "tcp", check: "type: tcp, expect: rs", says: "connected, but no answer in 350ms", later: true,
+	{name: "stopped", paces: quietPaces, proto: "tcp", check: "type: tcp, expect: rs", says: "connected, but no answer in 700ms", later: true,
 		die:  func(t *testing.T, m *mortal) { must(t, m.process.Process.Signal(syscall.SIGSTOP)) },
 		rise: func(t *testing.T, m *mortal) { must(t, m.process.Process.Signal(syscall.SIGCONT)) }},
 	{name: "error", proto: "tcp", check: fmt.Sprintf("type: http, port: %d", mortalHTTP), says: "HTTP status 500", keeps: true,
 		die: pages(500), rise: pages(200)},
-	{name: "slow", proto: "tcp", check: fmt.Sprintf("type: http, port: %d", mortalHTTP), says: "connected, but no answer in 350ms", keeps: true,
+	{name: "slow", paces: quietPaces, proto: "tcp", check: fmt.Sprintf("type: http, port: %d", mortalHTTP), says: "connected, but no answer in 700ms", keeps: true,
 		die: func(_ *testing.T, m *mortal) { m.slow.Store(true) }, rise: func(_ *testing.T, m *mortal) { m.slow.Store(false) }},
 	{name: "flapping", proto: "tcp", check: fmt.Sprintf("type: http, port: %d", mortalHTTP), paces: flapPaces, says: "HTTP status 500", keeps: true,
 		first: flaps, die: pages(500), second: flaps, rise: pages(200)},
@@ -74,6 +78,13 @@ var deaths = []death{
 	{name: "servfail", proto: "udp", mode: "fullnat, laddrs: 192.168.2.8", check: fmt.Sprintf("type: dns, port: %d, query: www.example.com", mortalDNS), says: "DNS says SERVFAIL",
 		die: func(_ *testing.T, m *mortal) { m.rcode.Store(dns.RcodeServerFailure) }, rise: func(_ *testing.T, m *mortal) { m.rcode.Store(dns.RcodeSuccess) }},
 	{name: "unreachable", proto: "udp", check: `type: udp, send: "?"`, says: "port unreachable",
+		die: func(_ *testing.T, m *mortal) { m.kill() }, rise: func(t *testing.T, m *mortal) { m.begin(t) }},
+	{name: "killed6", ipv6: true, proto: "tcp", check: "type: tcp", says: "connection refused",
+		die: func(_ *testing.T, m *mortal) { m.kill() }, rise: func(t *testing.T, m *mortal) { m.begin(t) }},
+	{name: "silent6", paces: quietPaces, ipv6: true, proto: "tcp", mode: "fullnat, laddrs: 'fd06::9'", check: "type: icmp", says: "no answer in 700ms", later: true,
+		die:  sh("nft 'table inet silent { chain c { type filter hook input priority 0; icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept; drop; }; }'"),
+		rise: sh("nft delete table inet silent")},
+	{name: "unreachable6", ipv6: true, proto: "udp", check: `type: udp, send: "?"`, says: "port unreachable",
 		die: func(_ *testing.T, m *mortal) { m.kill() }, rise: func(t *testing.T, m *mortal) { m.begin(t) }},
 }
 
@@ -92,6 +103,22 @@ func (d death) port() int {
 	return mortalTCP
 }
 
+// vip is that of the service of the i-th death.
+func (d death) vip(i int) string {
+	if d.ipv6 {
+		return fmt.Sprintf("2001:db8::%d", i+1)
+	}
+	return fmt.Sprintf("203.0.113.%d", i+1)
+}
+
+// server is the address of the n-th real server for the service.
+func (d death) server(n int) string {
+	if d.ipv6 {
+		return fmt.Sprintf("fd05::%d", n+1)
+	}
+	return fmt.Sprintf("192.168.1.%d", n+1)
+}
+
 func startDying(t *testing.T) *dying {
 	t.Helper()
 	t.Parallel()
@@ -104,13 +131,13 @@ func startDying(t *testing.T) *dying {
 	p.WriteString("version: 1\ngateway: {uplinks: [wan0, wan1]}\nservices:\n")
 	for i, how := range deaths {
 		paces, mode := cmp.Or(how.paces, mostPaces), cmp.Or(how.mode, "nat")
-		fmt.Fprintf(&p, "  - {name: %s, vip: 203.0.113.%d, ports: %s/%d, mode: %s, real_servers: [192.168.1.1, 192.168.1.2, %s], health_check: {%s, %s}}\n",
-			how.name, i+1, how.proto, how.port(), mode, d.mortals[2+i].addr, strings.ReplaceAll(how.check, "CA", ca.File), paces)
+		fmt.Fprintf(&p, "  - {name: %s, vip: '%s', ports: %s/%d, mode: %s, real_servers: ['%s', '%s', '%s'], health_check: {%s, %s}}\n",
+			how.name, how.vip(i), how.proto, how.port(), mode, how.server(0), how.server(1), how.server(2+i), strings.ReplaceAll(how.check, "CA", ca.File), paces)
 	}
 	d.agent = runAgent(t, d.Gateway, p.String())
 	for _, how := range deaths {
-		for _, m := range []string{"192.168.1.1", "192.168.1.2"} {
-			awaitHealth(t, d.Gateway, how.name, m, "up")
+		for n := range 2 {
+			awaitHealth(t, d.Gateway, how.name, how.server(n), "up")
 		}
 	}
 	return d
@@ -123,7 +150,9 @@ func TestAgentDeaths(t *testing.T) {
 	var all sync.WaitGroup
 	for i, how := range deaths {
 		all.Go(func() {
-			t.Run(how.name, func(t *testing.T) { d.dies(t, how, d.mortals[2+i], fmt.Sprintf("203.0.113.%d:%d", i+1, how.port())) })
+			t.Run(how.name, func(t *testing.T) {
+				d.dies(t, how, d.mortals[2+i], how.server(2+i), net.JoinHostPort(how.vip(i), strconv.Itoa(how.port())))
+			})
 		})
 	}
 	all.Wait()
@@ -132,8 +161,8 @@ func TestAgentDeaths(t *testing.T) {
 	}
 }
 
-func (d *dying) dies(t *testing.T, how death, m *mortal, vip string) {
-	awaitHealth(t, d.Gateway, how.name, m.addr, "up")
+func (d *dying) dies(t *testing.T, how death, m *mortal, server, vip string) {
+	awaitHealth(t, d.Gateway, how.name, server, "up")
 	conns := holdAll(t, d.Office, how.proto, vip, 3, 2)
 	c := startCallers(d.Office, 2, 25*time.Millisecond, how.proto, vip)
 	defer c.end()
@@ -159,13 +188,13 @@ func (d *dying) dies(t *testing.T, how death, m *mortal, vip string) {
 	}
 	dead := time.Now()
 	how.die(t, m)
-	line, down := d.agent.verdict(t, "server_down", how.name, m.addr, start)
+	line, down := d.agent.verdict(t, "server_down", how.name, server, start)
 	c.more(1)
 	heard++
 	if !regexp.MustCompile(` reason="?(` + how.says + ")").MatchString(line) {
 		t.Errorf("it is down like this: %s", line)
 	}
-	if s := awaitHealth(t, d.Gateway, how.name, m.addr, "down"); s.CheckError == nil || s.LastCheck == nil || s.LastChange == nil || s.Weight != 1 {
+	if s := awaitHealth(t, d.Gateway, how.name, server, "down"); s.CheckError == nil || s.LastCheck == nil || s.LastChange == nil || s.Weight != 1 {
 		t.Errorf("status says %+v", s)
 	}
 	d.carry(t, conns, m, how, false)
@@ -175,14 +204,14 @@ func (d *dying) dies(t *testing.T, how death, m *mortal, vip string) {
 	}
 	risen := time.Now()
 	how.rise(t, m)
-	_, up := d.agent.verdict(t, "server_up", how.name, m.addr, down)
+	_, up := d.agent.verdict(t, "server_up", how.name, server, down)
 	eventually(t, "it to get calls again", func() bool {
 		hosts, _, _ := c.between(up, time.Now())
 		return hosts[m.host.Name] > 0
 	})
 	d.carry(t, conns, m, how, true)
 	c.end()
-	silentOthers(t, d.agent, how.name, m.addr)
+	silentOthers(t, d.agent, how.name, server)
 
 	dead = c.oldest(dead) // a call that it had when it died dies with it
 	for _, phase := range []struct {

@@ -29,7 +29,6 @@ const (
 // and names that checks ask for come from the test.
 type mortal struct {
 	host    *nstest.Host
-	addr    string
 	process *exec.Cmd
 
 	status  atomic.Int32 // of pages; 0: they flap, a second each
@@ -41,7 +40,7 @@ type mortal struct {
 // newMortal makes the n-th real server of a world a mortal.
 func newMortal(t testing.TB, w *nstest.World, n int, ca *authority.Authority) *mortal {
 	t.Helper()
-	m := &mortal{host: w.RS[n], addr: fmt.Sprintf("192.168.1.%d", n+1)}
+	m := &mortal{host: w.RS[n]}
 	m.status.Store(http.StatusOK)
 	m.begin(t)
 	t.Cleanup(m.kill)

@@ -67,3 +67,15 @@ func (a *Agent) Lint() policy.Diagnostics {
 	}
 	return ds
 }
+
+// Uplinks lists the uplinks of the policy in force, and whether they are there. It is safe for concurrent use.
+func (a *Agent) Uplinks() ([]gateway.Uplink, error) {
+	p := &a.inForce
+	p.mu.Lock()
+	w := p.wanted
+	p.mu.Unlock()
+	if w == nil {
+		return nil, nil
+	}
+	return gateway.Uplinks(w.Policy)
+}

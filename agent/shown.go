@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -19,6 +20,20 @@ type Service struct {
 	Closed  bool     `json:"closed"` // nobody takes new connections
 	Panic   bool     `json:"panic"`  // health is disregarded, since so few are up
 	Servers []Server `json:"servers"`
+}
+
+// Trouble says what is wrong with a service as a whole; empty if nothing is.
+func (s *Service) Trouble() string {
+	up := fmt.Sprintf("%d of the %d that its quorum asks for are up", s.Quorum.Up, s.Quorum.Need)
+	switch {
+	case s.Sorry:
+		return "its sorry servers take the new connections: " + up
+	case s.Closed && len(s.Servers) > 0:
+		return "it takes no new connections: " + up
+	case s.Panic:
+		return "so few real servers are up that all of them get connections (panic)"
+	}
+	return ""
 }
 
 // Quorum is how many real servers must be up, and how many are.

@@ -41,7 +41,7 @@ func (r *Report) Problems() []Problem {
 		}
 	}
 	c := &r.Conntrack
-	add(fullness(c.Entries, c.Max), "conntrack", "%d of %d entries are in use; raise net.netfilter.nf_conntrack_max", c.Entries, c.Max)
+	add(Fullness(c.Entries, c.Max), "conntrack", "%d of %d entries are in use; raise net.netfilter.nf_conntrack_max", c.Entries, c.Max)
 	laddrs := func(object string, list []LaddrReport) {
 		for i := range list {
 			if l := &list[i]; l.Flows > 0 { // others' flows are their problem
@@ -68,7 +68,7 @@ func (r *Report) Problems() []Problem {
 
 // Severity tells how bad it is that so many of the laddr's ports are in use toward one
 // destination: 0 if it is not.
-func (l *LaddrReport) Severity() Severity { return fullness(uint64(l.Ports), uint64(l.Capacity)) }
+func (l *LaddrReport) Severity() Severity { return Fullness(uint64(l.Ports), uint64(l.Capacity)) }
 
 // name returns "laddr 198.51.100.1 of pool office".
 func (l *LaddrReport) name() string {
@@ -88,8 +88,8 @@ func (s *ServiceReport) drained() bool {
 	return true
 }
 
-// fullness says how bad it is that n of most are in use; nothing is bad where most is 0.
-func fullness(n, most uint64) Severity {
+// Fullness says how bad it is that n of most are in use; nothing is bad where most is 0.
+func Fullness(n, most uint64) Severity {
 	switch {
 	case most == 0:
 	case n*100 >= most*nearlyFull:

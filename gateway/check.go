@@ -117,15 +117,36 @@ func tallies(rules, elements nft.Tally) string {
 
 // uplinks finds uplinks that no interface of this host is.
 func uplinks(p *policy.Policy) (out []ct.Problem, err error) {
+	all, err := Uplinks(p)
+	for _, u := range all {
+		if !u.There {
+			out = append(out, ct.Problem{Severity: ct.Critical, Object: "gateway", Text: "there is no uplink " + u.Name + ": " + Untranslated})
+		}
+	}
+	return out, err
+}
+
+// Uplink is an uplink of a policy, as it is written: "ppp*" stands for all that begin so.
+type Uplink struct {
+	Name  string
+	There bool // some interface of this host is it
+}
+
+// Untranslated says what it means that an uplink is not there.
+const Untranslated = "packets that leave by another interface are not translated"
+
+// Uplinks lists the uplinks of a policy, in its order.
+func Uplinks(p *policy.Policy) ([]Uplink, error) {
+	if len(p.Gateway.Uplinks) == 0 {
+		return nil, nil
+	}
 	there, err := host.Devices()
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range p.Gateway.Uplinks {
-		if !slices.ContainsFunc(there, func(d string) bool { return inet.IsInterface(name, d) }) {
-			out = append(out, ct.Problem{Severity: ct.Critical, Object: "gateway",
-				Text: fmt.Sprintf("there is no uplink %s: packets that leave by another interface are not translated", name)})
-		}
+	out := make([]Uplink, len(p.Gateway.Uplinks))
+	for i, name := range p.Gateway.Uplinks {
+		out[i] = Uplink{name, slices.ContainsFunc(there, func(d string) bool { return inet.IsInterface(name, d) })}
 	}
 	return out, nil
 }

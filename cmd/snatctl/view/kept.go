@@ -4,18 +4,111 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/snatctl/snatctl/agent"
-	"github.com/snatctl/snatctl/agent/report"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/plain"
 )
 
+// Kept is what the agent that holds a table knows, for reports. A nil one is that of no agent.
+type Kept struct {
+	Agent    agent.Snapshot
+	Services map[string]agent.Service // by name
+}
+
+// server finds what is known of a real server; nil without an agent, and of what it does not know.
+func (k *Kept) server(service string, at netip.AddrPort) *agent.Server {
+	if k == nil {
+		return nil
+	}
+	s := k.Services[service]
+	return s.Server(at)
+}
+
+// statusRecord is the report of status with what an agent knows. Of no agent that is null.
+type statusRecord struct {
+	Services  []serviceRecord `json:"services"`
+	Zones     []ct.ZoneReport `json:"zones"`
+	Conntrack ct.Conntrack    `json:"conntrack"`
+	Agent     *agentRecord    `json:"agent"`
+}
+
+type serviceRecord struct {
+	ct.ServiceReport
+	Servers []serverRecord `json:"real_servers"` // in place of ServiceReport's
+	Quorum  *agent.Quorum  `json:"quorum"`
+	Sorry   *bool          `json:"sorry"`
+}
+
+type serverRecord struct {
+	ct.ServerReport
+	Health     *string         `json:"health"`
+	LastCheck  *time.Time      `json:"last_check"`
+	LastChange *time.Time      `json:"last_change"`
+	CheckError *string         `json:"check_error"`
+	Override   *agent.Override `json:"override"`
+}
+
+type agentRecord struct {
+	Hash        string    `json:"policy_hash"`
+	AppliedAt   time.Time `json:"applied_at"`
+	Repairs     uint64    `json:"drift_repairs"`
+	PolicyError *string   `json:"policy_error"`
+}
+
+// StatusJSON prints the sums over all flows, and what an agent knows.
+func StatusJSON(w io.Writer, p gateway.Survey, k *Kept) error {
+	out := statusRecord{Services: make([]serviceRecord, len(p.Services)), Zones: p.Zones, Conntrack: p.Conntrack}
+	if out.Zones == nil {
+		out.Zones = []ct.ZoneReport{}
+	}
+	if k != nil {
+		out.Agent = &agentRecord{k.Agent.Policy.Hash, k.Agent.Policy.AppliedAt.UTC(), k.Agent.Drift.Repairs, text(k.Agent.Policy.Error)}
+	}
+	for i, s := range p.Services {
+		r := serviceRecord{ServiceReport: s, Servers: make([]serverRecord, len(s.Servers))}
+		if k != nil {
+			if known, ok := k.Services[s.Name]; ok {
+				r.Quorum, r.Sorry = &known.Quorum, &known.Sorry
+			}
+		}
+		for n, rs := range s.Servers {
+			o := serverRecord{ServerReport: rs}
+			if known := k.server(s.Name, netip.AddrPortFrom(rs.Address, rs.Port)); known != nil {
+				o.Health, o.LastCheck, o.LastChange, o.CheckError, o.Override = &known.Health, moment(known.LastCheck), moment(known.LastChange), text(known.Error), known.Override
+				o.Weight = known.Admin
+			}
+			r.Servers[n] = o
+		}
+		out.Services[i] = r
+	}
+	return JSON(w, out)
+}
+
+// text is null where there is none.
+func text(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// moment is null where it has not come.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
 // printKept says first what somebody who was woken has to know: what is down, since when, and why.
-func printKept(w io.Writer, k *report.Kept, p gateway.Survey) {
+func printKept(w io.Writer, k *Kept, p gateway.Survey) {
 	if k == nil {
 		return
 	}
@@ -32,7 +125,7 @@ func printKept(w io.Writer, k *report.Kept, p gateway.Survey) {
 		if !ok {
 			continue
 		}
-		if text := trouble(s); text != "" {
+		if text := s.Trouble(); text != "" {
 			fmt.Fprintln(w, paintSeverity(ct.Critical, "service "+plain.Text(s.Name)+": "+text))
 		}
 		for n := range s.Servers {
@@ -41,20 +134,6 @@ func printKept(w io.Writer, k *report.Kept, p gateway.Survey) {
 			}
 		}
 	}
-}
-
-// trouble says what is wrong with a whole service.
-func trouble(s agent.Service) string {
-	up := fmt.Sprintf("%d of the %d that its quorum asks for are up", s.Quorum.Up, s.Quorum.Need)
-	switch {
-	case s.Sorry:
-		return "its sorry servers take the new connections: " + up
-	case s.Closed && len(s.Servers) > 0:
-		return "it takes no new connections: " + up
-	case s.Panic:
-		return "so few real servers are up that all of them get connections (panic)"
-	}
-	return ""
 }
 
 // condition says the health of a real server, and what an operator said of it.
@@ -79,7 +158,7 @@ func often(n uint64) string {
 
 // Overridden names what makes a table differ from the policy without being a difference: real servers
 // that are down, and those of which an operator said something.
-func Overridden(w io.Writer, k *report.Kept) {
+func Overridden(w io.Writer, k *Kept) {
 	if k == nil {
 		return
 	}
@@ -101,8 +180,8 @@ func Overridden(w io.Writer, k *report.Kept) {
 	}
 }
 
-// Problems are what is wrong by what an agent knows, as checks of monitoring systems know it.
-func Problems(k *report.Kept) (out []ct.Problem) {
+// Problems are what is wrong, as checks of monitoring systems know it.
+func (k *Kept) Problems() (out []ct.Problem) {
 	if k == nil {
 		return nil
 	}
@@ -113,7 +192,7 @@ func Problems(k *report.Kept) (out []ct.Problem) {
 		out = append(out, ct.Problem{Severity: ct.Critical, Object: "agent", Text: fmt.Sprintf("the table differs from the policy, and is not repaired: %s", plain.Count(n, "change"))})
 	}
 	for _, s := range k.Services {
-		if text := trouble(s); text != "" {
+		if text := s.Trouble(); text != "" {
 			out = append(out, ct.Problem{Severity: ct.Critical, Object: "service " + s.Name, Text: text})
 		}
 		for n := range s.Servers {
@@ -132,13 +211,13 @@ func Problems(k *report.Kept) (out []ct.Problem) {
 const mostNamed = 3
 
 // Summary says in a line what is down and what an operator has said; empty if nothing is to be said.
-func Summary(k *report.Kept) string {
+func (k *Kept) Summary() string {
 	if k == nil {
 		return ""
 	}
 	var bad, names []string
 	for _, s := range k.Services {
-		if text := trouble(s); text != "" {
+		if text := s.Trouble(); text != "" {
 			bad = append(bad, "service "+plain.Text(s.Name)+": "+text)
 		}
 		for n := range s.Servers {

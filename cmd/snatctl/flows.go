@@ -8,9 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/snatctl/snatctl/agent/report"
 	"github.com/snatctl/snatctl/cmd/snatctl/view"
-	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
 )
 
@@ -60,7 +58,7 @@ kernel could not be asked; 2 wrong usage.`,
 				return exit{exitRefused, err}
 			}
 			defer r.Close()
-			if err := o.selection.Known(p.Bindings); err != nil {
+			if err := o.selection.known(p.Bindings); err != nil {
 				return exit{exitRefused, err}
 			}
 			if o.end {
@@ -84,7 +82,7 @@ kernel could not be asked; 2 wrong usage.`,
 
 type flowsOptions struct {
 	flags     selectionFlags
-	selection report.Selection
+	selection selection
 	count     bool
 	end, yes  bool
 	format    string
@@ -101,7 +99,7 @@ func listFlows(ctx context.Context, w io.Writer, r *gateway.Reader, p *gateway.P
 			return err
 		}
 		owner := index.Owner(f)
-		if !o.selection.Match(f, &owner) {
+		if !o.selection.match(f, &owner) {
 			continue
 		}
 		n++
@@ -132,17 +130,10 @@ func listFlows(ctx context.Context, w io.Writer, r *gateway.Reader, p *gateway.P
 	return nil
 }
 
-// flowWriter is a list of flows in some format.
-type flowWriter interface {
-	Add(*ct.Flow, *ct.Owner) error
-	End() error
-	Len() int
-}
-
 // flowList begins a list of flows in a format.
-func flowList(w io.Writer, format string) flowWriter {
+func flowList(w io.Writer, format string) *view.FlowList {
 	if format == "json" {
-		return report.NewFlowList(w)
+		return view.NewFlowListJSON(w)
 	}
 	return view.NewFlowList(w)
 }

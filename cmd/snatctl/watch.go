@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/snatctl/snatctl/agent/report"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/gateway/natlog"
@@ -22,7 +21,7 @@ import (
 
 type watchOptions struct {
 	flags        selectionFlags
-	selection    report.Selection
+	selection    selection
 	table        string
 	format       string // "" prints no events
 	log          string
@@ -105,7 +104,7 @@ func watch(ctx context.Context, o watchOptions) error {
 		return err
 	}
 	defer reader.Close()
-	if err := o.selection.Known(p.Bindings); err != nil {
+	if err := o.selection.known(p.Bindings); err != nil {
 		return err
 	}
 	r := newReporter(o)

@@ -41,6 +41,7 @@ type Source interface {
 	Paths() []string // what tells one source from another
 	Load() (*policy.Policy, []policy.Source, policy.Diagnostics)
 	Watch(ctx context.Context, changed func()) error
+	Modified() time.Time // when it was changed last, as far as it tells; zero: it does not
 }
 
 // Agent is one that holds a table. What is not said to be safe for concurrent use belongs to the
@@ -140,6 +141,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var beside sync.WaitGroup
 	beside.Go(func() { a.watchSource(ctx) })
+	beside.Go(func() { a.age(ctx) })
+	beside.Go(func() { a.watchRoom(ctx) })
 	beside.Go(func() { a.check(ctx) })
 	beside.Go(func() { a.count(ctx) })
 	defer func() {
@@ -197,6 +200,24 @@ func (a *Agent) watchSource(ctx context.Context) {
 		case <-ctx.Done():
 		case <-time.After(10 * time.Second):
 			signal(a.changed)
+		}
+	}
+}
+
+// ageEvery is how often it is looked up when the source was changed last. It is no part of the loop, since
+// a file system may hang.
+const ageEvery = 2 * time.Second
+
+// age learns when the source was changed last.
+func (a *Agent) age(ctx context.Context) {
+	tick := time.NewTicker(ageEvery)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		at := a.o.Source.Modified()
+		a.learn(func(s *Snapshot) { s.Policy.FilesModified = at })
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
 		}
 	}
 }

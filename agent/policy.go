@@ -23,13 +23,15 @@ type loaded struct {
 	wanted      *gateway.Wanted
 	diagnostics policy.Diagnostics
 	err         error
-	stages      stages // what reading and compiling took
+	stages      stages    // what reading and compiling took
+	modified    time.Time // when the source was changed last, before it was read; zero: it was not, or does not tell
 }
 
 // read reads the policy.
 func (a *Agent) read() (l loaded) {
 	l.stages = stages{}
 	defer l.stages.since("load", time.Now())
+	l.modified = a.o.Source.Modified()
 	l.policy, l.sources, l.diagnostics = a.o.Source.Load()
 	if l.policy == nil {
 		l.err = fmt.Errorf("invalid policy: %s", plain.Count(l.diagnostics.Errors(), "error"))
@@ -183,6 +185,7 @@ func (a *Agent) update(ctx context.Context) {
 		l.err = errUnconfirmed
 		a.refuse(l)
 	case l.wanted.Hash() == a.force.Hash() && l.wanted.Facts.Equal(a.force.Facts) && a.Snapshot().Policy.Error == "":
+		a.learn(func(s *Snapshot) { s.Policy.readAt(l.modified) })
 		a.log.Info("policy_unchanged", "policy", l.wanted.Hash())
 	default:
 		a.apply(ctx, l, Request{Command: "agent", User: a.o.User})

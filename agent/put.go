@@ -70,6 +70,7 @@ func (a *Agent) put(ctx context.Context, l loaded, r Request) (gateway.Result, e
 		}
 		p.Applied[ended]++
 		p.Stages = a.stages.seconds()
+		p.readAt(l.modified)
 		if s.Trial = nil; c.Trial != nil {
 			s.Trial = &Trial{w.Hash(), r.User, time.Now().Add(c.Trial.Left())}
 		}
@@ -81,7 +82,9 @@ func (a *Agent) put(ctx context.Context, l loaded, r Request) (gateway.Result, e
 
 // enforce takes a policy as the one in force.
 func (a *Agent) enforce(l loaded, c *gateway.Change) {
+	before := a.tends
 	a.force, a.tends = l.wanted, l.tends
+	a.tellResults(before)
 	a.stood(c)
 	a.inForce.set(l.wanted)
 	a.checks.Set(a.targets(l.tends.policy))

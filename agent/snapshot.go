@@ -35,8 +35,26 @@ type Policy struct {
 	ErrorSince time.Time `json:"error_since"` // zero: there is none
 	Incomplete string    `json:"incomplete"`  // what of the newest apply was not done
 
+	// When the newest of the files was changed, as they are now, and as they were when the policy in force
+	// was read from them. They differ while that is not what the files say. Zero: not known.
+	FilesModified time.Time `json:"files_modified,omitzero"`
+	FilesInForce  time.Time `json:"files_in_force,omitzero"`
+
 	Applied map[string]uint64  `json:"applied"`  // how many applies ended how: applied, unchanged, refused, incomplete, reverted
 	Stages  map[string]float64 `json:"stages_s"` // how many seconds each stage of the newest took: load, compile, read, diff, tell, commit, record, cleanup
+}
+
+// readAt says that the policy in force is what the files said that were changed last at some time.
+func (p *Policy) readAt(modified time.Time) {
+	if !modified.IsZero() {
+		p.FilesInForce, p.FilesModified = modified, modified
+	}
+}
+
+// Stale tells whether the files were changed since the policy in force was read from them: what they say
+// may be refused, on trial, or not looked at.
+func (p *Policy) Stale() bool {
+	return !p.FilesModified.IsZero() && !p.FilesModified.Equal(p.FilesInForce)
 }
 
 // The ends of applies.

@@ -89,9 +89,9 @@ func (a *Agent) restore(ctx context.Context, t *trial) {
 		}
 	}
 	a.learn(func(s *Snapshot) {
-		counts := s.Policy.Applied
+		counts, modified := s.Policy.Applied, s.Policy.FilesModified
 		s.Policy = t.known
-		s.Policy.Applied = counts
+		s.Policy.Applied, s.Policy.FilesModified = counts, modified
 		counts[Reverted]++
 		s.Policy.Error, s.Policy.ErrorSince = errUnconfirmed.Error(), time.Now()
 	})

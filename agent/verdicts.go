@@ -104,6 +104,21 @@ func (a *Agent) rebalance(ctx context.Context, touched []*tended, now time.Time)
 	a.ends.begin()
 }
 
+// tellResults logs what a policy, now in force, means for its services. Before it all were well that are new.
+func (a *Agent) tellResults(before *services) {
+	for _, t := range a.tends.all {
+		was := balance.Result{Met: true}
+		if before != nil {
+			if had := before.named[t.service.Name]; had != nil {
+				was = had.result
+			}
+		}
+		if len(t.input.Servers) > 0 { // one without real servers is no news
+			a.tellResult(t, was)
+		}
+	}
+}
+
 // tellResult logs what a decision changes for a whole service.
 func (a *Agent) tellResult(t *tended, was balance.Result) {
 	is, args := t.result, []any{"service", t.service.Name, "up", t.result.Up, "need", t.result.Need}

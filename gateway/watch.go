@@ -28,7 +28,7 @@ type Watch struct {
 	owner ct.Owner // of the event at hand: one for each would be work for the collector
 
 	resync  resync
-	refused refusals
+	refused Refusals
 	related related
 }
 

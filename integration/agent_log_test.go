@@ -63,3 +63,54 @@ func TestAgentLog(t *testing.T) {
 		t.Errorf("an unknown format: %v", got)
 	}
 }
+
+// TestAgentLogsExhaustion fills a pool, and the log names it with its laddr and the destination.
+func TestAgentLogsExhaustion(t *testing.T) {
+	s := startSite(t, "")
+	a := runAgent(t, s.Gateway, `
+version: 1
+gateway: {uplinks: [wan0, wan1]}
+laddrs:
+  few: {addresses: [198.51.100.1], ports: 40000-40003}
+zones:
+  - {name: office, from: 10.1.0.0/16, laddrs: few}
+`)
+	for range 4 {
+		st, err := s.Office.OpenStream("", "8.8.8.8:53")
+		must(t, err)
+		defer st.Close()
+	}
+	eventually(t, "the pool to be told of", func() bool {
+		if st, err := s.Office.OpenStream("", "8.8.8.8:53"); err == nil {
+			st.Close()
+		}
+		return len(a.logged("pool_exhausted")) > 0
+	})
+	if line := a.logged("pool_exhausted")[0]; !strings.Contains(line, ` object="zone office" pool=few laddr=198.51.100.1 destination=8.8.8.8:53/tcp ports=4 capacity=4`) {
+		t.Errorf("the log says %s", line)
+	}
+	if len(a.logged("connections_refused")) == 0 {
+		t.Error("the log does not say how many were refused")
+	}
+}
+
+// TestAgentStaleFiles changes files that the agent does not watch: until they are applied it says that they
+// are not in force.
+func TestAgentStaleFiles(t *testing.T) {
+	h := startGateway(t, "")
+	a := runAgent(t, h, small, "--no-watch")
+	stale := func(want bool) {
+		t.Helper()
+		eventually(t, fmt.Sprintf("files to be stale: %v", want), func() bool { p := a.snapshot(t).Policy; return p.Stale() == want })
+	}
+	stale(false)
+	a.write(t, changed)
+	stale(true)
+	if r := run(t, h, program(t), "agent", "status"); !strings.Contains(r.Stdout, "\nfiles      changed at ") {
+		t.Errorf("agent status says\n%s", r.Stdout)
+	}
+	if r := a.ctl(t, "apply"); r.Code != 0 {
+		t.Fatalf("apply exits %d: %s", r.Code, r.Stderr)
+	}
+	stale(false)
+}

@@ -58,6 +58,13 @@ var Groups = []Group{
 		{"override_ended", info, "the time of an override is up", []string{"service", "server", "kind"}},
 		{"checks_ended", failure, "real servers are not checked any more", []string{"error"}},
 	}},
+	{"Room for connections", []Event{
+		{"connections_refused", warning, "conntrack refused new connections: they got no port or no room", []string{"connections", "entries", "limit"}},
+		{"pool_exhausted", failure, "while connections are refused, a laddr has hardly a port left toward a destination", []string{"object", "pool", "laddr", "destination", "ports", "capacity"}},
+		{"conntrack_filling", warning, "the table of flows is at 75 % of its limit", []string{"entries", "limit"}},
+		{"conntrack_full", failure, "the table of flows is at 95 % of its limit: new connections fail, or will very soon", []string{"entries", "limit"}},
+		{"conntrack_eased", info, "the table of flows is below 70 % again", []string{"entries", "limit"}},
+	}},
 	{"The table", []Event{
 		{"drift_found", warning, "somebody else changed an object of the table", []string{"object", "repair", "detail", "more"}},
 		{"drift_repaired", info, "the table is as the policy says again", []string{"table", "changes", "flows_ended", "why", "took"}},

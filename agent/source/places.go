@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/fsnotify/fsnotify"
 	"golang.org/x/sys/unix"
@@ -81,6 +82,20 @@ func places(path string, out map[string]bool) {
 			at = next
 		}
 	}
+}
+
+// Modified returns when the newest of the files was changed; zero if there is none. That is what they say of
+// themselves: copies may keep the time of what they are copies of.
+func (f *Files) Modified() (newest time.Time) {
+	for _, p := range f.paths {
+		files, _ := read.Files(p)
+		for _, file := range files {
+			if info, err := os.Stat(file); err == nil && info.ModTime().After(newest) {
+				newest = info.ModTime()
+			}
+		}
+	}
+	return newest
 }
 
 // mark is different whenever the files are: their names, which files these are, their sizes and times.

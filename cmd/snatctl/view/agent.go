@@ -27,6 +27,9 @@ func Agent(w *plain.Writer, s agent.Snapshot) error {
 		}
 		fmt.Fprintf(w, "           %s\n", plain.Text(f))
 	}
+	if p.Stale() {
+		fmt.Fprintf(w, "files      changed at %s, and what they say now is not in force\n", when(p.FilesModified))
+	}
 	if p.Incomplete != "" {
 		fmt.Fprintf(w, "incomplete %s\n", plain.Text(p.Incomplete))
 	}

@@ -7,10 +7,10 @@ FUZZTIME ?= 10s
 SOAKTIME ?= 10m
 SOAK ?= 1
 
-.PHONY: help demo build deps test unit integration golden docs fuzz soak kernels bench compare lint check clean
+.PHONY: help demo build deps test unit integration golden docs fuzz soak kernels bench compare packages lint check clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: deps build ## install what is missing, build, and show the main job on a gateway in namespaces (root)
 	@$(GO) build -o bin/demo ./internal/demo
@@ -63,6 +63,9 @@ compare: deps build ## measure beside nftlb, iptables, IPVS and others; writes d
 	@$(GO) build -trimpath -o bin/compare ./internal/compare
 	@exec bin/compare -snatctl $(BIN) -docs docs $(COMPARE_FLAGS)
 
+packages: ## build dist/*.deb and dist/*.rpm (VERSION=v1.4.0 ARCH=arm64); docs/packages.md
+	@VERSION='$(VERSION)' packaging/build.sh
+
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
 	$(GO) vet ./...
@@ -71,4 +74,4 @@ lint: ## gofmt, go vet, staticcheck
 check: lint unit ## quick checks, no root
 
 clean: ## remove what was built
-	rm -rf bin
+	rm -rf bin dist

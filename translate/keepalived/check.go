@@ -17,7 +17,8 @@ type probe struct {
 	of    *real
 	port  int    // connect_port; 0: the real server's
 	lost  bool   // nothing in the policy asks like it
-	late  string // what is to be said of its times; may be empty
+	when  string // the code of what is to be said of its times; empty: nothing
+	late  string // that
 }
 
 // timing are what keepalived takes where nothing is written (check_data.c, check_*.c of 2.2.7).
@@ -118,9 +119,15 @@ func (k *translator) time(p *probe, own, server, service timers) {
 	if before == 0 {
 		before = t.loop
 	}
-	if t.retry > 0 && before != c.Interval {
-		p.late = fmt.Sprintf("the next check comes after interval, not after delay_before_retry: a dead server is out after %s at most, in keepalived after %s",
-			time.Duration(c.Fall)*c.Interval+c.Timeout, c.Interval+time.Duration(t.retry)*(before+c.Timeout)+c.Timeout)
+	if t.retry == 0 || before == c.Interval {
+		return
+	}
+	// A silent server takes longest: each of its checks lasts as long as it may.
+	is, was := time.Duration(c.Fall)*c.Interval+c.Timeout, c.Interval+time.Duration(t.retry)*(before+c.Timeout)+c.Timeout
+	p.when, p.late = "M264", fmt.Sprintf("the next check comes after interval: a dead server is out after %s at most; in keepalived, after %s", is, was)
+	if is > was {
+		p.when = "M230"
+		p.late += ", with interval " + max((was-c.Timeout)/time.Duration(c.Fall), 10*time.Millisecond).Round(100*time.Millisecond).String() + " here, too"
 	}
 }
 

@@ -29,8 +29,7 @@ func (k *translator) choose(v *virtual, probes map[*real][]*probe) *translate.Ch
 		}
 		for _, p := range probes[r] {
 			if p != kept[r] && !p.lost {
-				k.Note(p.At, "M252", p.Text, "")
-				k.become(p, "M252")
+				k.ReportAs("M252", p.Text, "", p.every(nil)...)
 			}
 		}
 	}
@@ -61,22 +60,22 @@ func (k *translator) choose(v *virtual, probes map[*real][]*probe) *translate.Ch
 	for _, r := range v.servers {
 		switch p := kept[r]; {
 		case p == nil:
-			k.Note(r.At, "M253", r.Text, "")
+			more := ""
+			if len(r.checks) > 0 {
+				more = "it is checked like the others: nothing stands for its own check"
+			}
+			k.Note(r.At, "M253", r.Text, more)
 		case byKey[r] != byKey[best.of]:
-			k.Note(p.At, "M254", p.Text, "it is left out: a service has one health check, that of line "+strconv.Itoa(best.At.Line))
-			k.become(p, "M254")
+			k.ReportAs("M254", p.Text, "it is left out: a service has one health check, that of line "+strconv.Itoa(best.At.Line), p.every(nil)...)
 		}
 	}
 	if best.late != "" {
-		k.Note(best.At, "M230", best.Text, best.late)
+		k.Note(best.At, best.when, best.Text, best.late)
 	}
 	return &translate.Check{HealthCheck: best.check, Origin: translate.Origin{Place: best.At, Text: best.Text}}
 }
 
 func rank(p *probe) int { return slices.Index(strength, p.check.Type) }
-
-// become enters that the words of a checker are reported.
-func (k *translator) become(p *probe, code string) { k.ReportAs(code, p.Text, "", p.every(nil)...) }
 
 // samePort tells whether every check asks at the port that its server has anyway.
 func samePort(v *virtual, kept map[*real]*probe) bool {

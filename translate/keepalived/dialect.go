@@ -26,6 +26,11 @@ func dialect(all []*Statement) (translate.Dialect, string) {
 			return translate.DSNAT, "zone at line " + strconv.Itoa(s.At.Line)
 		}
 	}
+	for _, s := range all {
+		if s.Word(0) == "virtual_server" && s.Word(1) == "0.0.0.0" && find(s.Body, map[string]bool{"FNAT": true}) != nil {
+			return translate.DSNAT, "virtual_server 0.0.0.0 at line " + strconv.Itoa(s.At.Line)
+		}
+	}
 	for _, m := range marks {
 		if s := find(all, m.words); s != nil {
 			return m.dialect, s.Word(0) + " at line " + strconv.Itoa(s.At.Line)

@@ -57,7 +57,13 @@ func rest(header string, kept []*Statement) []byte {
 		return nil
 	}
 	var b strings.Builder
-	b.WriteString("# " + header + ":\n# what keepalived keeps. The virtual servers are in the policy.\n")
+	oneLine := func(r rune) rune {
+		if r < ' ' {
+			return '?'
+		}
+		return r
+	}
+	b.WriteString("# " + strings.Map(oneLine, header) + ":\n# what keepalived keeps. The virtual servers are in the policy.\n")
 	for _, s := range kept {
 		b.WriteString("\n")
 		s.write(&b, "")

@@ -56,19 +56,21 @@ type translator struct {
 	dialect translate.Dialect
 	by      string
 
-	pools  map[string]*translate.Pool // local_address_group, by name
-	lists  map[string]*list           // deny_ and allow_address_group, by name
-	groups map[string]*group          // virtual_server_group, by name
-	claims map[claim]translate.Place  // what virtual servers have
-	vips   map[netip.Addr]bool        // that services have
-	kept   []*Statement               // that keepalived keeps
-	zones  []*Statement               // of dsnat
-	dsnat  []*virtual                 // virtual servers 0.0.0.0 0
+	pools   map[string]*translate.Pool // local_address_group, by name
+	lists   map[string]*list           // deny_ and allow_address_group, by name
+	groups  map[string]*group          // virtual_server_group, by name
+	claims  map[claim]translate.Place  // what virtual servers have
+	vips    map[netip.Addr]bool        // that services have
+	kept    []*Statement               // that keepalived keeps
+	regions []*region                  // zones of dsnat
+	zero    []*virtual                 // virtual servers 0.0.0.0 0
+	snat    []snatRule                 // of lvs-snat v2
+	matches []*virtual                 // virtual servers by match, of DPVS
 }
 
 // statements carries out all statements of the file: first those that others name.
 func (k *translator) statements(all []*Statement) {
-	var virtuals []*Statement
+	var virtuals, zones []*Statement
 	for _, s := range all {
 		switch word := s.Word(0); {
 		case word == "virtual_server":
@@ -80,7 +82,7 @@ func (k *translator) statements(all []*Statement) {
 		case word == "deny_address_group", word == "allow_address_group":
 			k.list(s)
 		case word == "zone" && s.Block:
-			k.zones = append(k.zones, s)
+			zones = append(zones, s)
 		case word == "tunnel_group", word == "tunnel_entry":
 			k.lose("M030", "", s)
 		case word == "SSL":
@@ -92,6 +94,9 @@ func (k *translator) statements(all []*Statement) {
 		default:
 			k.lose(translate.Unknown, "", s)
 		}
+	}
+	for _, s := range zones {
+		k.region(s)
 	}
 	for _, s := range virtuals {
 		k.virtual(s)

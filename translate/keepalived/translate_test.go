@@ -3,8 +3,12 @@ package keepalived
 import (
 	"bytes"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/snatctl/snatctl/internal/golden"
 	"github.com/snatctl/snatctl/policy"
@@ -46,6 +50,38 @@ func sound(t *testing.T, src policy.Source, o Options) *translate.Result {
 	return out
 }
 
+// entered holds that every word of every line is in the ledger, at its place: Ledger.Close reports
+// those that nobody accounted for.
+func entered(t *testing.T, input []golden.File) {
+	t.Helper()
+	src, id, files := archived(input)
+	tree, err := Read(src, id, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	have := make(map[translate.Place]string)
+	last := tree.Ledger.Enter(translate.Place{}, "")
+	for w := range last {
+		have[tree.Ledger.Place(w)] += " " + tree.Ledger.Text(w)
+	}
+	for _, f := range input {
+		if !slices.Contains(tree.Files, f.Name) {
+			continue
+		}
+		for i, line := range strings.Split(string(f.Data), "\n") {
+			at := translate.Place{File: f.Name, Line: i + 1}
+			for _, word := range strings.FieldsFunc(decomment(ascii.Replace(line)), func(r rune) bool { return strings.ContainsRune(" \t{}\"\\", r) }) {
+				if strings.Contains(word, "$") { // what it stands for is there
+					continue
+				}
+				if !strings.Contains(have[at], word) {
+					t.Errorf("%s: %q is not in the ledger, which has%s", at, word, have[at])
+				}
+			}
+		}
+	}
+}
+
 // TestTranslate holds the policy and the report of samples of every construct.
 func TestTranslate(t *testing.T) {
 	golden.Run(t, "testdata/translate/*.txtar", func(t *testing.T, input []golden.File) (out []golden.File) {
@@ -54,6 +90,10 @@ func TestTranslate(t *testing.T) {
 		if r == nil {
 			return nil
 		}
+		if n := r.Report.Unaccounted(); n > 0 && !strings.HasSuffix(t.Name(), "/odd") {
+			t.Errorf("%d lines were not understood", n)
+		}
+		entered(t, input)
 		var b strings.Builder
 		fmt.Fprintf(&b, "dialect %s, by %s\n", r.Report.Dialect, r.Report.By)
 		for _, g := range r.Report.Gaps {
@@ -67,5 +107,58 @@ func TestTranslate(t *testing.T) {
 			out = append(out, golden.File{Name: "want.conf", Data: r.Rest})
 		}
 		return out
+	})
+}
+
+// TestPackets sends packets through what the samples become: packets.yaml beside a sample says, as
+// tests of policies do, where the old system sends them.
+func TestPackets(t *testing.T) {
+	golden.Run(t, "testdata/packets/*.txtar", func(t *testing.T, input []golden.File) []golden.File {
+		var tests []byte
+		input = slices.DeleteFunc(input, func(f golden.File) bool {
+			if f.Name == "packets.yaml" {
+				tests = f.Data
+			}
+			return f.Name == "packets.yaml"
+		})
+		src, id, files := archived(input)
+		r := sound(t, src, Options{ID: id, Files: files})
+		if r == nil {
+			t.Fatal("not translated")
+		}
+		p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: r.Policy}, {Name: "packets.yaml", Data: append([]byte("version: 1\n"), tests...)}})
+		if ds.Err() != nil || len(p.Tests) == 0 {
+			t.Fatalf("%v\n%s", ds, r.Policy)
+		}
+		for _, o := range p.RunTests() {
+			if o.Failed() {
+				t.Errorf("%s: %+v", o.Test.Name, o.Mismatches)
+			}
+		}
+		if t.Failed() {
+			t.Logf("%s", r.Policy)
+		}
+		return nil
+	})
+}
+
+// FuzzTranslate holds of any text what sound does.
+func FuzzTranslate(f *testing.F) {
+	samples, err := filepath.Glob("testdata/*/*.txtar")
+	if err != nil || len(samples) == 0 {
+		f.Fatal("no samples", err)
+	}
+	for _, name := range samples {
+		a, err := txtar.ParseFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(a.Files[0].Data), "gw1")
+	}
+	f.Fuzz(func(t *testing.T, text, id string) {
+		if len(text) > 1<<16 || strings.Count(text, "~SEQ") > 2 { // many lines take their time
+			t.Skip()
+		}
+		sound(t, policy.Source{Name: "k", Data: []byte(text)}, Options{ID: id})
 	})
 }

@@ -11,32 +11,37 @@ import (
 // goroutine hears of events, another reads. The table may change meanwhile: nothing is lost by that.
 type Account struct {
 	hearing
-	reader *Reader
-	now    *ct.Rates // by index
-	index  *ct.Index
-	start  time.Time
+	reader  *Reader
+	picture func() (*Picture, error)
+	given   *Picture // by picture
+	stands  *Picture // the same, with the addresses of this host now
+	now     *ct.Rates
+	index   *ct.Index // of now
+	start   time.Time
 }
 
 // Accounted is what an Account reads at a time.
 type Accounted struct {
 	Survey
-	Rates []ct.Rate     // by object (ct.ByObject), since the reading before
-	Known bool          // whether rates tell more than flows: not after events were lost, and not at first
-	At    time.Time     // when the flows were listed
-	Over  time.Duration // since the reading before; 0: there is none
+	Picture *Picture      // whom flows belong to
+	Rates   []ct.Rate     // by object (ct.ByObject), since the reading before
+	Known   bool          // whether rates tell more than flows: not after events were lost, and not at first
+	At      time.Time     // when the flows were listed
+	Over    time.Duration // since the reading before; 0: there is none
 	// Heard counts events since the account began, by kind: New and Destroy. Lost counts those of
 	// which nobody knows of what kind they were.
 	Heard [ct.Destroy + 1]uint64
 	Lost  uint64
 }
 
-// OpenAccount begins to keep account of the flows of a table of this network namespace.
-func OpenAccount(table string) (*Account, error) {
+// OpenAccount begins to keep account of the flows of a table of this network namespace. picture tells whom
+// they belong to: the same one until that changes.
+func OpenAccount(table string, picture func() (*Picture, error)) (*Account, error) {
 	r, err := OpenReader(table)
 	if err != nil {
 		return nil, err
 	}
-	a := &Account{reader: r}
+	a := &Account{reader: r, picture: picture}
 	if err := a.listen(ct.New); err != nil {
 		r.Close()
 		return nil, err
@@ -50,10 +55,15 @@ func (a *Account) Close() {
 	a.reader.Close()
 }
 
-// Read reads the table and lists the flows.
+// Read reads what the table counts, and then lists the flows: whoever compares the two sees no
+// connection counted that is not listed yet.
 func (a *Account) Read(ctx context.Context) (r Accounted, err error) {
 	start := time.Now()
-	p, err := a.reader.Read(ctx)
+	if err := a.look(); err != nil {
+		return r, err
+	}
+	p := a.stands
+	counted, err := a.reader.counts(ctx)
 	if err != nil {
 		return r, err
 	}
@@ -61,6 +71,8 @@ func (a *Account) Read(ctx context.Context) (r Accounted, err error) {
 	if r.Survey, err = a.reader.surveyed(ctx, p, a.list); err != nil {
 		return r, err
 	}
+	counted.enter(&r.Report)
+	r.Picture = p
 	a.catchUp()
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -75,6 +87,19 @@ func (a *Account) Read(ctx context.Context) (r Accounted, err error) {
 	a.start = start
 	r.At, r.Took, r.Heard, r.Lost = start, time.Since(start), a.heard, a.source.Lost()
 	return r, a.fail
+}
+
+// look finds out whom flows belong to now.
+func (a *Account) look() error {
+	now, err := a.picture()
+	if err != nil {
+		return err
+	}
+	if now != a.given {
+		a.given, a.stands = now, now
+	}
+	a.stands, err = a.stands.here()
+	return err
 }
 
 // begin begins a list. If the table has changed, what has happened since the list before is told by

@@ -16,7 +16,8 @@ func reported(known bool, rates ...ct.Rate) *gateway.Accounted {
 	laddr := func(flows uint64) []ct.LaddrReport {
 		return []ct.LaddrReport{{Address: netip.MustParseAddr("198.51.100.1"), Pool: "few", Flows: flows, Ports: 16, Capacity: 64}}
 	}
-	return &gateway.Accounted{At: time.Unix(100, 0), Over: 2 * time.Second, Known: known, Rates: rates, Survey: gateway.Survey{Report: ct.Report{
+	zones := ct.Bindings{Zones: []ct.Zone{{Name: "guests", Action: "snat", Pools: []ct.Pool{{Name: "few"}}}, {Name: "office", Action: "snat", Pools: []ct.Pool{{Name: "few"}}}, {Name: "none", Action: "drop"}}}
+	return &gateway.Accounted{Picture: &gateway.Picture{Bindings: zones}, At: time.Unix(100, 0), Over: 2 * time.Second, Known: known, Rates: rates, Survey: gateway.Survey{Report: ct.Report{
 		Services: []ct.ServiceReport{{Name: "web", New: 7, Uncounted: true, Servers: []ct.ServerReport{{Address: netip.MustParseAddr("192.168.1.1")}}}},
 		Zones:    []ct.ZoneReport{{Name: "guests", Laddrs: laddr(4)}, {Name: "office", Laddrs: laddr(12)}},
 	}}}

@@ -19,8 +19,8 @@ const (
 
 // Options say what a sampler reads.
 type Options struct {
-	Table  string      // of this network namespace; the family is inet
-	Failed func(error) // hears why figures could not be read; nil: who asks hears it alone
+	Table   string                           // of this network namespace; the family is inet
+	Picture func() (*gateway.Picture, error) // whom flows belong to: the same until that changes
 }
 
 // Sampler reads figures when somebody asks. Its methods are safe for concurrent use.
@@ -46,9 +46,6 @@ type answer struct {
 
 // New makes a sampler. It reads nothing before Run.
 func New(o Options) *Sampler {
-	if o.Failed == nil {
-		o.Failed = func(error) {}
-	}
 	return &Sampler{o: o, asks: make(chan ask), ended: make(chan struct{})}
 }
 
@@ -103,12 +100,9 @@ func (s *Sampler) fresh(ctx context.Context, r *reading) (*Figures, error) {
 	if f != nil && time.Since(f.At) < max(oldest, (1+rest)*f.Took) {
 		return f, nil
 	}
-	f, err := r.read(ctx, s.o.Table)
+	f, err := r.read(ctx, &s.o)
 	if err != nil {
 		r.close()
-		if !errors.Is(err, ctx.Err()) {
-			s.o.Failed(err)
-		}
 		return nil, err
 	}
 	s.mu.Lock()
@@ -127,11 +121,11 @@ type reading struct {
 }
 
 // open begins to keep account.
-func (r *reading) open(ctx context.Context, table string) error {
+func (r *reading) open(ctx context.Context, o *Options) error {
 	if r.account != nil {
 		return nil
 	}
-	a, err := gateway.OpenAccount(table)
+	a, err := gateway.OpenAccount(o.Table, o.Picture)
 	if err != nil {
 		return err
 	}
@@ -153,8 +147,8 @@ func (r *reading) close() {
 	r.totals.pause()
 }
 
-func (r *reading) read(ctx context.Context, table string) (*Figures, error) {
-	if err := r.open(ctx, table); err != nil {
+func (r *reading) read(ctx context.Context, o *Options) (*Figures, error) {
+	if err := r.open(ctx, o); err != nil {
 		return nil, err
 	}
 	a, err := r.account.Read(ctx)

@@ -1,9 +1,7 @@
 package traffic
 
 import (
-	"cmp"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/snatctl/snatctl/ct"
@@ -29,7 +27,7 @@ type server struct {
 // pause tells that nothing is heard any more: the next account begins from nothing.
 func (t *totals) pause() {
 	t.before, t.lost = t.events, 0
-	t.ports.pause()
+	t.ports.known = false
 }
 
 // motion is what has moved from the reading before up to this one.
@@ -120,7 +118,7 @@ func (t *totals) figures(a *gateway.Accounted) *Figures {
 		f.Zones[i] = Zone{z, carried(Object{"zone", z.Name}, moved), m.second(moved)}
 	}
 	t.bytes, t.opened = bytes, opened
-	f.Pools = t.ports.pools(a, &m)
+	f.Pools = poolsOf(a, t.ports.failures(a, &m))
 	return f
 }
 
@@ -131,48 +129,4 @@ func (t *totals) enterEvents(a *gateway.Accounted) {
 		e.Resyncs++
 	}
 	e.Lost, t.lost = t.before.Lost+a.Lost, a.Lost
-}
-
-// ports sums up what pools are used for.
-type ports struct{}
-
-func (p *ports) pause() {}
-
-// pools lists the pools, by name.
-func (p *ports) pools(a *gateway.Accounted, _ *motion) []Pool {
-	all := make(map[string]map[netip.Addr]Laddr)
-	enter := func(object string, laddrs []ct.LaddrReport) {
-		for _, l := range laddrs {
-			name := cmp.Or(l.Pool, object)
-			pool := all[name]
-			if pool == nil {
-				pool = make(map[netip.Addr]Laddr)
-				all[name] = pool
-			}
-			of := Laddr{LaddrReport: l}
-			of.Flows += pool[l.Address].Flows
-			if l.Capacity > 0 {
-				of.Fill = float64(l.Ports) / float64(l.Capacity)
-			}
-			pool[l.Address] = of
-		}
-	}
-	for i := range a.Services {
-		enter("service "+a.Services[i].Name, a.Services[i].Laddrs)
-	}
-	for i := range a.Zones {
-		enter("zone "+a.Zones[i].Name, a.Zones[i].Laddrs)
-	}
-	out := make([]Pool, 0, len(all))
-	for name, laddrs := range all {
-		pool := Pool{Name: name}
-		for _, l := range laddrs {
-			pool.Laddrs = append(pool.Laddrs, l)
-			pool.Fullest = max(pool.Fullest, l.Fill)
-		}
-		slices.SortFunc(pool.Laddrs, func(a, b Laddr) int { return a.Address.Compare(b.Address) })
-		out = append(out, pool)
-	}
-	slices.SortFunc(out, func(a, b Pool) int { return cmp.Compare(a.Name, b.Name) })
-	return out
 }

@@ -83,7 +83,7 @@ func (c *Conn) readTable(ctx context.Context, table string) (*nft.Ruleset, error
 	if err != nil {
 		return nil, err
 	}
-	anonymous, err := c.readSets(ctx, r, named)
+	anonymous, err := c.readSets(ctx, r, named, func(*nft.Set) bool { return true })
 	if err != nil {
 		return nil, err
 	}
@@ -99,13 +99,33 @@ func (c *Conn) readTable(ctx context.Context, table string) (*nft.Ruleset, error
 	return r, c.readObjects(ctx, r, named)
 }
 
-// readSets reads all sets with their elements and returns the contents of the anonymous ones.
-func (c *Conn) readSets(ctx context.Context, r *nft.Ruleset, named []byte) (map[string]string, error) {
+// Some reads the sets of a table that somebody wants, with their elements, as they stood at one moment
+// each: that is much cheaper than reading the table, and may go on while others change it. A table that
+// does not exist has none.
+func (c *Conn) Some(ctx context.Context, table string, wants func(*nft.Set) bool) ([]*nft.Set, error) {
+	for try := 1; ; try++ {
+		r := &nft.Ruleset{Table: table}
+		_, err := c.readSets(ctx, r, wire.OfTable(table), wants)
+		if errors.Is(err, errInterrupted) && try < attempts {
+			continue
+		}
+		if err != nil {
+			err = fmt.Errorf("read table inet %s: %w", table, explainErrno(err))
+		}
+		return r.Sets, err
+	}
+}
+
+// readSets reads sets with their elements and returns the contents of the anonymous ones.
+func (c *Conn) readSets(ctx context.Context, r *nft.Ruleset, named []byte, wants func(*nft.Set) bool) (map[string]string, error) {
 	anonymous := make(map[string]string)
 	isAnon := make(map[*nft.Set]bool)
 	var all []*nft.Set
 	err := c.dump(ctx, unix.NFT_MSG_GETSET, named, func(b []byte) error {
 		s, anon := wire.DecodeSet(b)
+		if !wants(s) {
+			return nil
+		}
 		isAnon[s] = anon
 		all = append(all, s)
 		return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/snatctl/snatctl/agent"
 	"github.com/snatctl/snatctl/agent/api"
 	"github.com/snatctl/snatctl/agent/journal"
+	"github.com/snatctl/snatctl/agent/metrics"
 	"github.com/snatctl/snatctl/agent/source"
 	"github.com/snatctl/snatctl/agent/web"
 	"github.com/snatctl/snatctl/cmd/snatctl/view"
@@ -35,6 +36,7 @@ type agentOptions struct {
 	exec     bool
 	log      string // format
 	http     web.Options
+	metrics  bool // of each real server
 }
 
 func agentCommand() *cobra.Command {
@@ -83,6 +85,7 @@ table is held by another process.`,
 	c.Flags().BoolVar(&o.exec, "allow-exec", false, "let health checks of type exec run their programs")
 	c.Flags().StringVar(&o.log, "log-format", "text", "format of the log: `text|json`")
 	httpFlags(c, &o.http)
+	c.Flags().BoolVar(&o.metrics, "metrics-servers", true, "with --http: show metrics of each real server; --metrics-servers=false leaves them out where there are more than 10,000")
 	c.AddCommand(agentStatusCommand())
 	return c
 }
@@ -116,8 +119,9 @@ func runAgent(ctx context.Context, o agentOptions) error {
 	if err != nil {
 		log.Warn("watchdog_unknown", "error", err)
 	}
+	scraped := metrics.New(metrics.Options{Version: versionText(), NoServers: !o.metrics, Failed: func(err error) { log.Warn("scrape_incomplete", "error", err) }})
 	a, err := agent.Start(ctx, agent.Options{
-		Source: watched(files, o.noWatch), StateDir: o.stateDir, Socket: o.socket, NoRepair: o.noRepair, AllowExec: o.exec, Log: log.Logger, Watchdog: every, User: operator(),
+		Source: watched(files, o.noWatch), StateDir: o.stateDir, Socket: o.socket, NoRepair: o.noRepair, AllowExec: o.exec, Log: log.Logger, Watchdog: every, User: operator(), Observe: scraped.Observe,
 		Notify: func(state string) { _, _ = daemon.SdNotify(false, state) }, // without a service manager nobody listens
 	})
 	if err != nil {
@@ -134,7 +138,9 @@ func runAgent(ctx context.Context, o agentOptions) error {
 	log.Info("agent_started", "version", versionText(), "table", a.Table(), "socket", o.socket)
 	server := api.Serve(l, a, func(err error) { log.Error("socket_unserved", "error", err) })
 	defer server.Close()
-	serveHTTP(window, a, log.Logger)
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	serveHTTP(ctx, window, a, scraped, log.Logger)
 	if err := a.Run(ctx); err != nil && !errors.Is(err, agent.ErrTakenOver) {
 		return statusOf(err)
 	}

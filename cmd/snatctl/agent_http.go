@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -8,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/snatctl/snatctl/agent"
+	"github.com/snatctl/snatctl/agent/metrics"
+	"github.com/snatctl/snatctl/agent/traffic"
 	"github.com/snatctl/snatctl/agent/web"
 )
 
@@ -40,12 +43,16 @@ func openHTTP(o web.Options, log *slog.Logger) (*web.Server, error) {
 	return s, nil
 }
 
-// serveHTTP begins to answer what an agent knows. Without a server it does nothing.
-func serveHTTP(s *web.Server, a *agent.Agent, log *slog.Logger) {
+// serveHTTP begins to answer what an agent knows, and what is counted until ctx is done. Without a server it
+// does nothing.
+func serveHTTP(ctx context.Context, s *web.Server, a *agent.Agent, m *metrics.Metrics, log *slog.Logger) {
 	if s == nil {
 		return
 	}
+	counts := traffic.New(traffic.Options{Table: a.Table(), Picture: a.Picture})
+	go counts.Run(ctx)
 	s.MountHealth(a.Snapshot)
+	s.Mount("/metrics", m.Handler(a, counts.Figures))
 	s.Serve(func(err error) { log.Error("http_unserved", "error", err) })
 	log.Info("http_listening", "address", s.Address().String())
 }

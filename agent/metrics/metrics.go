@@ -85,6 +85,7 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 	services := m.agent.Services()
 	m.collectAgent(ch, m.agent.Snapshot())
 	m.collectServices(ch, f)
+	collectHealth(ch, services)
 	if !m.o.NoServers {
 		collectServers(ch, f, services)
 	}
@@ -112,6 +113,40 @@ func (m *Metrics) collectServices(ch chan<- prometheus.Metric, f *traffic.Figure
 		ch <- zoneFlows.value(float64(z.Flows), z.Name)
 		ch <- zoneNew.value(float64(z.New), z.Name)
 	}
+}
+
+// collectHealth sends how services are as wholes.
+func collectHealth(ch chan<- prometheus.Metric, services []agent.Service) {
+	for i := range services {
+		s := &services[i]
+		if len(s.Servers) == 0 {
+			continue
+		}
+		down := 0
+		for n := range s.Servers {
+			if s.Servers[n].Health == health.Down.String() {
+				down++
+			}
+		}
+		ch <- quorumMet.value(flag(s.Quorum.Met), s.Name)
+		ch <- serversDown.value(float64(down), s.Name)
+	}
+}
+
+// flag is 1 for what is so.
+func flag(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// seconds is a moment as metrics have it; 0 for none.
+func seconds(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1e3
 }
 
 // collectServers sends what checks and the policy say of real servers, and what figures do.
@@ -178,7 +213,14 @@ func (m *Metrics) collectAgent(ch chan<- prometheus.Metric, s agent.Snapshot) {
 	for stage, took := range s.Policy.Stages {
 		ch <- applyStages.value(took, stage)
 	}
-	ch <- applySince.value(float64(s.Policy.AppliedAt.UnixMilli()) / 1e3)
+	ch <- applySince.value(seconds(s.Policy.AppliedAt))
+	ch <- policyError.value(flag(s.Policy.Error != ""))
+	ch <- onTrial.value(flag(s.Trial != nil))
+	if !s.Policy.FilesModified.IsZero() {
+		ch <- filesNow.value(seconds(s.Policy.FilesModified))
+		ch <- filesThen.value(seconds(s.Policy.FilesInForce))
+	}
+	ch <- driftStands.value(float64(len(s.Drift.Standing)))
 	ch <- policyInfo.value(1, s.Policy.Hash)
 	ch <- drifts.value(float64(s.Drift.Repairs))
 	found := map[policy.Severity]int{policy.Error: 0, policy.Warning: 0, policy.Info: 0}

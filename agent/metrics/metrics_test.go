@@ -16,6 +16,7 @@ import (
 	"github.com/snatctl/snatctl/agent"
 	"github.com/snatctl/snatctl/agent/health"
 	"github.com/snatctl/snatctl/agent/traffic"
+	"github.com/snatctl/snatctl/compiler/tell"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/policy"
 )
@@ -27,13 +28,13 @@ var server1, server2 = netip.MustParseAddrPort("192.168.1.1:0"), netip.MustParse
 
 func (served) Snapshot() agent.Snapshot {
 	return agent.Snapshot{
-		Policy: agent.Policy{Hash: "abc", AppliedAt: time.UnixMilli(1700000000500), Applied: map[string]uint64{agent.Applied: 2, agent.Refused: 1}, Stages: map[string]float64{"commit": 0.25}},
-		Drift:  agent.Drift{Repairs: 3}, FlowsEnded: map[string]uint64{agent.EndedDown: 4},
+		Policy: agent.Policy{Hash: "abc", Error: "no", FilesModified: time.Unix(1800000000, 0), FilesInForce: time.Unix(1700000000, 0), AppliedAt: time.UnixMilli(1700000000500), Applied: map[string]uint64{agent.Applied: 2, agent.Refused: 1}, Stages: map[string]float64{"commit": 0.25}},
+		Drift:  agent.Drift{Repairs: 3, Standing: make([]tell.Change, 2)}, FlowsEnded: map[string]uint64{agent.EndedDown: 4},
 	}
 }
 
 func (served) Services() []agent.Service {
-	return []agent.Service{{Name: "web", Servers: []agent.Server{
+	return []agent.Service{{Name: "empty"}, {Name: "web", Quorum: agent.Quorum{Need: 1, Up: 1, Met: true}, Servers: []agent.Server{
 		{Address: server1, Share: 3, Health: "up"},
 		{Address: server2, Share: 1, Health: "down", Out: true, Failures: 5},
 	}}}
@@ -93,6 +94,13 @@ func TestScrape(t *testing.T) {
 		`snatctl_service_flows{service="web"} 9`,
 		`snatctl_service_bytes_total{direction="in",service="web"} 1000`,
 		`snatctl_service_bytes_total{direction="out",service="web"} 2000`,
+		`snatctl_service_quorum_met{service="web"} 1`,
+		`snatctl_service_servers_down{service="web"} 1`,
+		`snatctl_policy_error 1`,
+		`snatctl_policy_on_trial 0`,
+		`snatctl_policy_file_timestamp_seconds 1.8e+09`,
+		`snatctl_policy_applied_file_timestamp_seconds 1.7e+09`,
+		`snatctl_drift_standing 2`,
 		`snatctl_server_up{server="192.168.1.1",service="web"} 1`,
 		`snatctl_server_up{server="192.168.1.2:8080",service="web"} 0`,
 		`snatctl_server_weight{server="192.168.1.1",service="web"} 3`,

@@ -34,6 +34,9 @@ var (
 	serviceFlows = metric(OfService, "gauge", "service_flows", "Flows of the service that conntrack holds, those that wait to be forgotten included.", "service")
 	serviceBytes = metric(OfService, "counter", "service_bytes_total", "Bytes of the service's flows since somebody first looked, ended flows included: direction in comes from clients, out goes to them. IP headers count.", "service", "direction")
 
+	quorumMet   = metric(OfService, "gauge", "service_quorum_met", "Whether as many real servers of the service are up as its quorum asks for: while 0, sorry servers take its new connections, or nobody does. Not of services without real servers.", "service")
+	serversDown = metric(OfService, "gauge", "service_servers_down", "How many real servers of the service are down by their check.", "service")
+
 	serverUp     = metric(OfServer, "gauge", "server_up", "Whether the real server is up: 0 if its check says that it is down, 1 if it is up, was not checked yet, or is never checked.", "service", "server")
 	serverWeight = metric(OfServer, "gauge", "server_weight", "Weight by which the real server gets new connections now, in relation to the others of its service: 0 if it gets none.", "service", "server")
 	serverFlows  = metric(OfServer, "gauge", "server_flows", "Flows of the real server that conntrack holds.", "service", "server")
@@ -60,7 +63,12 @@ var (
 	applyStages = metric(OfAgent, "gauge", "apply_duration_seconds", "How long each stage of the newest apply took.", "stage")
 	applySince  = metric(OfAgent, "gauge", "apply_last_success_timestamp_seconds", "When the policy in force was applied, in seconds since 1970.")
 	policyInfo  = metric(OfAgent, "gauge", "policy_info", "1, labelled with the hash of the policy in force.", "hash")
+	policyError = metric(OfAgent, "gauge", "policy_error", "1 while the newest policy is not in force: it is invalid, the kernel refuses it, or nobody confirmed it.")
+	onTrial     = metric(OfAgent, "gauge", "policy_on_trial", "1 while the policy in force awaits confirmation.")
+	filesNow    = metric(OfAgent, "gauge", "policy_file_timestamp_seconds", "When the newest of the policy files was changed, in seconds since 1970.")
+	filesThen   = metric(OfAgent, "gauge", "policy_applied_file_timestamp_seconds", "The same as it was when the policy in force was read from the files; 0 if it was not. The two differ while the files say something else than what is in force.")
 	drifts      = metric(OfAgent, "counter", "drift_repairs_total", "How often the agent repaired what others had changed in the table.")
+	driftStands = metric(OfAgent, "gauge", "drift_standing", "How many objects of the table differ from the policy and are not repaired.")
 	lintFound   = metric(OfAgent, "gauge", "lint_problems", "What snatctl lint finds in the policy in force, by severity: error, warning or info.", "severity")
 	buildInfo   = metric(OfAgent, "gauge", "build_info", "1, labelled with the version of snatctl and of Go.", "version", "goversion")
 )

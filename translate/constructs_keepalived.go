@@ -131,4 +131,6 @@ var ofKeepalived = []Construct{
 		Becomes: "the service has the laddrs of all zones, for every client"},
 	{Code: "M264", Written: "delay_before_retry and delay_loop by which servers are out no sooner", Of: "keepalived", Fate: Changed, Quiet: true,
 		Becomes: "the next check comes after `interval`"},
+	{Code: "M265", Written: "dpdk_interface", Of: "keepalived", Fate: Lost,
+		Becomes: "it is left out: only DPVS knows it; see that interface is one of the kernel"},
 }

@@ -69,10 +69,15 @@ func (k *translator) snatRule(s *Statement) {
 			z.Select = cmp.Or(z.Select, policy.SelectSourceDestination)
 			k.whole(b, 2)
 		case "gw", "new_gw":
-			if a, err := netip.ParseAddr(b.Word(1)); err == nil && a.IsUnspecified() {
+			switch a, err := netip.ParseAddr(b.Word(1)); {
+			case err == nil && a.IsUnspecified():
 				k.whole(b, 2)
-			} else {
-				k.report(map[string]string{"gw": "M043", "new_gw": "M044"}[b.Word(0)], "", b)
+			case b.Word(0) == "new_gw":
+				k.report("M044", "", b)
+			case slices.ContainsFunc(s.Body, func(o *Statement) bool { return o.Word(0) == "oif" }):
+				k.report("M134", "", b) // that kernel looks at oif alone
+			default:
+				k.report("M043", "", b)
 			}
 		default:
 			k.lose(translate.Unknown, "", b)

@@ -8,18 +8,35 @@ import (
 // beside those that begin with vrrp_, static_ and track_ (core/global_parser.c, bfd/bfd_parser.c).
 var rootWords = map[string]bool{
 	"bfd_instance": true, "garp_group": true, "interface_up_down_delays": true, "linkbeat_interfaces": true, "linkbeat_use_polling": true,
-	"net_namespace": true, "namespace_with_ipsets": true, "instance": true, "use_pid_dir": true, "child_wait_time": true, "notify": true,
+	"net_namespace": true, "net_namespace_ipvs": true, "namespace_with_ipsets": true, "instance": true, "use_pid_dir": true, "child_wait_time": true, "notify": true,
 	"random_seed": true, "config_copy_directory": true, "include_check": true, "garp_delay": true,
 }
 
-// keep leaves a statement to keepalived.
+// keep leaves a statement to keepalived, but for what only virtual servers or forks have.
 func (k *translator) keep(s *Statement) {
-	k.lose("M210", "", s)
-	k.kept = append(k.kept, s)
+	kept, refs := *s, s.Refs
+	kept.Body = nil
+	for _, b := range s.Body {
+		switch word := b.Word(0); {
+		case strings.HasPrefix(word, "lvs_sync_daemon"):
+			k.lose("M039", "", b)
+		case word == "dpdk_interface":
+			k.lose("M265", "", b)
+		default:
+			refs = b.every(refs)
+			kept.Body = append(kept.Body, b)
+		}
+	}
+	text := s.Text
+	if s.Block {
+		text += " { }"
+	}
+	k.ReportAs("M210", text, "", refs...)
+	k.kept = append(k.kept, &kept)
 }
 
 // ofServers are what global_defs say about virtual servers alone.
-var ofServers = []string{"lvs_", "checker_", "ipvs_", "nftables_ipvs", "smtp_alert_checker", "dynamic_interfaces_checker"}
+var ofServers = []string{"lvs_", "checker_", "ipvs_", "nftables_ipvs", "smtp_alert_checker", "enable_snmp_checker", "no_checker_emails"}
 
 // global keeps global_defs without what is about virtual servers.
 func (k *translator) global(s *Statement) {

@@ -110,7 +110,17 @@ func (l *Ledger) Close() Report {
 	})
 	r := Report{Gaps: l.gaps}
 	for _, fate := range l.heads {
-		r.Count[fate]++
+		if fate == Whole {
+			r.Count[Whole]++
+		}
+	}
+	for _, g := range l.gaps {
+		if g.Fate > Whole {
+			r.Count[g.Fate]++
+		}
 	}
 	return r
 }
+
+// Fate returns what became of a word; 0 where nobody has accounted for it.
+func (l *Ledger) Fate(w Word) Fate { return l.words[w].fate }

@@ -31,7 +31,7 @@ type Report struct {
 	Dialect  Dialect
 	By       string        // what the dialect was told by
 	Gaps     []Gap         // by place
-	Count    [Lost + 1]int // constructs, by what became of them
+	Count    [Lost + 1]int // constructs carried over whole; reports of what was changed or lost
 	Services int
 	Zones    int
 	Pools    int

@@ -66,11 +66,15 @@ func (s *Service) Level() (differed bool) {
 	if s.Scheduler != policy.RoundRobin && s.Scheduler != policy.LeastConn {
 		return false
 	}
+	first := 0
 	for i := range s.Servers {
-		if r := &s.Servers[i]; r.Weight > policy.DefaultWeight {
-			differed = true
-			r.Weight = policy.DefaultWeight
+		r := &s.Servers[i]
+		if r.Weight == 0 {
+			continue
 		}
+		differed = differed || first > 0 && r.Weight != first
+		first = r.Weight
+		r.Weight = policy.DefaultWeight
 	}
 	return differed
 }

@@ -148,6 +148,14 @@ func (d *document) origin(o Origin) string {
 	return strings.TrimSuffix(o.Place.String()+": "+text, ": ")
 }
 
+// place is origin without the text: for lists, whose items say the same as their lines.
+func (d *document) place(o Origin) string {
+	if o.Place == (Place{}) {
+		return ""
+	}
+	return d.origin(Origin{Place: o.Place})
+}
+
 // ranges writes addresses.
 func ranges(rs []inet.Range) format.Value {
 	texts := make([]string, len(rs))

@@ -42,7 +42,7 @@ func (d *document) writePool(p *Pool) format.Value {
 		}
 		e := list.Add(v)
 		if p.each() {
-			e.Behind(d.origin(p.Origins[i]))
+			e.Behind(d.place(p.Origins[i]))
 		}
 	}
 	if p.Ports.IsZero() && !p.Random && p.Block == 0 {
@@ -152,7 +152,7 @@ func (d *document) writeServers(servers []Server) *format.List {
 			m.Set("weight", format.Number(s.Weight))
 			v = m
 		}
-		list.Add(v).Behind(d.origin(s.Origin))
+		list.Add(v).Behind(d.place(s.Origin))
 	}
 	return list
 }

@@ -50,7 +50,7 @@ var (
 
 	laddrFlows   = metric(OfPool, "gauge", "laddr_flows", "Flows that have the laddr as their source, of all zones and services that use the pool. Of pools with more than 256 laddrs those with flows are listed.", "pool", "laddr")
 	poolUse      = metric(OfPool, "gauge", "pool_max_destination_utilization_ratio", "Share of a laddr's ports in use toward one destination, at the laddr and destination of the pool where it is largest. From 0.87 on new connections begin to fail.", "pool")
-	poolFailures = metric(OfPool, "counter", "pool_allocation_failures_total", "Connections that zones gave to the pool and conntrack never got, since no port was free: the kernel drops their first packet in silence. Never more than truly failed.", "pool")
+	poolFailures = metric(OfPool, "counter", "pool_allocation_failures_total", "Connections that zones gave to the pool and conntrack never got, since no port was free: the kernel drops their first packet in silence.", "pool")
 
 	entries  = metric(OfConntrack, "gauge", "conntrack_entries", "Entries of the conntrack table.")
 	limit    = metric(OfConntrack, "gauge", "conntrack_limit", "Entries that the conntrack table may hold (net.netfilter.nf_conntrack_max).")

@@ -107,10 +107,8 @@ ln -s /lib/systemd/system/nftables.service /etc/systemd/system/sysinit.target.wa
 		if got := liveCodes(t, w.Gateway, faultless, ""); !slices.Equal(got, []string{"S03"}) {
 			t.Errorf("lint --live finds %v, want S03", got)
 		}
-		must(t, l.Close())
-		if got := liveCodes(t, w.Gateway, faultless, ""); len(got) > 0 {
-			t.Errorf("without the listener lint --live finds %v", got)
-		}
+		must(t, l.Close()) // a program that another test starts may hold it for a moment, until it is executed
+		eventually(t, "lint --live to find nothing without the listener", func() bool { return len(liveCodes(t, w.Gateway, faultless, "")) == 0 })
 	})
 	t.Run("the certificates of a check", func(t *testing.T) {
 		ca := filepath.Join(t.TempDir(), "ca.pem")

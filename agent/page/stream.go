@@ -54,7 +54,9 @@ func (s *streams) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Accel-Buffering", "no") // nginx would wait for more
 	out, end := squeezed(w, r)
 	defer func() { _ = end() }()
-	t := &stream{out: out, to: http.NewResponseController(w), query: ParseQuery(r.URL.Query()), sent: map[string]string{}}
+	to := http.NewResponseController(w)
+	_ = to.SetReadDeadline(time.Time{}) // the server's would end the stream
+	t := &stream{out: out, to: to, query: ParseQuery(r.URL.Query()), sent: map[string]string{}}
 	if t.write([]byte("retry: "+strconv.FormatInt(comeBack.Milliseconds(), 10)+"\n\n")) != nil {
 		return
 	}

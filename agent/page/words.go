@@ -13,7 +13,7 @@ import (
 
 // words are what templates say things with.
 var words = template.FuncMap{
-	"text": plain.Text, "count": countAny, "many": many, "rate": rate, "bytes": bytesRate, "percent": percent,
+	"text": plain.Text, "times": func(n uint64) string { return many(int(n), "time") }, "count": countAny, "many": many, "rate": rate, "bytes": bytesRate, "percent": percent,
 	"share": share, "spark": spark, "bar": bar, "shares": shares, "ago": ago, "clock": clock, "stamp": stamp, "short": short, "upper": upper, "inc": func(n int) int { return n + 1 },
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/snatctl/snatctl/agent"
 	"github.com/snatctl/snatctl/agent/metrics"
+	"github.com/snatctl/snatctl/agent/page"
 	"github.com/snatctl/snatctl/agent/traffic"
 	"github.com/snatctl/snatctl/agent/web"
 )
@@ -52,6 +53,7 @@ func serveHTTP(ctx context.Context, s *web.Server, a *agent.Agent, m *metrics.Me
 	counts := traffic.New(traffic.Options{Table: a.Table(), Picture: a.Picture})
 	go counts.Run(ctx)
 	s.MountHealth(a.Snapshot)
+	s.Mount("/", page.Handler(page.Of(a, counts, versionText())))
 	s.Mount("/metrics", m.Handler(a, counts.Figures))
 	s.Serve(func(err error) { log.Error("http_unserved", "error", err) })
 	log.Info("http_listening", "address", s.Address().String())

@@ -25,6 +25,7 @@
         continue;
       }
       if (match === at) at = at.nextSibling;
+      else if (old.moveBefore) old.moveBefore(match, at); // keeps the focus
       else old.insertBefore(match, at);
       if (n.nodeType !== 1) {
         if (match.data !== n.data) match.data = n.data;
@@ -50,11 +51,13 @@
   }
 
   function show(u) {
+    const focus = document.activeElement;
     for (const [name, html] of Object.entries(u.parts)) {
       const t = document.createElement("template");
       t.innerHTML = html;
       patchChildren($(name), t.content);
     }
+    if (focus && focus !== document.activeElement && focus.isConnected) focus.focus({preventScroll: true});
     document.title = u.title;
     if ($("icon").getAttribute("href") !== u.icon) $("icon").href = u.icon;
     $("at").dateTime = u.at;

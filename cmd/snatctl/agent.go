@@ -15,9 +15,9 @@ import (
 	"github.com/snatctl/snatctl/agent/api"
 	"github.com/snatctl/snatctl/agent/journal"
 	"github.com/snatctl/snatctl/agent/metrics"
+	"github.com/snatctl/snatctl/agent/report"
 	"github.com/snatctl/snatctl/agent/source"
 	"github.com/snatctl/snatctl/agent/web"
-	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/plain"
 	"github.com/snatctl/snatctl/policy"
@@ -164,7 +164,7 @@ func (unwatched) Watch(ctx context.Context, _ func()) error {
 }
 
 // keptBy asks the agent that holds a table what it knows; nil if none does, or if it does not answer.
-func keptBy(ctx context.Context, table string) *view.Kept {
+func keptBy(ctx context.Context, table string) *report.Kept {
 	k, err := askKept(ctx, table)
 	if err != nil {
 		fmt.Fprintf(stderr, "warning: health is not known: %s\n", plain.Text(err.Error()))
@@ -173,29 +173,25 @@ func keptBy(ctx context.Context, table string) *view.Kept {
 }
 
 // keptQuietly does the same where a warning would destroy the screen.
-func keptQuietly(ctx context.Context, table string) *view.Kept {
+func keptQuietly(ctx context.Context, table string) *report.Kept {
 	k, _ := askKept(ctx, table)
 	return k
 }
 
-func askKept(ctx context.Context, table string) (*view.Kept, error) {
+func askKept(ctx context.Context, table string) (*report.Kept, error) {
 	client := agentOf(table)
 	if client == nil {
 		return nil, nil
 	}
-	k := &view.Kept{Services: map[string]agent.Service{}}
-	var err error
-	if k.Agent, err = client.Snapshot(ctx); err == nil {
-		var all []agent.Service
-		all, err = client.Services(ctx)
-		for _, s := range all {
-			k.Services[s.Name] = s
-		}
-	}
+	now, err := client.Snapshot(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return k, nil
+	all, err := client.Services(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return report.Keep(now, all), nil
 }
 
 // stateBy returns what says which states an agent has given the services of its table; nil if no agent

@@ -102,13 +102,13 @@ func (o *explainOptions) packet() (policy.Packet, error) {
 		return pkt, fmt.Errorf("--state is %q: use new or invalid", o.state)
 	}
 	var err error
-	if pkt.From, err = parseEndpoint(o.from); err != nil {
+	if pkt.From, err = inet.ParseEndpoint(o.from); err != nil {
 		return pkt, fmt.Errorf("--from: %w", err)
 	}
-	if pkt.To, err = parseEndpoint(o.to); err != nil {
+	if pkt.To, err = inet.ParseEndpoint(o.to); err != nil {
 		return pkt, fmt.Errorf("--to: %w", err)
 	}
-	if pkt.Proto, err = parseProtocol(o.proto); err != nil {
+	if pkt.Proto, err = inet.ParseAnyProto(o.proto); err != nil {
 		return pkt, fmt.Errorf("--proto: %w", err)
 	}
 	switch from, to := pkt.From.Addr(), pkt.To.Addr(); {

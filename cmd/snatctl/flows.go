@@ -8,7 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/snatctl/snatctl/agent/report"
 	"github.com/snatctl/snatctl/cmd/snatctl/view"
+	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
 )
 
@@ -58,7 +60,7 @@ kernel could not be asked; 2 wrong usage.`,
 				return exit{exitRefused, err}
 			}
 			defer r.Close()
-			if err := o.selection.known(p.Bindings); err != nil {
+			if err := o.selection.Known(p.Bindings); err != nil {
 				return exit{exitRefused, err}
 			}
 			if o.end {
@@ -82,7 +84,7 @@ kernel could not be asked; 2 wrong usage.`,
 
 type flowsOptions struct {
 	flags     selectionFlags
-	selection selection
+	selection report.Selection
 	count     bool
 	end, yes  bool
 	format    string
@@ -99,7 +101,7 @@ func listFlows(ctx context.Context, w io.Writer, r *gateway.Reader, p *gateway.P
 			return err
 		}
 		owner := index.Owner(f)
-		if !o.selection.match(f, &owner) {
+		if !o.selection.Match(f, &owner) {
 			continue
 		}
 		n++
@@ -130,10 +132,17 @@ func listFlows(ctx context.Context, w io.Writer, r *gateway.Reader, p *gateway.P
 	return nil
 }
 
+// flowWriter is a list of flows in some format.
+type flowWriter interface {
+	Add(*ct.Flow, *ct.Owner) error
+	End() error
+	Len() int
+}
+
 // flowList begins a list of flows in a format.
-func flowList(w io.Writer, format string) *view.FlowList {
+func flowList(w io.Writer, format string) flowWriter {
 	if format == "json" {
-		return view.NewFlowListJSON(w)
+		return report.NewFlowList(w)
 	}
 	return view.NewFlowList(w)
 }

@@ -32,7 +32,7 @@ func (o *flowsOptions) mayEnd() error {
 
 // endFlows ends the selected flows, after asking.
 func endFlows(ctx context.Context, r *gateway.Reader, p *gateway.Picture, o flowsOptions) error {
-	keys, err := r.Select(ctx, p, o.selection.match)
+	keys, err := r.Select(ctx, p, o.selection.Match)
 	if err != nil {
 		return exit{exitRefused, err}
 	}

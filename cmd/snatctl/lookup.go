@@ -51,7 +51,7 @@ Exit status: 0 found; 1 not found, no table, or invalid policy; 2 wrong usage.`,
 				return err
 			}
 			if proto != "" {
-				if o.proto, err = parseProtocol(proto); err != nil {
+				if o.proto, err = inet.ParseAnyProto(proto); err != nil {
 					return fmt.Errorf("--proto: %w", err)
 				}
 			}

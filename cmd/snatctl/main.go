@@ -9,7 +9,7 @@
 //	addresses.go  --address: what interfaces have that are VIPs
 //	table.go      --table: which table to look at
 //	selection.go  --zone, --service and the like: which flows
-//	values.go     values of flags: formats, addresses with ports, protocols, sizes
+//	values.go     values of flags: formats, sizes
 //	operator.go   --state-dir, and who runs this
 //	timings.go    --timings: what the engine tells, with the seconds of each stage
 //	outlet.go     standard output and standard error, and what happens when nobody can read them

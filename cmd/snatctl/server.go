@@ -13,6 +13,7 @@ import (
 	"github.com/snatctl/snatctl/agent"
 	"github.com/snatctl/snatctl/agent/balance"
 	"github.com/snatctl/snatctl/cmd/snatctl/view"
+	"github.com/snatctl/snatctl/inet"
 )
 
 func serverCommand() *cobra.Command {
@@ -85,7 +86,7 @@ func orderCommand(kind balance.Kind, use, short, long, weight string) *cobra.Com
 				args = args[1:]
 			}
 			o.Service, o.Server, o.User = args[0], args[1], operator()
-			if _, err := parseEndpoint(o.Server); err != nil {
+			if _, err := inet.ParseEndpoint(o.Server); err != nil {
 				return err
 			}
 			if table, err = tableName(table, files); err != nil {
@@ -115,6 +116,6 @@ func order(c *cobra.Command, table, format string, o agent.Order) error {
 	if format == "json" {
 		return view.JSON(os.Stdout, s)
 	}
-	at, _ := parseEndpoint(o.Server) // it was parsed before
+	at, _ := inet.ParseEndpoint(o.Server) // it was parsed before
 	return view.Ordered(stdout, s, netip.AddrPortFrom(at.Addr(), at.Port()))
 }

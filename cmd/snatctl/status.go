@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/snatctl/snatctl/agent/report"
 	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
@@ -128,9 +129,9 @@ func status(ctx context.Context, o statusOptions) error {
 }
 
 // print prints one report.
-func (o *statusOptions) print(out io.Writer, text *plain.Writer, s gateway.Survey, k *view.Kept) error {
+func (o *statusOptions) print(out io.Writer, text *plain.Writer, s gateway.Survey, k *report.Kept) error {
 	if o.format == "json" {
-		return view.StatusJSON(out, s, k)
+		return report.Status(out, s, k)
 	}
 	return view.Status(text, s, k, o.all)
 }
@@ -169,9 +170,9 @@ func (n nameFilter) narrow(r *ct.Report) error {
 	r.Services, r.Zones = services, zones
 	switch {
 	case n.service != "" && len(services) == 0:
-		return unknown("service", n.service, allServices)
+		return report.Unknown("service", n.service, allServices)
 	case n.zone != "" && len(zones) == 0:
-		return unknown("zone", n.zone, allZones)
+		return report.Unknown("zone", n.zone, allZones)
 	}
 	return nil
 }
@@ -186,14 +187,14 @@ func checkStatus(ctx context.Context, o statusOptions) error {
 		return err
 	}
 	k := keptBy(ctx, o.table)
-	s.Dead = append(s.Dead, k.Problems()...)
+	s.Dead = append(s.Dead, view.KnownProblems(k)...)
 	return check(s, k, o.format)
 }
 
 // check reports a survey, and gives the worst problem's exit status.
-func check(s gateway.Survey, k *view.Kept, format string) error {
+func check(s gateway.Survey, k *report.Kept, format string) error {
 	if format == "json" {
-		if err := view.StatusJSON(os.Stdout, s, k); err != nil {
+		if err := report.Status(os.Stdout, s, k); err != nil {
 			return exit{exitCritical, err}
 		}
 	} else {

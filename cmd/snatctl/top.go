@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/snatctl/snatctl/agent/report"
 	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/gateway"
 )
@@ -71,5 +72,5 @@ func top(ctx context.Context, table string, every time.Duration) error {
 		return err
 	}
 	defer m.Close()
-	return view.NewTop(every).Run(ctx, m, func(ctx context.Context) *view.Kept { return keptQuietly(ctx, table) })
+	return view.NewTop(every).Run(ctx, m, func(ctx context.Context) *report.Kept { return keptQuietly(ctx, table) })
 }

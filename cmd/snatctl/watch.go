@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/snatctl/snatctl/agent/report"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/gateway/natlog"
@@ -21,7 +22,7 @@ import (
 
 type watchOptions struct {
 	flags        selectionFlags
-	selection    selection
+	selection    report.Selection
 	table        string
 	format       string // "" prints no events
 	log          string
@@ -104,7 +105,7 @@ func watch(ctx context.Context, o watchOptions) error {
 		return err
 	}
 	defer reader.Close()
-	if err := o.selection.known(p.Bindings); err != nil {
+	if err := o.selection.Known(p.Bindings); err != nil {
 		return err
 	}
 	r := newReporter(o)

@@ -37,7 +37,7 @@ const gathered = 1 << 16
 
 // report gathers what is to be printed and logged of an event.
 func (r *reporter) report(e *ct.Event, at time.Time, o *ct.Owner) {
-	if !r.selection.match(&e.Flow, o) {
+	if !r.selection.Match(&e.Flow, o) {
 		return
 	}
 	r.mu.Lock()

@@ -10,27 +10,19 @@ import (
 	"github.com/snatctl/snatctl/plain"
 )
 
-// FlowList writes flows as a JSON list or as lines of text, in large pieces.
+// FlowList writes flows as lines of text, in large pieces. It holds none of them.
 type FlowList struct {
-	w    io.Writer
-	json bool
-	buf  []byte
-	n    int // flows so far
+	w   io.Writer
+	buf []byte
+	n   int // flows so far
 }
 
 // pieceSize is how much is written at once.
 const pieceSize = 64 << 10
 
-// NewFlowList begins a list of text.
+// NewFlowList begins a list.
 func NewFlowList(w io.Writer) *FlowList {
 	return &FlowList{w: w, buf: make([]byte, 0, pieceSize+1<<10)}
-}
-
-// NewFlowListJSON begins a list as JSON.
-func NewFlowListJSON(w io.Writer) *FlowList {
-	l := NewFlowList(w)
-	l.json = true
-	return l
 }
 
 // Len returns how many flows were added.
@@ -38,39 +30,19 @@ func (l *FlowList) Len() int { return l.n }
 
 // Add adds a flow with whom it belongs to.
 func (l *FlowList) Add(f *ct.Flow, o *ct.Owner) error {
-	switch {
-	case !l.json && l.n == 0:
-		l.buf = ct.AppendHeader(l.buf)
-		l.buf = append(l.buf, '\n')
-	case l.json && l.n == 0:
-		l.buf = append(l.buf, '[')
-	case l.json:
-		l.buf = append(l.buf, ",\n"...)
+	if l.n == 0 {
+		l.buf = append(ct.AppendHeader(l.buf), '\n')
 	}
 	l.n++
-	if l.json {
-		l.buf = ct.AppendJSON(l.buf, f, o)
-	} else {
-		l.buf = append(appendFlow(l.buf, f, o), '\n')
-	}
+	l.buf = append(appendFlow(l.buf, f, o), '\n')
 	if len(l.buf) < pieceSize {
 		return nil
 	}
-	return l.write()
+	return l.End()
 }
 
-// End writes what is left, and the end of the JSON list. Of text without flows it writes nothing.
+// End writes what is left. Without flows it writes nothing.
 func (l *FlowList) End() error {
-	if l.json {
-		if l.n == 0 {
-			l.buf = append(l.buf, '[')
-		}
-		l.buf = append(l.buf, "]\n"...)
-	}
-	return l.write()
-}
-
-func (l *FlowList) write() error {
 	_, err := l.w.Write(l.buf)
 	l.buf = l.buf[:0]
 	return err

@@ -4,111 +4,18 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/snatctl/snatctl/agent"
+	"github.com/snatctl/snatctl/agent/report"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/plain"
 )
 
-// Kept is what the agent that holds a table knows, for reports. A nil one is that of no agent.
-type Kept struct {
-	Agent    agent.Snapshot
-	Services map[string]agent.Service // by name
-}
-
-// server finds what is known of a real server; nil without an agent, and of what it does not know.
-func (k *Kept) server(service string, at netip.AddrPort) *agent.Server {
-	if k == nil {
-		return nil
-	}
-	s := k.Services[service]
-	return s.Server(at)
-}
-
-// statusRecord is the report of status with what an agent knows. Of no agent that is null.
-type statusRecord struct {
-	Services  []serviceRecord `json:"services"`
-	Zones     []ct.ZoneReport `json:"zones"`
-	Conntrack ct.Conntrack    `json:"conntrack"`
-	Agent     *agentRecord    `json:"agent"`
-}
-
-type serviceRecord struct {
-	ct.ServiceReport
-	Servers []serverRecord `json:"real_servers"` // in place of ServiceReport's
-	Quorum  *agent.Quorum  `json:"quorum"`
-	Sorry   *bool          `json:"sorry"`
-}
-
-type serverRecord struct {
-	ct.ServerReport
-	Health     *string         `json:"health"`
-	LastCheck  *time.Time      `json:"last_check"`
-	LastChange *time.Time      `json:"last_change"`
-	CheckError *string         `json:"check_error"`
-	Override   *agent.Override `json:"override"`
-}
-
-type agentRecord struct {
-	Hash        string    `json:"policy_hash"`
-	AppliedAt   time.Time `json:"applied_at"`
-	Repairs     uint64    `json:"drift_repairs"`
-	PolicyError *string   `json:"policy_error"`
-}
-
-// StatusJSON prints the sums over all flows, and what an agent knows.
-func StatusJSON(w io.Writer, p gateway.Survey, k *Kept) error {
-	out := statusRecord{Services: make([]serviceRecord, len(p.Services)), Zones: p.Zones, Conntrack: p.Conntrack}
-	if out.Zones == nil {
-		out.Zones = []ct.ZoneReport{}
-	}
-	if k != nil {
-		out.Agent = &agentRecord{k.Agent.Policy.Hash, k.Agent.Policy.AppliedAt.UTC(), k.Agent.Drift.Repairs, text(k.Agent.Policy.Error)}
-	}
-	for i, s := range p.Services {
-		r := serviceRecord{ServiceReport: s, Servers: make([]serverRecord, len(s.Servers))}
-		if k != nil {
-			if known, ok := k.Services[s.Name]; ok {
-				r.Quorum, r.Sorry = &known.Quorum, &known.Sorry
-			}
-		}
-		for n, rs := range s.Servers {
-			o := serverRecord{ServerReport: rs}
-			if known := k.server(s.Name, netip.AddrPortFrom(rs.Address, rs.Port)); known != nil {
-				o.Health, o.LastCheck, o.LastChange, o.CheckError, o.Override = &known.Health, moment(known.LastCheck), moment(known.LastChange), text(known.Error), known.Override
-				o.Weight = known.Admin
-			}
-			r.Servers[n] = o
-		}
-		out.Services[i] = r
-	}
-	return JSON(w, out)
-}
-
-// text is null where there is none.
-func text(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
-}
-
-// moment is null where it has not come.
-func moment(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC()
-	return &t
-}
-
 // printKept says first what somebody who was woken has to know: what is down, since when, and why.
-func printKept(w io.Writer, k *Kept, p gateway.Survey) {
+func printKept(w io.Writer, k *report.Kept, p gateway.Survey) {
 	if k == nil {
 		return
 	}
@@ -158,7 +65,7 @@ func often(n uint64) string {
 
 // Overridden names what makes a table differ from the policy without being a difference: real servers
 // that are down, and those of which an operator said something.
-func Overridden(w io.Writer, k *Kept) {
+func Overridden(w io.Writer, k *report.Kept) {
 	if k == nil {
 		return
 	}
@@ -180,8 +87,8 @@ func Overridden(w io.Writer, k *Kept) {
 	}
 }
 
-// Problems are what is wrong, as checks of monitoring systems know it.
-func (k *Kept) Problems() (out []ct.Problem) {
+// KnownProblems are what is wrong by what an agent knows, as checks of monitoring systems know it.
+func KnownProblems(k *report.Kept) (out []ct.Problem) {
 	if k == nil {
 		return nil
 	}
@@ -211,7 +118,7 @@ func (k *Kept) Problems() (out []ct.Problem) {
 const mostNamed = 3
 
 // Summary says in a line what is down and what an operator has said; empty if nothing is to be said.
-func (k *Kept) Summary() string {
+func Summary(k *report.Kept) string {
 	if k == nil {
 		return ""
 	}

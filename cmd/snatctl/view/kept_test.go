@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/snatctl/snatctl/agent"
+	"github.com/snatctl/snatctl/agent/report"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/plain"
@@ -22,7 +23,7 @@ func TestStatusWeightsOfClosed(t *testing.T) {
 	known := func(text string, admin int, out bool) agent.Server {
 		return agent.Server{Address: netip.MustParseAddrPort(text), Weight: 5, Admin: admin, Health: "up", Out: out}
 	}
-	k := &Kept{Services: map[string]agent.Service{"web": {Name: "web", Closed: true,
+	k := &report.Kept{Services: map[string]agent.Service{"web": {Name: "web", Closed: true,
 		Servers: []agent.Server{known("192.168.1.1:0", 5, true), known("192.168.1.2:80", 4, false), known("192.168.1.3:80", 0, false)}}}}
 	var text, record bytes.Buffer
 	if err := Status(plain.NewWriter(&text, false), p, k, true); err != nil {
@@ -37,7 +38,7 @@ func TestStatusWeightsOfClosed(t *testing.T) {
 	if got := strings.Join(rows, ", "); got != "5 down, 4 -, 0 drains" && got != "5 down, 4 0%, 0 drains" {
 		t.Errorf("weights are %q in\n%s", got, text.String())
 	}
-	if err := StatusJSON(&record, p, k); err != nil {
+	if err := report.Status(&record, p, k); err != nil {
 		t.Fatal(err)
 	}
 	var out struct {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/snatctl/snatctl/agent"
+	"github.com/snatctl/snatctl/agent/report"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/plain"
@@ -26,7 +27,7 @@ const (
 // leaves out what has no flows, unless all is asked for.
 //
 // What an agent knows stands first, and beside each real server.
-func Status(out *plain.Writer, p gateway.Survey, k *Kept, all bool) error {
+func Status(out *plain.Writer, p gateway.Survey, k *report.Kept, all bool) error {
 	w := bufio.NewWriter(out)
 	printKept(w, k, p)
 	idle := 0
@@ -80,7 +81,7 @@ func printConntrack(w io.Writer, p gateway.Survey) {
 		comma(c.Entries), share, comma(t.Owned), comma(t.Past), comma(t.Nobodys), zoned, refused(p))
 }
 
-func printService(w io.Writer, s *ct.ServiceReport, k *Kept, all bool) {
+func printService(w io.Writer, s *ct.ServiceReport, k *report.Kept, all bool) {
 	how := s.Mode
 	if s.Scheduler != "" {
 		how += ", " + s.Scheduler
@@ -95,7 +96,7 @@ func printService(w io.Writer, s *ct.ServiceReport, k *Kept, all bool) {
 	for i := range s.Servers {
 		rs := &s.Servers[i]
 		f := familyOf(rs.Address)
-		known := k.server(s.Name, netip.AddrPortFrom(rs.Address, rs.Port))
+		known := k.Server(s.Name, netip.AddrPortFrom(rs.Address, rs.Port))
 		admin := adminWeight(rs, known)
 		weight := fmt.Sprint(admin)
 		switch {

@@ -10,6 +10,7 @@ import (
 	"github.com/gdamore/tcell/v2"
 	"github.com/rivo/tview"
 
+	"github.com/snatctl/snatctl/agent/report"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
 )
@@ -99,7 +100,7 @@ func NewTop(every time.Duration) *Top {
 // that comes about.
 //
 // kept, asked at each reading, says what an agent knows: what is down stands above the list.
-func (s *Top) Run(ctx context.Context, m *gateway.Meter, kept func(context.Context) *Kept) error {
+func (s *Top) Run(ctx context.Context, m *gateway.Meter, kept func(context.Context) *report.Kept) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var both sync.WaitGroup
 	both.Go(func() { s.guard(func() { m.Hear(ctx) }) })
@@ -128,14 +129,14 @@ func (s *Top) guard(f func()) {
 }
 
 // measure reads the meter again and again.
-func (s *Top) measure(ctx context.Context, m *gateway.Meter, kept func(context.Context) *Kept) {
+func (s *Top) measure(ctx context.Context, m *gateway.Meter, kept func(context.Context) *report.Kept) {
 	order := topOrder{every: s.every}
 	for {
 		r, err := m.Read(ctx, order.by)
 		if ctx.Err() != nil {
 			return
 		}
-		note := kept(ctx).Summary()
+		note := Summary(kept(ctx))
 		// An application that has ended takes nothing any more, and would not return.
 		go s.app.QueueUpdateDraw(func() {
 			s.note = note

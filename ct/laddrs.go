@@ -92,17 +92,24 @@ func (l *laddrList) report(u laddrUse, pools []Pool) LaddrReport {
 	return r
 }
 
-// few returns the addresses of pools, none if they are more than fewLaddrs.
-func few(pools []Pool) []netip.Addr {
+// areFew tells whether pools have at most fewLaddrs.
+func areFew(pools []Pool) bool {
 	var n uint64
 	for _, p := range pools {
 		for _, r := range p.Laddrs {
 			if n += r.Count(); n > fewLaddrs {
-				return nil
+				return false
 			}
 		}
 	}
-	out := make([]netip.Addr, 0, n)
+	return true
+}
+
+// few returns the addresses of pools, none if they are more than fewLaddrs.
+func few(pools []Pool) (out []netip.Addr) {
+	if !areFew(pools) {
+		return nil
+	}
 	for _, p := range pools {
 		for _, r := range p.Laddrs {
 			for a := r.From; ; a = a.Next() {

@@ -17,19 +17,17 @@ import (
 // Destinations are personal data that a log does not need (RFC 6888, REQ-12): only with
 // destinations "dst" and "translated_dst" follow "translated_src".
 //
-// It appends nothing and returns false for what does not belong into the log: updates, flows
-// that keep their client's address, and new flows that other rules than snatctl's translated.
-// The end of a flow is logged even if the policy has no zone for it any more.
+// It appends nothing and returns false for what does not belong into the log (Logged).
 func AppendLog(dst []byte, e *Event, at time.Time, o *Owner, destinations bool) ([]byte, bool) {
 	f := &e.Flow
-	if !f.hasLaddr() || e.Kind != Destroy && (e.Kind == Update || o.Past && !o.match.astray) {
+	if !Logged(e, o) {
 		return dst, false
 	}
 	p := f.Orig.Proto
 	dst = append(dst, `{"event":"`...)
 	dst = append(dst, e.Kind.String()...)
 	dst = append(dst, `","time":`...)
-	dst = appendTime(dst, e.time(at))
+	dst = appendTime(dst, e.Time(at))
 	dst = append(dst, `,"proto":"`...)
 	dst = appendProto(dst, p)
 	dst = append(dst, `","service":`...)
@@ -51,9 +49,16 @@ func AppendLog(dst []byte, e *Event, at time.Time, o *Owner, destinations bool) 
 	return append(dst, '}'), true
 }
 
+// Logged tells whether an event belongs into a NAT log. Updates do not, nor flows that keep
+// their client's address, nor new flows that other rules than snatctl's translated. The end of
+// a flow does even if the policy has no zone for it any more.
+func Logged(e *Event, o *Owner) bool {
+	return e.Flow.hasLaddr() && (e.Kind == Destroy || e.Kind != Update && (!o.Past || o.match.astray))
+}
+
 // appendSpan appends start, end and duration_s, which is to the millisecond.
 func appendSpan(dst []byte, e *Event, at time.Time) []byte {
-	start, end := e.Flow.Start, e.time(at)
+	start, end := e.Flow.Start, e.Time(at)
 	switch {
 	case e.Kind == New:
 		start, end = end, time.Time{}

@@ -1,6 +1,10 @@
 package ct
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"github.com/snatctl/snatctl/inet"
+)
 
 // Owner is the zone or service of a policy that a flow belongs to. The zero value is none.
 //
@@ -51,6 +55,17 @@ func (x *Index) Owner(f *Flow) Owner {
 	o := x.owner(f)
 	o.Past = o.Past && f.Master.Src.IsValid() // it is not known what made it; it may be the policy
 	return o
+}
+
+// Block returns the ports of the client's own block, one of which the flow has; false if
+// clients share the ports.
+func (o *Owner) Block(f *Flow) (ports inet.PortRange, ok bool) {
+	p, port := o.match.pool, f.Reply.Dst.Port()
+	if p == nil || p.Block == 0 || !f.Orig.hasEnds() || !p.Ports.Contains(port) {
+		return inet.PortRange{}, false
+	}
+	first := port - (port-p.Ports.First)%uint16(p.Block)
+	return inet.PortRange{First: first, Last: first + uint16(p.Block-1)}, true
 }
 
 // owner is Owner by the flow's own tuples alone.

@@ -30,14 +30,14 @@ func AppendEvent(dst []byte, e *Event, at time.Time, o *Owner) []byte {
 	dst = append(dst, `{"event":"`...)
 	dst = append(dst, e.Kind.String()...)
 	dst = append(dst, `","time":`...)
-	dst = appendTime(dst, e.time(at))
+	dst = appendTime(dst, e.Time(at))
 	dst = append(dst, ',')
 	dst = appendFlow(dst, &e.Flow, o, e.Kind != Destroy)
 	return append(dst, '}')
 }
 
-// time returns when the event happened, at if the kernel does not tell.
-func (e *Event) time(at time.Time) time.Time {
+// Time returns when the event happened, at if the kernel does not tell.
+func (e *Event) Time(at time.Time) time.Time {
 	switch {
 	case !e.At.IsZero():
 		return e.At

@@ -36,6 +36,7 @@ type ServiceReport struct {
 	Servers   []ServerReport `json:"real_servers"`
 	Gone      []ServerReport `json:"-"` // what is no real server of it, and has flows still; weight -1
 	Laddrs    []LaddrReport  `json:"-"` // mode fullnat
+	AllListed bool           `json:"-"` // Laddrs has all that its pools have
 	Past      uint64         `json:"-"` // of Flows: those with a real server or laddr that it does not have
 	Uncounted bool           `json:"-"` // New of its real servers is not known, and 0
 }
@@ -57,11 +58,12 @@ type ServerReport struct {
 
 // ZoneReport is a zone and its flows.
 type ZoneReport struct {
-	Name   string        `json:"name"`
-	Action string        `json:"action"`
-	Flows  uint64        `json:"flows"`
-	New    uint64        `json:"new_connections"`
-	Laddrs []LaddrReport `json:"laddrs"`
+	Name      string        `json:"name"`
+	Action    string        `json:"action"`
+	Flows     uint64        `json:"flows"`
+	New       uint64        `json:"new_connections"`
+	Laddrs    []LaddrReport `json:"laddrs"`
+	AllListed bool          `json:"-"` // Laddrs has all that its pools have
 }
 
 // LaddrReport is a laddr that a zone or service uses. A pool's are all listed up to
@@ -127,7 +129,7 @@ func (t *Tally) Report() Report {
 	t.listGone(r.Services)
 	for i := range b.Zones {
 		z := &b.Zones[i]
-		r.Zones[i] = ZoneReport{z.Name, z.Action, t.zones[i].flows, z.New, l.of(use{service: none, zone: int32(i)}, z.Pools)}
+		r.Zones[i] = ZoneReport{z.Name, z.Action, t.zones[i].flows, z.New, l.of(use{service: none, zone: int32(i)}, z.Pools), areFew(z.Pools)}
 	}
 	slices.SortFunc(r.Zones, func(a, b ZoneReport) int { return strings.Compare(a.Name, b.Name) })
 	return r
@@ -152,7 +154,7 @@ func (t *Tally) service(i int, l *laddrList) ServiceReport {
 			r.Servers[n].Port = port
 		}
 	}
-	r.Laddrs = l.of(use{service: int32(i), zone: none}, s.Pools)
+	r.Laddrs, r.AllListed = l.of(use{service: int32(i), zone: none}, s.Pools), areFew(s.Pools)
 	return r
 }
 

@@ -174,3 +174,50 @@ func TestTallyZoned(t *testing.T) {
 		t.Errorf("the totals are %+v, want %+v", got, want)
 	}
 }
+
+// TestShortages: a laddr without ports is told of once, and its pool as a whole if it has no
+// other.
+func TestShortages(t *testing.T) {
+	b := parseBindings(t, `
+service dns at=203.0.113.10/udp/53 servers=192.168.1.3 laddrs=192.168.2.250
+zone both from=10.2.0.0/16 laddrs=198.51.100.1-198.51.100.2
+zone office from=10.1.0.0/16 laddrs=198.51.100.1-198.51.100.2
+zone big from=10.3.0.0/16 laddrs=198.18.0.0/16
+`)
+	for i := range b.Zones {
+		b.Zones[i].Pools[0].Ports = inet.PortRange{First: 1001, Last: 1010}
+	}
+	b.Services[0].Pools[0].Ports = inet.PortRange{First: 1001, Last: 1010}
+	y := NewTally(NewIndex(b, gateway))
+	for port := 1001; port <= 1010; port++ {
+		for _, text := range []string{
+			"tcp 10.1.5.9:%d > 9.9.9.9:443 as 198.51.100.1:%[1]d > 9.9.9.9:443",
+			"tcp 10.3.5.9:%d > 9.9.9.9:443 as 198.18.0.7:%[1]d > 9.9.9.9:443",
+			"udp 10.1.5.9:%d > 203.0.113.10:53 as 192.168.2.250:%[1]d > 192.168.1.3:53",
+		} {
+			y.Add(parseFlow(t, fmt.Sprintf(text, port)))
+		}
+	}
+	tell := func() string {
+		var out []string
+		r := y.Report()
+		for _, s := range r.Shortages() {
+			var full []string
+			for _, l := range s.Full {
+				full = append(full, l.Address.String())
+			}
+			out = append(out, fmt.Sprintf("%s %s %v %v", s.Object, s.Name(), full, s.All))
+		}
+		slices.Sort(out)
+		return strings.Join(out, "; ")
+	}
+	if got, want := tell(), "service dns pool [192.168.2.250] true; zone big pool [198.18.0.7] false; zone both pool [198.51.100.1] false"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	for port := 1001; port <= 1010; port++ {
+		y.Add(parseFlow(t, fmt.Sprintf("tcp 10.1.5.8:%d > 9.9.9.9:443 as 198.51.100.2:%[1]d > 9.9.9.9:443", port)))
+	}
+	if got := tell(); !strings.Contains(got, "zone both pool [198.51.100.1 198.51.100.2] true") {
+		t.Errorf("got %s", got)
+	}
+}

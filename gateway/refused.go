@@ -52,6 +52,6 @@ func (w *Watch) tellRefused(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	w.o.Tell(Refused{n, survey.Problems()})
+	w.o.Tell(Refused{n, survey.Problems(), survey.Shortages()})
 	w.refused.Told()
 }

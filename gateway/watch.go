@@ -99,6 +99,7 @@ type Unread struct{ Err error }
 type Refused struct {
 	Connections uint64
 	Problems    []ct.Problem
+	Shortages   []ct.Shortage
 }
 
 func (Gone) event()     {}

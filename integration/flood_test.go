@@ -143,16 +143,23 @@ func (b *background) still(t testing.TB) {
 	})
 }
 
+// floodSize returns SNATCTL_FLOOD, usual if it is not given.
+func floodSize(t testing.TB, usual int) int {
+	t.Helper()
+	s := os.Getenv("SNATCTL_FLOOD")
+	if s == "" {
+		return usual
+	}
+	n, err := strconv.Atoi(s)
+	must(t, err)
+	return n
+}
+
 // A flood lets no flow go by and makes the watcher no larger: SNATCTL_FLOOD flows come, a
 // part of them at a time, 100,000 unless given.
 func TestWatchFlood(t *testing.T) {
 	f := newFlooded(t, floodPolicy)
-	total := 100_000
-	if s := os.Getenv("SNATCTL_FLOOD"); s != "" {
-		var err error
-		total, err = strconv.Atoi(s)
-		must(t, err)
-	}
+	total := floodSize(t, 100_000)
 	w := watching(t, f.Gateway, nil, "--format", "jsonl")
 	const part = 100_000
 	for left := total; left > part; left -= part {

@@ -15,6 +15,7 @@ import (
 	"github.com/snatctl/snatctl/agent/report"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
+	"github.com/snatctl/snatctl/gateway/exporter"
 	"github.com/snatctl/snatctl/gateway/natlog"
 	"github.com/snatctl/snatctl/host"
 	"github.com/snatctl/snatctl/policy/lint"
@@ -27,16 +28,19 @@ type watchOptions struct {
 	format       string // "" prints no events
 	log          string
 	destinations bool
-	buffer       int // bytes; 0: the default
+	exports      bool // to ipfix
+	ipfix        exporter.Collector
+	domain       uint32 // of ipfix
+	buffer       int    // bytes; 0: the default
 }
 
 func watchCommand() *cobra.Command {
 	var o watchOptions
 	var files []string
-	var buffer string
+	var buffer, collector string
 	c := &cobra.Command{
 		Use:   "watch",
-		Short: "print connections as they come and go; write the NAT log",
+		Short: "print connections as they come and go; write the NAT log, export IPFIX",
 		Long: `Print connections as they begin, change and end (conntrack events), each with its zone or service,
 real server and laddr. Flags restrict what is printed and logged.
 
@@ -44,20 +48,30 @@ real server and laddr. Flags restrict what is printed and logged.
 when it gives them back, with times and bytes. It has destinations only with --destinations. With
 --log and without --format no events are printed. SIGHUP opens the file again (for logrotate).
 
-Neither a slow reader nor a full disk stops the watcher. It counts what is lost, and says so on
-standard error and in the log. If the kernel's own buffer overflows, it reads the table of flows
+--ipfix HOST:PORT sends the same to an IPFIX collector as NAT events (RFC 8158), by UDP, or by TCP
+for tcp://HOST:PORT. Of clients with a block of ports it sends the block when they begin to use it
+and when they have ceased; with --destinations also every connection.
+
+Neither a slow reader nor a full disk nor a collector that is away stops the watcher. It counts what
+is lost, and says so on standard error and in the log. If the kernel's own buffer overflows, it reads the table of flows
 again, and reports connections that began in between as new.
 
 Exit status: 0 interrupted (SIGINT, SIGTERM), 1 no table, no such zone or service, or a failure, 2 usage.`,
 		Example: `  snatctl watch --zone office
   snatctl watch --format jsonl | jq -c 'select(.event == "new")'
-  snatctl watch --log /var/log/snatctl/nat.jsonl`,
+  snatctl watch --log /var/log/snatctl/nat.jsonl
+  snatctl watch --log /var/log/snatctl/nat.jsonl --ipfix collector.example.net:4739`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			if o.format != "text" && o.format != "jsonl" {
 				return fmt.Errorf("unknown format %q: use text or jsonl", o.format)
 			}
-			if o.log != "" && !c.Flags().Changed("format") {
+			if o.exports = collector != ""; o.exports {
+				if o.ipfix, err = exporter.ParseCollector(collector); err != nil {
+					return fmt.Errorf("--ipfix: %w", err)
+				}
+			}
+			if (o.log != "" || o.exports) && !c.Flags().Changed("format") {
 				o.format = ""
 			}
 			if o.buffer, err = byteSize(buffer); err != nil {
@@ -80,7 +94,9 @@ Exit status: 0 interrupted (SIGINT, SIGTERM), 1 no table, no such zone or servic
 	f := c.Flags()
 	f.StringVar(&o.format, "format", "text", "format of events on standard output: `text|jsonl`")
 	f.StringVar(&o.log, "log", "", "append the NAT log to this `file`")
-	f.BoolVar(&o.destinations, "destinations", false, "also log destinations")
+	f.BoolVar(&o.destinations, "destinations", false, "also log and export destinations")
+	f.StringVar(&collector, "ipfix", "", "export NAT events to this collector: `HOST:PORT` by UDP, or tcp://HOST:PORT")
+	f.Uint32Var(&o.domain, "ipfix-domain", 1, "observation domain `id` of what is exported")
 	f.StringVar(&buffer, "buffer", "", "`bytes` of events that may wait in the kernel, such as 64M (default 16M)")
 	return c
 }
@@ -114,6 +130,11 @@ func watch(ctx context.Context, o watchOptions) error {
 			return err
 		}
 		go rotateOn(hangups, r.log)
+	}
+	if o.exports {
+		r.exporter = exporter.Open(exporter.Options{Collector: o.ipfix, Domain: o.domain, Destinations: o.destinations})
+	}
+	if r.log != nil || r.exporter != nil {
 		signal.Ignore(syscall.SIGPIPE)
 	}
 	// What reading a large table has left behind would be collected while events come.
@@ -121,7 +142,7 @@ func watch(ctx context.Context, o watchOptions) error {
 	if r.log != nil {
 		r.log.Mark("start")
 	}
-	listen := gateway.WatchOptions{Buffer: o.buffer, Found: r.log != nil, Report: r.report, Rest: r.rest, Tell: r.hear}
+	listen := gateway.WatchOptions{Buffer: o.buffer, Found: r.log != nil || r.exporter != nil, Report: r.report, Rest: r.rest, Tell: r.hear}
 	if o.format == "" {
 		listen.Kinds = []ct.EventKind{ct.New, ct.Destroy} // all that a log is about
 	} else {
@@ -134,7 +155,7 @@ func watch(ctx context.Context, o watchOptions) error {
 	defer w.Close()
 	warnAccounting()
 	if o.format == "" {
-		fmt.Fprintf(stderr, "writing the NAT log to %s; --format text or jsonl prints events as well\n", o.log)
+		fmt.Fprintf(stderr, "%s; --format text or jsonl prints events as well\n", o.writes())
 	}
 	done := make(chan struct{})
 	go r.tellLossesUntil(done)
@@ -142,6 +163,17 @@ func watch(ctx context.Context, o watchOptions) error {
 	close(done)
 	r.close()
 	return err
+}
+
+// writes says where the NAT log goes.
+func (o *watchOptions) writes() string {
+	switch {
+	case o.log == "":
+		return "exporting NAT events to " + o.ipfix.String()
+	case o.exports:
+		return "writing the NAT log to " + o.log + ", and exporting it to " + o.ipfix.String()
+	}
+	return "writing the NAT log to " + o.log
 }
 
 // writeOut writes events to standard output. A reader that is gone ends the program as any

@@ -9,6 +9,7 @@ import (
 	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
+	"github.com/snatctl/snatctl/gateway/exporter"
 	"github.com/snatctl/snatctl/gateway/natlog"
 	"github.com/snatctl/snatctl/plain"
 )
@@ -19,6 +20,8 @@ type reporter struct {
 	watchOptions
 	out *natlog.Spool // nil: nothing is printed
 	log *natlog.Log   // nil: nothing is logged
+	// exporter is nil where nothing is exported.
+	exporter *exporter.Exporter
 
 	mu             sync.Mutex // over what follows
 	lines, records []byte     // gathered for out and log
@@ -28,7 +31,7 @@ type reporter struct {
 
 func newReporter(o watchOptions) *reporter {
 	r := &reporter{watchOptions: o}
-	r.notices.last, r.notices.told = make(map[string]time.Time), make(map[*natlog.Spool]uint64)
+	r.notices.last, r.notices.told = make(map[string]time.Time), make(map[lossy]uint64)
 	return r
 }
 
@@ -56,6 +59,9 @@ func (r *reporter) report(e *ct.Event, at time.Time, o *ct.Owner) {
 			r.records = append(r.records, '\n')
 		}
 	}
+	if r.exporter != nil {
+		r.exporter.Event(e, at, o)
+	}
 	if len(r.lines) >= gathered || len(r.records) >= gathered {
 		r.passOn()
 	}
@@ -66,6 +72,9 @@ func (r *reporter) rest() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.passOn()
+	if r.exporter != nil {
+		r.exporter.Rest()
+	}
 }
 
 func (r *reporter) passOn() {
@@ -93,7 +102,12 @@ func (r *reporter) hear(e gateway.Event) {
 		r.notices.say("read", time.Second, text)
 	case gateway.Unlisted:
 		r.notices.say("list", time.Second, text)
-	case gateway.Gone, gateway.Resynced, gateway.Refused:
+	case gateway.Refused:
+		r.notices.say("", 0, text)
+		if r.exporter != nil {
+			r.exporter.Shortages(e.Shortages, time.Now())
+		}
+	case gateway.Gone, gateway.Resynced:
 		r.notices.say("", 0, text)
 	}
 }
@@ -109,7 +123,16 @@ func (r *reporter) tellLosses() {
 		}
 		r.notices.losses("NAT log "+r.log.Path()+": lost", "record", r.log.Spool)
 	}
+	if r.exporter != nil {
+		if err := r.exporter.Failure(); err != nil {
+			r.notices.say("collector", collectorPause, fmt.Sprintf("warning: IPFIX: %v", err))
+		}
+		r.notices.losses("IPFIX to "+r.ipfix.String()+": lost", "record", r.exporter)
+	}
 }
+
+// collectorPause bounds how often is said that a collector does not listen.
+const collectorPause = time.Minute
 
 // tellLossesUntil does so once a second, until the channel is closed.
 func (r *reporter) tellLossesUntil(done <-chan struct{}) {
@@ -134,15 +157,21 @@ func (r *reporter) close() {
 		r.log.Mark("stop")
 		r.log.Close(stuck)
 	}
+	if r.exporter != nil {
+		r.exporter.Close(stuck)
+	}
 	r.tellLosses()
 }
 
 // notices are what the watcher says on standard error, each kind at most so often.
 type notices struct {
 	mu   sync.Mutex
-	last map[string]time.Time     // by kind
-	told map[*natlog.Spool]uint64 // losses
+	last map[string]time.Time // by kind
+	told map[lossy]uint64     // losses
 }
+
+// lossy is what counts its losses: a spool, or an exporter.
+type lossy interface{ Losses() uint64 }
 
 // once is the pause of what is said a single time.
 const once = time.Duration(math.MaxInt64)
@@ -159,8 +188,8 @@ func (n *notices) say(kind string, pause time.Duration, text string) {
 	fmt.Fprintln(stderr, text)
 }
 
-// losses says how many lines a spool has lost since it was last told.
-func (n *notices) losses(what, noun string, s *natlog.Spool) {
+// losses says how much was lost since that was last told.
+func (n *notices) losses(what, noun string, s lossy) {
 	lost := s.Losses()
 	n.mu.Lock()
 	before := n.told[s]

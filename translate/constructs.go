@@ -147,6 +147,8 @@ var shared = []Construct{
 	{Code: "M044", Written: "new_gw, -N: another next hop", Of: "both", Fate: Lost,
 		Becomes: "it is left out: routing decides; add an ip rule and a routing table for these sources",
 		Check:   "add ip rules for what had another next hop (new_gw)"},
+	{Code: "M046", Written: "laddrs in turn, by too many zones", Of: "both", Fate: Changed,
+		Becomes: "a source keeps its laddr: a table cannot have that many choices in turn"},
 	{Code: "M045", Written: "nat_mask, ha_suspend, vip_bind_dev and other switches of the old programs", Of: "both", Fate: Lost, Quiet: true,
 		Becomes: "it is left out: it has no counterpart and no effect on packets"},
 }

@@ -34,7 +34,13 @@ func (s *Setup) Write(l *Ledger) ([]byte, error) {
 		if found.Err() == nil {
 			return out, nil
 		}
-		if err := s.settle(l, src, found); err != nil {
+		switch crowded := slices.IndexFunc(found, func(d policy.Diagnostic) bool { return d.Code == "K01" }); {
+		case crowded < 0:
+			err = s.settle(l, src, found)
+		case !s.simplify(l):
+			err = Unreadable{{Place: Place{File: s.File}, Msg: places.ReplaceAllString(found[crowded].Msg, ""), Hint: "make pools of consecutive addresses, or translate the file in two parts, for two gateways"}}
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -91,6 +97,25 @@ func (s *Setup) share() {
 
 // places are those of the policy that is being written, which nobody has seen.
 var places = regexp.MustCompile(` \(policy:[0-9:]+\)`)
+
+// simplify has laddrs chosen by source, where they are one range: only such pools need no chain of
+// their own. It tells whether that changed anything.
+func (s *Setup) simplify(l *Ledger) (changed bool) {
+	simple := func(p *Pool, by *policy.Select, o Origin) {
+		if p == nil || *by == policy.SelectSource {
+			return
+		}
+		*by, changed = policy.SelectSource, true
+		l.Note(o.Place, "M046", o.Text, "")
+	}
+	for _, z := range s.Zones {
+		simple(z.Pool, &z.Select, z.Origin)
+	}
+	for _, svc := range s.Services {
+		simple(svc.Pool, &svc.Select, svc.Origin)
+	}
+	return changed
+}
 
 // settle leaves out what diagnostics are about.
 func (s *Setup) settle(l *Ledger, src policy.Source, found policy.Diagnostics) error {

@@ -105,3 +105,30 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+// TestTooManyChains: where a table cannot have a choice in turn for each zone, sources keep their
+// laddrs; where not even that helps, the file is refused with a way out.
+func TestTooManyChains(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it writes thousands of zones")
+	}
+	for _, gap := range []int{1, 2} {
+		s := New("old.conf")
+		for i := range 4100 {
+			z := NewZone()
+			z.From = []inet.Range{inet.PrefixRange(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}), 24))}
+			one := netip.AddrFrom4([4]byte{100, byte(64 + i>>8), byte(i), 1})
+			two := netip.AddrFrom4([4]byte{100, byte(64 + i>>8), byte(i), byte(1 + gap)})
+			z.Pool = &Pool{Pool: policy.Pool{Laddrs: []policy.Laddr{{Range: inet.AddrRange(one), Weight: 1}, {Range: inet.AddrRange(two), Weight: 1}}}}
+			z.Select, z.Origin = policy.SelectRoundRobin, Origin{at(1 + i), "-K"}
+			s.Zones = append(s.Zones, z)
+		}
+		r, err := s.Finish(new(Ledger), DSNAT, "")
+		if gap == 1 && (err != nil || r.Report.Count[Changed] != 4100 || bytes.Contains(r.Policy, []byte("round-robin"))) {
+			t.Errorf("zones with two adjacent laddrs each: %v", err)
+		}
+		if gap == 2 && len(Problems(err)) != 1 {
+			t.Errorf("zones with two laddrs apart each: %v", err)
+		}
+	}
+}

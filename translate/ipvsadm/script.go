@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/snatctl/snatctl/translate"
 )
 
 // Limits of scripts, whose loops may make much of little.
@@ -148,6 +150,25 @@ func (x *shell) leave(n syntax.Node, code, why string) {
 		text += " …"
 	}
 	x.ledger.ReportAs(code, strings.TrimSpace(text), why, x.words(from, to)...)
+	if more && code == "M101" {
+		x.within(n)
+	}
+}
+
+// within reports each call of ipvsadm in a part of the script that is left out.
+func (x *shell) within(n syntax.Node) {
+	syntax.Walk(n, func(c syntax.Node) bool {
+		call, ok := c.(*syntax.CallExpr)
+		if !ok || len(call.Args) == 0 {
+			return true
+		}
+		text := x.text[call.Pos().Offset():min(int(call.End().Offset()), len(x.text))]
+		if call.Pos().Line() > n.Pos().Line() && strings.Contains(text, "ipvsadm") {
+			at := translate.Place{File: x.name, Line: int(call.Pos().Line())}
+			x.ledger.Note(at, "M101", strings.Join(strings.Fields(text), " "), fmt.Sprintf("it is left out with what begins at line %d", n.Pos().Line()))
+		}
+		return true
+	})
 }
 
 func (x *shell) stmts(list []*syntax.Stmt) {

@@ -48,7 +48,7 @@ func (t *table) isZero(v *service) bool {
 
 // isSNAT tells whether a service is the switch of lvs-snat v2's rules.
 func (t *table) isSNAT(v *service) bool {
-	return v.mark != "" && (v.value("scheduler", "") == "snat_sched" || t.dialect == translate.LVSSNATv2 && v.mark == "1" && len(v.servers) == 0)
+	return v.mark == snatMark && (v.value("scheduler", "") == "snat_sched" || t.dialect == translate.LVSSNATv2 && len(v.servers) == 0)
 }
 
 // lose reports a service and all that belongs to it.

@@ -228,6 +228,9 @@ type net struct {
 	bits int
 }
 
+// snatMark is the mark by which lvs-snat v2 has its rules; no other will do.
+const snatMark = "1"
+
 // rule carries out -K, -k and -H of lvs-snat v2.
 func (t *table) rule(c *command) (err error) {
 	r := &rule{origin: t.origin(c, "fwmark-service", "from", "to", "gw", "oif"), algo: "sdh"}
@@ -251,6 +254,10 @@ func (t *table) rule(c *command) (err error) {
 		if err != nil {
 			return err
 		}
+	}
+	if k, err := t.key(c); err != nil || k.mark != snatMark {
+		t.ledger.ReportAs("M111", c.text(), "SNAT rules are of -f 1: the kernel refuses the line", c.words()...)
+		return nil
 	}
 	same := func(o *rule) bool { return o.from == r.from && o.to == r.to && o.gw == r.gw && o.oif == r.oif }
 	i := slices.IndexFunc(t.rules, same)

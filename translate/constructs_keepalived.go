@@ -57,7 +57,7 @@ var ofKeepalived = []Construct{
 	{Code: "M227", Written: "the prefix length of a laddr", Of: "keepalived", Fate: Lost, Quiet: true,
 		Becomes: "it is left out: the laddr is the one address"},
 	{Code: "M228", Written: "a weight over 65535", Of: "keepalived", Fate: Changed,
-		Becomes: "weight 65535"},
+		Becomes: "all weights of the virtual server are made smaller alike"},
 	{Code: "M229", Written: "an address and port that two virtual servers have", Of: "keepalived", Fate: Lost,
 		Becomes: "it is left out: the first one decides"},
 	{Code: "M230", Written: "delay_before_retry other than delay_loop", Of: "keepalived", Fate: Changed,

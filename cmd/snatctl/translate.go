@@ -106,7 +106,7 @@ func translateFile(o translateOptions) error {
 		return exit{exitRefused, fmt.Errorf("%s: %w", name, err)}
 	}
 	if o.vrrp != "" {
-		if err := os.WriteFile(o.vrrp, r.Rest, 0o666); err != nil {
+		if err := os.WriteFile(o.vrrp, r.Rest, 0o600); err != nil { // it has passwords
 			return exit{exitRefused, fmt.Errorf("write what keepalived keeps: %w", err)}
 		}
 	}
@@ -170,16 +170,18 @@ const mostPatterns = 1000
 func braces(pattern string) []string {
 	out := []string{pattern}
 	for i := 0; i < len(out) && len(out) < mostPatterns; {
-		open := strings.IndexByte(out[i], '{')
-		end := strings.IndexByte(out[i][max(open, 0):], '}') + max(open, 0)
-		if open < 0 || end <= open {
+		end := strings.IndexByte(out[i], '}')
+		open := strings.LastIndexByte(out[i][:max(end, 0)], '{') // the innermost
+		if open < 0 {
 			i++
 			continue
 		}
 		before, after := out[i][:open], out[i][end+1:]
 		var each []string
 		for choice := range strings.SplitSeq(out[i][open+1:end], ",") {
-			each = append(each, before+choice+after)
+			if p := before + choice + after; !slices.Contains(out, p) { // inner braces repeat what is beside them
+				each = append(each, p)
+			}
 		}
 		out = slices.Replace(out, i, i+1, each...)
 	}

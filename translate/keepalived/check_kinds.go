@@ -133,7 +133,7 @@ func (k *translator) inMisc(p *probe, s *Statement) {
 	}
 }
 
-// inAny reports what no type of checkers has.
+// inAny reports a statement that has no counterpart, or that nobody understands.
 func (k *translator) inAny(s *Statement) {
 	if code := lostWords[s.Word(0)]; code != "" {
 		k.report(code, "", s)

@@ -4,9 +4,10 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-
-	"github.com/snatctl/snatctl/translate"
 )
+
+// mostWeight is the largest weight of the language.
+const mostWeight = 65535
 
 // real is a real_server block, as it is written.
 type real struct {
@@ -52,10 +53,10 @@ func (k *translator) inReal(r *real, s *Statement) {
 	switch word := s.Word(0); {
 	case word == "weight":
 		// IPVS takes weights up to 2^31-1 (ipvsadm 1.31), the language up to 65535.
-		if n, err := strconv.Atoi(s.Word(1)); err == nil && n > 65535 {
-			r.weight = number{65535, s}
+		if n, err := strconv.Atoi(s.Word(1)); err == nil && n > mostWeight && n < 1<<31 {
+			r.weight = number{n, s}
 			k.report("M228", "", s)
-		} else if n, ok := k.count(s, 0, 65535); ok {
+		} else if n, ok := k.count(s, 0, mostWeight); ok {
 			r.weight = number{n, s}
 		}
 	case word == "inhibit_on_failure":
@@ -74,10 +75,8 @@ func (k *translator) inReal(r *real, s *Statement) {
 		}
 	case checkers[word] || s.Block && strings.HasSuffix(word, "_CHECK"):
 		r.checks = append(r.checks, s)
-	case lostWords[word] != "":
-		k.report(lostWords[word], "", s)
 	default:
-		k.lose(translate.Unknown, "", s)
+		k.inAny(s)
 	}
 }
 

@@ -99,10 +99,17 @@ func (k *translator) service(v *virtual) (*translate.Service, bool) {
 			probes[r] = append(probes[r], k.probe(v, r, c))
 		}
 	}
+	most := mostWeight
+	for _, r := range v.servers {
+		most = max(most, r.weight.n)
+	}
 	for _, r := range v.servers {
 		weight := v.weight
 		if r.weight.from != nil {
 			weight = r.weight.n
+		}
+		if weight > 0 {
+			weight = max(1, weight/((most+mostWeight-1)/mostWeight))
 		}
 		svc.Servers = append(svc.Servers, translate.Server{
 			RealServer: policy.RealServer{Addr: r.addr, Port: r.port, Weight: weight},

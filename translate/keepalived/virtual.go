@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/snatctl/snatctl/inet"
-	"github.com/snatctl/snatctl/translate"
 )
 
 // virtual is a virtual_server block, as it is written.
@@ -296,12 +295,14 @@ func (k *translator) inVirtual(v *virtual, s *Statement) {
 		v.snat = append(v.snat, s)
 	case "src-range", "dst-range", "iif", "oif":
 		v.cond = append(v.cond, s)
-	default:
-		if code := lostWords[s.Word(0)]; code != "" {
-			k.report(code, "", s)
-		} else {
-			k.lose(translate.Unknown, "", s)
+	case "quorum_up", "quorum_down":
+		more := ""
+		if strings.Contains(s.Text, "ip addr") {
+			more = "it is left out: no program runs; gateway.addresses can put VIPs on the gateway"
 		}
+		k.report("M212", more, s)
+	default:
+		k.inAny(s)
 	}
 }
 

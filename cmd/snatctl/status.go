@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -15,6 +16,7 @@ import (
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/plain"
+	"github.com/snatctl/snatctl/policy"
 )
 
 // Exit statuses of `status --check`, as monitoring systems know them.
@@ -28,6 +30,7 @@ type statusOptions struct {
 	watch  time.Duration
 	check  bool
 	all    bool
+	agent  bool // with check: there has to be one
 	names  nameFilter
 	table  string
 	files  []string
@@ -59,8 +62,11 @@ as JSON one per line. Each report lists the flows anew, so nothing is missed.
 problems. It is critical if the kernel does not forward a family that the table is about, if a
 chain of another table drops all that is forwarded, if the table is not what was applied last, or if
 an uplink is not there. Laddrs and the conntrack table warn from 80 % and are critical from 95 %;
-laddrs to which answers do not come, as far as this host knows, warn. Behind a "|" the line has
-performance data in the form of Nagios. With --format json it prints the report, and the exit status alone tells.
+laddrs to which answers do not come, as far as this host knows, warn. Of what an agent knows, a
+service below its quorum and drift that is not repaired are critical; a real server that is down, a
+policy that is refused, on trial or not applied for 10 minutes warns. That no agent holds the table
+is critical with --agent, and where snatctl-agent.service is enabled. Behind a "|" the line has
+performance data in the form of Nagios (docs/monitoring.md). With --format json it prints the report, and the exit status alone tells.
 
 Exit status: 0, 1 no table, 2 usage. With --check: 0 fine, 1 warning, 2 critical, or the state could
 not be read.`,
@@ -88,6 +94,7 @@ not be read.`,
 	c.Flags().StringVar(&o.format, "format", "text", "format of the output: `text|json`")
 	c.Flags().DurationVar(&o.watch, "watch", 0, "print again after this `time`: 2s, 500ms")
 	c.Flags().BoolVar(&o.check, "check", false, "say whether something is wrong, for monitoring systems (exit status 0, 1 or 2)")
+	c.Flags().BoolVar(&o.agent, "agent", false, "with --check: critical if no agent keeps the table, also where systemd starts none")
 	c.Flags().StringVar(&o.names.service, "service", "", "only the service of this `name`")
 	c.Flags().StringVar(&o.names.zone, "zone", "", "only the zone of this `name`")
 	c.Flags().BoolVar(&o.all, "all", false, "also list services and zones without flows, however many there are (text)")
@@ -100,6 +107,8 @@ func (o *statusOptions) complete(c *cobra.Command) (err error) {
 		return fmt.Errorf("--watch %v is too often: use 100ms or more", o.watch)
 	case o.watch > 0 && o.check:
 		return errors.New("--check reports once: leave out --watch")
+	case o.agent && !o.check:
+		return errors.New("--agent says what --check is to look for: use both")
 	}
 	if err := checkFormat(o.format); err != nil {
 		return err
@@ -186,9 +195,28 @@ func checkStatus(ctx context.Context, o statusOptions) error {
 	if err != nil {
 		return err
 	}
-	k := keptBy(ctx, o.table)
+	k, err := askKept(ctx, o.table)
+	switch {
+	case err != nil:
+		s.Dead = append(s.Dead, absent("holds the table and does not answer: "+err.Error()))
+	case k == nil && (o.agent || o.table == policy.DefaultGateway().Table && agentEnabled(unitLinks)):
+		s.Dead = append(s.Dead, absent("does not run: real servers are not checked, and drift is not repaired; `systemctl start snatctl-agent`"))
+	}
 	s.Dead = append(s.Dead, view.KnownProblems(k)...)
 	return check(s, k, o.format)
+}
+
+func absent(why string) ct.Problem {
+	return ct.Problem{Severity: ct.Critical, Object: "agent", Text: why}
+}
+
+// unitLinks is where systemd keeps what starts at boot (systemctl(1), enable).
+const unitLinks = "/etc/systemd/system"
+
+// agentEnabled tells whether systemd starts an agent on this machine.
+func agentEnabled(links string) bool {
+	found, _ := filepath.Glob(filepath.Join(links, "*.wants", "snatctl-agent.service"))
+	return len(found) > 0
 }
 
 // check reports a survey, and gives the worst problem's exit status.
@@ -198,7 +226,7 @@ func check(s gateway.Survey, k *report.Kept, format string) error {
 			return exit{exitCritical, err}
 		}
 	} else {
-		view.Check(stdout, s)
+		view.Check(stdout, s, k)
 	}
 	switch worst, _ := s.Verdict(); worst {
 	case ct.Critical:

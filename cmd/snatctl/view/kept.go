@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/snatctl/snatctl/agent"
 	"github.com/snatctl/snatctl/agent/report"
@@ -95,6 +96,7 @@ func KnownProblems(k *report.Kept) (out []ct.Problem) {
 	if e := k.Agent.Policy.Error; e != "" {
 		out = append(out, ct.Problem{Severity: ct.Warning, Object: "agent", Text: "a newer policy is refused: " + e})
 	}
+	out = append(out, waiting(k)...)
 	if n := len(k.Agent.Drift.Standing); n > 0 {
 		out = append(out, ct.Problem{Severity: ct.Critical, Object: "agent", Text: fmt.Sprintf("the table differs from the policy, and is not repaired: %s", plain.Count(n, "change"))})
 	}
@@ -111,6 +113,28 @@ func KnownProblems(k *report.Kept) (out []ct.Problem) {
 	slices.SortFunc(out, func(a, b ct.Problem) int {
 		return cmp.Or(strings.Compare(a.Object, b.Object), strings.Compare(a.Text, b.Text))
 	})
+	return out
+}
+
+// unappliedAfter is how long files may be newer than what is in force without being a problem: somebody
+// may be about to apply them.
+const unappliedAfter = 10 * time.Minute
+
+// waiting is what somebody has still to do about policies.
+func waiting(k *report.Kept) (out []ct.Problem) {
+	warn := func(format string, args ...any) {
+		out = append(out, ct.Problem{Severity: ct.Warning, Object: "agent", Text: fmt.Sprintf(format, args...)})
+	}
+	p := &k.Agent.Policy
+	if p.Incomplete != "" {
+		warn("the policy is in force, but not all of it was done: %s", p.Incomplete)
+	}
+	switch t := k.Agent.Trial; {
+	case t != nil:
+		warn("a policy is on trial until %s: `snatctl confirm` keeps it", when(t.Until))
+	case p.Error == "" && p.Stale() && time.Since(p.FilesModified) > unappliedAfter:
+		warn("its files were changed at %s, and what they say is not in force: `snatctl apply` applies them", when(p.FilesModified))
+	}
 	return out
 }
 

@@ -30,7 +30,7 @@ func TestStatusText(t *testing.T) {
 		if err := Status(plain.NewWriter(&text, false), p, nil, flags == "--all"); err != nil {
 			t.Fatal(err)
 		}
-		Check(plain.NewWriter(&checked, false), p)
+		Check(plain.NewWriter(&checked, false), p, nil)
 		return []golden.File{{Name: "want.txt", Data: text.Bytes()}, {Name: "want-check.txt", Data: checked.Bytes()}}
 	})
 }

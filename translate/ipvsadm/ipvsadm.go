@@ -59,13 +59,16 @@ func Translate(src policy.Source, dialect translate.Dialect) (*translate.Result,
 
 // calls returns the calls of ipvsadm that a text is, and whether it was saved or listed by it.
 func (s *source) calls() (calls []*call, saved bool, err error) {
+	n := 0
 	for line := range strings.Lines(s.text) {
 		line = strings.TrimSpace(line)
-		switch {
+		switch n++; {
 		case line == "" || line[0] == '#':
 			continue
 		case line[0] == '-' && !strings.HasPrefix(line, "->"):
 			return s.dump(), true, nil
+		case strings.HasPrefix(line, "IPVS connection entries"), strings.HasPrefix(line, "pro expire state"):
+			return nil, false, s.problem(n, "this is a list of connections, not of rules", "translate what `ipvsadm -S -n` prints")
 		case isListing(line):
 			calls, err = s.listing()
 			return calls, true, err

@@ -20,7 +20,10 @@ func isListing(line string) bool {
 // listing reads what `ipvsadm -Ln` and `ipvsadm -G` print, as calls that would make it so.
 func (s *source) listing() ([]*call, error) {
 	s.enter(nil)
-	l := &lister{source: s}
+	l := &lister{source: s, protos: make(map[string]string), zoneVerb: "--add-laddr"}
+	if strings.Count(s.text, "NET/MASK") > 1 { // lvs-snat v1 has a second list, of services
+		l.zoneVerb = "--add-laddr-zone"
+	}
 	for _, row := range s.lines(0, len(s.text)) {
 		if err := l.row(row); err != nil {
 			return nil, s.problem(row.line, fmt.Sprintf("%s: %v", row.text(), err), "translate what `ipvsadm -S -n` prints instead")
@@ -36,6 +39,10 @@ type lister struct {
 	columns string // of real servers: "forward", "stats", "snat" or "laddrs"
 	service []arg  // of the rows that follow
 	warned  bool
+
+	protos   map[string]string // the option of each service that was listed
+	zoneVerb string            // the command that gives a zone laddrs
+	verb     string            // of the laddrs that follow
 }
 
 // emit adds a call that has the words of a row.
@@ -104,6 +111,7 @@ func (l *lister) head(row *call) error {
 	}
 	l.ledger.Whole(f[0].words...)
 	l.service = []arg{{text: flag}, {text: name.text}}
+	l.protos[name.text] = flag
 	args := append(with(flag, name), with("-s", f[2])...)
 	stats := l.columns == "stats"
 	for i := 3; i < len(f); i++ {
@@ -123,7 +131,9 @@ func (l *lister) head(row *call) error {
 			args = append(args, arg{"-o", a.words})
 		case isFlags(a.text):
 			args = append(args, arg{"--sched-flags", nil}, arg{strings.Trim(a.text, "()"), a.words})
-		case stats || isNumber(a.text): // counters, and the timeout of established connections of alibaba v3
+		case i == 3 && isNumber(a.text) && a.text != "0" && !stats: // of established connections, in alibaba v3
+			args = append(args, arg{text: "-V"}, a)
+		case stats || isNumber(a.text), a.text == "UnK.", a.text == "or", a.text == "DFLT.": // counters; no timeout
 			l.ledger.Whole(a.words...)
 		default:
 			return fmt.Errorf("%q is no flag of a service", a.text)
@@ -186,17 +196,21 @@ func (l *lister) laddrs(row *call) error {
 	f := row.args
 	switch {
 	case strings.Contains(f[0].text, "/"):
-		l.service = []arg{{text: "--zone"}, {text: f[0].text}}
+		l.service, l.verb = []arg{{text: "--zone"}, {text: f[0].text}}, l.zoneVerb
 		l.whole(f[1:])
 		l.emit(row, "--add-zone", with("--zone", f[0]))
 	case len(f) >= 2 && isNumber(f[1].text) && strings.Contains(f[0].text, ":") && len(f) < 4:
-		l.service = []arg{{text: "-t"}, {text: f[0].text}}
+		flag := l.protos[f[0].text]
+		if flag == "" {
+			flag = "-t"
+		}
+		l.service, l.verb = []arg{{text: flag}, {text: f[0].text}}, "--add-laddr"
 		l.whole(f)
 	case l.service == nil:
 		return fmt.Errorf("no service or zone comes before it")
 	default:
 		l.whole(f[1:])
-		l.emit(row, "--add-laddr", l.service, with("-z", f[0]))
+		l.emit(row, l.verb, l.service, with("-z", f[0]))
 	}
 	return nil
 }

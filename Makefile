@@ -7,7 +7,7 @@ FUZZTIME ?= 10s
 SOAKTIME ?= 10m
 SOAK ?= 1
 
-.PHONY: help demo build deps test unit integration golden docs fuzz soak kernels bench compare packages lint check clean
+.PHONY: help demo build deps test unit integration golden docs fuzz soak kernels bench compare packages test-packages release-files lint check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,16 @@ compare: deps build ## measure beside nftlb, iptables, IPVS and others; writes d
 
 packages: ## build dist/*.deb and dist/*.rpm (VERSION=v1.4.0 ARCH=arm64); docs/packages.md
 	@VERSION='$(VERSION)' packaging/build.sh
+
+test-packages: ## install, update, remove and boot the packages in Debian under systemd, and build the container (root; minutes)
+	@./scripts/deps.sh packages
+	SNATCTL_PACKAGES=1 $(GO) test -count=1 -timeout 60m -v ./internal/packages
+
+release-files: ## what is in the packages of dist (CycloneDX), and SHA256SUMS
+	@for program in dist/snatctl-*64; do \
+	  $(GO) tool -modfile=packaging/tools/go.mod cyclonedx-gomod bin -json -licenses -std -version '$(VERSION)' \
+	    -output "dist/snatctl_$(VERSION)_$${program##*-}.cdx.json" "$$program" || exit 1; done
+	@cd dist && sha256sum *.deb *.rpm *.cdx.json > SHA256SUMS
 
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }

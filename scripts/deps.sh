@@ -4,6 +4,10 @@
 set -euo pipefail
 
 declare -A package=([nft]=nftables [conntrack]=conntrack [ip]=iproute2 [ping]=iputils-ping [unshare]=util-linux [setpriv]=util-linux [jq]=jq [nfcapd]=nfdump [mandoc]=mandoc [chromium]=chromium [promtool]=prometheus [curl]=curl)
+# What `make test-packages` alone needs.
+if [ "${1:-}" = packages ]; then
+  package+=([debootstrap]=debootstrap [systemd-nspawn]=systemd-container [nsenter]=util-linux [lintian]=lintian [rpm]=rpm [rpmlint]=rpmlint [cpio]=cpio [buildah]=buildah [busybox]=busybox-static)
+fi
 missing=()
 for program in "${!package[@]}"; do
   command -v "$program" >/dev/null || missing+=("${package[$program]}")

@@ -74,14 +74,22 @@ func (s *Service) Server(at netip.AddrPort) *Server {
 	if s == nil {
 		return nil
 	}
-	for _, as := range []netip.AddrPort{at, netip.AddrPortFrom(at.Addr(), 0)} {
+	if i := s.Index(at); i >= 0 {
+		return &s.Servers[i]
+	}
+	return nil
+}
+
+// Index is Server by its place; -1 for none.
+func (s *Service) Index(at netip.AddrPort) int {
+	for _, as := range [...]netip.AddrPort{at, netip.AddrPortFrom(at.Addr(), 0)} {
 		for i := range s.Servers {
 			if s.Servers[i].Address == as {
-				return &s.Servers[i]
+				return i
 			}
 		}
 	}
-	return nil
+	return -1
 }
 
 // Disabled is the health of a real server that is not checked.

@@ -1,13 +1,11 @@
 package metrics
 
 import (
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
+	"github.com/snatctl/snatctl/agent"
 	"github.com/snatctl/snatctl/agent/health"
 )
 
@@ -41,27 +39,18 @@ func (d *durations) add(took time.Duration) {
 	d.micros.Add(uint64(max(0, took.Microseconds())))
 }
 
-// collect sends the histograms of services that stand, and forgets others.
-func (c *checks) collect(ch chan<- prometheus.Metric, stands map[string]bool) {
+// each yields the durations of services that stand, and forgets others.
+func (c *checks) each(stands []agent.Service, yield func(service string, d *durations)) {
+	names := make(map[string]bool, len(stands))
+	for i := range stands {
+		names[stands[i].Name] = true
+	}
 	c.of.Range(func(service, d any) bool {
-		if name := service.(string); stands[name] {
-			ch <- d.(*durations).metric(name)
+		if name := service.(string); names[name] {
+			yield(name, d.(*durations))
 		} else {
 			c.of.Delete(service)
 		}
 		return true
 	})
-}
-
-func (d *durations) metric(service string) prometheus.Metric {
-	buckets := make(map[float64]uint64, len(bounds))
-	var n uint64
-	for i := range d.count {
-		n += d.count[i].Load()
-		if i < len(bounds) {
-			buckets[bounds[i].Seconds()] = n
-		}
-	}
-	sum := float64(d.micros.Load()) / 1e6
-	return prometheus.MustNewConstHistogram(checkSeconds.desc, n, math.Max(0, sum), buckets, service)
 }

@@ -1,14 +1,14 @@
 package metrics
 
 import (
+	"bufio"
 	"context"
 	"net/http"
-	"net/netip"
 	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/prometheus/common/expfmt"
 
 	"github.com/snatctl/snatctl/agent"
 	"github.com/snatctl/snatctl/agent/health"
@@ -34,9 +34,6 @@ type Served interface {
 type Metrics struct {
 	o      Options
 	checks checks
-
-	agent   Served
-	figures func(context.Context) (*traffic.Figures, error)
 }
 
 // New makes metrics that count checks from now on.
@@ -53,92 +50,100 @@ func (m *Metrics) Observe(o health.Observation) { m.checks.observe(o) }
 // patience is how long a scrape waits for figures. Prometheus waits 10 s by itself.
 const patience = 9 * time.Second
 
+// mostAtOnce is how many scrapes are answered at a time; more are told to come later.
+const mostAtOnce = 4
+
 // Handler answers scrapes: with what an agent knows, and figures that are read for all who ask.
 func (m *Metrics) Handler(a Served, figures func(context.Context) (*traffic.Figures, error)) http.Handler {
-	m.agent, m.figures = a, figures
-	r := prometheus.NewRegistry()
-	r.MustRegister(m)
-	return promhttp.HandlerFor(r, promhttp.HandlerOpts{ErrorLog: logger{m.o.Failed}, ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4})
+	room := make(chan struct{}, mostAtOnce)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case room <- struct{}{}:
+			defer func() { <-room }()
+		default:
+			http.Error(w, "others are being answered: scrape less often", http.StatusServiceUnavailable)
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), patience)
+		defer cancel()
+		f, err := figures(ctx)
+		if r.Context().Err() != nil {
+			return
+		}
+		if err != nil { // a scrape that failed as a whole would hide what the agent knows
+			m.o.Failed(err)
+			f = nil
+		}
+		format := expfmt.Negotiate(r.Header)
+		w.Header().Set("Content-Type", string(format))
+		out := bufio.NewWriterSize(w, 1<<16)
+		err = m.write(newEncoder(out, format), a, f)
+		if err == nil {
+			err = out.Flush()
+		}
+		if err != nil && r.Context().Err() == nil {
+			m.o.Failed(err)
+		}
+	})
 }
 
-// Describe sends the table. It is the registry's.
-func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
+// write writes all metrics; without figures those that need none.
+func (m *Metrics) write(e *encoder, a Served, f *traffic.Figures) error {
+	r := prometheus.NewRegistry()
+	r.MustRegister(&few{m, a, f})
+	families, err := r.Gather()
+	if err != nil {
+		m.o.Failed(err)
+	}
+	for _, family := range families {
+		if err := e.out.Encode(family); err != nil {
+			return err
+		}
+	}
+	if f == nil {
+		f = new(traffic.Figures)
+	}
+	s := newScrape(f, a.Services(), &m.checks)
+	if !m.o.NoServers {
+		s.name()
+	}
 	for _, row := range table {
-		if !m.leftOut(row) {
+		if row == checkSeconds {
+			s.checks.each(s.services, func(service string, d *durations) { e.durations(row, d, service) })
+		} else if values := many[row]; values != nil && !m.leftOut(row) {
+			values(s, func(v float64, a, b string) { e.put(row, v, a, b) })
+		}
+		if err := e.write(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Metrics) leftOut(row *Metric) bool { return m.o.NoServers && row.Of == OfServer }
+
+// few are the metrics of which there are few, at one moment.
+type few struct {
+	m *Metrics
+	a Served
+	f *traffic.Figures // nil: they could not be read
+}
+
+// Describe sends their rows of the table. It is the registry's.
+func (c *few) Describe(ch chan<- *prometheus.Desc) {
+	for _, row := range table {
+		if row.few() {
 			ch <- row.desc
 		}
 	}
 }
 
-func (m *Metrics) leftOut(row *Metric) bool { return m.o.NoServers && row.Of == OfServer }
-
-// Collect sends all values. It is the registry's. Without figures, what they would tell is left out: a
-// scrape that fails as a whole would hide what the agent knows.
-func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	f, err := m.figures(ctx)
-	if err != nil {
-		m.o.Failed(err)
-		f = &traffic.Figures{}
+// Collect sends their values. It is the registry's.
+func (c *few) Collect(ch chan<- prometheus.Metric) {
+	c.agent(ch, c.a.Snapshot())
+	if c.f != nil {
+		conntrack(ch, c.f)
 	}
-	services := m.agent.Services()
-	m.collectAgent(ch, m.agent.Snapshot())
-	m.collectServices(ch, f)
-	collectHealth(ch, services)
-	if !m.o.NoServers {
-		collectServers(ch, f, services)
-	}
-	collectPools(ch, f)
-	if err == nil {
-		collectConntrack(ch, f)
-	}
-	stands := make(map[string]bool, len(services))
-	for i := range services {
-		stands[services[i].Name] = true
-	}
-	m.checks.collect(ch, stands)
-}
-
-func (m *Metrics) collectServices(ch chan<- prometheus.Metric, f *traffic.Figures) {
-	for i := range f.Services {
-		s := &f.Services[i]
-		ch <- serviceNew.value(float64(s.New), s.Name)
-		ch <- serviceFlows.value(float64(s.Flows), s.Name)
-		ch <- serviceBytes.value(float64(s.Bytes.In), s.Name, "in")
-		ch <- serviceBytes.value(float64(s.Bytes.Out), s.Name, "out")
-	}
-	for i := range f.Zones {
-		z := &f.Zones[i]
-		ch <- zoneFlows.value(float64(z.Flows), z.Name)
-		ch <- zoneNew.value(float64(z.New), z.Name)
-	}
-}
-
-// collectHealth sends how services are as wholes.
-func collectHealth(ch chan<- prometheus.Metric, services []agent.Service) {
-	for i := range services {
-		s := &services[i]
-		if len(s.Servers) == 0 {
-			continue
-		}
-		down := 0
-		for n := range s.Servers {
-			if s.Servers[n].Health == health.Down.String() {
-				down++
-			}
-		}
-		ch <- quorumMet.value(flag(s.Quorum.Met), s.Name)
-		ch <- serversDown.value(float64(down), s.Name)
-	}
-}
-
-// flag is 1 for what is so.
-func flag(is bool) float64 {
-	if is {
-		return 1
-	}
-	return 0
 }
 
 // seconds is a moment as metrics have it; 0 for none.
@@ -149,52 +154,7 @@ func seconds(t time.Time) float64 {
 	return float64(t.UnixMilli()) / 1e3
 }
 
-// collectServers sends what checks and the policy say of real servers, and what figures do.
-func collectServers(ch chan<- prometheus.Metric, f *traffic.Figures, services []agent.Service) {
-	known := make(map[string]*agent.Service, len(services))
-	for i := range services {
-		s := &services[i]
-		known[s.Name] = s
-		for n := range s.Servers {
-			rs := &s.Servers[n]
-			up, weight := 1.0, float64(rs.Share)
-			if rs.Health == health.Down.String() {
-				up = 0
-			}
-			if rs.Out {
-				weight = 0
-			}
-			ch <- serverUp.value(up, s.Name, rs.Text())
-			ch <- serverWeight.value(weight, s.Name, rs.Text())
-			ch <- checkFails.value(float64(rs.Failures), s.Name, rs.Text())
-		}
-	}
-	for i := range f.Services {
-		s := &f.Services[i]
-		for n := range s.Servers {
-			rs := &s.Servers[n]
-			at := agent.Server{Address: netip.AddrPortFrom(rs.Address, rs.Port)}
-			if same := known[s.Name].Server(at.Address); same != nil {
-				at = *same
-			}
-			ch <- serverFlows.value(float64(rs.Flows), s.Name, at.Text())
-			ch <- serverNew.value(float64(rs.Opened), s.Name, at.Text())
-		}
-	}
-}
-
-func collectPools(ch chan<- prometheus.Metric, f *traffic.Figures) {
-	for i := range f.Pools {
-		p := &f.Pools[i]
-		ch <- poolUse.value(p.Fullest, p.Name)
-		ch <- poolFailures.value(float64(p.Failures), p.Name)
-		for n := range p.Laddrs {
-			ch <- laddrFlows.value(float64(p.Laddrs[n].Flows), p.Name, p.Laddrs[n].Address.String())
-		}
-	}
-}
-
-func collectConntrack(ch chan<- prometheus.Metric, f *traffic.Figures) {
+func conntrack(ch chan<- prometheus.Metric, f *traffic.Figures) {
 	ch <- entries.value(float64(f.Conntrack.Entries))
 	ch <- limit.value(float64(f.Conntrack.Max))
 	ch <- events.value(float64(f.Events.New), "new")
@@ -203,7 +163,7 @@ func collectConntrack(ch chan<- prometheus.Metric, f *traffic.Figures) {
 	ch <- resyncs.value(float64(f.Events.Resyncs))
 }
 
-func (m *Metrics) collectAgent(ch chan<- prometheus.Metric, s agent.Snapshot) {
+func (c *few) agent(ch chan<- prometheus.Metric, s agent.Snapshot) {
 	for _, why := range []string{agent.EndedServer, agent.EndedService, agent.EndedZone, agent.EndedDown} {
 		ch <- staleEnd.value(float64(s.FlowsEnded[why]), why)
 	}
@@ -224,22 +184,11 @@ func (m *Metrics) collectAgent(ch chan<- prometheus.Metric, s agent.Snapshot) {
 	ch <- policyInfo.value(1, s.Policy.Hash)
 	ch <- drifts.value(float64(s.Drift.Repairs))
 	found := map[policy.Severity]int{policy.Error: 0, policy.Warning: 0, policy.Info: 0}
-	for _, d := range m.agent.Lint() {
+	for _, d := range c.a.Lint() {
 		found[d.Severity]++
 	}
 	for severity, n := range found {
 		ch <- lintFound.value(float64(n), string(severity))
 	}
-	ch <- buildInfo.value(1, m.o.Version, runtime.Version())
-}
-
-// logger passes on what the handler has to say.
-type logger struct{ failed func(error) }
-
-func (l logger) Println(v ...any) {
-	for _, x := range v {
-		if err, ok := x.(error); ok {
-			l.failed(err)
-		}
-	}
+	ch <- buildInfo.value(1, c.m.o.Version, runtime.Version())
 }

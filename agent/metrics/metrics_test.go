@@ -13,6 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
 	"github.com/snatctl/snatctl/agent"
 	"github.com/snatctl/snatctl/agent/health"
 	"github.com/snatctl/snatctl/agent/traffic"
@@ -58,8 +62,8 @@ func counted(context.Context) (*traffic.Figures, error) {
 	}, nil
 }
 
-// scrape returns what a scrape of them says.
-func scrape(t *testing.T, h http.Handler) string {
+// ask returns what a scrape of them says.
+func ask(t *testing.T, h http.Handler) string {
 	t.Helper()
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
@@ -70,8 +74,8 @@ func scrape(t *testing.T, h http.Handler) string {
 	return string(b)
 }
 
-// values are the lines of a scrape that are no comments.
-func values(text string) (out []string) {
+// lines are those of a scrape that are no comments.
+func lines(text string) (out []string) {
 	for line := range strings.Lines(text) {
 		if !strings.HasPrefix(line, "#") {
 			out = append(out, strings.TrimSpace(line))
@@ -87,8 +91,8 @@ func TestScrape(t *testing.T) {
 		m.Observe(health.Observation{ID: health.ID{Service: "web"}, Took: took})
 	}
 	m.Observe(health.Observation{ID: health.ID{Service: "gone"}})
-	text := scrape(t, m.Handler(served{}, counted))
-	has := values(text)
+	text := ask(t, m.Handler(served{}, counted))
+	has := lines(text)
 	for _, want := range []string{
 		`snatctl_service_new_connections_total{service="web"} 100`,
 		`snatctl_service_flows{service="web"} 9`,
@@ -154,7 +158,7 @@ func TestScrape(t *testing.T) {
 
 // Without servers no metric has a real server in its labels, and all others are there.
 func TestWithoutServers(t *testing.T) {
-	text := scrape(t, New(Options{NoServers: true}).Handler(served{}, counted))
+	text := ask(t, New(Options{NoServers: true}).Handler(served{}, counted))
 	for _, row := range Table() {
 		want := row.Of != OfServer && row != checkSeconds
 		if strings.Contains(text, "\n# TYPE "+row.Name+" ") != want {
@@ -171,7 +175,7 @@ func TestWithoutFigures(t *testing.T) {
 	unread := errors.New("no")
 	var heard error
 	m := New(Options{Failed: func(err error) { heard = err }})
-	has := values(scrape(t, m.Handler(served{}, func(context.Context) (*traffic.Figures, error) { return nil, unread })))
+	has := lines(ask(t, m.Handler(served{}, func(context.Context) (*traffic.Figures, error) { return nil, unread })))
 	if !slices.Contains(has, `snatctl_server_up{server="192.168.1.2:8080",service="web"} 0`) || !errors.Is(heard, unread) {
 		t.Errorf("it has %q and heard %v", has, heard)
 	}
@@ -188,7 +192,7 @@ func TestPromtool(t *testing.T) {
 	m := New(Options{})
 	m.Observe(health.Observation{ID: health.ID{Service: "web"}})
 	check := exec.Command("promtool", "check", "metrics")
-	check.Stdin = strings.NewReader(scrape(t, m.Handler(served{}, counted)))
+	check.Stdin = strings.NewReader(ask(t, m.Handler(served{}, counted)))
 	if out, err := check.CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("promtool check metrics: %v\n%s", err, out)
 	}
@@ -202,6 +206,60 @@ func TestLabels(t *testing.T) {
 			if !slices.Contains(may, label) {
 				t.Errorf("%s has the label %s", row.Name, label)
 			}
+		}
+	}
+}
+
+// library is the many metrics as the library makes them.
+type library struct{ *scrape }
+
+func (l library) Describe(chan<- *prometheus.Desc) {}
+
+func (l library) Collect(ch chan<- prometheus.Metric) {
+	for row, values := range many {
+		values(l.scrape, func(v float64, a, b string) { ch <- row.value(v, []string{a, b}[:len(row.Labels)]...) })
+	}
+	buckets := map[float64]uint64{}
+	for i, n := range []uint64{1, 2, 2, 2, 2, 2} {
+		buckets[bounds[i].Seconds()] = n
+	}
+	ch <- prometheus.MustNewConstHistogram(checkSeconds.desc, 3, 3.004, buckets, "web")
+}
+
+// What is written of many metrics without the library's registry is what it would write, in every format.
+func TestAsTheLibrary(t *testing.T) {
+	m := New(Options{})
+	for _, took := range []time.Duration{time.Millisecond, 3 * time.Millisecond, 3 * time.Second} {
+		m.Observe(health.Observation{ID: health.ID{Service: "web"}, Took: took})
+	}
+	f, err := counted(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, s := prometheus.NewRegistry(), newScrape(f, served{}.Services(), &m.checks)
+	s.name()
+	r.MustRegister(&few{m, served{}, f}, library{s})
+	for _, accept := range []string{"", "application/openmetrics-text;version=1.0.0", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=compact-text"} {
+		w, q := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/metrics", nil)
+		q.Header.Set("Accept", accept)
+		m.Handler(served{}, counted).ServeHTTP(w, q)
+		theirs := httptest.NewRecorder()
+		promhttp.HandlerFor(r, promhttp.HandlerOpts{}).ServeHTTP(theirs, q)
+		if got, want := w.Header().Get("Content-Type"), theirs.Header().Get("Content-Type"); got != want {
+			t.Errorf("%s: the format is %s, want %s", accept, got, want)
+		}
+		got, want := slices.Sorted(strings.Lines(w.Body.String())), slices.Sorted(strings.Lines(theirs.Body.String()))
+		if !slices.Equal(got, want) {
+			t.Errorf("%s (-library +written):\n%s", accept, cmp.Diff(want, got))
+		}
+	}
+}
+
+// Every row of the table has its values from somewhere.
+func TestRows(t *testing.T) {
+	for _, row := range Table() {
+		if (many[row] != nil || row == checkSeconds) == row.few() {
+			t.Errorf("%s has no values, or has them twice", row.Name)
 		}
 	}
 }

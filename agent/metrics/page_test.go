@@ -11,32 +11,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/snatctl/snatctl/internal/golden"
 )
 
 // TestMetricsPage makes docs/metrics.md of the table of metrics; -update writes it.
 func TestMetricsPage(t *testing.T) {
 	golden.Text(t, "../../docs/metrics.md", page())
-}
-
-// The registry describes what the table has, and nothing else.
-func TestDescriptions(t *testing.T) {
-	m := New(Options{})
-	ch := make(chan *prometheus.Desc, 100)
-	m.Describe(ch)
-	close(ch)
-	var described, rows []string
-	for d := range ch {
-		described = append(described, d.String())
-	}
-	for _, row := range Table() {
-		rows = append(rows, prometheus.NewDesc(row.Name, row.Help, row.Labels, nil).String())
-	}
-	if !slices.Equal(described, rows) {
-		t.Errorf("described is %q, the table has %q", described, rows)
-	}
 }
 
 var (

@@ -53,21 +53,32 @@ func (s *Speaker) Pid() int { return s.cmd.Process.Pid }
 
 // Hear waits for the next line that has all of some words, and returns when it was said.
 func (s *Speaker) Hear(ctx context.Context, limit time.Duration, words ...string) (time.Time, error) {
+	l, err := s.hear(ctx, limit, words)
+	return l.at, err
+}
+
+// Line waits for the next line that has all of some words, and returns it.
+func (s *Speaker) Line(ctx context.Context, limit time.Duration, words ...string) (string, error) {
+	l, err := s.hear(ctx, limit, words)
+	return l.text, err
+}
+
+func (s *Speaker) hear(ctx context.Context, limit time.Duration, words []string) (spoken, error) {
 	var said []string
 	for end := time.After(limit); ; {
 		select {
 		case l, ok := <-s.lines:
 			if !ok {
-				return time.Time{}, fmt.Errorf("%s ended without saying %q:\n%s", s.what, words, strings.Join(said, "\n"))
+				return spoken{}, fmt.Errorf("%s ended without saying %q:\n%s", s.what, words, strings.Join(said, "\n"))
 			}
 			said = append(said, l.text)
 			if hasAll(l.text, words) {
-				return l.at, nil
+				return l, nil
 			}
 		case <-end:
-			return time.Time{}, fmt.Errorf("%s did not say %q within %v:\n%s", s.what, words, limit, strings.Join(said, "\n"))
+			return spoken{}, fmt.Errorf("%s did not say %q within %v:\n%s", s.what, words, limit, strings.Join(said, "\n"))
 		case <-ctx.Done():
-			return time.Time{}, ctx.Err()
+			return spoken{}, ctx.Err()
 		}
 	}
 }

@@ -23,6 +23,7 @@ type Fleet struct {
 	Servers  int      // real servers of each service
 	Port     string   // tcp/80 unless given
 	First    []string // real servers of the first service, instead of its own
+	Checked  int      // services whose real servers are checked every second by a TCP connect, and are down after one failure
 }
 
 // Services returns a policy of n services with that many real servers apiece.
@@ -34,7 +35,11 @@ func (f Fleet) Policy() []byte {
 		f.Port = "tcp/80"
 	}
 	var b strings.Builder
-	b.WriteString("version: 1\nservices:\n")
+	b.WriteString("version: 1\n")
+	if f.Checked > 0 {
+		b.WriteString("health_checks:\n  second: {type: tcp, interval: 1s, timeout: 900ms, rise: 1, fall: 1}\n")
+	}
+	b.WriteString("services:\n")
 	for i := range f.Services {
 		servers := f.First
 		if i > 0 || servers == nil {
@@ -42,6 +47,9 @@ func (f Fleet) Policy() []byte {
 		}
 		fmt.Fprintf(&b, "  - name: svc-%d\n    vip: %s\n    ports: %s\n    mode: nat\n    real_servers: [%s]\n",
 			i, Addr(VIPs, i), f.Port, strings.Join(servers, ", "))
+		if i < f.Checked {
+			b.WriteString("    health_check: second\n")
+		}
 	}
 	return []byte(b.String())
 }

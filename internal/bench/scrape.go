@@ -17,8 +17,10 @@ import (
 
 // How many services are checked, how many real servers die at a time, and how long anything may take.
 const (
-	scrapeChecked = 1000
+	scrapeChecked = 250
 	scrapeDeaths  = 25
+	scrapeIdle    = 5 * time.Second // the agent only checks; what was read last is too old then
+	scrapePause   = time.Second     // between scrapes beside which real servers die
 	scrapeLimit   = 2 * time.Minute
 )
 
@@ -26,7 +28,7 @@ const (
 const dead = "table inet dead { set gone { type ipv4_addr; }; chain in { type filter hook input priority 0; ip daddr @gone tcp dport 80 reject with tcp reset; }; }"
 
 // scrape asks an agent of a large policy, which checks real servers, for its metrics: with and without
-// those of each real server. Then some of these die, while nobody asks and while somebody does all the time.
+// those of each real server. Then some of these die, while nobody asks and while somebody does every second.
 func (b *bench) scrape(ctx context.Context) error {
 	for _, servers := range []bool{true, false} {
 		s := scrapes{bench: b}
@@ -98,7 +100,11 @@ func (s *scrapes) run(ctx context.Context, servers bool) error {
 
 // round asks once, after what was read last is too old; then real servers die.
 func (s *scrapes) round(ctx context.Context, g *lab.Gateway, fleet sample.Fleet) error {
-	time.Sleep(5 * time.Second)
+	idle, err := lab.CPUOf(s.agent.Pid())
+	if err != nil {
+		return err
+	}
+	time.Sleep(scrapeIdle)
 	before, err := lab.CPUOf(s.agent.Pid())
 	if err != nil {
 		return err
@@ -113,7 +119,7 @@ func (s *scrapes) round(ctx context.Context, g *lab.Gateway, fleet sample.Fleet)
 	if err != nil {
 		return err
 	}
-	s.took, s.bytes, s.cpu = append(s.took, took.Seconds()), append(s.bytes, float64(n)), append(s.cpu, (after-before).Seconds())
+	s.took, s.bytes, s.cpu = append(s.took, took.Seconds()), append(s.bytes, float64(n)), append(s.cpu, (after-before).Seconds()-(before-idle).Seconds()/scrapeIdle.Seconds()*took.Seconds())
 	if err := s.deaths(ctx, g, fleet, &s.alone); err != nil {
 		return err
 	}
@@ -124,6 +130,10 @@ func (s *scrapes) round(ctx context.Context, g *lab.Gateway, fleet sample.Fleet)
 			if _, err := s.once(on); err != nil && on.Err() == nil {
 				asked <- err
 				return
+			}
+			select {
+			case <-on.Done():
+			case <-time.After(scrapePause):
 			}
 		}
 		asked <- nil

@@ -76,6 +76,9 @@ release-files: ## what is in the packages of dist (CycloneDX), and SHA256SUMS
 	    -output "dist/snatctl_$(VERSION)_$${program##*-}.cdx.json" "$$program" || exit 1; done
 	@cd dist && sha256sum *.deb *.rpm *.cdx.json > SHA256SUMS
 
+screenshots: deps ## draw the pictures of the status page in docs: a real agent with traffic, seen by chromium (root)
+	SNATCTL_REQUIRE_NETNS=1 $(GO) test -count=1 ./integration -run '^TestScreenshots$$' -update
+
 lint: ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
 	$(GO) vet ./...

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,6 +24,7 @@ type agentRun struct {
 	socket string
 	args   []string
 	env    []string
+	within []string // words before the program's: a command that runs it
 	to     *os.File // its standard error; nil: log
 
 	cmd *exec.Cmd
@@ -74,7 +76,8 @@ func (a *agentRun) start(t testing.TB) {
 // launch starts it, and does not wait.
 func (a *agentRun) launch(t testing.TB) {
 	t.Helper()
-	a.cmd = exec.Command(program(t), append([]string{"agent", "-f", a.file, "--state-dir", a.state, "--socket", a.socket}, a.args...)...)
+	words := slices.Concat(a.within, []string{program(t), "agent", "-f", a.file, "--state-dir", a.state, "--socket", a.socket}, a.args)
+	a.cmd = exec.Command(words[0], words[1:]...)
 	a.cmd.Stdout, a.cmd.Stderr = &a.log, &a.log
 	if a.to != nil {
 		a.cmd.Stderr = a.to

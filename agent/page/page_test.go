@@ -19,6 +19,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/snatctl/snatctl/agent"
+	"github.com/snatctl/snatctl/compiler/tell"
+	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/internal/golden"
 )
 
@@ -218,6 +221,36 @@ func TestUpdates(t *testing.T) {
 	}
 	if !strings.Contains(u.Parts["services"], "mail") || !strings.Contains(u.Parts["troubles"], "192.168.1.5 is down: connect: connection refused") || u.Parts["zones"] != "" || u.Title != "(5) gw1 · snatctl" {
 		t.Errorf("the next update is %+v", u)
+	}
+}
+
+// A HEAD of the stream ends.
+func TestHead(t *testing.T) {
+	server := httptest.NewServer(Handler(of(sample()).source()))
+	defer server.Close()
+	for _, path := range []string{"/", "/updates", "/services.csv"} {
+		resp, err := http.Head(server.URL + path)
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Errorf("HEAD %s: %v, %v", path, resp, err)
+		}
+	}
+}
+
+// What awaits confirmation, and drift that stays, are problems.
+func TestAgentTroubles(t *testing.T) {
+	f := sample()
+	f.Agent.Policy.Error = ""
+	f.Agent.Trial = &agent.Trial{User: "bob", Until: noon.Add(time.Minute)}
+	f.Agent.Drift.Standing = []tell.Change{{Action: tell.ChangeObject, Kind: tell.KindZone, Name: "office", Detail: "its laddrs"}}
+	f.Uplinks = append(f.Uplinks, uplinks([]gateway.Uplink{{Name: "ppp*"}}, nil)...)
+	f.Figures.Conntrack.Entries = f.Figures.Conntrack.Max - 1
+	var got []string
+	for _, x := range Join(f).Troubles {
+		got = append(got, x.Standing.Class()+" "+x.Object+" "+x.Kind)
+	}
+	want := []string{"failed table drift", "failed conntrack full", "failed uplink ppp* gone", "failed service shop state", "degraded policy trial", "degraded service web state", "degraded zone cgn full"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the problems are (-want +got)\n%s", diff)
 	}
 }
 

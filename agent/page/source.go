@@ -48,11 +48,12 @@ func Of(a Agent, f Figures, version string) *Source {
 	}}
 }
 
-// A Whole is good for fresh, and for longer where it takes long to make: readers take at most a twentieth
-// of a processor for that.
+// A Whole is good for fresh, and for longer where it takes long to make, so that readers take a small part of
+// a processor for that; but not for longer than stale.
 const (
 	fresh = 500 * time.Millisecond
-	spare = 20
+	stale = 3 * time.Second
+	spare = 10
 )
 
 // Whole returns what is to be shown now. Who asks does not stop it by going away.
@@ -65,6 +66,6 @@ func (s *Source) Whole(ctx context.Context) *Whole {
 	}
 	s.last = s.look(context.WithoutCancel(ctx))
 	end := time.Now()
-	s.next = end.Add(max(fresh, spare*end.Sub(start)))
+	s.next = end.Add(min(max(fresh, spare*end.Sub(start)), stale))
 	return s.last
 }

@@ -85,21 +85,21 @@ func overridden(c Condition, o *agent.Server) Condition {
 // ofService says the condition of a service, whose real servers have theirs.
 func ofService(s *agent.Service) Condition {
 	down, hand, weightless, checked := 0, 0, 0, false
-	var since time.Time
+	var since time.Time // the last one went down
 	for i := range s.Servers {
 		o := &s.Servers[i]
 		checked = checked || o.Health != agent.Disabled
 		if o.Health == "down" && (o.Override == nil || o.Override.Kind != balance.ForceDown) {
 			down++
+			if o.LastChange.After(since) {
+				since = o.LastChange
+			}
 		}
 		if o.Override != nil {
 			hand++
 		}
 		if o.Admin == 0 {
 			weightless++
-		}
-		if o.LastChange.After(since) {
-			since = o.LastChange
 		}
 	}
 	if text := s.Trouble(); text != "" {

@@ -52,6 +52,9 @@ func (s *streams) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // nginx would wait for more
+	if r.Method == http.MethodHead {
+		return
+	}
 	out, end := squeezed(w, r)
 	defer func() { _ = end() }()
 	to := http.NewResponseController(w)

@@ -56,6 +56,9 @@ func agentTroubles(w *Whole) (out []Trouble) {
 		}
 		out = append(out, t)
 	}
+	if t := w.Agent.Trial; t != nil {
+		out = append(out, Trouble{Standing: Degraded, Object: "policy", Kind: "trial", Text: fmt.Sprintf("on trial, by %s: it is taken back at %s unless `snatctl confirm` keeps it", t.User, clock(w.At, t.Until))})
+	}
 	if p.Incomplete != "" {
 		out = append(out, Trouble{Standing: Degraded, Object: "policy", Kind: "incomplete", Text: p.Incomplete, Since: p.AppliedAt})
 	}

@@ -69,7 +69,7 @@ func (s *Service) Quorum() agent.Quorum { return s.known.Quorum }
 
 // Enough says in words how many of its real servers are up, and why that matters.
 func (s *Service) Enough() string {
-	if s.Condition.Why != "" {
+	if s.Condition.Why != "" && s.Condition.Standing != Failed { // of that all is said where the troubles are
 		return s.Condition.Why
 	}
 	q := s.known.Quorum

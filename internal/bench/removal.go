@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os/exec"
 	"strings"
 	"time"
 
@@ -12,18 +13,13 @@ import (
 	"github.com/snatctl/snatctl/internal/nstest"
 )
 
-// Both check each real server once a second, wait a second for an answer, and take it out after three
-// failures; one success brings it back.
+// Keepalived checks each real server once a second, waits a second for an answer, and takes it out after three
+// failures; one success brings it back. The agent's policy is what translate makes of its configuration.
 const (
-	removalPolicy = `version: 1
-health_checks:
-  second: {type: tcp, interval: 1s, timeout: 1s, rise: 1, fall: 3}
-services:
-  - {name: web, vip: 203.0.113.1, ports: tcp/80, mode: nat, health_check: second, real_servers: ["192.168.1.1:80", "192.168.1.2:80", "192.168.1.3:80"]}
-`
-	removalServer = "  real_server 192.168.1.%d 80 {\n    TCP_CHECK {\n      connect_timeout 1\n      retry 2\n      delay_before_retry 1\n    }\n  }\n"
-	removalLimit  = 30 * time.Second
-	removalSettle = 4 * time.Second // until all servers have been checked
+	removalService = "virtual_server 203.0.113.1 80 {\n  delay_loop 1\n  lvs_sched rr\n  lvs_method NAT\n  protocol TCP\n"
+	removalServer  = "  real_server 192.168.1.%d 80 {\n    TCP_CHECK {\n      connect_timeout 1\n      retry 2\n      delay_before_retry 1\n    }\n  }\n"
+	removalLimit   = 30 * time.Second
+	removalSettle  = 4 * time.Second // until all servers have been checked
 )
 
 // removals is how long it took from the death of a real server until it was out, in seconds, by how it died.
@@ -49,7 +45,7 @@ func (b *bench) removal(ctx context.Context, keepalived []string) (r removals, e
 		servers = append(servers, s)
 	}
 	var config strings.Builder
-	config.WriteString("virtual_server 203.0.113.9 80 {\n  delay_loop 1\n  lvs_sched rr\n  lvs_method NAT\n  protocol TCP\n")
+	config.WriteString(removalService)
 	for i := range servers {
 		fmt.Fprintf(&config, removalServer, i+1)
 	}
@@ -57,6 +53,10 @@ func (b *bench) removal(ctx context.Context, keepalived []string) (r removals, e
 	file, err := b.write("keepalived.conf", []byte(config.String()))
 	if err != nil {
 		return r, err
+	}
+	policy, err := exec.CommandContext(ctx, b.snatctl, "translate", "keepalived", file).Output()
+	if err != nil {
+		return r, fmt.Errorf("translate what keepalived gets: %w", err)
 	}
 	theirs, err := w.Gateway.Speak(append(keepalived, "--check", "--dont-fork", "--log-console", "--no-syslog", "--log-detail",
 		"--use-file", file, "--pid", file+".pid", "--checkers_pid", file+".checkers")...)
@@ -67,7 +67,7 @@ func (b *bench) removal(ctx context.Context, keepalived []string) (r removals, e
 	if _, err := theirs.Hear(ctx, removalLimit, "Gained quorum"); err != nil {
 		return r, err
 	}
-	ours, err := b.agent(ctx, w.Gateway, "removal", []byte(removalPolicy))
+	ours, err := b.agent(ctx, w.Gateway, "removal", policy)
 	if err != nil {
 		return r, err
 	}

@@ -76,6 +76,7 @@ func (a *Agent) countWhile(ctx context.Context) error {
 	defer func() { stop(); <-heard; c.Close() }()
 	runtime.LockOSThread() // so that the thread's time is that of counting
 	defer runtime.UnlockOSThread()
+	var lost uint64
 	for a.wantsCount.Load() {
 		start, busy := time.Now(), threadTime()
 		p, err := a.Picture()
@@ -85,6 +86,10 @@ func (a *Agent) countWhile(ctx context.Context) error {
 		flows, err := c.Count(ctx, p)
 		if err != nil {
 			return err
+		}
+		if n := c.Lost() - lost; n > 0 {
+			lost += n
+			a.log.Warn("events_lost", "events", n, "for", "lc and wlc")
 		}
 		select {
 		case a.counts <- countedOf(flows):

@@ -29,6 +29,9 @@ func (h *hearing) listen(others ...ct.EventKind) (err error) {
 // Close lets go of the events. It must not be called before Hear has returned.
 func (h *hearing) Close() { h.source.Close() }
 
+// Lost counts events that came faster than they were heard. It is safe for concurrent use.
+func (h *hearing) Lost() uint64 { return h.source.Lost() }
+
 // Hear hears of ends until ctx is done.
 func (h *hearing) Hear(ctx context.Context) {
 	for e, err := range h.source.Events(ctx) {

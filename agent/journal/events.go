@@ -61,6 +61,7 @@ var Groups = []Group{
 	{"Room for connections", []Event{
 		{"connections_refused", warning, "conntrack refused new connections: they got no port or no room", []string{"connections", "entries", "limit"}},
 		{"pool_exhausted", failure, "while connections are refused, a laddr has hardly a port left toward a destination", []string{"object", "pool", "laddr", "destination", "ports", "capacity"}},
+		{"events_lost", warning, "events of conntrack came faster than they were read; the flows are listed again, so only what ended meanwhile is not known", []string{"events", "for"}},
 		{"conntrack_filling", warning, "the table of flows is at 75 % of its limit", []string{"entries", "limit"}},
 		{"conntrack_full", failure, "the table of flows is at 95 % of its limit: new connections fail, or will very soon", []string{"entries", "limit"}},
 		{"conntrack_eased", info, "the table of flows is below 70 % again", []string{"entries", "limit"}},

@@ -12,7 +12,7 @@ import (
 // servers that is 600,000 series, 600 MB and many seconds. Here the library only writes them; what it writes
 // them from is made once for all metrics of a scrape.
 type encoder struct {
-	out    expfmt.Encoder
+	family func(*dto.MetricFamily) error // writes one
 	blocks [][]entry
 	used   int
 	list   []*dto.Metric
@@ -43,7 +43,15 @@ type histogram struct {
 // blockSize is how many entries are made at a time.
 const blockSize = 1024
 
-func newEncoder(w io.Writer, f expfmt.Format) *encoder { return &encoder{out: expfmt.NewEncoder(w, f)} }
+func newEncoder(w io.Writer, f expfmt.Format) *encoder {
+	if f.FormatType() == expfmt.TypeTextPlain { // Encode would look at each label whether it needs escaping, and none does
+		return &encoder{family: func(m *dto.MetricFamily) error {
+			_, err := expfmt.MetricFamilyToText(w, m)
+			return err
+		}}
+	}
+	return &encoder{family: expfmt.NewEncoder(w, f).Encode}
+}
 
 // next returns an entry that is free, with its labels.
 func (e *encoder) next(row *Metric, a, b string) *entry {
@@ -107,5 +115,5 @@ func (e *encoder) write(row *Metric) error {
 		return nil
 	}
 	kind := types[row.Kind]
-	return e.out.Encode(&dto.MetricFamily{Name: &row.Name, Help: &row.Help, Type: &kind, Metric: list})
+	return e.family(&dto.MetricFamily{Name: &row.Name, Help: &row.Help, Type: &kind, Metric: list})
 }

@@ -96,7 +96,7 @@ func (m *Metrics) write(e *encoder, a Served, f *traffic.Figures) error {
 		m.o.Failed(err)
 	}
 	for _, family := range families {
-		if err := e.out.Encode(family); err != nil {
+		if err := e.family(family); err != nil {
 			return err
 		}
 	}

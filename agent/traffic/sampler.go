@@ -21,6 +21,7 @@ const (
 type Options struct {
 	Table   string                           // of this network namespace; the family is inet
 	Picture func() (*gateway.Picture, error) // whom flows belong to: the same until that changes
+	Lost    func(events uint64)              // hears how many events were lost since the reading before; nil: nobody does
 }
 
 // Sampler reads figures when somebody asks. Its methods are safe for concurrent use.
@@ -105,11 +106,23 @@ func (s *Sampler) fresh(ctx context.Context, r *reading) (*Figures, error) {
 		r.close()
 		return nil, err
 	}
+	s.enter(f)
+	return f, nil
+}
+
+// enter takes figures as the newest.
+func (s *Sampler) enter(f *Figures) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	var before uint64
+	if s.newest != nil {
+		before = s.newest.Events.Lost
+	}
 	s.newest = f
 	s.history.enter(f)
-	return f, nil
+	s.mu.Unlock()
+	if n := f.Events.Lost - before; n > 0 && s.o.Lost != nil {
+		s.o.Lost(n)
+	}
 }
 
 // reading is what a sampler reads by, and what it has summed up so far.

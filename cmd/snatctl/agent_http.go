@@ -50,7 +50,7 @@ func serveHTTP(ctx context.Context, s *web.Server, a *agent.Agent, m *metrics.Me
 	if s == nil {
 		return
 	}
-	counts := traffic.New(traffic.Options{Table: a.Table(), Picture: a.Picture})
+	counts := traffic.New(traffic.Options{Table: a.Table(), Picture: a.Picture, Lost: func(n uint64) { log.Warn("events_lost", "events", n, "for", "figures") }})
 	go counts.Run(ctx)
 	s.MountHealth(a.Snapshot)
 	s.Mount("/", page.Handler(page.Of(a, counts, versionText())))

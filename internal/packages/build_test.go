@@ -124,3 +124,15 @@ func TestLinters(t *testing.T) {
 		t.Errorf("rpmlint: %v\n%s", err, out)
 	}
 }
+
+// Maintainer scripts are scripts for any sh.
+func TestScripts(t *testing.T) {
+	scripts, err := filepath.Glob("../../packaging/scripts/*")
+	must(t, err)
+	if len(scripts) != 6 {
+		t.Fatalf("the scripts are %v", scripts)
+	}
+	for _, s := range scripts {
+		here(t, "sh", "-n", s)
+	}
+}

@@ -101,7 +101,7 @@ func TestUpdated(t *testing.T) {
 	if exe := m.run("readlink", "/proc/"+now+"/exe"); exe != "/usr/sbin/snatctl\n" {
 		t.Errorf("the agent runs %s", exe)
 	}
-	if words := m.run("tr", `\0`, " ", "--", "/proc/"+now+"/cmdline"); !strings.Contains(words, "--no-repair") {
+	if words := m.run("cat", "/proc/"+now+"/cmdline"); !strings.Contains(words, "--no-repair") {
 		t.Errorf("the agent lost the operator's flags: %s", words)
 	}
 	if got := m.property("snatctl", "InvocationID"); got != boot {
@@ -134,6 +134,10 @@ func TestRemoved(t *testing.T) {
 	m.write("/etc/snatctl/policy.yaml", policy)
 	m.run("systemctl", "enable", "--now", "snatctl-agent", "snatctl-natlog")
 	table, agent := m.table(), m.property("snatctl-agent", "MainPID")
+	if n := m.property("snatctl-natlog", "NRestarts"); n != "0" {
+		t.Errorf("the NAT log was started %s times more: it does not wait for the agent's table", n)
+	}
+	m.await("the NAT log has its file", func() bool { return m.has("/var/log/snatctl/nat.jsonl") })
 	const says = "stays if it was applied, and goes on translating: inet snatctl"
 
 	out := m.run("dpkg", "--remove", "snatctl")

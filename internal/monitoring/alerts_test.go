@@ -66,6 +66,24 @@ func TestRulesCheck(t *testing.T) {
 	promtool(t, "check", "rules", "--lint=all", "--lint-fatal", rulesFile)
 }
 
+// The configuration of Prometheus that the page shows is one.
+func TestConfigOfPage(t *testing.T) {
+	b, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, config, found := strings.Cut(string(b), "```yaml\n# /etc/prometheus/prometheus.yml\n")
+	config, _, ended := strings.Cut(config, "```")
+	if !found || !ended {
+		t.Fatalf("%s shows no prometheus.yml", page)
+	}
+	file := filepath.Join(t.TempDir(), "prometheus.yml")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	promtool(t, "check", "config", "--syntax-only", file)
+}
+
 func TestAlerts(t *testing.T) { promtool(t, "test", "rules", casesFile) }
 
 // Every alert has a case in which it fires and a moment in which it does not.

@@ -29,7 +29,7 @@ func Check(w io.Writer, s gateway.Survey, k *report.Kept) {
 	case 0:
 		what = "no problems"
 	case 1:
-		what = strings.ReplaceAll(about(problems[0]), "|", "/")
+		what = unpiped(about(problems[0]))
 	}
 	fmt.Fprintf(w, "%s: %s; %s | %s\n", word, what, refused(s), perfdata(s)+known(k))
 	if len(problems) > 1 {
@@ -38,13 +38,16 @@ func Check(w io.Writer, s gateway.Survey, k *report.Kept) {
 				fmt.Fprintf(w, "… and %d more\n", len(problems)-i)
 				break
 			}
-			fmt.Fprintln(w, problem(p))
+			fmt.Fprintln(w, unpiped(problem(p)))
 		}
 	}
 }
 
 // Unchecked prints the line in place of Check's where the state could not be read.
 func Unchecked(w io.Writer, err error) { fmt.Fprintln(w, "CRITICAL: "+err.Error()) }
+
+// unpiped keeps text from being taken for performance data, which begins with a bar on any line.
+func unpiped(s string) string { return strings.ReplaceAll(s, "|", "/") }
 
 // problem returns "warning: zone office: …", safe to print.
 func problem(p ct.Problem) string {

@@ -72,6 +72,21 @@ func TestCheckKept(t *testing.T) {
 	}
 }
 
+// Nothing but performance data stands behind a bar, on any line.
+func TestCheckBars(t *testing.T) {
+	for n := range 2 {
+		k := &report.Kept{}
+		k.Agent.Policy.Error = "a|b"
+		if n == 1 {
+			k.Agent.Policy.Incomplete = "c|d\n|x"
+		}
+		lines := checked(k)
+		if strings.Count(strings.Join(lines, "\n"), "|") != 1 || len(lines) != 1+2*n {
+			t.Errorf("%q", lines)
+		}
+	}
+}
+
 // Very many problems are cut off: the worst are there.
 func TestCheckMany(t *testing.T) {
 	k := &report.Kept{Services: map[string]agent.Service{}}

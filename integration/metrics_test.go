@@ -68,6 +68,17 @@ func flowsWith(t *testing.T, h *nstest.Host, keep func(nstest.Flow) bool) []nste
 	return slices.DeleteFunc(all, func(f nstest.Flow) bool { return !keep(f) })
 }
 
+// listens tells how many sockets of an agent hear of conntrack events: column Groups of /proc/net/netlink.
+func (a *agentRun) listens(t *testing.T) (n int) {
+	t.Helper()
+	for line := range strings.Lines(output(t, a.h, "cat", "/proc/net/netlink")) {
+		if w := strings.Fields(line); len(w) > 3 && w[1] == "12" && w[3] != "00000000" { // NETLINK_NETFILTER
+			n++
+		}
+	}
+	return n
+}
+
 const measured = `
 version: 1
 gateway: {uplinks: [wan0, wan1]}
@@ -89,7 +100,13 @@ func TestMetrics(t *testing.T) {
 	for _, rs := range []string{"192.168.1.1", "192.168.1.2"} {
 		awaitHealth(t, s.Gateway, "web", rs, "up")
 	}
+	if n := a.listens(t); n != 0 {
+		t.Errorf("it hears of flows by %d sockets before anybody asks", n)
+	}
 	before, _ := a.scrape(t, at)
+	if n := a.listens(t); n != 1 {
+		t.Errorf("it hears of flows by %d sockets once somebody has asked", n)
+	}
 
 	const calls = 30
 	if got := s.asks(t, "tcp", "203.0.113.10:80", calls); got["rs1"] != calls/2 || got["rs2"] != calls/2 {

@@ -74,7 +74,7 @@ func (m *Metrics) Handler(a Served, figures func(context.Context) (*traffic.Figu
 			m.o.Failed(err)
 			f = nil
 		}
-		format := expfmt.Negotiate(r.Header)
+		format := expfmt.NegotiateAccept(r.Header, expfmt.DefaultAcceptedFormats()...)
 		w.Header().Set("Content-Type", string(format))
 		out := bufio.NewWriterSize(w, 1<<16)
 		err = m.write(newEncoder(out, format), a, f)

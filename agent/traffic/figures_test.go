@@ -31,6 +31,28 @@ func group(name, at string) ct.Group {
 	return g
 }
 
+// Events of one account after the other add up. A reading after a loss has made it good.
+func TestEvents(t *testing.T) {
+	var totals totals
+	read := func(begun, ended, lost uint64) Events {
+		a := reported(true)
+		a.Heard[ct.New], a.Heard[ct.Destroy], a.Lost = begun, ended, lost
+		return totals.figures(a).Events
+	}
+	for _, want := range []Events{{5, 2, 0, 0}, {9, 2, 4, 1}, {9, 3, 4, 1}} {
+		if got := read(want.New, want.Destroy, want.Lost); got != want {
+			t.Errorf("events are %+v, want %+v", got, want)
+		}
+	}
+	totals.pause()
+	if got, want := read(1, 1, 0), (Events{10, 4, 4, 1}); got != want {
+		t.Errorf("events of the next account make %+v, want %+v", got, want)
+	}
+	if got, want := read(1, 1, 3), (Events{10, 4, 7, 2}); got != want {
+		t.Errorf("a loss of the next account makes %+v, want %+v", got, want)
+	}
+}
+
 // Totals add up what rates tell, and rates are of a second.
 func TestTotals(t *testing.T) {
 	var totals totals

@@ -85,12 +85,20 @@ func (s *Sampler) Run(ctx context.Context) {
 			return
 		case <-idle.C:
 			r.close()
+			s.forget()
 		case q := <-s.asks:
 			idle.Reset(lease)
 			f, err := s.fresh(ctx, &r)
 			q.answer <- answer{f, err}
 		}
 	}
+}
+
+// forget lets go of figures that nobody wants any more: of a large policy they take much room.
+func (s *Sampler) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.newest = nil
 }
 
 // fresh returns the newest figures, and reads others if these are too old.

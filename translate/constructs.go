@@ -73,8 +73,8 @@ func fateOf(code string) Fate { return find(code).Fate }
 var shared = []Construct{
 	{Code: Unknown, Written: "anything else", Of: "both", Fate: Lost,
 		Becomes: "it is not understood, and left out"},
-	{Code: "M002", Written: "blanks and hyphens of other alphabets (U+3000, en dash)", Of: "both", Fate: Changed, Quiet: true,
-		Becomes: "it is read as a plain blank or hyphen"},
+	{Code: "M002", Written: "blanks, hyphens and quotes of other alphabets (U+3000, en dash); prompts before commands", Of: "both", Fate: Changed, Quiet: true,
+		Becomes: "it is read as the plain letter that it stands for"},
 	{Code: "M003", Written: "what the policy language refuses", Of: "both", Fate: Lost,
 		Becomes: "it is left out, because the language refuses it"},
 	{Code: "M004", Written: "what a later line takes back or says anew", Of: "both", Fate: Changed, Quiet: true,

@@ -1,6 +1,7 @@
 package ipvsadm
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -15,7 +16,7 @@ type source struct {
 	text   string
 	ledger *translate.Ledger
 	tokens []token
-	odd    []translate.Place // lines that had blanks or hyphens of other alphabets
+	odd    []translate.Place // lines that had letters which belong to a page, not to a command
 }
 
 // token is a word of the text, by its place in bytes.
@@ -51,6 +52,9 @@ func newSource(src policy.Source) (*source, error) {
 			return nil, s.problem(line, "the line has more than 64 KB", "")
 		}
 		plain, changed := plainText(text)
+		if bare := unquotedPage(plain); bare != plain {
+			plain, changed = bare, true
+		}
 		if changed {
 			s.odd = append(s.odd, translate.Place{File: s.name, Line: line})
 		}
@@ -65,8 +69,8 @@ func (s *source) problem(line int, msg, hint string) error {
 	return translate.Unreadable{{Place: translate.Place{File: s.name, Line: line}, Msg: msg, Hint: hint}}
 }
 
-// plainText replaces blanks and hyphens of other alphabets, which web pages and word processors
-// put into commands: "–A", "　-t". What was a double hyphen becomes one again.
+// plainText replaces blanks, hyphens and quotes of other alphabets, which web pages and word
+// processors put into commands: "–A", "　-t", ‘wrr’. What was a double hyphen becomes one again.
 func plainText(line string) (plain string, changed bool) {
 	line = strings.TrimSuffix(strings.ReplaceAll(line, "\r\n", "\n"), "\r")
 	if strings.IndexFunc(line, func(r rune) bool { return r >= utf8.RuneSelf }) < 0 {
@@ -79,6 +83,10 @@ func plainText(line string) (plain string, changed bool) {
 			return line, false
 		case r != '\n' && r >= utf8.RuneSelf && unicode.IsSpace(r), r == '\u200b', r == '\ufeff':
 			b.WriteByte(' ')
+		case r >= '\u2018' && r <= '\u201b', r == '\u2032':
+			b.WriteByte('\'')
+		case r >= '\u201c' && r <= '\u201f':
+			b.WriteByte('"')
 		case isHyphen(r):
 			b.WriteByte('-')
 			name := strings.TrimLeftFunc(line[i:], isHyphen)
@@ -94,6 +102,21 @@ func plainText(line string) (plain string, changed bool) {
 		changed = true
 	}
 	return b.String(), changed
+}
+
+// prompt is what a shell prints before a command. A lone # is none: it makes a comment.
+var prompt = regexp.MustCompile(`^\s*(\[[^\]#$]*\]\s*[#$]|\$ )\s*`)
+
+// unquotedPage takes away what a command has around it on a page: the prompt of a shell, and the
+// fences of Markdown.
+func unquotedPage(line string) string {
+	if strings.HasPrefix(strings.TrimSpace(line), "```") {
+		return "\n"
+	}
+	if at := prompt.FindStringIndex(line); at != nil && strings.Contains(line, "ipvsadm") {
+		return line[at[1]:]
+	}
+	return line
 }
 
 // isHyphen tells whether a rune looks like a hyphen, and is none.
@@ -129,7 +152,7 @@ func (s *source) enter(comments [][2]int) {
 	}
 	word(len(s.text))
 	for _, at := range s.odd {
-		s.ledger.Note(at, "M002", "a blank or hyphen that is not ASCII", "")
+		s.ledger.Note(at, "M002", "letters that belong to a page, not to a command", "")
 	}
 }
 

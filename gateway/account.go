@@ -98,7 +98,7 @@ func (a *Account) look() error {
 	if now != a.given {
 		a.given, a.stands = now, now
 	}
-	a.stands, err = a.stands.here()
+	a.stands, err = a.stands.Here()
 	return err
 }
 

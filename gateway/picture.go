@@ -142,12 +142,12 @@ func (r *Reader) Refresh(ctx context.Context, p *Picture) (*Picture, error) {
 		return p, nil
 	}
 	r.looked = time.Now()
-	return p.here()
+	return p.Here()
 }
 
-// here returns the picture with the addresses that this host has now: the same one if they are as they
+// Here returns the picture with the addresses that this host has now: the same one if they are as they
 // were.
-func (p *Picture) here() (*Picture, error) {
+func (p *Picture) Here() (*Picture, error) {
 	local, err := host.Addresses()
 	if err != nil || slices.Equal(p.Local, local) {
 		return p, err

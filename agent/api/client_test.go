@@ -61,7 +61,7 @@ func TestClientLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := &counter{Listener: inner}
-	s := Serve(l, asked{}, func(err error) { t.Error(err) })
+	s := Serve(l, asked{}, nil, func(err error) { t.Error(err) })
 	defer s.Close()
 	for range 5 {
 		c := Dial(path)

@@ -31,11 +31,20 @@ type Served interface {
 }
 
 // Server answers requests.
-type Server struct{ http http.Server }
+type Server struct {
+	http http.Server
+	stop context.CancelFunc // ends streams
+}
 
-// Serve begins to answer at a listener. failed is called if that ends before Close.
-func Serve(l net.Listener, a Served, failed func(error)) *Server {
-	s := &Server{http.Server{Handler: Handler(a), ReadHeaderTimeout: 10 * time.Second}}
+// Serve begins to answer at a listener: what is about the agent, and what others answer, by path. failed is
+// called if that ends before Close.
+func Serve(l net.Listener, a Served, others map[string]http.Handler, failed func(error)) *Server {
+	m := handler(a)
+	for path, h := range others {
+		m.Handle(path, h)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	s := &Server{http: http.Server{Handler: m, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx }}, stop: stop}
 	go func() {
 		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			failed(err)
@@ -49,13 +58,14 @@ const lastWords = 2 * time.Second
 
 // Close takes no more requests, and lets those that wait for an answer have it, but not long.
 func (s *Server) Close() {
+	s.stop()
 	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
 	defer cancel()
 	_ = s.http.Shutdown(ctx)
 }
 
-// Handler answers requests.
-func Handler(a Served) http.Handler {
+// handler answers requests.
+func handler(a Served) *http.ServeMux {
 	m := http.NewServeMux()
 	m.HandleFunc("GET "+pathAgent, func(w http.ResponseWriter, _ *http.Request) { reply(w, a.Snapshot()) })
 	m.HandleFunc("GET "+pathServices, func(w http.ResponseWriter, _ *http.Request) { reply(w, a.Services()) })

@@ -9,6 +9,8 @@
 //	POST /api/v1/cleanup  ends flows that contradict the table; the answer is a Cleaned
 //	POST /api/v1/revert   takes back what awaits confirmation
 //	POST /api/v1/reload   makes the agent read its policy again
+//
+// Beside these stands what package web answers those who only read.
 package api
 
 import (

@@ -27,7 +27,7 @@ type Log struct {
 
 // New makes a log that writes a line for each event. An unknown format is an error.
 func New(w io.Writer, o Options) (*Log, error) {
-	h, err := handler(w, o)
+	h, err := Lines(w, o)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,8 @@ func New(w io.Writer, o Options) (*Log, error) {
 // Close writes the counts of all that is folded. What is logged later is written at once.
 func (l *Log) Close() { l.floods.close() }
 
-func handler(w io.Writer, o Options) (slog.Handler, error) {
+// Lines is a handler that writes a line for each event, and folds nothing. An unknown format is an error.
+func Lines(w io.Writer, o Options) (slog.Handler, error) {
 	var lines *priorities
 	if o.Journal {
 		lines = &priorities{to: w}

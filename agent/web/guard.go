@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -8,6 +9,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // guard lets only those requests pass that read, whose senders may ask, and for which there is room.
@@ -16,6 +18,7 @@ type guard struct {
 	token   *token        // nil: nobody has to know one
 	local   bool          // nothing but being on loopback guards the address
 	answers chan struct{} // one for each answer that is being made
+	every   time.Duration // streams are looked at
 }
 
 // policyOfContent lets the page use what comes from here, and nothing else.
@@ -53,10 +56,37 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		tooMany(w, r, "too many requests are being answered")
 		return
 	}
-	release := func() { <-g.answers }
-	s := &slot{ResponseWriter: w, release: release}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // it has been read: an answer may take longer
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	s := &slot{ResponseWriter: w, release: func() { <-g.answers }, streams: func() { g.watch(ctx, cancel, r) }}
 	defer s.free()
-	g.next.ServeHTTP(s, r)
+	g.next.ServeHTTP(s, r.WithContext(ctx))
+}
+
+// admittedEvery is how often streams are looked at: they last longer than a token.
+const admittedEvery = 10 * time.Second
+
+// watch ends a stream once who reads it does not know the token any more.
+func (g *guard) watch(ctx context.Context, end func(), r *http.Request) {
+	if g.token == nil {
+		return
+	}
+	go func() {
+		tick := time.NewTicker(g.every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if known, err := g.token.knows(r); !known || err != nil {
+				end()
+				return
+			}
+		}
+	}()
 }
 
 // admits answers those who do not know the token.
@@ -90,10 +120,12 @@ func isLocal(host string) bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
-// slot is an answer that is being made. One that becomes a stream gives its room back.
+// slot is an answer that is being made. One that turns out to be a stream gives its room back: streams are
+// counted by who writes them.
 type slot struct {
 	http.ResponseWriter
-	release func()
+	release, streams func()
+	begun            bool
 }
 
 func (s *slot) free() {
@@ -101,6 +133,24 @@ func (s *slot) free() {
 		s.release()
 		s.release = nil
 	}
+}
+
+// WriteHeader is called by Write, too.
+func (s *slot) WriteHeader(code int) {
+	if !s.begun && strings.HasPrefix(s.Header().Get("Content-Type"), typeStream) {
+		s.free()
+		s.streams()
+	}
+	s.begun = true
+	s.ResponseWriter.WriteHeader(code)
+}
+
+// Write is here because the header comes with the first one.
+func (s *slot) Write(b []byte) (int, error) {
+	if !s.begun {
+		s.WriteHeader(http.StatusOK)
+	}
+	return s.ResponseWriter.Write(b)
 }
 
 // Unwrap is for http.ResponseController.

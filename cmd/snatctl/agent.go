@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -17,6 +18,7 @@ import (
 	"github.com/snatctl/snatctl/agent/metrics"
 	"github.com/snatctl/snatctl/agent/report"
 	"github.com/snatctl/snatctl/agent/source"
+	"github.com/snatctl/snatctl/agent/traffic"
 	"github.com/snatctl/snatctl/agent/web"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/plain"
@@ -99,6 +101,8 @@ func runAgent(ctx context.Context, o agentOptions) error {
 		return exit{exitUsage, fmt.Errorf("--log-format: %w", err)}
 	}
 	defer log.Close()
+	events := web.NewEvents()
+	log.Logger = slog.New(slog.NewMultiHandler(log.Handler(), events.Handler()))
 	files, err := source.Of(o.files)
 	if err != nil {
 		return exit{exitUsage, err}
@@ -136,11 +140,14 @@ func runAgent(ctx context.Context, o agentOptions) error {
 		}
 	}()
 	log.Info("agent_started", "version", versionText(), "table", a.Table(), "socket", o.socket)
-	server := api.Serve(l, a, func(err error) { log.Error("socket_unserved", "error", err) })
-	defer server.Close()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	serveHTTP(ctx, window, a, scraped, log.Logger)
+	counts := traffic.New(traffic.Options{Table: a.Table(), Picture: a.Picture, Lost: func(n uint64) { log.Warn("events_lost", "events", n, "for", "figures") }})
+	go counts.Run(ctx)
+	known := &web.API{Snapshot: a.Snapshot, Services: a.Services, Figures: counts.Figures, Picture: a.Picture, Events: events}
+	server := api.Serve(l, a, known.Handlers(), func(err error) { log.Error("socket_unserved", "error", err) })
+	defer server.Close()
+	serveHTTP(window, a, counts, known, scraped, log.Logger)
 	if err := a.Run(ctx); err != nil && !errors.Is(err, agent.ErrTakenOver) {
 		return statusOf(err)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -44,15 +43,13 @@ func openHTTP(o web.Options, log *slog.Logger) (*web.Server, error) {
 	return s, nil
 }
 
-// serveHTTP begins to answer what an agent knows, and what is counted until ctx is done. Without a server it
-// does nothing.
-func serveHTTP(ctx context.Context, s *web.Server, a *agent.Agent, m *metrics.Metrics, log *slog.Logger) {
+// serveHTTP begins to answer what an agent knows, and what is counted. Without a server it does nothing.
+func serveHTTP(s *web.Server, a *agent.Agent, counts *traffic.Sampler, known *web.API, m *metrics.Metrics, log *slog.Logger) {
 	if s == nil {
 		return
 	}
-	counts := traffic.New(traffic.Options{Table: a.Table(), Picture: a.Picture, Lost: func(n uint64) { log.Warn("events_lost", "events", n, "for", "figures") }})
-	go counts.Run(ctx)
 	s.MountHealth(a.Snapshot)
+	s.MountAPI(known)
 	s.Mount("/", page.Handler(page.Of(a, counts, versionText())))
 	s.Mount("/metrics", m.Handler(a, counts.Figures))
 	s.Serve(func(err error) { log.Error("http_unserved", "error", err) })

@@ -158,33 +158,7 @@ func look(ctx context.Context, r *gateway.Reader, p *gateway.Picture, names name
 type nameFilter struct{ service, zone string }
 
 // narrow takes all others out of a report. A name that is not there is an error.
-func (n nameFilter) narrow(r *ct.Report) error {
-	if n.service == "" && n.zone == "" {
-		return nil
-	}
-	services, zones := []ct.ServiceReport{}, []ct.ZoneReport{}
-	var allServices, allZones []string
-	for _, s := range r.Services {
-		allServices = append(allServices, s.Name)
-		if s.Name == n.service {
-			services = append(services, s)
-		}
-	}
-	for _, z := range r.Zones {
-		allZones = append(allZones, z.Name)
-		if z.Name == n.zone {
-			zones = append(zones, z)
-		}
-	}
-	r.Services, r.Zones = services, zones
-	switch {
-	case n.service != "" && len(services) == 0:
-		return report.Unknown("service", n.service, allServices)
-	case n.zone != "" && len(zones) == 0:
-		return report.Unknown("zone", n.zone, allZones)
-	}
-	return nil
-}
+func (n nameFilter) narrow(r *ct.Report) error { return report.Narrow(r, n.service, n.zone) }
 
 // checkStatus tells whether something is wrong: in words, or as JSON by the exit status alone.
 func checkStatus(ctx context.Context, o statusOptions) error {

@@ -7,7 +7,7 @@ FUZZTIME ?= 10s
 SOAKTIME ?= 10m
 SOAK ?= 1
 
-.PHONY: help demo build deps test unit integration golden docs fuzz soak kernels bench compare packages test-packages release-files lint check clean
+.PHONY: help demo build deps test unit integration golden docs fuzz soak kernels bench compare screenshots packages test-packages release-files lint check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

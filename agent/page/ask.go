@@ -2,6 +2,7 @@ package page
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -76,8 +77,13 @@ func (c *counted) past(o traffic.Object) []Rate {
 	return out
 }
 
-// findings are lint's, in its order.
+// findings are lint's, the worst first.
 func findings(all policy.Diagnostics) (out []Finding) {
+	order := []policy.Severity{policy.Error, policy.Warning, policy.Info}
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b policy.Diagnostic) int {
+		return slices.Index(order, a.Severity) - slices.Index(order, b.Severity)
+	})
 	for _, d := range all {
 		f := Finding{Severity: string(d.Severity), Code: d.Code, Text: d.Msg}
 		if d.Pos.File != "" {

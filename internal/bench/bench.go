@@ -62,6 +62,7 @@ var parts = []part{
 	{name: "events", what: "conntrack events", run: (*bench).events},
 	{name: "checks", what: "health checks", run: (*bench).checks},
 	{name: "scrape", what: "metrics of an agent", run: (*bench).scrape, slow: true},
+	{name: "page", what: "the status page of an agent", run: (*bench).page, slow: true},
 	{name: "idle", what: "an agent with nothing to do", run: (*bench).idle, slow: true},
 	{name: "lc", what: "least connections by an agent", run: (*bench).least, slow: true},
 	{name: "removal", what: "from the death of a real server until it is out", run: (*bench).removed, slow: true},

@@ -71,18 +71,10 @@ func (s *scrapes) run(ctx context.Context, servers bool) error {
 		return err
 	}
 	fleet := sample.Fleet{Services: s.size.services, Servers: s.size.servers, Checked: min(scrapeChecked, s.size.services)}
-	s.agent, err = s.bench.agent(ctx, g.Gateway, fmt.Sprintf("scrape-%v", servers), fleet.Policy(), "--http", "127.0.0.1:9310", fmt.Sprintf("--metrics-servers=%v", servers))
-	if err != nil {
+	if err := s.start(ctx, g, fmt.Sprintf("scrape-%v", servers), fleet, "/metrics", fmt.Sprintf("--metrics-servers=%v", servers)); err != nil {
 		return err
 	}
 	defer s.agent.Stop()
-	s.url = "http://127.0.0.1:9310/metrics"
-	s.http.Transport = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
-		return g.Gateway.Dial("tcp", "", "127.0.0.1:9310")
-	}}
-	if _, err := s.agent.Hear(ctx, scrapeLimit, "msg=http_listening"); err != nil {
-		return err
-	}
 	if _, err := s.once(ctx); err != nil { // makes what the others only read
 		return err
 	}
@@ -95,6 +87,21 @@ func (s *scrapes) run(ctx context.Context, servers bool) error {
 	}
 	memory, err := lab.PeakOf(s.agent.Pid())
 	s.memory = lab.Series{float64(memory)}
+	return err
+}
+
+// start starts an agent that answers over HTTP, and says what it is asked for.
+func (s *scrapes) start(ctx context.Context, g *lab.Gateway, name string, fleet sample.Fleet, path string, args ...string) (err error) {
+	if s.agent, err = s.bench.agent(ctx, g.Gateway, name, fleet.Policy(), append([]string{"--http", "127.0.0.1:9310"}, args...)...); err != nil {
+		return err
+	}
+	s.url = "http://127.0.0.1:9310" + path
+	s.http.Transport = &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return g.Gateway.Dial("tcp", "", "127.0.0.1:9310")
+	}}
+	if _, err = s.agent.Hear(ctx, scrapeLimit, "msg=http_listening"); err != nil {
+		s.agent.Stop()
+	}
 	return err
 }
 

@@ -7,7 +7,7 @@ FUZZTIME ?= 10s
 SOAKTIME ?= 10m
 SOAK ?= 1
 
-.PHONY: help demo build deps test unit integration golden docs fuzz soak kernels bench compare screenshots packages test-packages release-files lint check clean
+.PHONY: help demo build deps test-deps test unit integration golden docs fuzz soak kernels bench compare screenshots packages test-packages release-files lint check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,10 +20,13 @@ build: ## build bin/snatctl
 	@mkdir -p bin
 	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o $(BIN) ./cmd/snatctl
 
-deps: ## install the programs that tests and demo call (Debian, root)
+deps: ## install the programs that the demo calls (Debian, root)
 	@./scripts/deps.sh
 
-test: deps lint unit integration ## everything: linters, unit tests, golden files, real packets
+test-deps: ## and those that the tests call
+	@./scripts/deps.sh test
+
+test: test-deps lint unit integration ## everything: linters, unit tests, golden files, real packets
 
 unit: ## tests that need no second host
 	$(GO) test $(shell $(GO) list ./... | grep -v /integration)
@@ -76,7 +79,7 @@ release-files: ## what is in the packages of dist (CycloneDX), and SHA256SUMS
 	    -output "dist/snatctl_$(VERSION)_$${program##*-}.cdx.json" "$$program" || exit 1; done
 	@cd dist && sha256sum *.deb *.rpm *.cdx.json > SHA256SUMS
 
-screenshots: deps ## draw the pictures of the status page in docs: a real agent with traffic, seen by chromium (root)
+screenshots: test-deps ## draw the pictures of the status page in docs: a real agent with traffic, seen by chromium (root)
 	SNATCTL_REQUIRE_NETNS=1 $(GO) test -count=1 ./integration -run '^TestScreenshots$$' -update
 
 lint: ## gofmt, go vet, staticcheck

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that tests and demo need and that are missing. Does nothing
-# where all are there; says what to install where it may not.
+# Installs the Debian packages that are missing of those that the demo needs, or the tests (test), or the
+# tests of the packages (packages). Does nothing where all are there; says what to install where it may not.
 set -euo pipefail
 
-declare -A package=([nft]=nftables [conntrack]=conntrack [ip]=iproute2 [ping]=iputils-ping [unshare]=util-linux [setpriv]=util-linux [jq]=jq [nfcapd]=nfdump [mandoc]=mandoc [chromium]=chromium [promtool]=prometheus [curl]=curl)
-# What `make test-packages` alone needs.
+declare -A package=([nft]=nftables [conntrack]=conntrack [ip]=iproute2 [ping]=iputils-ping [unshare]=util-linux [setpriv]=util-linux [jq]=jq)
+if [ "${1:-}" = test ]; then
+  package+=([nfcapd]=nfdump [mandoc]=mandoc [chromium]=chromium [promtool]=prometheus [curl]=curl)
+fi
 if [ "${1:-}" = packages ]; then
   package+=([debootstrap]=debootstrap [systemd-nspawn]=systemd-container [nsenter]=util-linux [lintian]=lintian [rpm]=rpm [rpmlint]=rpmlint [cpio]=cpio [buildah]=buildah [busybox]=busybox-static)
 fi

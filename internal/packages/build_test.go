@@ -67,7 +67,7 @@ func TestReproducible(t *testing.T) {
 		b, err := os.ReadFile(pair[1])
 		must(t, err)
 		if !bytes.Equal(a, b) {
-			t.Errorf("%s was built twice, and differs", filepath.Base(pair[0]))
+			t.Errorf("%s was built twice, and differs (if nobody committed meanwhile)", filepath.Base(pair[0]))
 		}
 	}
 }

@@ -4,8 +4,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
+	"github.com/snatctl/snatctl/internal/authority"
 	"github.com/snatctl/snatctl/internal/nstest"
 )
 
@@ -108,5 +111,78 @@ func TestAgentHTTPGuarded(t *testing.T) {
 	}
 	if len(a.logged("http_in_clear")) != 1 {
 		t.Error("it does not say that the token can be read on the way")
+	}
+}
+
+// The agent's socket is for its user alone, and for a group if one is named: others cannot even ask.
+func TestAgentSocketPermissions(t *testing.T) {
+	h := startGateway(t, "")
+	if os.Getuid() != 0 {
+		t.Skip("only root can become others")
+	}
+	const nobody, daemon = "65534", "1" // Debian's fixed numbers: users nobody and daemon, groups nogroup and daemon
+	ask := func(a *agentRun, gid string) nstest.Result {
+		t.Helper()
+		return run(t, h, "setpriv", "--reuid", nobody, "--regid", gid, "--clear-groups", "curl", "-sS", "-m", "60", "--unix-socket", a.socket, "http://agent/api/v1/agent")
+	}
+	open := func(a *agentRun) {
+		t.Helper()
+		for dir := filepath.Dir(a.socket); len(dir) > len(os.TempDir()); dir = filepath.Dir(dir) {
+			must(t, os.Chmod(dir, 0o755))
+		}
+	}
+	a := runAgent(t, h, small)
+	open(a)
+	if info, err := os.Stat(a.socket); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the socket is %v, %v", info.Mode(), err)
+	}
+	if r := ask(a, daemon); r.Code != 7 {
+		t.Errorf("others ask: curl exits %d\n%s%s", r.Code, r.Stdout, r.Stderr)
+	}
+	a.ends(t, syscall.SIGTERM, 0)
+	a = runAgent(t, h, small, "--socket-group", "daemon")
+	open(a)
+	if info, err := os.Stat(a.socket); err != nil || info.Mode().Perm() != 0o660 {
+		t.Errorf("the socket is %v, %v", info.Mode(), err)
+	}
+	if r := ask(a, daemon); r.Code != 0 || !strings.Contains(r.Stdout, `"table":"snatctl"`) {
+		t.Errorf("the group asks: curl exits %d\n%s%s", r.Code, r.Stdout, r.Stderr)
+	}
+	if r := ask(a, nobody); r.Code != 7 {
+		t.Errorf("others ask: curl exits %d\n%s%s", r.Code, r.Stdout, r.Stderr)
+	}
+}
+
+// With certificates of clients an agent answers off loopback who has one, and renews its own.
+func TestAgentHTTPCertificates(t *testing.T) {
+	h := startGateway(t, "")
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	ours, others := authority.New(t), authority.New(t)
+	save := func(a *authority.Authority, name string) {
+		t.Helper()
+		authority.Save(t, a.Issue(t, "gateway.example.com", time.Now().Add(-time.Hour), time.Now().Add(time.Hour)), path(name+".crt"), path(name+".key"))
+	}
+	save(ours, "gateway")
+	save(ours, "client")
+	save(others, "stranger")
+	a := runAgent(t, h, small, "--http", "0.0.0.0:0", "--http-tls-cert", path("gateway.crt"), "--http-tls-key", path("gateway.key"), "--http-tls-client-ca", ours.File)
+	_, port, _ := strings.Cut(strings.TrimPrefix(a.window(t), "http://"), ":")
+	ask := func(ca *authority.Authority, args ...string) nstest.Result {
+		t.Helper()
+		return run(t, h, "curl", append([]string{"-sS", "-m", "60", "--cacert", ca.File, "--resolve", "gateway.example.com:" + port + ":127.0.0.1", "https://gateway.example.com:" + port + "/readyz"}, args...)...)
+	}
+	client := []string{"--cert", path("client.crt"), "--key", path("client.key")}
+	if r := ask(ours, client...); r.Code != 0 || r.Stdout != "ok\n" {
+		t.Errorf("a client: curl exits %d\n%s%s", r.Code, r.Stdout, r.Stderr)
+	}
+	for what, args := range map[string][]string{"nobody": nil, "a stranger": {"--cert", path("stranger.crt"), "--key", path("stranger.key")}, "TLS 1.1": append([]string{"--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0"}, client...)} {
+		if r := ask(ours, args...); r.Code == 0 {
+			t.Errorf("%s is answered: %s", what, r.Stdout)
+		}
+	}
+	save(others, "gateway")
+	if r := ask(others, client...); r.Code != 0 || len(a.logged("http_tls_read")) == 0 {
+		t.Errorf("after a renewal curl exits %d\n%s%s", r.Code, r.Stdout, r.Stderr)
 	}
 }

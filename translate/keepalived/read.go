@@ -189,8 +189,9 @@ func (r *reader) next() (string, bool) {
 	return r.decomment(line), true
 }
 
-// ascii makes of blanks and dashes that word processors put into text those that are meant.
-var ascii = strings.NewReplacer("\u3000", " ", "\u00a0", " ", "\u2013", "-", "\u2014", "-", "\u2212", "-")
+// ascii makes of blanks, dashes and quotes that word processors put into text those that are meant.
+var ascii = strings.NewReplacer("\u3000", " ", "\u00a0", " ", "\u2013", "-", "\u2014", "-", "\u2212", "-",
+	"\u201c", `"`, "\u201d", `"`, "\u2018", "'", "\u2019", "'")
 
 func (r *reader) decomment(line string) string {
 	out := decomment(line)

@@ -52,7 +52,8 @@ This page is made from the table of events in ` + "`agent/journal/events.go`" + 
 attributes. Names, levels and attributes stay as they are from version to version, so monitoring may rely on them; new ones come.
 
 ` + "```" + `
-time=2026-11-30T02:40:11.518Z level=WARN msg=server_down service=web server=192.168.1.1:80 was=up was_for=3m2.5s reason="connection refused" out_after=1.042ms
+time=2026-11-30T03:53:45.427Z level=INFO msg=server_up service=web server=192.168.1.1 was=down was_for=469ms
+time=2026-11-30T03:53:49.958Z level=WARN msg=server_down service=web server=192.168.1.1 was=up was_for=4.536s reason="connection refused" out_after=858µs
 ` + "```" + `
 
 With ` + "`--log-format json`" + ` it is a JSON object a line (` + "`time`, `level`, `msg`" + `, attributes); times that something took are seconds there.
@@ -77,7 +78,13 @@ journalctl -u snatctl-agent -g 'msg=server_(down|up) '   # the health of real se
 Of equal messages the first three within 10 s are written at once. The rest of them become one line at the end of the 10 s: the last one,
 with ` + "`folded`" + ` (how many it stands for), ` + "`folded_in`" + ` and ` + "`last`" + `. While the flood goes on, that is one line in 10 s. When the agent ends, it
 writes what it still holds back. Messages are equal if they have the same event, level and attributes, but for those that only
-measure something (marked below). So verdicts about different real servers are never folded together.
+measure something (marked below). This is the end of six equal orders of an operator, as the agent ends:
+
+` + "```" + `
+time=2026-11-30T03:54:07.195Z level=INFO msg=override_set service=web server=192.168.1.1 kind=weight weight=5 for=0s by=root folded=3 folded_in=510ms last=2026-11-30T03:54:07.195Z
+` + "```" + `
+
+So verdicts about different real servers are never folded together.
 `
 
 func page() []byte {

@@ -7,7 +7,7 @@ FUZZTIME ?= 10s
 SOAKTIME ?= 10m
 SOAK ?= 1
 
-.PHONY: help demo build deps test-deps test unit integration golden docs fuzz soak kernels bench compare screenshots packages test-packages release-files lint check clean
+.PHONY: help demo build deps test-deps test unit integration golden docs fuzz soak kernels bench compare screenshots packages test-packages quarter-hour release-files lint check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,10 @@ packages: ## build dist/*.deb and dist/*.rpm (VERSION=v1.4.0 ARCH=arm64); docs/p
 test-packages: ## install, update, remove and boot the packages in Debian under systemd, and build the container (root; minutes)
 	@./scripts/deps.sh packages
 	SNATCTL_PACKAGES=1 $(GO) test -count=1 -timeout 60m -v ./internal/packages
+
+quarter-hour: ## do what docs/operations.md says on a fresh Debian under systemd, block by block (root; minutes)
+	@./scripts/deps.sh packages
+	SNATCTL_PACKAGES=1 $(GO) test -count=1 -timeout 60m -v ./internal/packages -run '^TestQuarterHour$$'
 
 release-files: ## what is in the packages of dist (CycloneDX), and SHA256SUMS
 	@for program in dist/snatctl-*64; do \

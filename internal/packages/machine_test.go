@@ -94,7 +94,7 @@ func (m *machine) kill() {
 
 // try runs a program in the machine, and returns what it prints, also as an error.
 func (m *machine) try(args ...string) (string, error) {
-	cmd := exec.Command("nsenter", append([]string{"--target", m.init, "--all", "--root", "--wd=/", "env", "-i",
+	cmd := exec.Command("nsenter", append([]string{"--target", m.init, "--all", "--root", "--wdns=/", "env", "-i",
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin", "HOME=/root", "LANG=C.UTF-8"}, args...)...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -76,6 +76,5 @@ func (s *source) calls() (calls []*call, saved bool, err error) {
 		calls, err = s.script()
 		return calls, false, err
 	}
-	s.enter(nil)
-	return nil, false, nil
+	return nil, false, nil // nothing but comments
 }

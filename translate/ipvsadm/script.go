@@ -8,14 +8,12 @@ import (
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
-
-	"github.com/snatctl/snatctl/translate"
 )
 
 // Limits of scripts, whose loops may make much of little.
 const (
 	maxScript = 1 << 20 // bytes; one of simple calls alone may be longer
-	mostSteps = 200_000
+	mostSteps = 50_000
 	deepest   = 40 // calls of functions in functions
 )
 
@@ -142,35 +140,6 @@ func (x *shell) whole(from, to syntax.Pos) {
 	x.ledger.Whole(x.words(int(from.Offset()), int(to.Offset()))...)
 }
 
-// leave reports a part of the script.
-func (x *shell) leave(n syntax.Node, code, why string) {
-	from, to := int(n.Pos().Offset()), int(n.End().Offset())
-	text, _, more := strings.Cut(x.text[from:min(to, len(x.text))], "\n")
-	if more {
-		text += " …"
-	}
-	x.ledger.ReportAs(code, strings.TrimSpace(text), why, x.words(from, to)...)
-	if more && code == "M101" {
-		x.within(n)
-	}
-}
-
-// within reports each call of ipvsadm in a part of the script that is left out.
-func (x *shell) within(n syntax.Node) {
-	syntax.Walk(n, func(c syntax.Node) bool {
-		call, ok := c.(*syntax.CallExpr)
-		if !ok || len(call.Args) == 0 {
-			return true
-		}
-		text := x.text[call.Pos().Offset():min(int(call.End().Offset()), len(x.text))]
-		if call.Pos().Line() > n.Pos().Line() && strings.Contains(text, "ipvsadm") {
-			at := translate.Place{File: x.name, Line: int(call.Pos().Line())}
-			x.ledger.Note(at, "M101", strings.Join(strings.Fields(text), " "), fmt.Sprintf("it is left out with what begins at line %d", n.Pos().Line()))
-		}
-		return true
-	})
-}
-
 func (x *shell) stmts(list []*syntax.Stmt) {
 	for _, st := range list {
 		x.stmt(st)
@@ -217,13 +186,14 @@ func (x *shell) stmt(st *syntax.Stmt) {
 // binary carries out both sides of `a && b`. Of `a || b` the second is for failures, which are not
 // foreseen; of a pipe, rules that are written into `ipvsadm -R`.
 func (x *shell) binary(st *syntax.Stmt, c *syntax.BinaryCmd) {
-	switch c.Op {
-	case syntax.AndStmt:
+	switch {
+	case c.Op == syntax.AndStmt:
 		x.stmt(c.X)
 		x.stmt(c.Y)
-	case syntax.OrStmt:
+	case c.Op == syntax.OrStmt:
 		x.stmt(c.X)
 		x.leave(c.Y, "M102", "it is left out: it is for failures")
+	case x.piped(c):
 	default:
 		x.leave(st, "M101", "")
 	}
@@ -281,17 +251,6 @@ func (x *shell) caseOf(st *syntax.Stmt, c *syntax.CaseClause) {
 		x.leave(item, "M103", "")
 	}
 	x.whole(c.Case, c.Items[0].Pos())
-}
-
-// punctuation accounts for what holds a script together: of what it joins, each part is accounted
-// for by itself.
-func (x *shell) punctuation() {
-	joins := []string{";", ";;", "&&", "||", "{", "}", "do", "done", "done;", "esac", "(", ")", "&", "|", `\`, "then", "fi"}
-	for _, t := range x.tokens {
-		if slices.Contains(joins, x.text[t.from:t.to]) && x.ledger.Fate(t.word) == 0 {
-			x.ledger.Whole(t.word)
-		}
-	}
 }
 
 // call adds a call of ipvsadm.

@@ -62,7 +62,13 @@ func TestPage(t *testing.T) {
 	tab.Until("updates", `document.querySelector("#live.on")`)
 	browser.Eval[int](tab, `window.loaded = 1`)
 	tab.Until("the flows", `document.querySelector('tbody[data-key=web] .service .flows').textContent === "7"`)
-	same(t, tab, h)
+	same(t, tab, h, a.window(t))
+
+	for _, link := range browser.Eval[[]string](tab, `[...document.querySelectorAll("footer a, .twins a")].map(a => a.getAttribute("href"))`) {
+		if code, _ := curl(t, h, a.window(t)+"/"+link); code != "200" {
+			t.Errorf("the link to %s leads to %s", link, code)
+		}
+	}
 
 	dies(t, s.RS[2], "drop")
 	tab.Until("the real server to be red", rowOf("web", "192.168.1.3")+`.className.includes("failed")`)
@@ -71,7 +77,7 @@ func TestPage(t *testing.T) {
 		t.Errorf("its row says %q", text)
 	}
 	tab.Until("it to be told first", `document.querySelector("#troubles").innerText.includes("real server 192.168.1.3 is down: no answer in 150ms")`)
-	same(t, tab, h)
+	same(t, tab, h, a.window(t))
 	rises(t, s.RS[2])
 	tab.Until("it to be up again", rowOf("web", "192.168.1.3")+`.className.includes("fine")`)
 
@@ -93,8 +99,8 @@ func TestPage(t *testing.T) {
 	tab.Until("it to say that nobody answers", `!document.getElementById("lost").hidden`)
 }
 
-// same checks that the page, its twin and status say the same of every real server.
-func same(t *testing.T, tab *browser.Tab, h *nstest.Host) {
+// same checks that the page and the API say the same of every real server.
+func same(t *testing.T, tab *browser.Tab, h *nstest.Host, window string) {
 	t.Helper()
 	type server struct {
 		Address string
@@ -109,15 +115,16 @@ func same(t *testing.T, tab *browser.Tab, h *nstest.Host) {
 		}
 	}
 	differs := ""
-	eventually(t, "page and status to agree", func() bool {
-		must(t, json.Unmarshal([]byte(prints(t, h, "status", "--format", "json")), &status))
+	eventually(t, "page and API to agree", func() bool {
+		_, body := curl(t, h, window+"/api/v1/status")
+		must(t, json.Unmarshal([]byte(body), &status))
 		differs = ""
 		for _, service := range status.Services {
 			for _, rs := range service.Servers {
 				row := rowOf(service.Name, rs.Address)
 				got := browser.Eval[string](tab, fmt.Sprintf(`(r => r ? [r.querySelector(".state").textContent, r.querySelector(".weight").textContent, r.querySelector(".flows").textContent].join(" ") : "no row")(%s)`, row))
 				if want := fmt.Sprintf("%s %d %d", *rs.Health, rs.Weight, rs.Flows); got != want {
-					differs += fmt.Sprintf("%s %s is %q on the page, and %q by status\n", service.Name, rs.Address, got, want)
+					differs += fmt.Sprintf("%s %s is %q on the page, and %q by the API\n", service.Name, rs.Address, got, want)
 				}
 			}
 		}

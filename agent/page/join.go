@@ -37,9 +37,13 @@ func Join(f Facts) *Whole {
 			seen[n.Services[i].Name] = &n.Services[i]
 			w.Total.add(loadOf(n, n.Services[i].Flows, n.Services[i].Rate))
 		}
+		failures := map[string]uint64{}
+		for _, p := range n.Pools {
+			failures[p.Name] = p.Failures
+		}
 		for i := range n.Zones {
 			z := &n.Zones[i]
-			w.Zones = append(w.Zones, &Zone{z.Name, z.Action, loadOf(n, z.Flows, z.Rate), standingOf(worst(z.Laddrs)), z.Laddrs})
+			w.Zones = append(w.Zones, &Zone{z.Name, z.Action, loadOf(n, z.Flows, z.Rate), refused(z, failures), standingOf(worst(z.Laddrs)), z.Laddrs})
 			w.Total.add(w.Zones[i].Load)
 		}
 		w.Conntrack = Fill{n.Conntrack.Entries, n.Conntrack.Max}
@@ -51,6 +55,18 @@ func Join(f Facts) *Whole {
 	}
 	w.Troubles = troubles(w)
 	return w
+}
+
+// refused sums up the failures of a zone's pools.
+func refused(z *traffic.Zone, failures map[string]uint64) (n uint64) {
+	seen := ""
+	for i := range z.Laddrs {
+		if name := cmp.Or(z.Laddrs[i].Pool, "zone "+z.Name); name != seen {
+			n += failures[name]
+			seen = name
+		}
+	}
+	return n
 }
 
 func service(known *agent.Service, seen *traffic.Service, of *traffic.Figures) *Service {

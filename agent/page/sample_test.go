@@ -96,6 +96,7 @@ func sample() Facts {
 		}}, Rate: traffic.Rate{New: 340, In: 1.2e6, Out: 2.9e6}},
 		{ZoneReport: &ct.ZoneReport{Name: "quarantine", Action: "reject", Laddrs: []ct.LaddrReport{}}},
 	}
+	f.Figures.Pools = []traffic.Pool{{Name: "cgn", Failures: 3}, {Name: "office"}}
 	f.Agent = agent.Snapshot{PID: 4711, Started: noon.Add(-26 * time.Hour), Table: "snatctl", Files: []string{"/etc/snatctl/policy.yaml"}}
 	f.Agent.Policy = agent.Policy{Hash: "4f1d09a8c2be77aa", AppliedAt: noon.Add(-42 * time.Minute), AppliedBy: "alice", Summary: "services +1 ~1",
 		Error: "invalid policy: 1 error", ErrorSince: noon.Add(-5 * time.Minute), Findings: []string{`/etc/snatctl/policy.yaml:31:5: error: unknown key "real_server", did you mean "real_servers"? [N02]`}}
@@ -103,7 +104,7 @@ func sample() Facts {
 	f.Findings = []Finding{{"warning", "S15", "/etc/snatctl/policy.yaml:40", "service dns: one real server: nobody answers while it is down"}}
 	f.Uplinks = []Uplink{{"wan0", Condition{Standing: Fine, Word: "up"}}}
 	f.Past = func(o traffic.Object) (out []Rate) {
-		for i := range 60 {
+		for i := range 24 {
 			at := float64(i + 7*len(o.Name))
 			out = append(out, Rate{true, 0, 1e5 * (3 + math.Sin(at/5) + math.Sin(at/1.7)/2)})
 		}

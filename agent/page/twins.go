@@ -73,11 +73,11 @@ func servicesCSV(out io.Writer, w *Whole, q Query) error {
 
 func zonesCSV(out io.Writer, w *Whole, q Query) error {
 	c := csv.NewWriter(out)
-	record(c, "zone", "action", "laddr", "pool", "busiest_destination", "ports_used", "ports", "flows", "new_per_second", "bytes_per_second")
+	record(c, "zone", "action", "laddr", "pool", "busiest_destination", "ports_used", "ports", "refused", "flows", "new_per_second", "bytes_per_second")
 	for _, z := range sorted(w.Zones, q, q.wantsZone, ofZoneRow) {
-		record(c, append([]string{z.Name, z.Action, "", "", "", "", ""}, loadCells(&z.Load)...)...)
+		record(c, append([]string{z.Name, z.Action, "", "", "", "", "", number(z.Refused)}, loadCells(&z.Load)...)...)
 		for _, l := range z.Laddrs() {
-			record(c, z.Name, z.Action, l.Address.String(), l.Pool, l.Busiest, number(l.Ports.Used), number(l.Ports.Most), number(l.Flows), "", "")
+			record(c, z.Name, z.Action, l.Address.String(), l.Pool, l.Busiest, number(l.Ports.Used), number(l.Ports.Most), "", number(l.Flows), "", "")
 		}
 	}
 	c.Flush()
@@ -144,7 +144,8 @@ type (
 		Name   string `json:"name"`
 		Action string `json:"action"`
 		loadRecord
-		Laddrs []laddrRecord `json:"laddrs"`
+		Refused uint64        `json:"refused"` // connections that got no port
+		Laddrs  []laddrRecord `json:"laddrs"`
 	}
 	laddrRecord struct {
 		Address string  `json:"address"`
@@ -195,7 +196,7 @@ func servicesJSON(out io.Writer, w *Whole, q Query) error {
 func zonesJSON(out io.Writer, w *Whole, q Query) error {
 	list := []zoneRecord{}
 	for _, z := range sorted(w.Zones, q, q.wantsZone, ofZoneRow) {
-		list = append(list, zoneRecord{z.Name, z.Action, z.Load.record(), laddrRecords(z.Laddrs())})
+		list = append(list, zoneRecord{z.Name, z.Action, z.Load.record(), z.Refused, laddrRecords(z.Laddrs())})
 	}
 	return json.NewEncoder(out).Encode(list)
 }

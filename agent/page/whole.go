@@ -132,6 +132,9 @@ type Zone struct {
 	Action string
 	Load   Load
 
+	// Refused counts connections that got no port of its pools, whoever opened them, since the agent began to count.
+	Refused uint64
+
 	standing Standing // of its fullest laddr
 	laddrs   []ct.LaddrReport
 }

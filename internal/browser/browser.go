@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"os"
 	"os/exec"
 	"slices"
 	"sync"
@@ -23,15 +22,12 @@ const Patience = 45 * time.Second
 // Browser is one that runs until the test ends.
 type Browser struct{ ctx context.Context }
 
-// Open starts a browser for a test. Where there is none the test is skipped, or fails if
-// SNATCTL_REQUIRE_NETNS is 1, as in CI.
+// Open starts a browser for a test. Where there is none, as in the virtual machines of make kernels, the test is
+// skipped; in CI there is one, since make test fails where make deps cannot install it.
 func Open(t testing.TB) *Browser {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
-		if os.Getenv("SNATCTL_REQUIRE_NETNS") == "1" {
-			t.Fatalf("chromium is needed (make deps): %v", err)
-		}
 		t.Skipf("no chromium (make deps): %v", err)
 	}
 	dir := t.TempDir() // before the browser, so that it is removed after its end

@@ -215,6 +215,44 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// A collector that is started anew over UDP gets templates first, and then what waited.
+func TestReturns(t *testing.T) {
+	address := &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}
+	conn, err := net.ListenUDP("udp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address = conn.LocalAddr().(*net.UDPAddr)
+	conn.Close()
+	x := open(t, Options{}, address.String())
+	defer x.Close(time.Second)
+	x.take(ct.New, 1024, 0)
+	x.Rest()
+	for deadline := time.Now().Add(time.Minute); x.Failure() == nil; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody hears that nobody is there")
+		}
+	}
+	if conn, err = net.ListenUDP("udp", address); err != nil {
+		t.Skip(err) // somebody else has the port now
+	}
+	defer conn.Close()
+	c, b := collector.New(), make([]byte, 1<<16)
+	_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
+	for len(c.Records) == 0 {
+		n, err := conn.Read(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Read(b[:n]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c.Records[0]["postNAPTSourceTransportPort"] != "1024" || x.Losses() != 0 {
+		t.Errorf("%v arrives, %d lost", c.Records, x.Losses())
+	}
+}
+
 // Clients with blocks of ports have them from their first flow to the end of their last.
 func TestBlocks(t *testing.T) {
 	for _, destinations := range []bool{false, true} {

@@ -133,4 +133,6 @@ var ofKeepalived = []Construct{
 		Becomes: "the next check comes after `interval`"},
 	{Code: "M265", Written: "dpdk_interface", Of: "keepalived", Fate: Lost,
 		Becomes: "it is left out: only DPVS knows it; see that interface is one of the kernel"},
+	{Code: "M266", Written: "groups of addresses that nothing in the policy comes of", Of: "keepalived", Fate: Lost, Quiet: true,
+		Becomes: "it is left out: nothing in the policy uses it"},
 }

@@ -133,15 +133,6 @@ func (k *translator) inMisc(p *probe, s *Statement) {
 	}
 }
 
-// inAny reports a statement that has no counterpart, or that nobody understands.
-func (k *translator) inAny(s *Statement) {
-	if code := lostWords[s.Word(0)]; code != "" {
-		k.report(code, "", s)
-		return
-	}
-	k.lose("M001", "", s)
-}
-
 // inUDP reads a statement of UDP_CHECK.
 func (k *translator) inUDP(p *probe, s *Statement) {
 	switch s.Word(0) {

@@ -53,6 +53,7 @@ func (k *translator) region(s *Statement) {
 
 // filled returns the pool of that name, nil where there is none or it is empty.
 func (k *translator) filled(name string) *translate.Pool {
+	k.use("laddrs", name)
 	if p := k.pools[name]; p != nil && len(p.Laddrs) > 0 {
 		return p
 	}
@@ -99,13 +100,13 @@ func (k *translator) egress() {
 	var off []inet.ProtoPorts
 	all := make([]inet.ProtoPorts, 0, 2)
 	for _, p := range []inet.Proto{inet.TCP, inet.UDP} {
-		if pp := (inet.ProtoPorts{Proto: p, Ports: anyPort}); slices.Contains(on, p) {
+		if pp := (inet.ProtoPorts{Proto: p, Ports: inet.AnyPort}); slices.Contains(on, p) {
 			all = append(all, pp)
 		} else {
 			off = append(off, pp)
 		}
 	}
-	off = append(off, inet.ProtoPorts{Proto: inet.ICMP}, inet.ProtoPorts{Proto: inet.SCTP, Ports: anyPort})
+	off = append(off, inet.ProtoPorts{Proto: inet.ICMP}, inet.ProtoPorts{Proto: inet.SCTP, Ports: inet.AnyPort})
 	k.rest(off, policy.Accept, "untranslated", "the old kernel leaves these protocols alone: pings go out with their private source")
 	var seen []inet.Range
 	for _, r := range k.regions {
@@ -165,7 +166,7 @@ func (k *translator) quiet(v *virtual) {
 // zones), or real servers that are the sources (plain kernels patched for SNAT).
 func (k *translator) own(v *virtual) {
 	z := translate.NewZone()
-	z.From, z.Ports, z.Origin = everyone, []inet.ProtoPorts{{Proto: v.proto, Ports: anyPort}}, translate.Origin{Place: v.At, Text: v.Text}
+	z.From, z.Ports, z.Origin = everyone, []inet.ProtoPorts{{Proto: v.proto, Ports: inet.AnyPort}}, translate.Origin{Place: v.At, Text: v.Text}
 	z.Name = "snat-" + v.proto.String()
 	if v.pool != nil && k.filled(v.pool.Word(1)) != nil {
 		k.whole(v.pool, 2)

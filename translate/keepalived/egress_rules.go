@@ -138,7 +138,7 @@ func (k *translator) snatRules() {
 	if len(k.snat) > 0 {
 		why := "what no rule matches is refused, as the old kernel does"
 		k.rest([]inet.ProtoPorts{{Proto: inet.ICMP}}, policy.Drop, "unmatched-icmp", why)
-		k.rest([]inet.ProtoPorts{{Proto: inet.TCP, Ports: anyPort}, {Proto: inet.UDP, Ports: anyPort}}, policy.Reject, "unmatched", why)
+		k.rest([]inet.ProtoPorts{{Proto: inet.TCP, Ports: inet.AnyPort}, {Proto: inet.UDP, Ports: inet.AnyPort}}, policy.Reject, "unmatched", why)
 	}
 	for _, v := range slices.Backward(k.matches) {
 		k.matched(v)
@@ -149,7 +149,7 @@ func (k *translator) snatRules() {
 func (k *translator) matched(v *virtual) {
 	z := translate.NewZone()
 	z.Name, z.Origin = v.Word(2), translate.Origin{Place: v.At, Text: v.Text}
-	family, ports := inet.V4, anyPort
+	family, ports := inet.V4, inet.AnyPort
 	if len(v.servers) > 0 && v.servers[0].addr.Is6() {
 		family = inet.V6
 	}
@@ -172,7 +172,7 @@ func (k *translator) matched(v *virtual) {
 				if len(rs) > 0 {
 					z.From = rs
 				}
-				if p != anyPort {
+				if p != inet.AnyPort {
 					k.report("M043", "", c)
 					continue
 				}

@@ -2,7 +2,6 @@ package keepalived
 
 import (
 	"net/netip"
-	"strconv"
 	"strings"
 
 	"github.com/snatctl/snatctl/inet"
@@ -15,9 +14,21 @@ import (
 const mostVIPs = 4096
 
 // group is a virtual_server_group.
-type group struct {
-	at   []endpoint
-	used bool
+type group struct{ at []endpoint }
+
+// kinds are what names are given to, by their keywords.
+var kinds = map[string]string{"virtual_server_group": "group", "local_address_group": "laddrs", "deny_address_group": "list", "allow_address_group": "list"}
+
+// use notes that something in the policy comes of a group of a kind.
+func (k *translator) use(kind, name string) { k.used[kind+" "+name] = true }
+
+// unused reports the groups that nothing comes of.
+func (k *translator) unused() {
+	for _, s := range k.named {
+		if !k.used[kinds[s.Word(0)]+" "+s.Word(1)] {
+			k.lose("M266", "", s)
+		}
+	}
 }
 
 // group reads a virtual_server_group: addresses, ranges of them, and marks.
@@ -59,37 +70,6 @@ func (k *translator) vipRange(text string) (vips []netip.Addr, code string) {
 			return vips, ""
 		}
 	}
-}
-
-// addresses reads an address, a range whose second part is an address or the last part of one, or
-// a prefix, whose host bits say where it begins.
-func addresses(text string) (r inet.Range, code string) {
-	if head, bits, some := strings.Cut(text, "/"); some {
-		a, code := address(head)
-		n, err := strconv.Atoi(bits)
-		if code != "" || err != nil || n < 0 || n > a.BitLen() {
-			return r, "M207"
-		}
-		p := netip.PrefixFrom(a, n).Masked()
-		return inet.PrefixRange(p), ""
-	}
-	head, tail, some := strings.Cut(text, "-")
-	from, code := address(head)
-	if code != "" || !some {
-		return inet.AddrRange(from), code
-	}
-	to, err := netip.ParseAddr(tail)
-	if err != nil {
-		sep := "."
-		if from.Is6() {
-			sep = ":"
-		}
-		to, err = netip.ParseAddr(head[:strings.LastIndex(head, sep)+1] + tail)
-	}
-	if err != nil || to.BitLen() != from.BitLen() || to.Less(from) {
-		return r, "M207"
-	}
-	return inet.Range{From: from, To: to}, ""
 }
 
 // list is a deny_address_group or allow_address_group.
@@ -136,7 +116,9 @@ func (k *translator) pool(s *Statement) {
 			continue
 		}
 		k.Whole(b.Refs[:n]...)
-		if len(b.Refs) > n {
+		if _, another := addresses(b.Word(n)); len(b.Refs) > n && another == "" {
+			k.Report("M206", "", b.Refs[n:]...)
+		} else if len(b.Refs) > n {
 			k.ReportAs("M040", b.Text, "", b.Refs[n:]...)
 		}
 		p.Laddrs = append(p.Laddrs, policy.Laddr{Range: r, Weight: policy.DefaultLaddrWeight})

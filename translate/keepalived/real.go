@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/snatctl/snatctl/inet"
 )
 
 // mostWeight is the largest weight of the language.
@@ -27,7 +29,7 @@ type real struct {
 func (k *translator) real(v *virtual, s *Statement) *real {
 	a, code := address(s.Word(1))
 	port, ok := portOf(s.Word(2))
-	if code == "" && (!ok || port != anyPort && !port.Single()) {
+	if code == "" && (!ok || port != inet.AnyPort && !port.Single()) {
 		code = "M207"
 	}
 	if code != "" {
@@ -36,7 +38,7 @@ func (k *translator) real(v *virtual, s *Statement) *real {
 	}
 	k.block(s, 3)
 	r := &real{Statement: s, addr: a, weight: number{n: -1}}
-	if port != anyPort {
+	if port != inet.AnyPort {
 		r.port = port.First
 	}
 	for _, b := range s.Body {

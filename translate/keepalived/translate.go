@@ -30,7 +30,7 @@ func Translate(src policy.Source, o Options) (*translate.Result, error) {
 		return nil, err
 	}
 	k := &translator{Ledger: tree.Ledger, setup: translate.New(src.Name), pools: make(map[string]*translate.Pool),
-		lists: make(map[string]*list), groups: make(map[string]*group), claims: make(map[claim]translate.Place), vips: make(map[netip.Addr]bool)}
+		lists: make(map[string]*list), used: make(map[string]bool), groups: make(map[string]*group), claims: make(map[claim]translate.Place), vips: make(map[netip.Addr]bool)}
 	k.dialect, k.by = dialect(tree.Statements)
 	if o.Dialect != "" {
 		k.dialect, k.by = o.Dialect, "--dialect"
@@ -41,6 +41,7 @@ func Translate(src policy.Source, o Options) (*translate.Result, error) {
 	}
 	k.statements(tree.Statements)
 	k.egress()
+	k.unused()
 	result, err := k.setup.Finish(k.Ledger, k.dialect, k.by)
 	if err != nil {
 		return nil, err
@@ -57,6 +58,8 @@ type translator struct {
 	by      string
 
 	pools   map[string]*translate.Pool // local_address_group, by name
+	named   []*Statement               // the groups of all kinds
+	used    map[string]bool            // those that something comes of, by kind and name
 	lists   map[string]*list           // deny_ and allow_address_group, by name
 	groups  map[string]*group          // virtual_server_group, by name
 	claims  map[claim]translate.Place  // what virtual servers have
@@ -72,6 +75,9 @@ type translator struct {
 func (k *translator) statements(all []*Statement) {
 	var virtuals, zones []*Statement
 	for _, s := range all {
+		if kinds[s.Word(0)] != "" {
+			k.named = append(k.named, s)
+		}
 		switch word := s.Word(0); {
 		case word == "virtual_server":
 			virtuals = append(virtuals, s)

@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/snatctl/snatctl/inet"
 )
@@ -36,8 +35,8 @@ type virtual struct {
 	allow   *Statement // waddr_group_name
 	snat    []*Statement
 	servers []*real
-	match   bool // virtual_server match, of DPVS
-	cond    conditions
+	match   bool         // virtual_server match, of DPVS
+	cond    []*Statement // of a match
 }
 
 // endpoint is a VIP with what clients call there. No VIPs: any address, 0.0.0.0.
@@ -51,84 +50,6 @@ type endpoint struct {
 type number struct {
 	n    int
 	from *Statement // nil: not said
-}
-
-// timers are what checks inherit from the real server, and that from the virtual server.
-type timers struct {
-	loop, connect, before, warmup time.Duration
-	retry                         int
-	has                           struct{ loop, connect, before, warmup, retry bool }
-}
-
-// inherit takes from a what is not said here.
-func (t *timers) inherit(a timers) {
-	take := func(has *bool, from bool, v *time.Duration, of time.Duration) {
-		if !*has && from {
-			*has, *v = true, of
-		}
-	}
-	take(&t.has.loop, a.has.loop, &t.loop, a.loop)
-	take(&t.has.connect, a.has.connect, &t.connect, a.connect)
-	take(&t.has.before, a.has.before, &t.before, a.before)
-	take(&t.has.warmup, a.has.warmup, &t.warmup, a.warmup)
-	if !t.has.retry && a.has.retry {
-		t.has.retry, t.retry = true, a.retry
-	}
-}
-
-// timer reads a statement that is one of the timers, and returns false for another.
-func (k *translator) timer(s *Statement, t *timers) bool {
-	var at *time.Duration
-	var has *bool
-	switch s.Word(0) {
-	case "delay_loop":
-		at, has = &t.loop, &t.has.loop
-	case "connect_timeout":
-		at, has = &t.connect, &t.has.connect
-	case "delay_before_retry":
-		at, has = &t.before, &t.has.before
-	case "warmup":
-		at, has = &t.warmup, &t.has.warmup
-	case "retry", "nb_get_retry", "nb_sock_retry":
-		if n, ok := k.count(s, 0, 1<<20); ok {
-			t.retry, t.has.retry = n, true
-		}
-		return true
-	default:
-		return false
-	}
-	seconds, err := strconv.ParseFloat(s.Word(1), 64)
-	if err != nil || seconds < 0 || seconds > 1e8 {
-		k.report("M207", "", s)
-		return true
-	}
-	*at, *has = time.Duration(seconds*1e6)*time.Microsecond, true
-	if s.Word(0) == "warmup" {
-		k.report("M221", "", s)
-	} else {
-		k.whole(s, 2)
-	}
-	return true
-}
-
-// count reads a whole number behind the keyword, and reports the statement if there is none.
-func (k *translator) count(s *Statement, low, high int) (int, bool) {
-	n, err := strconv.Atoi(s.Word(1))
-	if err != nil || n < low || n > high {
-		k.report("M207", "", s)
-		return 0, false
-	}
-	k.whole(s, 2)
-	return n, true
-}
-
-// truth reads the value of a switch: on, where nothing stands behind it.
-func truth(s *Statement) bool {
-	switch strings.ToLower(s.Word(1)) {
-	case "off", "false", "no":
-		return false
-	}
-	return true
 }
 
 // virtual reads a virtual_server block and makes services of it.
@@ -158,10 +79,6 @@ func (k *translator) virtual(s *Statement) {
 	k.services(v)
 }
 
-// once are keywords of which the last one decides.
-var once = map[string]bool{"protocol": true, "lb_algo": true, "lvs_sched": true, "lb_kind": true, "lvs_method": true, "persistence_timeout": true,
-	"persistence_granularity": true, "quorum": true, "hysteresis": true, "sorry_server": true, "laddr_group_name": true, "virtualhost": true}
-
 // heading reads what a virtual server is called by, and returns false for one that is lost.
 func (k *translator) heading(v *virtual) bool {
 	s := v.Statement
@@ -180,7 +97,6 @@ func (k *translator) heading(v *virtual) bool {
 			k.lose("M222", "", s)
 			return false
 		}
-		g.used = true
 		v.of, v.at = s.Word(2), g.at
 		k.block(s, 3)
 		return true
@@ -202,40 +118,6 @@ func (k *translator) heading(v *virtual) bool {
 	v.at = []endpoint{e}
 	k.block(s, 3)
 	return true
-}
-
-// address reads an address; bad is the code of what is wrong with it.
-func address(text string) (a netip.Addr, bad string) {
-	a, err := netip.ParseAddr(text)
-	switch {
-	case err == nil:
-		return a.Unmap().WithZone(""), ""
-	case strings.ContainsAny(text, "$"), text == "":
-		return a, "M207"
-	case strings.Trim(text, "0123456789.:/") == "":
-		return a, "M207"
-	}
-	return a, "M005"
-}
-
-// portOf reads a port or a range of ports. None, and 0, are every port.
-func portOf(text string) (inet.PortRange, bool) {
-	if text == "" {
-		return anyPort, true
-	}
-	low, high, some := strings.Cut(text, "-")
-	if !some {
-		high = low
-	}
-	a, err := strconv.ParseUint(low, 10, 16)
-	b, err2 := strconv.ParseUint(high, 10, 16)
-	switch {
-	case err != nil || err2 != nil || b < a:
-		return inet.PortRange{}, false
-	case a == 0:
-		return anyPort, true
-	}
-	return inet.PortRange{First: uint16(a), Last: uint16(b)}, true
 }
 
 // inVirtual reads one statement of a virtual_server block.
@@ -306,19 +188,6 @@ func (k *translator) inVirtual(v *virtual, s *Statement) {
 	}
 }
 
-// conditions are statements of a virtual_server match.
-type conditions []*Statement
-
-// lostWords are keywords of virtual and real servers that have no counterpart.
-var lostWords = map[string]string{
-	"quorum_up": "M212", "quorum_down": "M212", "notify_up": "M212", "notify_down": "M212", "omega": "M213",
-	"net_mask": "M045", "smtp_alert": "M214", "snmp_name": "M214", "ha_suspend": "M045", "nat_mask": "M045", "vip_bind_dev": "M045", "ip_family": "M045",
-	"uthreshold": "M033", "lthreshold": "M033", "max_conn": "M033", "bps": "M033", "bps_limit": "M033", "cps_limit": "M033", "limit_proportion": "M033",
-	"syn_proxy": "M035", "est_timeout": "M036", "establish_timeout": "M036", "conn_timeout": "M036",
-	"abs_priority": "M223", "hash_target": "M224", "proxy_protocol": "M225", "expire_quiescent_conn": "M045", "quic": "M224",
-	"clear_policies": "M045", "log_all_failures": "M214",
-}
-
 // protocol reads which protocol a virtual server is for.
 func (k *translator) protocol(v *virtual, s *Statement) {
 	if v.mark != "" && len(v.snat) == 0 {
@@ -340,6 +209,3 @@ func (k *translator) protocol(v *virtual, s *Statement) {
 	}
 	k.whole(s, 2)
 }
-
-// anyPort is every port.
-var anyPort = inet.AnyPort

@@ -1,8 +1,6 @@
 package ipvsadm
 
 import (
-	"strings"
-
 	"github.com/snatctl/snatctl/translate"
 )
 
@@ -29,7 +27,6 @@ type option struct {
 var (
 	plain  = []translate.Dialect{translate.IPVS}
 	fork   = []translate.Dialect{translate.AlibabaV2, translate.AlibabaV3, translate.DSNAT, translate.LVSSNAT, translate.LVSSNATv2, translate.DPVS}
-	local  = []translate.Dialect{translate.AlibabaV2, translate.AlibabaV3, translate.DSNAT, translate.LVSSNAT, translate.LVSSNATv2, translate.DPVS}
 	zoned  = []translate.Dialect{translate.DSNAT, translate.LVSSNAT}
 	onlyA3 = []translate.Dialect{translate.AlibabaV3}
 	onlyL1 = []translate.Dialect{translate.LVSSNAT}
@@ -63,7 +60,7 @@ var options = []option{
 	{"sync-maxlen", "", value, false, plain}, {"mcast-group", "", value, false, plain}, {"mcast-port", "", value, false, plain}, {"mcast-ttl", "", value, false, plain},
 
 	{"fullnat", "b", nothing, false, fork}, {"synproxy", "j", value, false, fork}, {"laddr", "z", value, false, fork},
-	{"add-laddr", "P", nothing, true, local}, {"del-laddr", "Q", nothing, true, local}, {"get-laddr", "G", nothing, true, local},
+	{"add-laddr", "P", nothing, true, fork}, {"del-laddr", "Q", nothing, true, fork}, {"get-laddr", "G", nothing, true, fork},
 	{"vsestablish-timeout", "V", value, false, onlyA3},
 	{"add-zone", "K", nothing, true, zoned}, {"del-zone", "V", nothing, true, zoned}, {"del-zone", "I", nothing, true, zoned}, {"zone", "", value, false, zoned},
 	{"add-laddr-zone", "U", nothing, true, onlyL1}, {"del-laddr-zone", "W", nothing, true, onlyL1},
@@ -140,14 +137,6 @@ type given struct {
 	name  string
 	value string
 	words []translate.Word
-}
-
-// text returns the option as reports name it.
-func (g *given) text(l *translate.Ledger) string {
-	if len(g.words) == 0 {
-		return strings.TrimSpace("--" + g.name + " " + g.value)
-	}
-	return l.Text(g.words...)
 }
 
 // command is a parsed call.

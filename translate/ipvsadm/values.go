@@ -143,8 +143,9 @@ func parseZone(s string) (addr uint32, m mask, err error) {
 	return addr, m, nil
 }
 
-// mostPieces is how many ranges a mask that is no prefix may make.
-const mostPieces = 1024
+// mostGaps is how many bits a mask that is no prefix may leave free above those at its end: it
+// makes 2 to the power of that ranges.
+const mostGaps = 10
 
 // matched returns the addresses that agree with one in the bits of a mask, as ranges; nil where
 // that are too many.
@@ -160,7 +161,7 @@ func matched(addr uint32, m mask) []inet.Range {
 			free = append(free, i)
 		}
 	}
-	if len(free) > 10 { // 2^10 is mostPieces
+	if len(free) > mostGaps {
 		return nil
 	}
 	out := make([]inet.Range, 0, 1<<len(free))

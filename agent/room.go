@@ -2,7 +2,6 @@ package agent
 
 import (
 	"context"
-	"net/netip"
 	"time"
 
 	"github.com/snatctl/snatctl/ct"
@@ -74,7 +73,7 @@ func (a *Agent) lookForRoom(ctx context.Context, r *room) (err error) {
 	}
 	r.refused.Told()
 	a.log.Warn("connections_refused", "connections", n, "entries", s.Entries, "limit", s.Max)
-	a.tellExhausted(&survey.Report)
+	a.tellExhausted(survey.Shortages())
 	return nil
 }
 
@@ -111,22 +110,19 @@ func (a *Agent) tellFill(r *room, entries, limit uint32) {
 const mostExhausted = 20
 
 // tellExhausted names the laddrs toward whose busiest destinations hardly a port is left.
-func (a *Agent) tellExhausted(r *ct.Report) {
-	told := map[netip.Addr]bool{}
-	list := func(object string, laddrs []ct.LaddrReport) {
-		for i := range laddrs {
-			l := &laddrs[i]
-			if l.Severity() == 0 || l.Flows == 0 || told[l.Address] || len(told) == mostExhausted {
+func (a *Agent) tellExhausted(short []ct.Shortage) {
+	told := 0
+	for i := range short {
+		s := &short[i]
+		for _, l := range s.Full {
+			if l.Flows == 0 { // others' flows are their problem
 				continue
 			}
-			told[l.Address] = true
-			a.log.Error("pool_exhausted", "object", object, "pool", l.Pool, "laddr", l.Address.String(), "destination", l.Busiest.String(), "ports", l.Ports, "capacity", l.Capacity)
+			if told == mostExhausted {
+				return
+			}
+			told++
+			a.log.Error("pool_exhausted", "object", s.Object, "pool", s.Pool, "laddr", l.Address.String(), "destination", l.Busiest.String(), "ports", l.Ports, "capacity", l.Capacity)
 		}
-	}
-	for i := range r.Services {
-		list("service "+r.Services[i].Name, r.Services[i].Laddrs)
-	}
-	for i := range r.Zones {
-		list("zone "+r.Zones[i].Name, r.Zones[i].Laddrs)
 	}
 }

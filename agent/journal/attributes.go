@@ -47,6 +47,7 @@ var Attributes = []Attribute{
 	{"object", "of the policy: kind and name", false},
 	{"on", "true: it begins, false: it ends", false},
 	{"out_after", "from the verdict to the moment that the table has it", true},
+	{"path", "of a request", false},
 	{"policy", "hash of the policy, as `snatctl agent status` shows it", false},
 	{"pool", "name of a pool; empty for laddrs that are written in line", false},
 	{"ports", "how many ports of a laddr are in use toward the destination", true},

@@ -89,6 +89,7 @@ var Groups = []Group{
 		{"http_tls_read", info, "files of TLS have changed: the new ones count", []string{"file"}},
 		{"http_tls_refused", failure, "files of TLS have changed and cannot be taken: those before stay in use", []string{"error"}},
 		{"scrape_incomplete", warning, "metrics lack what could not be read from the kernel", []string{"error"}},
+		{"http_unanswered", failure, "a fault of the agent kept it from answering a request: please report it", []string{"path", "error"}},
 		{"http_unserved", failure, "nothing is answered over HTTP any more", []string{"error"}},
 	}},
 	{"The agent itself", []Event{

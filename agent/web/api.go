@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/snatctl/snatctl/agent"
 	"github.com/snatctl/snatctl/agent/report"
@@ -24,7 +25,14 @@ type API struct {
 	Figures  func(context.Context) (*traffic.Figures, error)
 	Picture  func() (*gateway.Picture, error) // tells whom flows belong to
 	Events   *Events
+
+	once     sync.Once
+	handlers map[string]http.Handler
+	whole    chan struct{} // one for each status of all that is being written
 }
+
+// mostWhole is how many of them are written at a time: with very many services each takes a second of a core.
+const mostWhole = 4
 
 // Paths of the API.
 const (
@@ -36,16 +44,20 @@ const (
 	pathOpenAPI  = "/api/v1/openapi.json"
 )
 
-// Handlers are what answers, by path. They are also for the unix socket, which has requests that change
-// something beside them.
+// Handlers are what answers, by path: always the same ones. They are also for the unix socket, which has
+// requests that change something beside them.
 func (a *API) Handlers() map[string]http.Handler {
-	flows := &flows{picture: a.Picture, turn: make(chan struct{}, 1)}
-	return map[string]http.Handler{
-		pathStatus:  asks(a.status, "service", "zone"),
-		pathFlows:   asks(flows.list, flowKeys...),
-		pathEvents:  asks(a.Events.serve),
-		pathOpenAPI: asks(openAPI),
-	}
+	a.once.Do(func() {
+		flows := &flows{picture: a.Picture, turn: make(chan struct{}, 1)}
+		a.whole = make(chan struct{}, mostWhole)
+		a.handlers = map[string]http.Handler{
+			pathStatus:  asks(a.status, "service", "zone"),
+			pathFlows:   asks(flows.list, flowKeys...),
+			pathEvents:  asks(a.Events.serve),
+			pathOpenAPI: asks(openAPI),
+		}
+	})
+	return a.handlers
 }
 
 // MountAPI mounts the API, and a 404 for programs.
@@ -111,6 +123,15 @@ func reply(w http.ResponseWriter, v any) error {
 
 // status answers as `snatctl status --format json` prints.
 func (a *API) status(w http.ResponseWriter, r *http.Request, q url.Values) error {
+	if len(q) == 0 {
+		select {
+		case a.whole <- struct{}{}:
+			defer func() { <-a.whole }()
+		default:
+			tooMany(w, r, "status is being written for others")
+			return nil
+		}
+	}
 	f, err := a.Figures(r.Context())
 	if err != nil {
 		return err

@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -84,4 +86,42 @@ func TestFlowPage(t *testing.T) {
 	if p, err := pageOf(url.Values{}); err != nil || p.limit != usualPage || p.offset != 0 {
 		t.Errorf("nothing is read as %+v, %v", p, err)
 	}
+}
+
+// The status of all is written for a few at a time; that of one service for all who ask.
+func TestTooManyStatus(t *testing.T) {
+	t.Parallel()
+	var none error
+	a := api(&none)
+	figures, let := a.Figures, make(chan struct{})
+	begun := make(chan struct{}, mostWhole)
+	a.Figures = func(ctx context.Context) (*traffic.Figures, error) {
+		select {
+		case begun <- struct{}{}:
+			<-let
+		default:
+		}
+		return figures(ctx)
+	}
+	s := open(t, Options{})
+	s.MountAPI(a)
+	var asking sync.WaitGroup
+	for range mostWhole {
+		asking.Go(func() {
+			if resp, err := http.Get(s.url("/api/v1/status")); err != nil || resp.StatusCode != 200 {
+				t.Errorf("one of those that have room: %v, %v", resp, err)
+			}
+		})
+	}
+	for len(begun) < mostWhole {
+		time.Sleep(time.Millisecond)
+	}
+	if resp, body := ask(t, request(t, "GET", s.url("/api/v1/status"))); resp.StatusCode != 503 || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("one too many: %d %s", resp.StatusCode, body)
+	}
+	if resp, body := ask(t, request(t, "GET", s.url("/api/v1/status?service=web"))); resp.StatusCode != 200 {
+		t.Errorf("of one service: %d %s", resp.StatusCode, body)
+	}
+	close(let)
+	asking.Wait()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -15,6 +16,7 @@ import (
 // guard lets only those requests pass that read, whose senders may ask, and for which there is room.
 type guard struct {
 	next    http.Handler
+	log     *slog.Logger
 	token   *token        // nil: nobody has to know one
 	local   bool          // nothing but being on loopback guards the address
 	answers chan struct{} // one for each answer that is being made
@@ -61,7 +63,18 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	s := &slot{ResponseWriter: w, release: func() { <-g.answers }, streams: func() { g.watch(ctx, cancel, r) }}
 	defer s.free()
+	defer g.failed(r)
 	g.next.ServeHTTP(s, r.WithContext(ctx))
+}
+
+// failed logs what kept a handler from answering: net/http would hide it among the errors of clients.
+func (g *guard) failed(r *http.Request) {
+	if p := recover(); p != nil {
+		if p != http.ErrAbortHandler {
+			g.log.Error("http_unanswered", "path", r.URL.Path, "error", fmt.Sprint(p))
+		}
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // admittedEvery is how often streams are looked at: they last longer than a token.

@@ -3,10 +3,13 @@ package web
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/snatctl/snatctl/agent"
 )
 
 // Nobody opens the gateway's knowledge to the network by mistake.
@@ -89,5 +92,31 @@ func TestGuard(t *testing.T) {
 	resp, err := http.Get(s.url("/echo?" + strings.Repeat("x", 2*mostHeader)))
 	if err != nil || resp.StatusCode != 431 && resp.StatusCode != 414 {
 		t.Errorf("a header of %d bytes: %v, %v", 2*mostHeader, resp, err)
+	}
+}
+
+// A handler that fails takes neither the agent nor its room with it, and the log has why.
+func TestHandlerFails(t *testing.T) {
+	t.Parallel()
+	var log lines
+	s, err := Open(Options{Address: "127.0.0.1:0", Log: slog.New(slog.NewTextHandler(&log.b, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Mount("/fails", http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("at the disco") }))
+	s.MountHealth(func() agent.Snapshot { return agent.Snapshot{} })
+	s.Serve(func(err error) { t.Error(err) })
+	for range 2 * mostAnswers {
+		if resp, err := http.Get(s.url("/fails")); err == nil {
+			resp.Body.Close()
+			t.Errorf("it is answered: %s", resp.Status)
+		}
+	}
+	if resp, _ := ask(t, request(t, "GET", s.url("/healthz"))); resp.StatusCode != 200 {
+		t.Errorf("then health is %s", resp.Status)
+	}
+	s.Close()
+	if !strings.Contains(log.b.String(), `msg=http_unanswered path=/fails error="at the disco"`) {
+		t.Errorf("the log has %s", log.b.String())
 	}
 }

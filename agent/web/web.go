@@ -56,7 +56,7 @@ func Open(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{o: o, mux: http.NewServeMux()}
-	s.guard = guard{next: s.mux, local: at.IP.IsLoopback() && o.TokenFile == "" && o.Cert == "", answers: make(chan struct{}, mostAnswers), every: admittedEvery}
+	s.guard = guard{next: s.mux, log: o.Log, local: at.IP.IsLoopback() && o.TokenFile == "" && o.Cert == "", answers: make(chan struct{}, mostAnswers), every: admittedEvery}
 	if o.TokenFile != "" {
 		if s.guard.token, err = openToken(o.TokenFile, o.Log); err != nil {
 			return nil, err

@@ -79,12 +79,45 @@ func translated(t *testing.T, rules []byte, dialect translate.Dialect) (*transla
 	if same, diag := format.Format(out); diag != nil || !bytes.Equal(r.Policy, same) {
 		t.Errorf("fmt changes the policy: %v\n%s", diag, r.Policy)
 	}
+	commented(t, r.Policy)
 	for _, g := range r.Report.Gaps {
 		if g.Line < 1 || g.Line > bytes.Count(rules, []byte("\n"))+1 || g.File != "rules" {
 			t.Errorf("a report has no place: %v", g)
 		}
 	}
 	return r, nil
+}
+
+// commented holds that each pool, zone and service has a comment that names its line.
+func commented(t *testing.T, text []byte) {
+	t.Helper()
+	p, _ := read.Parse([]policy.Source{{Name: "policy", Data: text}})
+	if p == nil {
+		return
+	}
+	lines := strings.Split(string(text), "\n")
+	named := func(what string, line int) {
+		for at := line - 1; at > 0 && at <= len(lines); at-- {
+			if strings.Contains(lines[at-1], "# line ") {
+				return
+			}
+			if !strings.HasPrefix(strings.TrimSpace(lines[at-1]), "#") {
+				break
+			}
+		}
+		t.Errorf("%s has no comment that names its line", what)
+	}
+	for _, z := range p.Zones {
+		named("zone "+z.Name, z.Pos.Line)
+	}
+	for _, s := range p.Services {
+		named("service "+s.Name, s.Pos.Line)
+	}
+	for _, l := range p.Laddrs {
+		if len(l.Laddrs) == 1 {
+			named("pool "+l.Name, l.Pos.Line)
+		}
+	}
 }
 
 // fare sends packets through a policy: "tcp 10.1.5.9 8.8.8.8:443 [oif wan0] -> accept snat

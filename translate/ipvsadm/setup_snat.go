@@ -40,7 +40,7 @@ func (t *table) snatRules(s *translate.Setup) {
 			z.OIf = []string{r.oif}
 		}
 		z.Origin = r.Origin
-		z.Pool = &translate.Pool{Pool: policy.Pool{Laddrs: []policy.Laddr{{Range: r.laddrs, Weight: policy.DefaultLaddrWeight}}}}
+		z.Pool = &translate.Pool{Pool: policy.Pool{Laddrs: []policy.Laddr{{Range: r.laddrs, Weight: policy.DefaultLaddrWeight}}}, Origins: []translate.Origin{r.Origin}}
 		if !r.laddrs.Single() {
 			z.Select = map[string]policy.Select{"sh": policy.SelectSource, "sdh": policy.SelectSourceDestination, "random": policy.SelectFlow}[r.algo]
 		}
@@ -57,7 +57,7 @@ func (t *table) snatRules(s *translate.Setup) {
 		action policy.Action
 	}{{"unmatched-icmp", protocols(inet.ICMP), policy.Drop}, {"unmatched", protocols(inet.TCP, inet.UDP), policy.Reject}} {
 		z := translate.NewZone()
-		z.Name, z.From, z.Ports, z.Action = rest.name, everyone, rest.ports, rest.action
+		z.Name, z.From, z.Ports, z.Action, z.Origin = rest.name, everyone, rest.ports, rest.action, t.rules[0].Origin
 		z.Notes = []string{"what no rule matches is refused, as the old kernel does"}
 		s.Zones = append(s.Zones, z)
 	}

@@ -59,15 +59,21 @@ func (t *table) zoned(s *translate.Setup, zero []*service) {
 		on, off = []inet.Proto{inet.TCP, inet.UDP}, nil
 		t.ledger.Note(t.zones[0].Place, "M122", t.zones[0].Text, "")
 	}
+	var cause translate.Origin // what switches the zones on
+	if len(zero) > 0 {
+		cause = zero[0].Origin
+	} else {
+		cause = t.zones[0].Origin
+	}
 	rest := translate.NewZone()
-	rest.Name, rest.From, rest.Action = "untranslated", everyone, policy.Accept
+	rest.Name, rest.From, rest.Action, rest.Origin = "untranslated", everyone, policy.Accept, cause
 	rest.Ports = append(protocols(off...), protocols(inet.ICMP, inet.SCTP)...)
 	rest.Notes = []string{"the old kernel leaves these protocols alone: pings go out with their private source"}
 	s.Zones = append(s.Zones, rest)
 	seen := t.each(s)
 	if len(inet.Subtract(everyone, seen)) > 0 {
 		refused := translate.NewZone()
-		refused.Name, refused.From, refused.Action = "refused", everyone, policy.Reject
+		refused.Name, refused.From, refused.Action, refused.Origin = "refused", everyone, policy.Reject, cause
 		refused.Ports = protocols(on...)
 		refused.Notes = []string{"sources in no zone are refused, as the old kernel does"}
 		s.Zones = append(s.Zones, refused)

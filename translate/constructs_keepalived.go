@@ -135,4 +135,6 @@ var ofKeepalived = []Construct{
 		Becomes: "it is left out: only DPVS knows it; see that interface is one of the kernel"},
 	{Code: "M266", Written: "groups of addresses that nothing in the policy comes of", Of: "keepalived", Fate: Lost, Quiet: true,
 		Becomes: "it is left out: nothing in the policy uses it"},
+	{Code: "M267", Written: "what stands in a block that is left out", Of: "keepalived", Fate: Lost, Quiet: true,
+		Becomes: "it is left out with the block"},
 }

@@ -90,7 +90,7 @@ func (k *translator) probe(v *virtual, r *real, s *Statement) *probe {
 		}
 	}
 	if typ == policy.CheckExec && len(p.check.Command) == 0 || (typ == policy.CheckHTTP || typ == policy.CheckHTTPS) && urls == 0 {
-		k.Note(s.At, "M234", s.Text, "")
+		k.lose("M234", "", s)
 		p.lost = true
 	}
 	k.time(p, own, r.timers, v.timers)

@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -29,7 +30,7 @@ func (k *translator) choose(v *virtual, probes map[*real][]*probe) *translate.Ch
 		}
 		for _, p := range probes[r] {
 			if p != kept[r] && !p.lost {
-				k.ReportAs("M252", p.Text, "", p.every(nil)...)
+				k.lose("M252", "", p.Statement)
 			}
 		}
 	}
@@ -66,7 +67,15 @@ func (k *translator) choose(v *virtual, probes map[*real][]*probe) *translate.Ch
 			}
 			k.Note(r.At, "M253", r.Text, more)
 		case byKey[r] != byKey[best.of]:
-			k.ReportAs("M254", p.Text, "it is left out: a service has one health check, that of line "+strconv.Itoa(best.At.Line), p.every(nil)...)
+			more := "it is left out: a service has one health check, that of line " + strconv.Itoa(best.At.Line)
+			k.lose("M254", more, p.Statement)
+			for _, s := range r.Body {
+				if timerWords[s.Word(0)] {
+					k.report("M254", more, s)
+				}
+			}
+		case p.late != best.late:
+			k.Note(p.At, cmp.Or(p.when, "M254"), p.Text, cmp.Or(p.late, "the times are those of line "+strconv.Itoa(best.At.Line)))
 		}
 	}
 	if best.late != "" {

@@ -152,8 +152,15 @@ func (k *translator) inert(v *virtual) {
 
 // quiet accounts for what a virtual server that translates sources does not use.
 func (k *translator) quiet(v *virtual) {
-	if v.method != nil {
-		k.whole(v.method, len(v.method.Words))
+	if m := v.method; m != nil && (m.Word(1) == "NAT" || m.Word(1) == "FNAT" || m.Word(1) == "SNAT") {
+		k.whole(m, len(m.Words))
+	} else if m != nil {
+		k.report("M258", "", m)
+	}
+	for _, s := range v.Body {
+		if timerWords[s.Word(0)] {
+			k.report("M258", "", s)
+		}
 	}
 	for _, s := range append([]*Statement{v.persist, v.mask, v.sorry, v.kind, v.alpha, v.hosts, v.deny, v.allow, v.quorum.from, v.hyst.from}, v.flags...) {
 		if s != nil {
@@ -202,6 +209,12 @@ func (k *translator) sources(v *virtual, z *translate.Zone) {
 		}
 		for _, c := range r.checks {
 			k.lose("M258", "", c)
+		}
+		if r.port != 0 {
+			k.Note(r.At, "M129", r.Text, "")
+		}
+		if v.sched != nil && v.sched.Word(1) == "rr" && weight > 1 && r.weight.from != nil {
+			k.report("M019", "", r.weight.from)
 		}
 		if r.method != nil {
 			k.whole(r.method, len(r.method.Words))

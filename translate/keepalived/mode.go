@@ -40,6 +40,9 @@ func (k *translator) mode(v *virtual, svc *translate.Service) bool {
 		case r.addr.Is4() != v.at[0].vips[0].Is4():
 			k.lose("M003", "it is left out: its family is not that of the virtual server", r.Statement)
 			continue
+		case unusable(v, r.addr):
+			k.lose("M003", "it is left out: no packet can be sent on to that address", r.Statement)
+			continue
 		case seen[id]:
 			k.lose("M217", "", r.Statement)
 			continue
@@ -56,6 +59,10 @@ func (k *translator) mode(v *virtual, svc *translate.Service) bool {
 		return false
 	}
 	v.servers = kept
+	if m := v.method; m != nil && !strings.EqualFold(m.Word(1), "NAT") && !strings.EqualFold(m.Word(1), "FNAT") {
+		k.report("M030", "", m)
+		v.method = nil
+	}
 	if methods["FNAT"] > 0 {
 		k.fullnat(v, svc, methods["NAT"] > 0)
 	} else {
@@ -67,6 +74,12 @@ func (k *translator) mode(v *virtual, svc *translate.Service) bool {
 		}
 	}
 	return true
+}
+
+// unusable tells whether no connection can be sent on to an address.
+func unusable(v *virtual, a netip.Addr) bool {
+	own := slices.ContainsFunc(v.at, func(e endpoint) bool { return slices.Contains(e.vips, a) })
+	return own && len(v.at) == 1 && len(v.at[0].vips) == 1 || a.IsLoopback() || a.IsUnspecified() || a.IsLinkLocalUnicast() || a.IsMulticast()
 }
 
 // direct tells whether all real servers have the virtual server's method, by which answers do not

@@ -27,11 +27,7 @@ func (k *translator) keep(s *Statement) {
 			kept.Body = append(kept.Body, b)
 		}
 	}
-	text := s.Text
-	if s.Block {
-		text += " { }"
-	}
-	k.ReportAs("M210", text, "", refs...)
+	k.ReportAs("M210", headed(s), "", refs...)
 	k.kept = append(k.kept, &kept)
 }
 

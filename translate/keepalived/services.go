@@ -30,6 +30,9 @@ func (k *translator) services(v *virtual) {
 	case len(v.at) == 0:
 		k.drop(v, "M031")
 		return
+	case len(v.at[0].vips) == 0 && v.at[0].ports != inet.AnyPort:
+		k.drop(v, "M207")
+		return
 	case len(v.at[0].vips) == 0:
 		k.everything(v)
 		return
@@ -64,6 +67,9 @@ func (k *translator) services(v *virtual) {
 			order = append(order, e.ports)
 		}
 		svc.VIP = append(svc.VIP, own...)
+	}
+	if len(order) == 0 {
+		k.drop(v, "M229")
 	}
 	for i, p := range order {
 		svc := sorted[p]

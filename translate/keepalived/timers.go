@@ -29,6 +29,9 @@ func (t *timers) inherit(a timers) {
 	}
 }
 
+// timerWords are the keywords of timers.
+var timerWords = map[string]bool{"delay_loop": true, "connect_timeout": true, "delay_before_retry": true, "warmup": true, "retry": true, "nb_get_retry": true, "nb_sock_retry": true}
+
 // timer reads a statement that is one of the timers, and returns false for another.
 func (k *translator) timer(s *Statement, t *timers) bool {
 	var at *time.Duration

@@ -43,7 +43,7 @@ func (k *translator) virtualhosts(v *virtual) {
 			k.report("M246", "", s)
 		}
 	}
-	say(v.hosts, slices.ContainsFunc(v.servers, func(r *real) bool { return web(r) }))
+	say(v.hosts, slices.ContainsFunc(v.servers, func(r *real) bool { return r.hosts == nil && web(r) }))
 	for _, r := range v.servers {
 		say(r.hosts, web(r))
 	}

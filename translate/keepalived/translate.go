@@ -9,6 +9,7 @@ package keepalived
 import (
 	"cmp"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"github.com/snatctl/snatctl/policy"
@@ -139,15 +140,31 @@ func (k *translator) report(code, more string, s *Statement) {
 	}
 }
 
-// lose reports whole statements with all that is in their blocks, each by its first line.
+// lose reports whole statements, and each line of their blocks.
 func (k *translator) lose(code, more string, all ...*Statement) {
 	for _, s := range all {
-		text := s.Text
-		if s.Block {
-			text += " { }"
-		}
-		k.ReportAs(code, text, more, s.every(nil)...)
+		k.ReportAs(code, headed(s), more, s.Refs...)
+		k.within(s, s.Body)
 	}
+}
+
+// within reports what is left out with a block.
+func (k *translator) within(s *Statement, body []*Statement) {
+	for _, b := range body {
+		k.ReportAs("M267", headed(b), "it is left out with "+s.Text+" of line "+strconv.Itoa(s.At.Line), b.Refs...)
+		k.within(s, b.Body)
+	}
+}
+
+// headed returns the text of a statement, with braces where it has a block, and without a password.
+func headed(s *Statement) string {
+	if word := s.Word(0); word == "password" || word == "auth_pass" {
+		return word + " …"
+	}
+	if s.Block {
+		return s.Text + " { }"
+	}
+	return s.Text
 }
 
 // every adds the words of a statement and of all in its block.

@@ -32,7 +32,7 @@ unit: ## tests that need no second host
 	$(GO) test $(shell $(GO) list ./... | grep -v /integration)
 
 integration: ## real packets between namespaces (root, or unshare -rn)
-	$(GO) test -count=1 ./integration
+	$(GO) test -count=1 -timeout 25m ./integration
 
 golden: ## rewrite the golden files; review them like code
 	$(GO) test ./policy/... ./compiler ./nft ./translate/... ./cmd/snatctl/... -update

@@ -79,13 +79,26 @@ func (r *Reader) Stats(ctx context.Context) (ctlink.Stats, error) { return r.ct.
 
 // Ruleset reads the table; nil if there is none.
 func (r *Reader) Ruleset(ctx context.Context) (*nft.Ruleset, error) {
-	rs, _, err := r.nft.Read(ctx, r.table)
+	rs, _, err := r.read(ctx)
 	return rs, err
+}
+
+// reading is how long a reader tries to read a table that others keep changing, such as an agent whose
+// real servers flap: reading a large one takes longer than it stays as it is.
+const reading = 10 * time.Second
+
+func (r *Reader) read(ctx context.Context) (*nft.Ruleset, nftlink.Generation, error) {
+	for began := time.Now(); ; {
+		rs, generation, err := r.nft.Read(ctx, r.table)
+		if !errors.Is(err, nftlink.ErrMoving) || ctx.Err() != nil || time.Since(began) > reading {
+			return rs, generation, err
+		}
+	}
 }
 
 // Read reads the table, and with it the counters of new connections.
 func (r *Reader) Read(ctx context.Context) (*Picture, error) {
-	rs, generation, err := r.nft.Read(ctx, r.table)
+	rs, generation, err := r.read(ctx)
 	if err != nil {
 		return nil, err
 	}

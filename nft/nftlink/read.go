@@ -28,8 +28,11 @@ func (g Generation) After(n uint32) Generation {
 // attempts bounds how often something is tried again because another writer came between.
 const attempts = 3
 
+// ErrMoving says that the ruleset changed whenever it was read.
+var ErrMoving = errors.New("another program keeps changing the ruleset of this network namespace")
+
 // Read reads a table of family inet, and the generation at which it stood so. A table that
-// does not exist gives nil.
+// does not exist gives nil. It fails with ErrMoving if others write each time that it is tried.
 func (c *Conn) Read(ctx context.Context, table string) (*nft.Ruleset, Generation, error) {
 	for try := 1; ; try++ {
 		before, err := c.Generation(ctx)
@@ -48,7 +51,7 @@ func (c *Conn) Read(ctx context.Context, table string) (*nft.Ruleset, Generation
 			return nil, 0, fmt.Errorf("read table inet %s: %w", table, explainErrno(err))
 		}
 		if try == attempts {
-			return nil, 0, fmt.Errorf("read table inet %s: another program keeps changing the ruleset of this network namespace (tried %d times; `nft monitor` shows who)", table, attempts)
+			return nil, 0, fmt.Errorf("read table inet %s: %w (tried %d times; `nft monitor` shows who)", table, ErrMoving, attempts)
 		}
 	}
 }

@@ -115,7 +115,7 @@ var shared = []Construct{
 	{Written: "-m, lb_kind NAT", Of: "both", Fate: Whole, Becomes: "`mode: nat`"},
 	{Written: "-b, (null), lb_kind FNAT, with laddrs", Of: "both", Fate: Whole, Becomes: "`mode: fullnat` with the laddrs as a pool"},
 	{Code: "M030", Written: "-g, -i, lb_kind DR and TUN", Of: "both", Fate: Lost,
-		Becomes: "it is left out: the answers of such servers do not pass the gateway; use -m or -b, or leave the service to IPVS"},
+		Becomes: "it is left out: the answers of such servers do not pass the gateway; use NAT (-m) or FULLNAT (-b), or leave the service to IPVS"},
 	{Code: "M031", Written: "a service none of whose servers can be carried over", Of: "both", Fate: Lost,
 		Becomes: "the service is left out; leave it to IPVS"},
 	{Code: "M032", Written: "-f, virtual_server fwmark", Of: "both", Fate: Lost,

@@ -22,7 +22,7 @@ var ofIPVSADM = []Construct{
 		Becomes: "it is left out: it has no counterpart and no effect on which server gets a connection"},
 	{Code: "M109", Written: "names of ports that mean different ports", Of: "ipvsadm", Fate: Changed,
 		Becomes: "the port that Debian's services have"},
-	{Code: "M110", Written: "--set TCP TCPFIN UDP", Of: "ipvsadm", Fate: Lost,
+	{Code: "M110", Written: "--set TCP TCPFIN UDP, lvs_timeouts", Of: "both", Fate: Lost,
 		Becomes: "it is left out: set net.netfilter.nf_conntrack_tcp_timeout_established, _fin_wait and nf_conntrack_udp_timeout"},
 	{Code: "M111", Written: "a line that ipvsadm or the kernel refuses", Of: "ipvsadm", Fate: Changed,
 		Becomes: "it is left out, since it never had an effect"},

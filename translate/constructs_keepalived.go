@@ -114,7 +114,7 @@ var ofKeepalived = []Construct{
 	{Code: "M255", Written: "laddr_group_name of a virtual server of dsnat, beside zones", Of: "keepalived", Fate: Lost, Quiet: true,
 		Becomes: "it is left out: that kernel takes the laddrs of the client's zone"},
 	{Code: "M256", Written: "zone without a virtual server 0.0.0.0 0", Of: "keepalived", Fate: Lost, Quiet: true,
-		Becomes: "it is left out: that kernel translates nothing without such a virtual server"},
+		Becomes: "it is left out: that kernel translates nothing without a virtual server `0.0.0.0 0`"},
 	{Code: "M257", Written: "zone whose sources all are in earlier ones", Of: "keepalived", Fate: Lost, Quiet: true,
 		Becomes: "it is left out: the first zone decides, so it never matches"},
 	{Code: "M258", Written: "settings that do nothing where sources are translated", Of: "keepalived", Fate: Lost, Quiet: true,

@@ -15,10 +15,11 @@ type probe struct {
 	*Statement
 	check policy.HealthCheck
 	of    *real
-	port  int    // connect_port; 0: the real server's
-	lost  bool   // nothing in the policy asks like it
-	when  string // the code of what is to be said of its times; empty: nothing
-	late  string // that
+	path  *Statement // misc_path of MISC_CHECK; nil: another check
+	port  int        // connect_port; 0: the real server's
+	lost  bool       // nothing in the policy asks like it
+	when  string     // the code of what is to be said of its times; empty: nothing
+	late  string     // that
 }
 
 // timing are what keepalived takes where nothing is written (check_data.c, check_*.c of 2.2.7).

@@ -115,7 +115,7 @@ func (k *translator) inMisc(p *probe, s *Statement) {
 		}
 		p.check.Command = args
 		k.whole(s, 2)
-		k.Note(s.At, "M239", s.Text, "")
+		p.path = s
 	case "misc_timeout":
 		if n, ok := k.count(s, 1, 1<<20); ok {
 			p.check.Timeout = time.Duration(n) * time.Second

@@ -59,6 +59,9 @@ func (k *translator) choose(v *virtual, probes map[*real][]*probe) *translate.Ch
 		}
 	}
 	for _, r := range v.servers {
+		if p := kept[r]; p != nil && p.path != nil && byKey[r] == byKey[best.of] {
+			k.Note(p.path.At, "M239", p.path.Text, "")
+		}
 		switch p := kept[r]; {
 		case p == nil:
 			more := ""

@@ -73,12 +73,15 @@ func (k *translator) vipRange(text string) (vips []netip.Addr, code string) {
 }
 
 // list is a deny_address_group or allow_address_group.
-type list struct{ ranges []inet.Range }
+type list struct {
+	ranges []inet.Range
+	empty  bool // nothing is written in it, so that it stops nobody
+}
 
 // list reads a list of sources.
 func (k *translator) list(s *Statement) {
 	k.block(s, 2)
-	l := new(list)
+	l := &list{empty: len(s.Body) == 0}
 	k.lists[s.Word(1)] = l
 	for _, b := range s.Body {
 		if strings.HasPrefix(b.Word(0), "ipset:") || b.Word(0) == "ipset" {

@@ -42,6 +42,8 @@ func (k *translator) global(s *Statement) {
 		switch word := b.Word(0); {
 		case strings.HasPrefix(word, "lvs_sync_daemon"):
 			k.lose("M039", "", b)
+		case word == "lvs_timeouts":
+			k.lose("M110", "", b)
 		case hasPrefix(word, ofServers):
 			k.lose("M211", "", b)
 		default:

@@ -17,7 +17,7 @@ func (k *translator) callers(v *virtual, svc *translate.Service) {
 		}
 		l := k.lists[s.Word(1)]
 		k.use("list", s.Word(1))
-		if l == nil || len(l.ranges) == 0 {
+		if l == nil || len(l.ranges) == 0 && !l.empty {
 			k.report("M222", "", s)
 			return
 		}

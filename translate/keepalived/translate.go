@@ -148,9 +148,13 @@ func (k *translator) lose(code, more string, all ...*Statement) {
 	}
 }
 
-// within reports what is left out with a block.
+// within reports what is left out with a block, but for what is already reported as lost.
 func (k *translator) within(s *Statement, body []*Statement) {
 	for _, b := range body {
+		if k.Fate(b.Refs[0]) == translate.Lost {
+			k.within(s, b.Body)
+			continue
+		}
 		k.ReportAs("M267", headed(b), "it is left out with "+s.Text+" of line "+strconv.Itoa(s.At.Line), b.Refs...)
 		k.within(s, b.Body)
 	}

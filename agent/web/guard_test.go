@@ -68,11 +68,16 @@ func TestGuard(t *testing.T) {
 		{"PUT", "/echo", "", "", 405, "only GET and HEAD"},
 		{"DELETE", "/api/v1/servers", "", "", 405, `{"error":"only GET and HEAD`},
 		{"OPTIONS", "/echo", "", "", 405, "only GET and HEAD"},
+		{"OPTIONS", "*", "", "", 405, "only GET and HEAD"}, // about the server as a whole (RFC 9110, 9.3.7)
+		{"OPTIONS", "*", "rebound.example.com", "", 421, "rebound"},
 		{"BREW", "/echo", "", "", 405, "only GET and HEAD"},
 		{"GET", "/echo", "", "body", 413, "have no body"},
 		{"GET", "/nothing", "", "", 404, "404"},
 	} {
-		r := request(t, c.method, s.url(c.path))
+		r := request(t, c.method, s.url(strings.TrimPrefix(c.path, "*")))
+		if c.path == "*" {
+			r.URL.Opaque = c.path
+		}
 		r.Host = c.host
 		if c.body != "" {
 			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(c.body)), int64(len(c.body))

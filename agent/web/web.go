@@ -86,6 +86,7 @@ func Open(o Options) (*Server, error) {
 		HTTP2:       &http.HTTP2Config{MaxConcurrentStreams: 16},
 		ErrorLog:    slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug), // scanners would fill the log
 	}
+	s.http.DisableGeneralOptionsHandler = true // net/http would answer "OPTIONS *" itself, whoever asks
 	return s, nil
 }
 

@@ -32,6 +32,7 @@ type Sampler struct {
 
 	mu      sync.Mutex // over what follows
 	newest  *Figures
+	lost    uint64 // events, as far as Options.Lost knows: it outlives the figures
 	history history
 }
 
@@ -121,14 +122,11 @@ func (s *Sampler) fresh(ctx context.Context, r *reading) (*Figures, error) {
 // enter takes figures as the newest.
 func (s *Sampler) enter(f *Figures) {
 	s.mu.Lock()
-	var before uint64
-	if s.newest != nil {
-		before = s.newest.Events.Lost
-	}
-	s.newest = f
+	n := f.Events.Lost - s.lost
+	s.newest, s.lost = f, f.Events.Lost
 	s.history.enter(f)
 	s.mu.Unlock()
-	if n := f.Events.Lost - before; n > 0 && s.o.Lost != nil {
+	if n > 0 && s.o.Lost != nil {
 		s.o.Lost(n)
 	}
 }

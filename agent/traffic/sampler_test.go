@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Somebody hears of events that were lost, once of each.
+// Somebody hears of events that were lost, once of each, also after nobody has looked for a while.
 func TestLost(t *testing.T) {
 	var heard []uint64
 	s := New(Options{Lost: func(n uint64) { heard = append(heard, n) }})
@@ -13,6 +13,7 @@ func TestLost(t *testing.T) {
 		f := figuresOf(i, "web", 1)
 		f.Events.Lost = lost
 		s.enter(f)
+		s.forget()
 	}
 	if !slices.Equal(heard, []uint64{5, 7}) {
 		t.Errorf("it hears %v", heard)

@@ -27,7 +27,7 @@ func largeOf(n int) *large {
 	for i := range n {
 		name := fmt.Sprintf("svc-%d", i)
 		s := agent.Service{Name: name}
-		f := traffic.Service{ServiceReport: &ct.ServiceReport{Name: name, New: uint64(i)}}
+		f := traffic.Service{ServiceReport: &ct.ServiceReport{Name: name}, Opened: uint64(i)}
 		for k := range 4 {
 			at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{172, 16 + byte(i>>14), byte(i >> 6), byte(i<<2) + byte(k)}), 80)
 			s.Servers = append(s.Servers, agent.Server{Address: at, Share: 1, Health: "up"})

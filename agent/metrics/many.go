@@ -56,7 +56,7 @@ type values func(s *scrape, add func(v float64, a, b string))
 
 // many says where the values come from of metrics of which there may be many.
 var many = map[*Metric]values{
-	serviceNew:   ofServices(func(s *traffic.Service) float64 { return float64(s.New) }),
+	serviceNew:   ofServices(func(s *traffic.Service) float64 { return float64(s.Opened) }),
 	serviceFlows: ofServices(func(s *traffic.Service) float64 { return float64(s.Flows) }),
 	serviceBytes: func(s *scrape, add func(float64, string, string)) {
 		for i := range s.figures.Services {
@@ -85,7 +85,7 @@ var many = map[*Metric]values{
 	serverNew:   ofServers(func(s *traffic.Server) float64 { return float64(s.Opened) }),
 
 	zoneFlows: ofZones(func(z *traffic.Zone) float64 { return float64(z.Flows) }),
-	zoneNew:   ofZones(func(z *traffic.Zone) float64 { return float64(z.New) }),
+	zoneNew:   ofZones(func(z *traffic.Zone) float64 { return float64(z.Opened) }),
 
 	poolUse:      ofPools(func(p *traffic.Pool) float64 { return p.Fullest }),
 	poolFailures: ofPools(func(p *traffic.Pool) float64 { return float64(p.Failures) }),

@@ -51,11 +51,11 @@ func (served) Lint() policy.Diagnostics {
 func counted(context.Context) (*traffic.Figures, error) {
 	laddr := ct.LaddrReport{Address: netip.MustParseAddr("198.51.100.1"), Flows: 12}
 	return &traffic.Figures{
-		Services: []traffic.Service{{ServiceReport: &ct.ServiceReport{Name: "web", New: 100, Flows: 9}, Bytes: traffic.Bytes{In: 1000, Out: 2000}, Servers: []traffic.Server{
+		Services: []traffic.Service{{ServiceReport: &ct.ServiceReport{Name: "web", New: 10, Flows: 9}, Opened: 100, Bytes: traffic.Bytes{In: 1000, Out: 2000}, Servers: []traffic.Server{
 			{ServerReport: &ct.ServerReport{Address: server1.Addr(), Port: 80, Flows: 6}, Opened: 70},
 			{ServerReport: &ct.ServerReport{Address: server2.Addr(), Port: 8080, Flows: 3}, Opened: 30},
 		}}},
-		Zones:     []traffic.Zone{{ZoneReport: &ct.ZoneReport{Name: "office", Flows: 12, New: 40}}},
+		Zones:     []traffic.Zone{{ZoneReport: &ct.ZoneReport{Name: "office", Flows: 12, New: 4}, Opened: 40}},
 		Pools:     []traffic.Pool{{Name: "few", Fullest: 0.75, Failures: 11, Laddrs: []traffic.Laddr{{LaddrReport: laddr}}}},
 		Conntrack: ct.Conntrack{Entries: 21, Max: 1000},
 		Events:    traffic.Events{New: 50, Destroy: 29, Lost: 2, Resyncs: 1},

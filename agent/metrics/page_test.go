@@ -79,7 +79,7 @@ a gateway with very many services or flows up to four times what a reading takes
 readings would be missing, the agent hears of new and ended flows, too, from the first scrape until ten minutes after the last one.
 
 Counters that count "since somebody first looked" begin at 0 with the first scrape, and stay as they are while nobody looks. Counters of the
-table outlive the agent.
+table outlive the agent, but for what elements had counted that were made anew since: such a sum begins lower with the next agent.
 
 Every real server has five series. Beyond 10,000 real servers ` + "`--metrics-servers=false`" + ` leaves them out: quorums, totals of services and
 ` + "`server_down`" + ` in [the log](logs.md) still tell. No label ever names a client or a destination.

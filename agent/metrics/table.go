@@ -43,7 +43,7 @@ const (
 
 // The metrics, in the order of their description. docs/metrics.md is made of them.
 var (
-	serviceNew   = metric(OfService, counter, "service_new_connections_total", "Connections that the service took: as the table counts them, so it begins anew when the service's elements are made anew.", "service")
+	serviceNew   = metric(OfService, counter, "service_new_connections_total", "Connections that the service took: as the table counts them, with what elements had counted that were made anew while the agent ran.", "service")
 	serviceFlows = metric(OfService, gauge, "service_flows", "Flows of the service that conntrack holds, those that wait to be forgotten included.", "service")
 	serviceBytes = metric(OfService, counter, "service_bytes_total", "Bytes of the service's flows since somebody first looked, ended flows included: direction in comes from clients, out goes to them. IP headers count.", "service", "direction")
 
@@ -53,13 +53,13 @@ var (
 	serverUp     = metric(OfServer, gauge, "server_up", "Whether the real server is up: 0 if its check says that it is down, 1 if it is up, was not checked yet, or is never checked.", "service", "server")
 	serverWeight = metric(OfServer, gauge, "server_weight", "Weight by which the real server gets new connections now, in relation to the others of its service: 0 if it gets none.", "service", "server")
 	serverFlows  = metric(OfServer, gauge, "server_flows", "Flows of the real server that conntrack holds.", "service", "server")
-	serverNew    = metric(OfServer, counter, "server_new_connections_total", "Connections that the real server got: as the table counts them, and where that counts none (more than 32768 slots) those that began since somebody first looked.", "service", "server")
+	serverNew    = metric(OfServer, counter, "server_new_connections_total", "Connections that the real server got: as the table counts them, with what elements had counted that were made anew while the agent ran, and where that counts none (more than 32768 slots) those that began since somebody first looked.", "service", "server")
 	checkFails   = metric(OfServer, counter, "check_failures_total", "Checks of the real server that failed.", "service", "server")
 
 	checkSeconds = metric(OfService, histograms, "check_duration_seconds", "How long checks of the service's real servers took, failed ones included.", "service")
 
 	zoneFlows = metric(OfZone, gauge, "zone_flows", "Flows of the zone that conntrack holds.", "zone")
-	zoneNew   = metric(OfZone, counter, "zone_new_connections_total", "Connections that the zone decided about, refused ones included: as the table counts them.", "zone")
+	zoneNew   = metric(OfZone, counter, "zone_new_connections_total", "Connections that the zone decided about, refused ones included: as the table counts them, with what elements had counted that were made anew while the agent ran.", "zone")
 
 	laddrFlows   = metric(OfPool, gauge, "laddr_flows", "Flows that have the laddr as their source, of all zones and services that use the pool. Of pools with more than 256 laddrs those with flows are listed.", "pool", "laddr")
 	poolUse      = metric(OfPool, gauge, "pool_max_destination_utilization_ratio", "Share of a laddr's ports in use toward one destination, at the laddr and destination of the pool where it is largest. From 0.87 on new connections begin to fail.", "pool")

@@ -30,6 +30,7 @@ type Figures struct {
 // Service is a service with what moves there. As JSON it has all keys of `snatctl status`.
 type Service struct {
 	*ct.ServiceReport
+	Opened  uint64   `json:"opened"` // New, with what elements had counted that are gone: it never goes down
 	Bytes   Bytes    `json:"bytes"`
 	Rate    Rate     `json:"rate"`
 	Servers []Server `json:"real_servers"` // in place of ServiceReport's, and in their order
@@ -38,8 +39,9 @@ type Service struct {
 // Server is a real server with what moves there.
 type Server struct {
 	*ct.ServerReport
-	// Opened counts connections that the real server got: as the table counts them, and where it counts
-	// none (ServiceReport.Uncounted) those that began since the sampler first looked.
+	// Opened counts connections that the real server got: as the table counts them, with what elements had
+	// counted that are gone, and where it counts none (ServiceReport.Uncounted) those that began since the
+	// sampler first looked.
 	Opened uint64 `json:"opened"`
 	Rate   Rate   `json:"rate"`
 }
@@ -47,8 +49,9 @@ type Server struct {
 // Zone is a zone with what moves there.
 type Zone struct {
 	*ct.ZoneReport
-	Bytes Bytes `json:"bytes"`
-	Rate  Rate  `json:"rate"`
+	Opened uint64 `json:"opened"` // as Service has it
+	Bytes  Bytes  `json:"bytes"`
+	Rate   Rate   `json:"rate"`
 }
 
 // Bytes are what flows have carried since the sampler first looked, those that have ended included.

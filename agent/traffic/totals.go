@@ -10,12 +10,13 @@ import (
 
 // totals are the sums over all readings. What they are of and is gone from the table is forgotten.
 type totals struct {
-	bytes  map[Object]Bytes
-	opened map[server]uint64 // of real servers that the table does not count
-	events Events
-	before Events // of the account that is read: what events had before it
-	lost   uint64 // of this account, at the reading before
-	ports  ports
+	bytes    map[Object]Bytes
+	counters counters
+	opened   map[server]uint64 // of real servers that the table does not count
+	events   Events
+	before   Events // of the account that is read: what events had before it
+	lost     uint64 // of this account, at the reading before
+	ports    ports
 }
 
 // server is a real server of a service, by where connections go; port 0: to whatever port.
@@ -84,7 +85,7 @@ func (t *totals) figures(a *gateway.Accounted) *Figures {
 	f := &Figures{At: a.At, Took: a.Took, Over: m.over, Conntrack: a.Conntrack, Survey: a.Survey}
 	t.enterEvents(a)
 	f.Events = t.events
-	bytes, opened := make(map[Object]Bytes, len(t.bytes)), make(map[server]uint64, len(t.opened))
+	bytes, counters, opened := make(map[Object]Bytes, len(t.bytes)), make(counters, len(t.counters)), make(map[server]uint64, len(t.opened))
 	carried := func(o Object, r ct.Rate) Bytes {
 		b := t.bytes[o]
 		b.In, b.Out = b.In+r.In, b.Out+r.Out
@@ -97,16 +98,17 @@ func (t *totals) figures(a *gateway.Accounted) *Figures {
 	for i := range f.Services {
 		r := &f.Survey.Services[i]
 		moved := m.services[r.Name]
-		f.Services[i] = Service{r, carried(Object{"service", r.Name}, moved), m.second(moved), make([]Server, len(r.Servers))}
+		object := Object{"service", r.Name}
+		f.Services[i] = Service{r, t.counters.count(counters, counterKey{Object: object}, r.New), carried(object, moved), m.second(moved), make([]Server, len(r.Servers))}
 		for n := range r.Servers {
 			rs := &r.Servers[n]
 			key := server{r.Name, netip.AddrPortFrom(rs.Address, rs.Port)}
 			moved := m.servers[key]
-			o := Server{rs, rs.New, m.second(moved)}
-			if r.Uncounted {
-				if o.Opened = t.opened[key] + moved.New; o.Opened > 0 {
-					opened[key] = o.Opened
-				}
+			o := Server{ServerReport: rs, Rate: m.second(moved)}
+			if !r.Uncounted {
+				o.Opened = t.counters.count(counters, counterOf(r, n), rs.New)
+			} else if o.Opened = t.opened[key] + moved.New; o.Opened > 0 {
+				opened[key] = o.Opened
 			}
 			f.Services[i].Servers[n] = o
 		}
@@ -115,9 +117,10 @@ func (t *totals) figures(a *gateway.Accounted) *Figures {
 	for i := range f.Zones {
 		z := &f.Survey.Zones[i]
 		moved := m.zones[z.Name]
-		f.Zones[i] = Zone{z, carried(Object{"zone", z.Name}, moved), m.second(moved)}
+		object := Object{"zone", z.Name}
+		f.Zones[i] = Zone{z, t.counters.count(counters, counterKey{Object: object}, z.New), carried(object, moved), m.second(moved)}
 	}
-	t.bytes, t.opened = bytes, opened
+	t.bytes, t.counters, t.opened = bytes, counters, opened
 	f.Pools = poolsOf(a, t.ports.failures(a, &m))
 	return f
 }

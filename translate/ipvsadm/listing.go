@@ -7,6 +7,9 @@ import (
 	"github.com/snatctl/snatctl/translate"
 )
 
+// titles are what begins the listings of services, and those of laddrs.
+var titles = []string{"IP Virtual Server version", "VIP:VPORT", "NET/MASK"}
+
 // isListing tells whether a line is the first of what `ipvsadm -L` prints.
 func isListing(line string) bool {
 	for _, head := range []string{"IP Virtual Server version", "Prot LocalAddress", "-> RemoteAddress", "TCP ", "UDP ", "SCTP ", "FWM ", "MATCH ", "VIP:VPORT", "NET/MASK"} {

@@ -42,6 +42,9 @@ func (s *source) script() ([]*call, error) {
 		case errors.As(err, &le):
 			line = int(le.Pos.Line())
 		}
+		if n := titled(s.text); n > 0 {
+			return nil, s.problem(n, "a listing stands among commands", "translate the commands, or the listing, by themselves")
+		}
 		return nil, s.problem(line, "neither rules of ipvsadm nor a shell script: "+msg, "rules are what `ipvsadm -S -n` prints")
 	}
 	var comments [][2]int
@@ -60,11 +63,23 @@ func (s *source) script() ([]*call, error) {
 	}
 	for _, f := range x.defined {
 		if !x.called[f.Name.Value] {
-			x.leave(f, "M101", "it is left out: nothing calls the function")
+			x.leave(f, "M101", "it is left out: nothing that is read calls the function")
 		}
 	}
 	x.punctuation()
 	return x.calls, nil
+}
+
+// titled returns the line at which a listing begins; 0 where there is none.
+func titled(text string) int {
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		if slices.ContainsFunc(titles, func(title string) bool { return strings.HasPrefix(strings.TrimSpace(line), title) }) {
+			return n
+		}
+	}
+	return 0
 }
 
 // null stands for (null) while a shell script is parsed; it is as long.
@@ -79,7 +94,7 @@ func (s *source) simple() []*call {
 			continue
 		}
 		program, _, _ := strings.Cut(strings.TrimPrefix(line, "sudo "), " ")
-		if path.Base(program) != "ipvsadm" || strings.ContainsAny(line, "$`'\"\\;&|<>(){}*?~#") {
+		if path.Base(program) != "ipvsadm" || strings.Contains(program, "=") || strings.ContainsAny(line, "$`'\"\\;&|<>(){}*?~#") {
 			return nil
 		}
 	}

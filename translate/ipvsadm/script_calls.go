@@ -2,6 +2,7 @@ package ipvsadm
 
 import (
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -11,7 +12,19 @@ import (
 )
 
 // harmless are programs that change neither rules nor addresses.
-var harmless = []string{"echo", "printf", "exit", "set", "modprobe", "sleep", "true", ":", "cat", "lsmod", "return", "shift", "cd", "unset", "date", "which", "logger", "touch", "ipvsadm-save", "sysctl", "dmesg", "source", "."}
+var harmless = []string{"echo", "printf", "exit", "set", "modprobe", "sleep", "true", ":", "cat", "lsmod", "return", "shift", "cd", "unset", "date", "which", "logger", "touch", "ipvsadm-save", "sysctl", "dmesg", "source", ".",
+	"yum", "dnf", "rpm", "apt", "apt-get", "dpkg", "clear", "ls", "mkdir"}
+
+// outside are programs whose work is no part of a policy, with what is to be said of it.
+var outside = map[string]string{
+	"ip": addresses, "ifconfig": addresses, "route": addresses, "dpip": addresses, "arping": addresses, "ifup": addresses, "ifdown": addresses, "nmcli": addresses,
+	"iptables": firewall, "ip6tables": firewall, "nft": firewall, "ipset": firewall, "firewall-cmd": firewall,
+}
+
+const (
+	addresses = "it is left out: addresses and routes stay with the system; gateway.addresses can put VIPs and laddrs on the gateway"
+	firewall  = "it is left out: a firewall's own rules are not translated; see that they let through what the policy translates"
+)
 
 // callExpr carries out a call, or assignments.
 func (x *shell) callExpr(st *syntax.Stmt, c *syntax.CallExpr) {
@@ -21,6 +34,10 @@ func (x *shell) callExpr(st *syntax.Stmt, c *syntax.CallExpr) {
 		} else {
 			x.leave(st, "M101", "")
 		}
+		return
+	}
+	if a := c.Assigns; len(a) == 1 && a[0].Name != nil && strings.HasPrefix(a[0].Name.Value, "ExecStop") {
+		x.leave(st, "M103", "it is left out: it is for the end of the unit")
 		return
 	}
 	args, ok := x.args(c.Args)
@@ -36,17 +53,34 @@ func (x *shell) callExpr(st *syntax.Stmt, c *syntax.CallExpr) {
 	switch name := path.Base(args[0].text); {
 	case name == "ipvsadm" || name == "ipvsadm-restore":
 		x.ipvsadm(st, name, args)
-	case strings.HasPrefix(args[0].text, "-") && len(args) > 1:
+	case strings.HasPrefix(args[0].text, "-") && len(args) > 1 && x.unit(c.Assigns):
 		x.call(&call{line: int(st.Pos().Line()), args: args})
 	case snatAdd(args) != nil:
 		x.call(&call{line: int(st.Pos().Line()), args: snatAdd(args)})
 	case x.funcs[args[0].text] != nil && len(args) == 1 && x.depth < deepest:
 		x.function(st, x.funcs[args[0].text])
-	case slices.Contains(harmless, name):
+	case slices.Contains(harmless, name), section.MatchString(args[0].text):
 		x.leave(st, "M102", "")
 	default:
-		x.leave(st, "M101", "")
+		x.leave(st, "M101", outside[name])
 	}
+}
+
+// section is what begins a part of a unit of systemd.
+var section = regexp.MustCompile(`^\[(Unit|Service|Install)\]$`)
+
+// unit tells whether what stands before options is ipvsadm, in a line of a unit of systemd such as
+// ExecStart=-/sbin/ipvsadm; or nothing, where the line has no program.
+func (x *shell) unit(list []*syntax.Assign) bool {
+	if len(list) == 0 {
+		return true
+	}
+	a := list[len(list)-1]
+	if a.Value == nil || path.Base(strings.TrimLeft(a.Value.Lit(), "-@:+!")) != "ipvsadm" {
+		return false
+	}
+	x.whole(a.Pos(), a.End())
+	return true
 }
 
 // function carries out the body of a function.

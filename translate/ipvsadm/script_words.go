@@ -117,6 +117,23 @@ func (x *shell) expand(w *syntax.Word) ([]string, bool) {
 	if w == nil {
 		return nil, true
 	}
+	words, ok := braced(w)
+	if !ok {
+		return x.plain(w)
+	}
+	var out []string
+	for _, w := range words {
+		fields, ok := x.plain(w)
+		if !ok {
+			return nil, false
+		}
+		out = append(out, fields...)
+	}
+	return out, true
+}
+
+// plain is expand for a word without {1..9} and {a,b}.
+func (x *shell) plain(w *syntax.Word) ([]string, bool) {
 	var f field
 	for _, part := range w.Parts {
 		switch p := part.(type) {

@@ -2,6 +2,7 @@ package ipvsadm
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -41,6 +42,7 @@ func newSource(src policy.Source) (*source, error) {
 	}
 	var b strings.Builder
 	line := 0
+	listed := slices.ContainsFunc(titles, func(title string) bool { return strings.Contains(data, title) })
 	for text := range strings.Lines(data) {
 		line++
 		switch {
@@ -54,6 +56,9 @@ func newSource(src policy.Source) (*source, error) {
 		plain, changed := plainText(text)
 		if bare := unquotedPage(plain); bare != plain {
 			plain, changed = bare, true
+		}
+		if listed && lists.MatchString(plain) {
+			plain, changed = "\n", true
 		}
 		if changed {
 			s.odd = append(s.odd, translate.Place{File: s.name, Line: line})
@@ -104,8 +109,12 @@ func plainText(line string) (plain string, changed bool) {
 	return b.String(), changed
 }
 
-// prompt is what a shell prints before a command. A lone # is none: it makes a comment.
-var prompt = regexp.MustCompile(`^\s*(\[[^\]#$]*\]\s*[#$]|\$ )\s*`)
+// prompt is what a shell prints before a command: [root@lvs ~]#, root@lvs:~#, lvs$. A lone # is
+// none: it makes a comment.
+var prompt = regexp.MustCompile(`^\s*(\[[^\]#$]*\]\s*[#$]|\$ |[\w.-]+@[\w.-]+(:\S*)?\s?[#$%>]|[A-Za-z][\w.-]*[#$]\s)\s*`)
+
+// lists are the calls that print a listing, which stand above it where both are copied.
+var lists = regexp.MustCompile(`^\s*(sudo\s+)?\S*\bipvsadm\s+(-[lLG]\S*|--list|--get-laddr)(\s.*)?\s*$`)
 
 // unquotedPage takes away what a command has around it on a page: the prompt of a shell, and the
 // fences of Markdown.

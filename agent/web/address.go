@@ -14,7 +14,11 @@ func (e *UnguardedError) Error() string { return e.text }
 
 // where finds the address, and checks that the options guard it.
 func (o *Options) where() (*net.TCPAddr, error) {
-	if _, _, err := net.SplitHostPort(o.Address); err != nil {
+	_, port, err := net.SplitHostPort(o.Address)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil {
 		return nil, &UnguardedError{fmt.Sprintf("--http %q is no ADDRESS:PORT: write 127.0.0.1:9310 or [::1]:9310", o.Address)}
 	}
 	at, err := net.ResolveTCPAddr("tcp", o.Address)

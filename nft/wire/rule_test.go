@@ -50,6 +50,11 @@ var stmts = []struct {
 	{nft.FlowAdd{Flowtable: "ft"}, "[flow_offload 1=ft]"},
 	{nft.Use{Object: nft.Ref{Kind: nft.KindLimit, Name: "x"}}, "[objref 1=00000004 2=7800]"},
 	{nft.UseBy{Kind: nft.KindLimit, Key: []nft.Field{nft.F(nft.L4Proto)}, Map: "m"}, "[meta 1=00000001 2=00000010][objref 3=00000001 4=6d00]"},
+	{nft.TCPSyn{}, "[meta 1=00000001 2=00000010][cmp 1=00000001 2=00000000 3=(1=06)][payload 1=00000001 2=00000002 3=0000000d 4=00000001]" +
+		"[bitwise 1=00000001 2=00000001 3=00000001 4=(1=17) 5=(1=00) 6=00000000][cmp 1=00000001 2=00000000 3=(1=02)]"},
+	{nft.CtStray{}, ct("02", "41000000")},
+	{nft.NoTrack{}, "[notrack]"},
+	{nft.AnswerSyn{Offer: nft.Handshake{MSS: 1460, WScale: 7, Timestamp: true, SackPerm: true}}, "[synproxy 1=05b4 2=07 3=0000000f]"},
 	{nft.Counter{}, "[counter]"},
 	{nft.Give{Verdict: nft.GotoChain("c")}, "[immediate 1=00000000 2=(2=(1=fffffffc)(2=6300))]"},
 }

@@ -57,7 +57,7 @@ func (l *caller) call(c *check) error {
 	if err != nil {
 		return os.NewSyscallError("socket", err)
 	}
-	if err = l.connect(fd, to); err != nil {
+	if err = l.connect(fd, to, c.target.Check.Via); err != nil {
 		unix.Close(fd)
 		return err
 	}
@@ -70,8 +70,8 @@ func (l *caller) call(c *check) error {
 	return nil
 }
 
-func (l *caller) connect(fd int, to unix.Sockaddr) error {
-	if err := mark(fd, l.priority); err != nil {
+func (l *caller) connect(fd int, to unix.Sockaddr, v Via) error {
+	if err := prepare(fd, l.priority, v); err != nil {
 		return err
 	}
 	// Closing resets the connection. So it leaves no socket in TIME_WAIT, and conntrack forgets it

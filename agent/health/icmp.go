@@ -21,7 +21,7 @@ var pings atomic.Uint32
 // probeICMP sends an echo request and waits for its answer.
 func probeICMP(ctx context.Context, p *probes, t Target) error {
 	to := t.Addr().Addr()
-	sock, err := p.ping(to)
+	sock, err := p.ping(to, t.Check.Via)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func probeICMP(ctx context.Context, p *probes, t Target) error {
 // ping opens a socket for echo requests to an address: one that needs no privilege, if
 // net.ipv4.ping_group_range lets us, else a raw one (icmp(7), raw(7)). It gets packets of that
 // address only.
-func (p *probes) ping(to netip.Addr) (*os.File, error) {
+func (p *probes) ping(to netip.Addr, v Via) (*os.File, error) {
 	family, addr := sockaddr(netip.AddrPortFrom(to, 0))
 	proto := unix.IPPROTO_ICMP
 	if to.Is6() {
@@ -71,7 +71,7 @@ func (p *probes) ping(to netip.Addr) (*os.File, error) {
 	case err != nil:
 		return nil, os.NewSyscallError("socket", err)
 	}
-	if err = mark(fd, p.priority); err == nil {
+	if err = prepare(fd, p.priority, v); err == nil {
 		err = tellErrors(fd, to.Is6())
 	}
 	if err == nil {

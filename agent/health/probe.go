@@ -34,7 +34,7 @@ type probes struct {
 func newProbes(opt Options) *probes {
 	p := &probes{dial: opt.Dial, priority: opt.Priority, allowExec: opt.AllowExec}
 	if p.dial == nil {
-		d := &net.Dialer{Control: p.control, FallbackDelay: -1, KeepAlive: -1}
+		d := &net.Dialer{ControlContext: p.control, FallbackDelay: -1, KeepAlive: -1}
 		p.dial = func(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
 			return d.DialContext(ctx, network, to.String())
 		}
@@ -56,7 +56,7 @@ func (p *probes) run(ctx context.Context, t Target) result {
 // open connects to a target. Whatever waits for the connection ends with the context, by
 // os.ErrDeadlineExceeded. The caller calls end.
 func (p *probes) open(ctx context.Context, network string, t Target) (conn net.Conn, end func(), err error) {
-	if conn, err = p.dial(ctx, network, t.Addr()); err != nil {
+	if conn, err = p.dial(t.Check.Via.by(ctx), network, t.Addr()); err != nil {
 		return nil, nil, dialError{err}
 	}
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
@@ -72,10 +72,11 @@ func reset(conn net.Conn) {
 }
 
 // control prepares the socket of a check.
-func (p *probes) control(network, _ string, c syscall.RawConn) error {
+func (p *probes) control(ctx context.Context, network, _ string, c syscall.RawConn) error {
 	var err error
 	if e := c.Control(func(fd uintptr) {
-		if err = mark(int(fd), p.priority); err == nil && strings.HasPrefix(network, "udp") {
+		v, _ := ctx.Value(wayKey{}).(Via)
+		if err = prepare(int(fd), p.priority, v); err == nil && strings.HasPrefix(network, "udp") {
 			err = tellErrors(int(fd), network == "udp6")
 		}
 	}); e != nil {

@@ -18,9 +18,9 @@ import (
 	"github.com/snatctl/snatctl/inet"
 )
 
-// ID names a target: a real server of a service.
+// ID names a target: a real server of a service, or what an uplink is checked by.
 type ID struct {
-	Service string
+	Service string         // or the uplink: they have schedulers of their own
 	Server  netip.AddrPort // as the policy writes it; port 0 means the port that the client called
 }
 
@@ -70,6 +70,7 @@ type Check struct {
 	Timeout  time.Duration // of the whole check; 0: DefaultTimeout
 	Rise     int           // passes in a row that make a server up; 0: DefaultRise
 	Fall     int           // failures in a row that make it down; 0: DefaultFall
+	Via      Via           // the way of its packets; of exec: none
 
 	Send   string // tcp, udp: what is sent first; empty: nothing (udp: an empty datagram)
 	Expect string // tcp, udp: text that the answer must contain; empty: any answer, or none

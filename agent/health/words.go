@@ -40,7 +40,7 @@ func judge(err error, k *Check) result {
 		return result{problem: "not checked: " + e.Error(), local: true}
 	}
 	for _, e := range local {
-		if errors.Is(err, e) {
+		if errors.Is(err, e) && !k.Via.lacksWay(e) {
 			return result{problem: "not checked: " + e.Error(), local: true}
 		}
 	}
@@ -62,6 +62,7 @@ var plainly = []struct {
 	{syscall.ETIMEDOUT, "no answer"},
 	{syscall.EACCES, "forbidden by a firewall"},
 	{syscall.EPERM, "forbidden by this machine's firewall"},
+	{syscall.EADDRNOTAVAIL, "the interface has no address"},
 }
 
 // words says an error so that it is understood without looking it up.

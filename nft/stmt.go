@@ -14,6 +14,7 @@ import (
 type Field struct {
 	Kind FieldKind
 	Bits int     // of an address: only that many leading bits; 0: all
+	And  uint32  // of a mark: only these bits; 0: all
 	Mod  uint32  // of the generators: values are 0 to Mod-1
 	Seed uint32  // of JHash
 	Of   []Field // of JHash: what is hashed
@@ -38,12 +39,15 @@ const (
 	NumgenInc
 	NumgenRandom
 	JHash
+	PacketMark // meta mark: lives as long as the packet
+	FlowMark   // ct mark: the flow's, which all of its packets find
 )
 
 var fieldNames = map[FieldKind]string{
 	IPSaddr: "ip saddr", IPDaddr: "ip daddr", IP6Saddr: "ip6 saddr", IP6Daddr: "ip6 daddr",
 	L4Proto: "meta l4proto", Sport: "th sport", Dport: "th dport",
 	CtIPDaddr: "ct original ip daddr", CtIP6Daddr: "ct original ip6 daddr", CtDport: "ct original proto-dst",
+	PacketMark: "meta mark", FlowMark: "ct mark",
 }
 
 // F returns a plain field.
@@ -59,8 +63,11 @@ func (f Field) String() string {
 	case JHash:
 		return fmt.Sprintf("jhash %s mod %d seed 0x%x", concat(f.Of), f.Mod, f.Seed)
 	}
-	if f.Bits > 0 {
+	switch {
+	case f.Bits > 0:
 		return fieldNames[f.Kind] + " & " + f.Mask().String()
+	case f.And != 0:
+		return fmt.Sprintf("%s & 0x%08x", fieldNames[f.Kind], f.And)
 	}
 	return fieldNames[f.Kind]
 }
@@ -97,6 +104,14 @@ type Stmt interface {
 type (
 	// L4Is matches one of some transport protocols. With several, nft makes an anonymous set.
 	L4Is struct{ Protos []inet.Proto }
+	// FamilyIs matches IPv4 or IPv6.
+	FamilyIs struct{ Family inet.Family }
+	// SetMark changes a mark: of its bits those of Keep stay, those of Value are set, and all others are
+	// cleared. Keep and Value have no bit in common.
+	SetMark struct {
+		Of          FieldKind // PacketMark or FlowMark
+		Keep, Value uint32
+	}
 	// DportIs matches the destination port of a transport protocol.
 	DportIs struct{ Port uint16 }
 	// CtNew matches packets of flows that have seen no reply.
@@ -187,6 +202,8 @@ const (
 )
 
 func (L4Is) stmt()                  {}
+func (FamilyIs) stmt()              {}
+func (SetMark) stmt()               {}
 func (DportIs) stmt()               {}
 func (CtNew) stmt()                 {}
 func (CtEstablished) stmt()         {}
@@ -220,6 +237,22 @@ func (s L4Is) String() string {
 		return "meta l4proto " + names[0]
 	}
 	return "meta l4proto { " + strings.Join(names, ", ") + " }"
+}
+
+func (s FamilyIs) String() string {
+	if s.Family == inet.V6 {
+		return "meta nfproto ipv6"
+	}
+	return "meta nfproto ipv4"
+}
+
+// String writes bits that are set as kept, too, as nft lists them.
+func (s SetMark) String() string {
+	mark := fieldNames[s.Of]
+	if s.Keep == 0 {
+		return fmt.Sprintf("%s set 0x%08x", mark, s.Value)
+	}
+	return fmt.Sprintf("%s set %s & 0x%08x | 0x%08x", mark, mark, s.Keep|s.Value, s.Value)
 }
 
 func (s DportIs) String() string { return fmt.Sprintf("th dport %d", s.Port) }

@@ -25,6 +25,12 @@ var stmtTexts = []struct {
 	{L4Is{[]inet.Proto{inet.TCP}}, "meta l4proto tcp"},
 	{L4Is{[]inet.Proto{inet.TCP, inet.UDP, inet.SCTP}}, "meta l4proto { tcp, udp, sctp }"},
 	{DportIs{8080}, "th dport 8080"},
+	{FamilyIs{inet.V4}, "meta nfproto ipv4"},
+	{FamilyIs{inet.V6}, "meta nfproto ipv6"},
+	{SetMark{FlowMark, 0xff000000, 7}, "ct mark set ct mark & 0xff000007 | 0x00000007"},
+	{SetMark{PacketMark, 0, 7}, "meta mark set 0x00000007"},
+	{Vmap{[]Field{{Kind: PacketMark, And: 0xffffff}}, "m"}, "meta mark & 0x00ffffff vmap @m"},
+	{NAT{Source: true, Key: []Field{F(FlowMark), F(IPSaddr)}, Map: "m", Data: AddrRange4}, "snat ip to ct mark . ip saddr map @m"},
 	{CtNew{}, "ct state new"},
 	{CtEstablished{}, "ct state established"},
 	{CtInvalid{}, "ct state invalid"},
@@ -148,6 +154,7 @@ var wires = map[Type]struct {
 	Service: {new(Wire).Port(80).Take(), new(Wire).Port(8099).Take(), "80", "80-8099"},
 	Ifname:  {new(Wire).Ifname("wan0").Take(), new(Wire).Ifname("wan0").Take(), `"wan0"`, `"wan0"`},
 	Slot:    {new(Wire).Slot(7).Take(), new(Wire).Slot(7).Take(), "7", "7"},
+	FwMark:  {new(Wire).Mark(7).Take(), new(Wire).Mark(7).Take(), "0x00000007", "0x00000007"},
 }
 
 func addr(s string) string { return new(Wire).Addr(netip.MustParseAddr(s)).Take() }
@@ -165,7 +172,7 @@ func TestKeyTexts(t *testing.T) {
 		if got := exact.KeyString(Element{Key: w.first}); got != w.exact {
 			t.Errorf("a key of type %s is written %s, want %s", names[typ-1], got, w.exact)
 		}
-		if typ == Slot {
+		if typ == Slot || typ == FwMark {
 			continue // host byte order only where keys are exact
 		}
 		ranges := &Set{Key: []Type{typ}, Interval: true}
@@ -175,6 +182,11 @@ func TestKeyTexts(t *testing.T) {
 		if got := ranges.KeyString(Element{Key: w.first, KeyEnd: w.first}); got != w.exact {
 			t.Errorf("a range of one of type %s is written %s, want %s", names[typ-1], got, w.exact)
 		}
+	}
+	marked := &Set{Key: []Type{FwMark, IPv4}, Interval: true}
+	net := Element{Key: new(Wire).MarkBig(7).Take() + addr("10.0.0.0"), KeyEnd: new(Wire).MarkBig(7).Take() + addr("10.0.0.255")}
+	if got, want := marked.KeyString(net), "0x00000007 . 10.0.0.0/24"; got != want {
+		t.Errorf("a mark beside a range is written %s, want %s", got, want)
 	}
 	all := &Set{Key: []Type{IPv4, Proto, Service, Slot}, Interval: true}
 	from := new(Wire).Addr(netip.MustParseAddr("10.0.0.1")).Proto(inet.UDP).Port(80).SlotBig(258).Take()

@@ -38,13 +38,13 @@ func (r *Ruleset) WriteScript(out io.Writer) error {
 	return w.Flush()
 }
 
-// fragile is how many elements nft 1.0.6 gets right in one statement where ranges and slots
-// share a key: at the border of a netlink message of 64 KiB it swaps the bytes of a slot.
+// fragile is how many elements nft 1.0.6 gets right in one statement where ranges and slots,
+// or marks, share a key: at the border of a netlink message of 64 KiB it swaps the bytes of a slot.
 const fragile = 200
 
 // inBlock returns how many elements are written in the set's own block.
 func (s *Set) inBlock() int {
-	if s.Interval && s.HasSlot() {
+	if s.Interval && s.Typeof() {
 		return min(len(s.Elements), fragile)
 	}
 	return len(s.Elements)
@@ -76,12 +76,12 @@ const DynamicSize = 1 << 20
 // header returns the words behind `type` or `typeof` in the set's declaration.
 func (s *Set) header() string {
 	word := "type"
-	if s.HasSlot() {
+	if s.Typeof() {
 		word = "typeof"
 	}
 	names := make([]string, len(s.Key))
 	for i, t := range s.Key {
-		if names[i] = types[t].name; s.HasSlot() {
+		if names[i] = types[t].name; s.Typeof() {
 			names[i] = types[t].typeof
 		}
 	}
@@ -90,7 +90,7 @@ func (s *Set) header() string {
 		return text + " : " + s.Objects.String()
 	}
 	if d := datas[s.Data]; s.Data != NoData {
-		if s.HasSlot() {
+		if s.Typeof() {
 			return text + " : " + d.typeof
 		}
 		return text + " : " + d.name

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,8 +15,7 @@ import (
 // Type is the type of one member of a set's key.
 type Type uint8
 
-// The key types. A set that has a Slot in its key is declared with `typeof`, all others
-// with `type`: nft 1.0.6 has no name for a slot's type.
+// The key types. Some sets are declared with `typeof`, the others with `type` (Set.Typeof).
 const (
 	IPv4    Type = iota + 1 // ipv4_addr
 	IPv6                    // ipv6_addr
@@ -23,6 +23,7 @@ const (
 	Service                 // inet_service: a port
 	Ifname                  // ifname
 	Slot                    // a small number: host byte order, but network order in Interval sets
+	FwMark                  // mark, of a packet or a flow: the same byte orders
 )
 
 var types = [...]struct {
@@ -35,6 +36,7 @@ var types = [...]struct {
 	Service: {"inet_service", "th dport", 4},
 	Ifname:  {"ifname", "", 16},
 	Slot:    {"", "numgen inc mod 65536", 4},
+	FwMark:  {"mark", "meta mark", 4},
 }
 
 // Width returns how many bytes the type takes in a key.
@@ -112,15 +114,12 @@ func (s *Set) KeyWidth() int {
 	return n
 }
 
-// HasSlot tells whether a slot is part of the key, so that the set needs `typeof`.
-func (s *Set) HasSlot() bool {
-	for _, t := range s.Key {
-		if t == Slot {
-			return true
-		}
-	}
-	return false
-}
+// HasSlot tells whether a slot is part of the key.
+func (s *Set) HasSlot() bool { return slices.Contains(s.Key, Slot) }
+
+// Typeof tells whether the set is declared by what rules load (`typeof`), not by types: nft 1.0.6 has
+// no name for a slot's, and loads no list that has a mark among other types.
+func (s *Set) Typeof() bool { return s.HasSlot() || len(s.Key) > 1 && slices.Contains(s.Key, FwMark) }
 
 // Wire builds keys and data in wire form. The zero value is ready to use.
 type Wire struct {
@@ -145,6 +144,12 @@ func (w *Wire) Slot(n int) *Wire { w.b = binary.NativeEndian.AppendUint32(w.b, u
 
 // SlotBig appends a slot for an Interval set.
 func (w *Wire) SlotBig(n int) *Wire { w.b = binary.BigEndian.AppendUint32(w.b, uint32(n)); return w }
+
+// Mark appends a mark for a set whose keys are exact.
+func (w *Wire) Mark(m uint32) *Wire { w.b = binary.NativeEndian.AppendUint32(w.b, m); return w }
+
+// MarkBig appends a mark for an Interval set.
+func (w *Wire) MarkBig(m uint32) *Wire { w.b = binary.BigEndian.AppendUint32(w.b, m); return w }
 
 // Ifname appends an interface name.
 func (w *Wire) Ifname(s string) *Wire {
@@ -172,7 +177,7 @@ func (w *Wire) Take() string {
 
 // formatWire prints bytes of the given types as nft writes a concatenation; with a
 // last it prints ranges, member by member.
-func formatWire(b *strings.Builder, members []Type, first, last string, bigSlots bool) {
+func formatWire(b *strings.Builder, members []Type, first, last string, big bool) {
 	for i, t := range members {
 		if i > 0 {
 			b.WriteString(" . ")
@@ -186,20 +191,20 @@ func formatWire(b *strings.Builder, members []Type, first, last string, bigSlots
 		if last != "" {
 			end, last = last[:w], last[w:]
 		}
-		formatMember(b, t, first[:w], end, bigSlots)
+		formatMember(b, t, first[:w], end, big)
 		first = first[w:]
 	}
 }
 
-func formatMember(b *strings.Builder, t Type, first, last string, bigSlots bool) {
+func formatMember(b *strings.Builder, t Type, first, last string, big bool) {
 	if last != "" && t != IPv4 && t != IPv6 && first != last {
-		formatOne(b, t, first, bigSlots)
+		formatOne(b, t, first, big)
 		b.WriteByte('-')
-		formatOne(b, t, last, bigSlots)
+		formatOne(b, t, last, big)
 		return
 	}
 	if last == "" || t != IPv4 && t != IPv6 {
-		formatOne(b, t, first, bigSlots)
+		formatOne(b, t, first, big)
 		return
 	}
 	from, _ := netip.AddrFromSlice([]byte(first))
@@ -207,7 +212,7 @@ func formatMember(b *strings.Builder, t Type, first, last string, bigSlots bool)
 	b.WriteString(inet.Range{From: from, To: to}.String())
 }
 
-func formatOne(b *strings.Builder, t Type, v string, bigSlots bool) {
+func formatOne(b *strings.Builder, t Type, v string, big bool) {
 	switch t {
 	case IPv4, IPv6:
 		a, _ := netip.AddrFromSlice([]byte(v))
@@ -216,10 +221,14 @@ func formatOne(b *strings.Builder, t Type, v string, bigSlots bool) {
 		b.WriteString(inet.Proto(v[0]).String())
 	case Service:
 		b.WriteString(strconv.Itoa(int(v[0])<<8 | int(v[1])))
-	case Slot:
+	case Slot, FwMark:
 		n := binary.NativeEndian.Uint32([]byte(v))
-		if bigSlots {
+		if big {
 			n = binary.BigEndian.Uint32([]byte(v))
+		}
+		if t == FwMark {
+			fmt.Fprintf(b, "0x%08x", n)
+			break
 		}
 		b.WriteString(strconv.FormatUint(uint64(n), 10))
 	case Ifname:

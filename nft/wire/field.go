@@ -110,6 +110,12 @@ func (l *lowering) loadOne(f nft.Field, word, behind int, big bool) int {
 		return word + 4
 	case nft.CtDport:
 		ct(expr.CtKeyPROTODST)
+	case nft.PacketMark, nft.FlowMark:
+		l.loadMark(f.Kind, r)
+		if f.And != 0 {
+			l.maskMark(r, f.And, 0)
+		}
+		turn()
 	case nft.NumgenInc:
 		l.add(&expr.Numgen{Register: r, Modulus: f.Mod, Type: unix.NFT_NG_INCREMENTAL})
 		turn()

@@ -55,6 +55,10 @@ func (l *lowering) stmt(s nft.Stmt) {
 		}
 		l.anon = append(l.anon, s.Protos)
 		l.add(&expr.Lookup{SourceRegister: dataReg, SetName: anonName})
+	case nft.FamilyIs:
+		l.guard(s.Family)
+	case nft.SetMark:
+		l.setMark(s)
 	case nft.DportIs:
 		l.loadOne(nft.F(nft.Dport), 0, 0, false)
 		l.cmp(expr.CmpOpEq, byte(s.Port>>8), byte(s.Port))

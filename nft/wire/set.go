@@ -15,6 +15,7 @@ const (
 	typeIP6Addr   = 8
 	typeInetProto = 12
 	typeService   = 13
+	typeMark      = 19
 	typeIfname    = 41
 	typeBits      = 6 // a concatenation's number is its members', six bits each
 	typeVerdict   = unix.NFT_DATA_VERDICT
@@ -22,7 +23,7 @@ const (
 
 var typeNumbers = map[nft.Type]uint32{
 	nft.IPv4: typeIPAddr, nft.IPv6: typeIP6Addr, nft.Proto: typeInetProto,
-	nft.Service: typeService, nft.Ifname: typeIfname, nft.Slot: typeInteger,
+	nft.Service: typeService, nft.Ifname: typeIfname, nft.Slot: typeInteger, nft.FwMark: typeMark,
 }
 
 func typeNumber(members []nft.Type) uint32 {
@@ -61,7 +62,7 @@ const (
 )
 
 // realWidths are the sizes of key members without padding, as pipapo sets want them.
-var realWidths = map[nft.Type]uint32{nft.IPv4: 4, nft.IPv6: 16, nft.Proto: 1, nft.Service: 2, nft.Ifname: 16, nft.Slot: 4}
+var realWidths = map[nft.Type]uint32{nft.IPv4: 4, nft.IPv6: 16, nft.Proto: 1, nft.Service: 2, nft.Ifname: 16, nft.Slot: 4, nft.FwMark: 4}
 
 func flagsOf(s *nft.Set) uint32 {
 	var f uint32

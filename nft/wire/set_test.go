@@ -11,7 +11,7 @@ import (
 // decode(encode(x)) is x for every kind of set that snatctl declares.
 func TestDeclarations(t *testing.T) {
 	keys := [][]nft.Type{{nft.IPv4}, {nft.IPv6}, {nft.Ifname}, {nft.Slot}, {nft.IPv4, nft.Proto}, {nft.IPv6, nft.Proto, nft.Service},
-		{nft.IPv4, nft.Proto, nft.Service, nft.Slot}, {nft.IPv6, nft.Proto, nft.Slot}}
+		{nft.IPv4, nft.Proto, nft.Service, nft.Slot}, {nft.IPv6, nft.Proto, nft.Slot}, {nft.FwMark}, {nft.FwMark, nft.IPv6, nft.Service}, {nft.FwMark, nft.Slot}}
 	for _, key := range keys {
 		for d := nft.NoData; d <= nft.AddrRange4Port; d++ {
 			for _, interval := range []bool{false, true} {

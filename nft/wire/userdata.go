@@ -29,6 +29,7 @@ const (
 // Expressions in a typeof (nftables: include/expression.h, enum expr_types) and the fields
 // that they are used with (include/proto.h).
 const (
+	exprVerdict = 1
 	exprPayload = 7
 	exprMeta    = 9
 	exprConcat  = 13
@@ -42,6 +43,7 @@ const (
 	fieldIP6Daddr = 9
 	fieldDport    = 2
 	metaL4Proto   = 16
+	metaMark      = 3
 )
 
 func tlv(b []byte, typ byte, v []byte) []byte {
@@ -59,7 +61,7 @@ func byteorder(members []nft.Type) uint32 {
 	switch members[0] {
 	case nft.IPv4, nft.IPv6, nft.Service:
 		return orderBig
-	case nft.Ifname, nft.Slot:
+	case nft.Ifname, nft.Slot, nft.FwMark:
 		return orderHost
 	}
 	return orderNone
@@ -69,7 +71,7 @@ func byteorder(members []nft.Type) uint32 {
 func Userdata(s *nft.Set) []byte {
 	b := tlv32(nil, udKeyByteorder, byteorder(s.Key))
 	if s.Data == nft.NoData {
-		if s.HasSlot() {
+		if s.Typeof() {
 			b = tlv(b, udKeyTypeof, typeofAll(s.Key))
 		}
 		return b
@@ -77,15 +79,22 @@ func Userdata(s *nft.Set) []byte {
 	if s.Data != nft.ObjectData {
 		b = tlv32(b, udDataByteorder, byteorder(s.Data.Members()))
 	}
-	if s.HasSlot() {
+	if s.Typeof() {
 		b = tlv(b, udKeyTypeof, typeofAll(s.Key))
-		b = tlv(b, udDataTypeof, typeofAll(s.Data.Members()))
+		b = tlv(b, udDataTypeof, typeofData(s.Data))
 	}
 	var interval uint32
 	if s.Data.IsInterval() {
 		interval = 1
 	}
 	return tlv32(b, udDataInterval, interval)
+}
+
+func typeofData(d nft.Data) []byte {
+	if d == nft.VerdictData {
+		return tlv(tlv32(nil, 0, exprVerdict), 1, nil)
+	}
+	return typeofAll(d.Members())
 }
 
 func typeofAll(members []nft.Type) []byte {
@@ -112,6 +121,8 @@ func typeof(t nft.Type) []byte {
 		return payload(descTransport, fieldDport)
 	case nft.Proto:
 		return tlv(tlv32(nil, 0, exprMeta), 1, tlv32(nil, 0, metaL4Proto))
+	case nft.FwMark:
+		return tlv(tlv32(nil, 0, exprMeta), 1, tlv32(nil, 0, metaMark))
 	default: // nft.Slot, spelled "numgen inc mod 65536"
 		return tlv(tlv32(nil, 0, exprNumgen), 1, tlv32(tlv32(tlv32(nil, 0, unix.NFT_NG_INCREMENTAL), 1, 65536), 2, 0))
 	}

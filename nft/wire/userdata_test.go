@@ -16,6 +16,7 @@ func TestSetUserdata(t *testing.T) {
 		daddr4 = "0004 07000000 010c 0004 0c000000 0104 0c000000" // ip daddr
 		daddr6 = "0004 07000000 010c 0004 0d000000 0104 09000000" // ip6 daddr
 		proto  = "0004 09000000 0106 0004 10000000"               // meta l4proto
+		mark   = "0004 09000000 0106 0004 03000000"               // meta mark
 		dport  = "0004 07000000 010c 0004 0b000000 0104 02000000" // th dport
 		slot   = "0004 17000000 0112 0004 00000000 0104 00000100 0204 00000000"
 	)
@@ -37,6 +38,11 @@ func TestSetUserdata(t *testing.T) {
 				"0604 00000000"},
 		{"slots of IPv6", nft.Set{Key: []nft.Type{nft.IPv6, nft.Slot}, Data: nft.Addr6},
 			"0004 00000000 0104 02000000 033a 0004 0d000000 0132 0014" + daddr6 + "011a" + slot + "0414" + daddr6 + "0604 00000000"},
+		{"verdicts by mark", nft.Set{Key: []nft.Type{nft.FwMark}, Data: nft.VerdictData}, "0004 01000000 0104 00000000 0604 00000000"},
+		{"verdicts by mark and source", nft.Set{Key: []nft.Type{nft.FwMark, nft.IPv4}, Data: nft.VerdictData, Interval: true},
+			"0004 00000000 0104 00000000 032e 0004 0d000000 0126 000e" + mark + "0114" + daddr4 + "0408 0004 01000000 0100 0604 00000000"},
+		{"set of marks and servers", nft.Set{Key: []nft.Type{nft.FwMark, nft.IPv4, nft.Service}},
+			"0004 00000000 0344 0004 0d000000 013c 000e" + mark + "0114" + daddr4 + "0214" + dport},
 	} {
 		if got, want := Userdata(&c.set), golden.Unhex(t, c.want); !slices.Equal(got, want) {
 			t.Errorf("%s: the userdata is\n%s\nwant\n%s", c.name, hex.EncodeToString(got), hex.EncodeToString(want))

@@ -34,6 +34,7 @@ type Flow struct {
 	ID          uint32 // the kernel's name for the entry; 0 if it was not told
 	CTZone      uint16 // conntrack zone (not a zone of the policy) of Orig; 0 is the default one
 	ReplyCTZone uint16 // that of Reply: the same, unless a rule sets zones by direction
+	Mark        uint32 // the entry's own (CONNMARK); of events that end a flow, not told
 	Status      Status
 	TCPState    TCPState
 	Timeout     uint32    // seconds until the entry ends if no packet comes; not told of offloaded flows

@@ -27,6 +27,8 @@ func decode(b []byte, f *ct.Flow) (at int64, err error) {
 			f.TCPState, err = tcpState(a.Val)
 		case ctaTimeout:
 			f.Timeout = a.U32()
+		case ctaMark:
+			f.Mark = a.U32()
 		case ctaCountersOrig:
 			f.In, err = traffic(a.Val)
 		case ctaCountersReply:

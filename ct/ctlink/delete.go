@@ -31,15 +31,17 @@ func (k Key) String() string {
 	return fmt.Sprintf("%s %s > %s", k.Reply.Proto, k.Reply.Src, k.Reply.Dst)
 }
 
-// DeleteError says which flows are left although they were to be deleted.
+// DeleteError says which flows are left although they were to be deleted, or marked.
 type DeleteError struct {
 	Failed int
 	First  Key   // one of them
 	Err    error // why it is left
+
+	done string // what was to be done with them
 }
 
 func (e *DeleteError) Error() string {
-	return fmt.Sprintf("%d flows could not be deleted, the first of them %s: %v", e.Failed, e.First, e.Err)
+	return fmt.Sprintf("%d flows could not be %s, the first of them %s: %v", e.Failed, e.done, e.First, e.Err)
 }
 
 func (e *DeleteError) Unwrap() error { return e.Err }
@@ -52,31 +54,60 @@ const batchSize = 60 << 10
 // Those that the kernel refuses to delete don't stop the rest; a *DeleteError tells of them.
 // The kernel says nothing to either end of a connection that is deleted.
 func (c *Conn) Delete(ctx context.Context, keys []Key) (deleted int, err error) {
-	var failed DeleteError
+	deleted, err = c.each(ctx, keys, "deleted", appendDelete)
+	if err != nil && !isDeleteError(err) {
+		err = fmt.Errorf("delete flows: %w", err)
+	}
+	return deleted, err
+}
+
+// Remark changes those bits of flows' marks that mask has, and returns of how many flows. Errors are as
+// Delete's.
+func (c *Conn) Remark(ctx context.Context, keys []Key, mark, mask uint32) (marked int, err error) {
+	marked, err = c.each(ctx, keys, "marked", func(b []byte, k *Key, seq uint32) []byte {
+		return appendRemark(b, k, seq, mark&mask, mask)
+	})
+	if err != nil && !isDeleteError(err) {
+		err = fmt.Errorf("mark flows: %w", err)
+	}
+	return marked, err
+}
+
+func isDeleteError(err error) bool {
+	_, is := err.(*DeleteError)
+	return is
+}
+
+// request appends what is asked for about one key.
+type request func(b []byte, k *Key, seq uint32) []byte
+
+// each sends a request about each of the keys, and returns of how many it was carried out.
+func (c *Conn) each(ctx context.Context, keys []Key, what string, ask request) (done int, err error) {
+	failed := DeleteError{done: what}
 	for len(keys) > 0 {
 		if err := c.ready(ctx); err != nil {
-			return deleted, fmt.Errorf("delete flows: %w", err)
+			return done, err
 		}
 		first := c.seq + 1
-		n, err := c.sendDeletes(keys)
+		n, err := c.sendEach(keys, ask)
 		if err == nil {
-			deleted += n
+			done += n
 			err = c.refusals(first, func(i int, e unix.Errno) {
-				deleted--
+				done--
 				if e != unix.ENOENT {
 					failed.add(keys[i], e)
 				}
 			})
 		}
 		if err != nil {
-			return deleted, fmt.Errorf("delete flows: %w", err)
+			return done, err
 		}
 		keys = keys[n:]
 	}
 	if failed.Failed > 0 {
-		return deleted, &failed
+		return done, &failed
 	}
-	return deleted, nil
+	return done, nil
 }
 
 func (e *DeleteError) add(k Key, err error) {
@@ -85,14 +116,14 @@ func (e *DeleteError) add(k Key, err error) {
 	}
 }
 
-// sendDeletes sends one datagram for as many of the keys as it holds, and returns how many.
+// sendEach sends one datagram for as many of the keys as it holds, and returns how many.
 // Only the last request asks to be acknowledged: others are answered if they fail.
-func (c *Conn) sendDeletes(keys []Key) (n int, err error) {
+func (c *Conn) sendEach(keys []Key, ask request) (n int, err error) {
 	b, last := c.out[:0], 0
 	for n < len(keys) && len(b) < batchSize {
 		last = len(b)
 		c.seq++
-		b = appendDelete(b, &keys[n], c.seq)
+		b = ask(b, &keys[n], c.seq)
 		n++
 	}
 	binary.NativeEndian.PutUint16(b[last+6:], unix.NLM_F_REQUEST|unix.NLM_F_ACK)
@@ -134,11 +165,30 @@ func (c *Conn) refusals(first uint32, refused func(i int, e unix.Errno)) error {
 // one deletes all flows (ctnetlink_del_conntrack).
 func appendDelete(b []byte, k *Key, seq uint32) []byte {
 	start := len(b)
+	b = appendKey(b, ctDelete, k, seq)
+	binary.NativeEndian.PutUint32(b[start:], uint32(len(b)-start))
+	return b
+}
+
+// appendRemark appends the request that changes one flow's mark. Without NLM_F_CREATE it makes no flow, and
+// what it does not name stays (ctnetlink_new_conntrack, ctnetlink_change_mark). The kernel does not
+// compare the ID here.
+func appendRemark(b []byte, k *Key, seq, mark, mask uint32) []byte {
+	start := len(b)
+	b = appendKey(b, ctNew, k, seq)
+	b = nfnl.AppendU32(b, ctaMark, mark)
+	b = nfnl.AppendU32(b, ctaMarkMask, mask)
+	binary.NativeEndian.PutUint32(b[start:], uint32(len(b)-start))
+	return b
+}
+
+// appendKey appends a message's header, and which flow it is about.
+func appendKey(b []byte, typ uint16, k *Key, seq uint32) []byte {
 	family := byte(unix.AF_INET)
 	if k.Reply.Src.Addr().Is6() {
 		family = unix.AF_INET6
 	}
-	b = appendHeader(b, ctDelete, 0, seq, family)
+	b = appendHeader(b, typ, 0, seq, family)
 	b = appendTuple(b, ctaTupleReply, &k.Reply)
 	if k.ID != 0 {
 		b = nfnl.AppendU32(b, ctaID, k.ID)
@@ -146,7 +196,6 @@ func appendDelete(b []byte, k *Key, seq uint32) []byte {
 	if k.CTZone != 0 {
 		b = nfnl.AppendU16(b, ctaZone, k.CTZone)
 	}
-	binary.NativeEndian.PutUint32(b[start:], uint32(len(b)-start))
 	return b
 }
 

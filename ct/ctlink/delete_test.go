@@ -159,3 +159,43 @@ func TestDeleteInZone(t *testing.T) {
 		t.Errorf("%d flows stand", n)
 	}
 }
+
+// Remark changes some bits of the marks of exactly the named flows, makes none, and says nothing of those
+// that are gone.
+func TestRemark(t *testing.T) {
+	g := newGateway(t)
+	if _, err := g.host.Output(t.Context(), "nft", "insert rule inet gateway postrouting ct state new ct mark set 0x01000007"); err != nil {
+		t.Fatal(err)
+	}
+	g.mixed()
+	g.tracked(20)
+	var moving []ctlink.Key
+	for _, f := range g.flows() {
+		if f.Mark != 0x01000007 {
+			t.Fatalf("%s has mark %#x", line(&f), f.Mark)
+		}
+		if f.Orig.Src.Addr().Is6() {
+			moving = append(moving, ctlink.KeyOf(&f))
+		}
+	}
+	gone := moving[0]
+	if n, err := g.conn.Delete(t.Context(), []ctlink.Key{gone}); n != 1 || err != nil {
+		t.Fatalf("%d flows deleted (%v), want 1", n, err)
+	}
+	if n, err := g.conn.Remark(t.Context(), moving, 0x02ffffff, 0xff000000); n != len(moving)-1 || err != nil {
+		t.Errorf("%d flows marked (%v), want %d", n, err, len(moving)-1)
+	}
+	after := g.flows()
+	if len(after) != 19 {
+		t.Errorf("there are %d flows, want 19", len(after))
+	}
+	for _, f := range after {
+		want := uint32(0x01000007)
+		if f.Orig.Src.Addr().Is6() {
+			want = 0x02000007
+		}
+		if f.Mark != want {
+			t.Errorf("%s has mark %#x, want %#x", line(&f), f.Mark, want)
+		}
+	}
+}

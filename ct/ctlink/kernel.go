@@ -16,12 +16,14 @@ const (
 	ctaStatus         = 3
 	ctaProtoInfo      = 4
 	ctaTimeout        = 7
+	ctaMark           = 8
 	ctaCountersOrig   = 9
 	ctaCountersReply  = 10
 	ctaID             = 12
 	ctaTupleMaster    = 14
 	ctaZone           = 18
 	ctaTimestamp      = 20
+	ctaMarkMask       = 21
 	ctaTimestampEvent = 27 // Linux 6.14
 )
 

@@ -114,6 +114,21 @@ func (s *Scheduler) change(c *check, t Target) {
 	}
 }
 
+// Suspect takes all targets of a service, or of an uplink, for down, since something else than their checks
+// says so. No verdict tells of that. One is up again after as many passes in a row as any that is down, of
+// checks that begin from now on.
+func (s *Scheduler) Suspect(service string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, c := range s.checks {
+		if id.Service != service || c.gone {
+			continue
+		}
+		c.record.suspect(time.Now())
+		c.stale = c.stale || c.phase != idle
+	}
+}
+
 func (s *Scheduler) leave(c *check) {
 	c.gone = true
 	if c.phase == idle {

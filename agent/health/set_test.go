@@ -198,3 +198,29 @@ func TestSetForReal(t *testing.T) {
 		t.Error(strings.Join(wrong, "\n"))
 	}
 }
+
+// TestSuspect takes a target for down that its checks find up: after Rise more passes it is up again, and a
+// check that was under way does not count.
+func TestSuspect(t *testing.T) {
+	k := &Check{Type: TCP, Interval: 10 * time.Second, Rise: 2}
+	simulate(t, Options{}, func(s *Scheduler, w *world, v *verdicts) {
+		s.Set(targets(1, k))
+		time.Sleep(21 * time.Second)
+		synctest.Wait()
+		s.Suspect("mail")
+		s.Suspect("web")
+		if h := s.Health(ID{"web", server(0)}); h.State != Down {
+			t.Errorf("health is %+v, want down", h)
+		}
+		time.Sleep(11 * time.Second)
+		synctest.Wait()
+		if h := s.Health(ID{"web", server(0)}); h.State != Down {
+			t.Errorf("after one pass health is %+v, want down", h)
+		}
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		if got, want := v.said(), []string{"192.0.0.0 down>up ", "192.0.0.0 unknown>up "}; !slices.Equal(got, want) {
+			t.Errorf("verdicts are %q, want %q", got, want)
+		}
+	})
+}

@@ -50,3 +50,11 @@ func (r *record) add(now time.Time, res result, rise, fall int) (v Verdict, chan
 // restart forgets passes and failures in a row, and keeps the state: results of another check
 // do not add up with them.
 func (r *record) restart() { r.passes, r.fails = 0, 0 }
+
+// suspect takes a target for down.
+func (r *record) suspect(now time.Time) {
+	r.restart()
+	if r.health.State != Down {
+		r.health.State, r.health.LastChange, r.since = Down, now, now
+	}
+}

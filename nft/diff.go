@@ -58,7 +58,7 @@ func irreconcilable(live, want *Ruleset) string {
 }
 
 func sameDeclaration(a, b *Set) bool {
-	return slices.Equal(a.Key, b.Key) && a.Data == b.Data && a.Objects == b.Objects && a.Interval == b.Interval && a.Counter == b.Counter && a.Dynamic == b.Dynamic
+	return slices.Equal(a.Key, b.Key) && a.Data == b.Data && a.Objects == b.Objects && a.Interval == b.Interval && a.Counter == b.Counter && a.Dynamic == b.Dynamic && a.Counting == b.Counting && a.holds() == b.holds()
 }
 
 func sameHook(a, b *Hook) bool {

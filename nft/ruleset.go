@@ -30,6 +30,8 @@ type Set struct {
 	Interval bool       // keys are ranges (set flag `interval`)
 	Counter  bool       // every element counts what hits it
 	Dynamic  bool       // rules enter elements, which time out; what they entered is no part of a diff
+	Counting bool       // of Dynamic: elements stay as long as they count connections, and don't time out
+	Size     uint32     // of Dynamic: how many elements it holds at most; 0: DynamicSize
 	Elements []Element
 }
 

@@ -16,6 +16,7 @@ type Field struct {
 	Bits int     // of an address: only that many leading bits; 0: all
 	And  uint32  // of a mark: only these bits; 0: all
 	Mod  uint32  // of the generators: values are 0 to Mod-1
+	Base uint32  // of NumgenInc: added to its values, so that with Mod 1 it is a constant
 	Seed uint32  // of JHash
 	Of   []Field // of JHash: what is hashed
 }
@@ -41,6 +42,7 @@ const (
 	JHash
 	PacketMark // meta mark: lives as long as the packet
 	FlowMark   // ct mark: the flow's, which all of its packets find
+	Priority   // of the packet, as queueing disciplines see it
 )
 
 var fieldNames = map[FieldKind]string{
@@ -48,6 +50,7 @@ var fieldNames = map[FieldKind]string{
 	L4Proto: "meta l4proto", Sport: "th sport", Dport: "th dport",
 	CtIPDaddr: "ct original ip daddr", CtIP6Daddr: "ct original ip6 daddr", CtDport: "ct original proto-dst",
 	PacketMark: "meta mark", FlowMark: "ct mark",
+	Priority: "meta priority",
 }
 
 // F returns a plain field.
@@ -57,6 +60,9 @@ func F(k FieldKind) Field { return Field{Kind: k} }
 func (f Field) String() string {
 	switch f.Kind {
 	case NumgenInc:
+		if f.Base > 0 {
+			return fmt.Sprintf("numgen inc mod %d offset %d", f.Mod, f.Base)
+		}
 		return fmt.Sprintf("numgen inc mod %d", f.Mod)
 	case NumgenRandom:
 		return fmt.Sprintf("numgen random mod %d", f.Mod)
@@ -286,7 +292,7 @@ func (s InSet) String() string { return concat(s.Key) + " @" + s.Set }
 func (s Vmap) String() string  { return concat(s.Key) + " vmap @" + s.Map }
 
 func (s Update) String() string {
-	return fmt.Sprintf("update @%s { %s timeout %ds : %s }", s.Map, concat(s.Key), s.Timeout/time.Second, concat(s.Data))
+	return fmt.Sprintf("update @%s { %s timeout %s : %s }", s.Map, concat(s.Key), span(s.Timeout), concat(s.Data))
 }
 
 func (s NAT) String() string {

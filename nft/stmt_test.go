@@ -47,6 +47,12 @@ var stmtTexts = []struct {
 	{PriorityIs{0x736e0001}, "meta priority 736e:1"},
 	{OIfIs{"ppp*"}, `oifname "ppp*"`},
 	{OIfIn{"uplinks"}, "oifname @uplinks"},
+	{CountOver{Set: "clients4", Key: []Field{F(Priority), F(IPSaddr)}, Over: 100}, "add @clients4 { meta priority . ip saddr ct count over 100 }"},
+	{RateOver{Set: "rates6/zones", Key: []Field{{Kind: NumgenInc, Mod: 1, Base: 77}, {Kind: IP6Saddr, Bits: 64}}, Rate: 50, Unit: PerMinute, Burst: 100, Timeout: 2 * time.Minute},
+		"update @rates6/zones { numgen inc mod 1 offset 77 . ip6 saddr & ffff:ffff:ffff:ffff:: timeout 120s limit rate over 50/minute burst 100 packets }"},
+	{Hold{Set: "held4", Key: []Field{F(Priority), F(IPSaddr)}, Timeout: 100 * time.Millisecond}, "update @held4 { meta priority . ip saddr timeout 100ms }"},
+	{SetPriority{Key: []Field{F(IPDaddr), F(L4Proto), F(Dport)}, Map: "limited4"}, "meta priority set ip daddr . meta l4proto . th dport map @limited4"},
+	{ClearPriority{}, "meta priority set none"},
 	{InSet{[]Field{F(IP6Daddr)}, "exclude6/a"}, "ip6 daddr @exclude6/a"},
 	{Vmap{[]Field{F(IPDaddr), F(L4Proto), F(Dport)}, "services4"}, "ip daddr . meta l4proto . th dport vmap @services4"},
 	{NAT{Key: []Field{F(IPDaddr), {Kind: NumgenInc, Mod: 3}}, Map: "slots4", Data: Addr4Port}, "dnat ip to ip daddr . numgen inc mod 3 map @slots4"},
@@ -155,6 +161,7 @@ var wires = map[Type]struct {
 	Ifname:  {new(Wire).Ifname("wan0").Take(), new(Wire).Ifname("wan0").Take(), `"wan0"`, `"wan0"`},
 	Slot:    {new(Wire).Slot(7).Take(), new(Wire).Slot(7).Take(), "7", "7"},
 	FwMark:  {new(Wire).Mark(7).Take(), new(Wire).Mark(7).Take(), "0x00000007", "0x00000007"},
+	Class:   {new(Wire).Class(0x1234_0007).Take(), new(Wire).Class(0x1234_0007).Take(), "1234:7", "1234:7"},
 }
 
 func addr(s string) string { return new(Wire).Addr(netip.MustParseAddr(s)).Take() }
@@ -214,6 +221,7 @@ func TestDataTexts(t *testing.T) {
 		Addr6Port:      {addr("fd05::1") + port, "fd05::1 . 8080"},
 		AddrRange4:     {addr("10.0.0.1") + addr("10.0.0.3"), "10.0.0.1-10.0.0.3"},
 		AddrRange6:     {addr("fd05::") + addr("fd05::3"), "fd05::/126"},
+		ClassData:      {new(Wire).Class(0x1_0002).Take(), "1:2"},
 		ObjectData:     {"slow", `"slow"`},
 		AddrRange4Port: {addr("10.0.0.0") + port + addr("10.0.0.1") + new(Wire).Port(8089).Take(), "10.0.0.0/31 . 8080-8089"},
 	}

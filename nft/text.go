@@ -70,8 +70,16 @@ func (s *Set) writeElements(w *bufio.Writer, es []Element, indent string) {
 	}
 }
 
-// DynamicSize is how many elements a dynamic map can hold. More are not entered.
+// DynamicSize is how many elements a dynamic map can hold that says nothing else. More are not entered.
 const DynamicSize = 1 << 20
+
+// holds returns how many elements a dynamic set can hold; 0 where there is no such bound.
+func (s *Set) holds() uint32 {
+	if s.Dynamic && s.Size == 0 {
+		return DynamicSize
+	}
+	return s.Size
+}
 
 // header returns the words behind `type` or `typeof` in the set's declaration.
 func (s *Set) header() string {
@@ -108,7 +116,11 @@ func (s *Set) write(w *bufio.Writer) {
 		w.WriteString("\t\tflags interval\n")
 	}
 	if s.Dynamic {
-		fmt.Fprintf(w, "\t\tsize %d\n\t\tflags dynamic,timeout\n", DynamicSize)
+		flags := "dynamic,timeout"
+		if s.Counting {
+			flags = "dynamic"
+		}
+		fmt.Fprintf(w, "\t\tsize %d\n\t\tflags %s\n", s.holds(), flags)
 	}
 	if s.Counter {
 		w.WriteString("\t\tcounter\n")

@@ -24,6 +24,7 @@ const (
 	Ifname                  // ifname
 	Slot                    // a small number: host byte order, but network order in Interval sets
 	FwMark                  // mark, of a packet or a flow: the same byte orders
+	Class                   // classid: a packet's priority, two numbers of 16 bits in one; host byte order
 )
 
 var types = [...]struct {
@@ -37,6 +38,7 @@ var types = [...]struct {
 	Ifname:  {"ifname", "", 16},
 	Slot:    {"", "numgen inc mod 65536", 4},
 	FwMark:  {"mark", "meta mark", 4},
+	Class:   {"classid", "meta priority", 4},
 }
 
 // Width returns how many bytes the type takes in a key.
@@ -69,6 +71,7 @@ const (
 	AddrRange4          // interval ipv4_addr
 	AddrRange6          // interval ipv6_addr
 	AddrRange4Port      // interval ipv4_addr . inet_service
+	ClassData           // classid
 	ObjectData          // the name of an object; the set says of which kind. Not together with a Slot
 )
 
@@ -85,6 +88,7 @@ var datas = map[Data]struct {
 	AddrRange4:     {"interval ipv4_addr", "", []Type{IPv4}, true},
 	AddrRange6:     {"interval ipv6_addr", "", []Type{IPv6}, true},
 	AddrRange4Port: {"interval ipv4_addr . inet_service", "", []Type{IPv4, Service}, true},
+	ClassData:      {"classid", "meta priority", []Type{Class}, false},
 }
 
 // Members returns the types that the data is made of; none for verdicts and plain sets.
@@ -150,6 +154,9 @@ func (w *Wire) Mark(m uint32) *Wire { w.b = binary.NativeEndian.AppendUint32(w.b
 
 // MarkBig appends a mark for an Interval set.
 func (w *Wire) MarkBig(m uint32) *Wire { w.b = binary.BigEndian.AppendUint32(w.b, m); return w }
+
+// Class appends a priority.
+func (w *Wire) Class(n uint32) *Wire { w.b = binary.NativeEndian.AppendUint32(w.b, n); return w }
 
 // Ifname appends an interface name.
 func (w *Wire) Ifname(s string) *Wire {
@@ -231,6 +238,9 @@ func formatOne(b *strings.Builder, t Type, v string, big bool) {
 			break
 		}
 		b.WriteString(strconv.FormatUint(uint64(n), 10))
+	case Class:
+		n := binary.NativeEndian.Uint32([]byte(v))
+		fmt.Fprintf(b, "%x:%x", n>>16, n&0xffff)
 	case Ifname:
 		b.WriteString(strconv.Quote(strings.TrimRight(v, "\x00")))
 	}

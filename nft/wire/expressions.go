@@ -11,6 +11,9 @@ const (
 	lookupFlags = unix.NFTA_LOOKUP_FLAGS  // u32: NFT_LOOKUP_F_*
 
 	dynsetSetID = unix.NFTA_DYNSET_SET_ID // u32: setID
+	dynsetExpr  = unix.NFTA_DYNSET_EXPR   // expression that each new element gets
+
+	numgenOffset = unix.NFTA_NG_OFFSET // u32: added to each number
 
 	immediateData = unix.NFTA_IMMEDIATE_DATA // data: a value for a register, or a verdict
 	cmpData       = unix.NFTA_CMP_DATA       // data: what a register is compared with

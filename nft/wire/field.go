@@ -97,6 +97,8 @@ func (l *lowering) loadOne(f nft.Field, word, behind int, big bool) int {
 		}
 	}
 	switch f.Kind {
+	case nft.Priority:
+		l.add(&expr.Meta{Key: expr.MetaKeyPRIORITY, Register: r})
 	case nft.L4Proto:
 		l.add(&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: r})
 	case nft.Sport:
@@ -117,7 +119,7 @@ func (l *lowering) loadOne(f nft.Field, word, behind int, big bool) int {
 		}
 		turn()
 	case nft.NumgenInc:
-		l.add(&expr.Numgen{Register: r, Modulus: f.Mod, Type: unix.NFT_NG_INCREMENTAL})
+		l.add(&expr.Numgen{Register: r, Modulus: f.Mod, Type: unix.NFT_NG_INCREMENTAL, Offset: f.Base})
 		turn()
 	case nft.NumgenRandom:
 		l.add(&expr.Numgen{Register: r, Modulus: f.Mod, Type: unix.NFT_NG_RANDOM})

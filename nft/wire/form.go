@@ -49,6 +49,9 @@ func form(list []byte, anon func(name string) string) string {
 			if name == "lookup" && d.Type == lookupSet {
 				vals[d.Type] = d.Str()
 			}
+			if name == "dynset" && d.Type == dynsetExpr {
+				vals[d.Type] = form(nfnl.AppendAttr(nil, listElem, d.Val), anon)
+			}
 			if name == "flow_offload" {
 				vals[d.Type] = d.Str() // the library sends it without its NUL
 			}
@@ -128,6 +131,10 @@ func normalize(name string, v map[uint16]string, anon func(string) string) {
 	case "hash":
 		def(hashSeed, zero32)
 		def(hashOffset, zero32)
+	case "limit":
+		delete(v, limitPad)
+	case "numgen":
+		def(numgenOffset, zero32)
 	}
 }
 

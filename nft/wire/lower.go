@@ -92,8 +92,21 @@ func (l *lowering) stmt(s nft.Stmt) {
 		l.add(&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: dataReg}, &expr.Lookup{SourceRegister: dataReg, SetName: s.Set})
 	case nft.Update:
 		l.update(s)
+	case nft.CountOver:
+		l.meter(s.Set, s.Key, nil, &expr.Connlimit{Count: s.Over, Flags: expr.NFT_CONNLIMIT_F_INV})
+	case nft.RateOver:
+		l.rateOver(s)
+	case nft.Hold:
+		l.meter(s.Set, s.Key, &s.Timeout, nil)
+	case nft.SetPriority:
+		l.load(s.Key, 0, l.ranges(s.Map))
+		l.add(&expr.Lookup{SourceRegister: dataReg, SetName: s.Map, IsDestRegSet: true, DestRegister: dataReg})
+		l.add(&expr.Meta{Key: expr.MetaKeyPRIORITY, SourceRegister: true, Register: dataReg})
+	case nft.ClearPriority:
+		l.add(&expr.Immediate{Register: dataReg, Data: make([]byte, 4)})
+		l.add(&expr.Meta{Key: expr.MetaKeyPRIORITY, SourceRegister: true, Register: dataReg})
 	case nft.InSet:
-		l.load(s.Key, 0, l.ranges(s.Set))
+		l.loadKey(s.Key, l.ranges(s.Set))
 		l.add(&expr.Lookup{SourceRegister: dataReg, SetName: s.Set})
 	case nft.Vmap:
 		l.load(s.Key, 0, l.ranges(s.Map))

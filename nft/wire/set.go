@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"cmp"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/snatctl/snatctl/nfnl"
@@ -17,13 +19,14 @@ const (
 	typeService   = 13
 	typeMark      = 19
 	typeIfname    = 41
+	typeClass     = 23
 	typeBits      = 6 // a concatenation's number is its members', six bits each
 	typeVerdict   = unix.NFT_DATA_VERDICT
 )
 
 var typeNumbers = map[nft.Type]uint32{
 	nft.IPv4: typeIPAddr, nft.IPv6: typeIP6Addr, nft.Proto: typeInetProto,
-	nft.Service: typeService, nft.Ifname: typeIfname, nft.Slot: typeInteger, nft.FwMark: typeMark,
+	nft.Service: typeService, nft.Ifname: typeIfname, nft.Slot: typeInteger, nft.FwMark: typeMark, nft.Class: typeClass,
 }
 
 func typeNumber(members []nft.Type) uint32 {
@@ -62,7 +65,7 @@ const (
 )
 
 // realWidths are the sizes of key members without padding, as pipapo sets want them.
-var realWidths = map[nft.Type]uint32{nft.IPv4: 4, nft.IPv6: 16, nft.Proto: 1, nft.Service: 2, nft.Ifname: 16, nft.Slot: 4, nft.FwMark: 4}
+var realWidths = map[nft.Type]uint32{nft.IPv4: 4, nft.IPv6: 16, nft.Proto: 1, nft.Service: 2, nft.Ifname: 16, nft.Slot: 4, nft.FwMark: 4, nft.Class: 4}
 
 func flagsOf(s *nft.Set) uint32 {
 	var f uint32
@@ -80,7 +83,10 @@ func flagsOf(s *nft.Set) uint32 {
 		}
 	}
 	if s.Dynamic {
-		f |= unix.NFT_SET_EVAL | unix.NFT_SET_TIMEOUT
+		f |= unix.NFT_SET_EVAL
+		if !s.Counting {
+			f |= unix.NFT_SET_TIMEOUT
+		}
 	}
 	return f
 }
@@ -125,7 +131,7 @@ func appendSet(b []byte, s *nft.Set, id uint32) []byte {
 	case s.Dynamic:
 		var at int
 		b, at = nfnl.OpenNest(b, setDesc)
-		b = nfnl.AppendU32(b, descSize, nft.DynamicSize)
+		b = nfnl.AppendU32(b, descSize, cmp.Or(s.Size, nft.DynamicSize))
 		nfnl.CloseNest(b, at)
 	}
 	if s.Counter {
@@ -193,7 +199,11 @@ func DecodeSet(b []byte) (s *nft.Set, anonymous bool) {
 	}
 	s.Key = membersOf(keyType)
 	if s.Dynamic {
-		size ^= nft.DynamicSize
+		s.Counting = flags&unix.NFT_SET_TIMEOUT == 0
+		if size != nft.DynamicSize {
+			s.Size = size
+		}
+		size = 0
 	}
 	if other || uint32(s.Objects) != objects || objects != 0 && !s.Objects.HasMaps() || size != 0 || uint32(s.KeyWidth()) != keyLen || flagsOf(s) != flags {
 		s.Key = nil
@@ -228,7 +238,7 @@ func dataOf(flags, number, width uint32) nft.Data {
 	if number == typeVerdict {
 		return nft.VerdictData
 	}
-	for d := nft.Addr4; d <= nft.AddrRange4Port; d++ {
+	for d := nft.Addr4; d <= nft.ClassData; d++ {
 		if typeNumber(d.Members()) == number && uint32(d.Width()) == width {
 			return d
 		}

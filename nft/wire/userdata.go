@@ -44,6 +44,7 @@ const (
 	fieldDport    = 2
 	metaL4Proto   = 16
 	metaMark      = 3
+	metaPriority  = 2
 )
 
 func tlv(b []byte, typ byte, v []byte) []byte {
@@ -61,7 +62,7 @@ func byteorder(members []nft.Type) uint32 {
 	switch members[0] {
 	case nft.IPv4, nft.IPv6, nft.Service:
 		return orderBig
-	case nft.Ifname, nft.Slot, nft.FwMark:
+	case nft.Ifname, nft.Slot, nft.FwMark, nft.Class:
 		return orderHost
 	}
 	return orderNone
@@ -123,6 +124,8 @@ func typeof(t nft.Type) []byte {
 		return tlv(tlv32(nil, 0, exprMeta), 1, tlv32(nil, 0, metaL4Proto))
 	case nft.FwMark:
 		return tlv(tlv32(nil, 0, exprMeta), 1, tlv32(nil, 0, metaMark))
+	case nft.Class:
+		return tlv(tlv32(nil, 0, exprMeta), 1, tlv32(nil, 0, metaPriority))
 	default: // nft.Slot, spelled "numgen inc mod 65536"
 		return tlv(tlv32(nil, 0, exprNumgen), 1, tlv32(tlv32(tlv32(nil, 0, unix.NFT_NG_INCREMENTAL), 1, 65536), 2, 0))
 	}

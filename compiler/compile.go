@@ -126,7 +126,7 @@ func (b *builder) fail(pos policy.Pos, code, object, msg, hint string) {
 
 // ruleset returns what was built, in the order of package layout.
 func (b *builder) ruleset() *nft.Ruleset {
-	r := &nft.Ruleset{Table: b.policy.Gateway.Table, Comment: layout.TableComment}
+	r := &nft.Ruleset{Table: b.policy.Gateway.Table, Comment: layout.TableComment, Objects: b.timeoutObjects()}
 	for _, name := range inOrder(b.sets, func(s *nft.Set) string { return s.Name }) {
 		r.Sets = append(r.Sets, b.sets[name])
 	}

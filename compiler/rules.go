@@ -23,7 +23,8 @@ const (
 // rules writes the constant rules: one for each kind of map that the policy needs.
 func (b *builder) rules() {
 	sendsOn := b.holds(layout.Services, layout.Inbound)
-	fullNAT := b.holds(layout.Laddrs, layout.LaddrsIn, layout.Remember, layout.Hairpin)
+	fullNAT := b.holds(layout.Laddrs, layout.LaddrsIn, layout.Remember, layout.Hairpin, layout.TimedServices)
+	b.timeoutRules()
 	if sendsOn {
 		b.hook(layout.ChainPrerouting.Name(), nft.Hook{Type: "nat", Point: nft.Prerouting, Priority: priorityDNAT})
 		b.hook(layout.ChainOutput.Name(), nft.Hook{Type: "nat", Point: nft.Output, Priority: priorityDNAT})
@@ -42,6 +43,7 @@ func (b *builder) rules() {
 	}
 	if fullNAT {
 		b.chain(layout.ChainFullNAT.Name())
+		b.serviceTimeoutRules()
 		b.rememberRules()
 		b.countServers()
 		b.hairpinRules()
@@ -248,6 +250,9 @@ func (b *builder) fullNATRules() {
 
 func (b *builder) zoneRules() {
 	b.bySource(layout.ChainZones.Name(), layout.Conditional)
+	for _, x := range zoneExtras() {
+		b.bySource(layout.ChainZones.Name(), x.kind)
+	}
 	b.bySource(layout.ChainZones.Name(), layout.Excludes)
 	b.translate(layout.ChainZones.Name(), "")
 	b.bySource(layout.ChainZones.Name(), layout.Actions)

@@ -42,6 +42,7 @@ func (b *builder) lasting(s *policy.Service) {
 		if b.zonesDecide() {
 			b.enterVIPs(s.VIP, f)
 		}
+		b.serviceTimeouts(s, f)
 		if s.Mode != policy.FullNAT || len(b.ranges(s.Laddrs, f)) == 0 {
 			continue
 		}

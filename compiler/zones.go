@@ -39,6 +39,7 @@ func (b *builder) zones() {
 			continue
 		}
 		z := &zones[piece.Owner]
+		b.extras(z, piece.Range)
 		b.exclude(z, piece.Range, excludes)
 		b.zone(z, piece.Range)
 	}

@@ -12,6 +12,7 @@ func (p *Policy) Check(r *Report, partial Partial) {
 	c.checkPools()
 	c.checkZones()
 	c.checkServices()
+	c.checkTimeouts()
 }
 
 // Partial marks the pools, zones and services, by their index, of which something is not

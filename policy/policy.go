@@ -104,6 +104,8 @@ type Gateway struct {
 	Sysctls    bool
 	Offload    Offload
 	Addresses  Addresses
+	MSS        MSS
+	Timeouts   *Timeouts // nil: the kernel's
 }
 
 // Action is what becomes of a zone's connections.
@@ -250,17 +252,19 @@ type Laddr struct {
 // Zone is a set of sources and what becomes of their connections.
 type Zone struct {
 	Where
-	Name    string
-	From    []inet.Range
-	To      []inet.Range      // destinations; none: any
-	Ports   []inet.ProtoPorts // none: any
-	OIf     []string          // leaving through; overrides gateway.uplinks
-	IIf     []string          // entering through
-	Action  Action            // Snat where laddrs is written, Reject where neither is
-	Laddrs  *Pool             // nil where the action is not Snat, and where map is written
-	Select  Select
-	Exclude []inet.Range // destinations left untranslated
-	Map     inet.Range   // 1:1 to a prefix; zero: none
+	Name     string
+	From     []inet.Range
+	To       []inet.Range      // destinations; none: any
+	Ports    []inet.ProtoPorts // none: any
+	OIf      []string          // leaving through; overrides gateway.uplinks
+	IIf      []string          // entering through
+	Action   Action            // Snat where laddrs is written, Reject where neither is
+	Laddrs   *Pool             // nil where the action is not Snat, and where map is written
+	Select   Select
+	Exclude  []inet.Range // destinations left untranslated
+	Map      inet.Range   // 1:1 to a prefix; zero: none
+	MSS      MSS          // zero: the gateway's
+	Timeouts *Timeouts    // nil, and what it does not say: the gateway's
 }
 
 // Conditional tells whether more than the source decides that the zone matches.
@@ -287,6 +291,7 @@ type Service struct {
 	Laddrs      *Pool // nil in mode nat
 	Select      Select
 	OnEmpty     OnEmpty
+	Timeouts    *Timeouts // nil, and what it does not say: the gateway's
 
 	HealthCheck  *HealthCheck  // one of Policy.HealthChecks, or one written in line; nil: never checked
 	Quorum       Quorum        // with fewer real servers up, the sorry servers take the new connections

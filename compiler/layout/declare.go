@@ -16,7 +16,7 @@ func (n Name) Declare() *nft.Set {
 		s.Key = []nft.Type{nft.Ifname}
 	case VIPs:
 		s.Key, s.Interval = []nft.Type{addr}, n.Variant.Mapped
-	case Services, Scheduled, Remember, LaddrsIn:
+	case Services, Scheduled, Remember, LaddrsIn, TimedServices:
 		s.Key, s.Interval, s.Data = ServiceKey(n.Family, ports), ports == PortRanges, nft.VerdictData
 	case Permitted:
 		s.Key, s.Interval, s.Data = append([]nft.Type{addr}, ServiceKey(n.Family, ports)...), true, nft.VerdictData
@@ -39,7 +39,7 @@ func (n Name) Declare() *nft.Set {
 		s.Key, s.Interval, s.Data = []nft.Type{addr}, n.Variant.Bits == 0, n.rangeData()
 	case Blocks:
 		s.Key, s.Data = []nft.Type{addr}, nft.AddrRange4Port
-	case Conditional, Elsewhere, Excludes, Actions, Rejects, Does, RefuseConditional, RefuseElsewhere, RefuseDoes:
+	case Timed, Conditional, Elsewhere, Excludes, Actions, Rejects, Does, RefuseConditional, RefuseElsewhere, RefuseDoes:
 		s.Key, s.Interval, s.Data = []nft.Type{addr}, true, nft.VerdictData
 	case Conditions:
 		s.Key = []nft.Type{nft.Slot}

@@ -17,6 +17,8 @@ var forms = [...]form{
 	Laddrs:            {word: "laddrs", family: true, words: append([]word{wordPorts}, translation...)},
 	Hairpin:           {word: "hairpin", family: true, words: []word{wordPorts, wordPrefix}},
 	Inbound:           {word: "inbound", family: true},
+	Timed:             {word: "timed", family: true},
+	TimedServices:     {word: "timed-services", family: true, words: []word{wordPorts}},
 	Conditional:       {word: "conditional", family: true},
 	Elsewhere:         {word: "elsewhere", family: true},
 	Excludes:          {word: "excludes", family: true},
@@ -61,6 +63,7 @@ var forms = [...]form{
 	ChainPool:            {word: "pool", family: true, words: []word{wordSelect}, object: objectPool},
 	ChainSchedule:        {family: true, words: []word{wordPorts, wordKeep, wordPart}, object: objectTable},
 	ChainSticky:          {word: "sticky", family: true, words: []word{wordPorts, wordKeep, wordServers, wordBits}},
+	ChainTimeouts:        {word: "timeouts", words: []word{wordThen}},
 	ChainRemember:        {word: "remember", family: true, words: []word{wordPorts, wordKeep, wordServers, wordSeconds, wordBits}},
 }
 

@@ -56,6 +56,8 @@ const (
 	Laddrs                            // VIP . protocol . port : laddrs of a FULLNAT service, where they are one range
 	Hairpin                           // caller . VIP . protocol . port : callers of a NAT service that get another source
 	Inbound                           // mapped destinations : the prefix behind them
+	Timed                             // sources : the chain that sets their timeouts
+	TimedServices                     // VIP . protocol . port : the same, of services
 	Conditional                       // sources : their conditional zones, of what leaves through an uplink
 	Elsewhere                         // the same of what leaves elsewhere: zones with an oif of their own
 	Excludes                          // sources : the list of destinations that stay untranslated
@@ -104,6 +106,7 @@ const (
 	ChainSchedule // chooses a slot of a service
 	ChainSticky   // looks for the real server that a client has
 	ChainRemember // enters a client with its real server
+	ChainTimeouts // gives a flow ct timeout objects
 )
 
 // IsChain tells whether the kind is one of chains.

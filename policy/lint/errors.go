@@ -52,6 +52,10 @@ var reasons = map[string]string{
 	"P16": "Blocks are numbered through the laddrs in order, so that the policy alone tells who had which port. So every laddr has the same " +
 		"number of blocks, and is listed once.",
 
+	// Timeouts.
+	"R01": "nft cannot load its own listing of a ct timeout object that has nothing but the kernel's defaults, so the saved table would not load again.",
+	"R02": "These timeouts are sysctls, and apply may not set any. The key would look as if it did something.",
+
 	// Services.
 	"S01": "One packet cannot go to two services.",
 	"S02": "A packet to a port of both ranges cannot go to two services. An exact port inside a range is allowed, and wins.",

@@ -138,6 +138,10 @@ func (w *walker) gateway(n *yaml.Node) {
 			enum(w, v, k, &g.Offload)
 		case "addresses":
 			g.Addresses = w.ownAddresses(v, k)
+		case "mss":
+			g.MSS = w.mss(v, k)
+		case "timeouts":
+			g.Timeouts = w.timeouts(v, k, words.GatewayTimeouts)
 		}
 	})
 }

@@ -56,6 +56,8 @@ func (w *walker) service(n *yaml.Node) {
 			s.SorryServers = w.realServers(v)
 		case "slow_start":
 			s.SlowStart, _ = w.duration(v)
+		case "timeouts":
+			s.Timeouts = w.timeouts(v, k, words.ServiceTimeouts)
 		case "panic":
 			s.Panic = w.percent(v)
 		case "on_down":

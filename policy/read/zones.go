@@ -39,6 +39,10 @@ func (w *walker) zone(n *yaml.Node) {
 			enum(w, v, k, &z.Action)
 		case "map":
 			z.Map = w.prefix(v)
+		case "mss":
+			z.MSS = w.mss(v, k)
+		case "timeouts":
+			z.Timeouts = w.timeouts(v, k, words.ZoneTimeouts)
 		}
 	})
 	z.Pos = w.pos(n)

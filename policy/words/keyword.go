@@ -59,6 +59,7 @@ const (
 	aHostName          kind = "name of a host"
 	aPage              kind = "path of a page, from its `/`"
 	aFile              kind = "whole path of a file"
+	anMSS              kind = "`clamp`, or a number from 536 to 65495"
 	aZonePort          kind = "`tcp/25`, `tcp/8000-8099`, `tcp/*` or `icmp`"
 )
 
@@ -109,7 +110,8 @@ func Keys(path string) []string {
 	for _, s := range []struct {
 		path string
 		*Section
-	}{{"", Root}, {"gateway", Gateway}, {"gateway.addresses", Addresses}, {"laddrs.NAME", Pool}, {"laddrs.NAME.addresses[]", Laddr},
+	}{{"", Root}, {"gateway", Gateway}, {"gateway.addresses", Addresses}, {"gateway.timeouts", GatewayTimeouts}, {"zones[].timeouts", ZoneTimeouts}, {"services[].timeouts", ServiceTimeouts},
+		{"laddrs.NAME", Pool}, {"laddrs.NAME.addresses[]", Laddr},
 		{"zones[]", Zone}, {"health_checks.NAME", HealthCheck}, {"services[]", Service}, {"services[].health_check", HealthCheck},
 		{"services[].vip", InterfaceVIP}, {"services[].vip[]", InterfaceVIP}, {"services[].persistence", Persistence},
 		{"services[].real_servers[]", RealServer}, {"services[].sorry_servers[]", RealServer}, {"tests[]", Test}, {"tests[].expect", Expect}} {
@@ -130,19 +132,22 @@ func (s *Section) Find(name string) *Keyword {
 
 // The sections.
 var (
-	Root         = SectionOf("")
-	Gateway      = SectionOf("gateway")
-	Pool         = SectionOf("laddrs.NAME")
-	Laddr        = SectionOf("laddrs.NAME.addresses[]")
-	Zone         = SectionOf("zones[]")
-	HealthCheck  = SectionOf("health_checks.NAME")
-	Service      = SectionOf("services[]")
-	InterfaceVIP = SectionOf("services[].vip")
-	Persistence  = SectionOf("services[].persistence")
-	Addresses    = SectionOf("gateway.addresses")
-	RealServer   = SectionOf("services[].real_servers[]")
-	Test         = SectionOf("tests[]")
-	Expect       = SectionOf("tests[].expect")
+	Root            = SectionOf("")
+	Gateway         = SectionOf("gateway")
+	Pool            = SectionOf("laddrs.NAME")
+	Laddr           = SectionOf("laddrs.NAME.addresses[]")
+	Zone            = SectionOf("zones[]")
+	HealthCheck     = SectionOf("health_checks.NAME")
+	Service         = SectionOf("services[]")
+	InterfaceVIP    = SectionOf("services[].vip")
+	Persistence     = SectionOf("services[].persistence")
+	Addresses       = SectionOf("gateway.addresses")
+	GatewayTimeouts = SectionOf("gateway.timeouts")
+	ZoneTimeouts    = SectionOf("zones[].timeouts")
+	ServiceTimeouts = SectionOf("services[].timeouts")
+	RealServer      = SectionOf("services[].real_servers[]")
+	Test            = SectionOf("tests[]")
+	Expect          = SectionOf("tests[].expect")
 )
 
 // Extension is how keys of a file begin that are accepted and ignored, as in compose files: a

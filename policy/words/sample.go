@@ -63,6 +63,12 @@ func (k *Keyword) Sample(value string) string {
 		return "{version: 1, " + zones + ", " + services + "}], tests: [" + m + "]}"
 	case "tests[].expect":
 		return "{version: 1, " + zones + ", " + services + "}], tests: [{from: 10.0.0.1, to: 8.8.8.8, proto: udp, expect: " + m + "}]}"
+	case "gateway.timeouts":
+		return "{version: 1, gateway: {timeouts: " + m + "}}"
+	case "zones[].timeouts":
+		return "{version: 1, zones: [{name: office, from: 10.1.0.0/16, action: accept, timeouts: " + m + "}]}"
+	case "services[].timeouts":
+		return "{version: 1, " + services + ", timeouts: " + m + "}]}"
 	case "gateway":
 		return "{version: 1, gateway: " + m + "}"
 	}

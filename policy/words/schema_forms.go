@@ -1,6 +1,10 @@
 package words
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/snatctl/snatctl/policy"
+)
 
 // form is how values of a kind are written: a regular expression, or several, in what
 // ECMA-262 and RE2 have in common.
@@ -106,6 +110,7 @@ func forms() []form {
 		{kind: aQuorum, name: "quorum", types: []string{"string", "integer"}, matches: []string{percent}},
 		{kind: aPercent, name: "percent", types: text, matches: []string{percent}},
 		{kind: aStatus, name: "status", types: []string{"string", "integer"}, matches: []string{status + `(-` + status + `)?`}, least: 100, most: 599},
+		{kind: anMSS, name: "mss", types: []string{"string", "integer"}, matches: []string{"clamp"}, least: policy.LeastMSS, most: policy.MostMSS},
 		{kind: aServicePort, name: "servicePort", types: text, matches: []string{`(tcp|udp|sctp)/(` + ports + `)`}},
 		{kind: aZonePort, name: "zonePort", types: text, matches: []string{`(tcp|udp|sctp)/(` + ports + `)`, "icmp", "icmpv6"}},
 	}

@@ -1,0 +1,48 @@
+package compiler
+
+import (
+	"github.com/snatctl/snatctl/compiler/layout"
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// extra is something that becomes of a zone's new connections before the zone decides about them: it
+// sets something, counts, or refuses. Each kind of it is a map from sources to the chain that does it, and
+// that chain returns to what the zone does. A zone with conditions jumps there behind them.
+type extra struct {
+	kind layout.Kind // the map of plain zones: sources : verdict
+	// verdict returns where a zone's connections of a family go, mostly a jump; the zero value: nowhere.
+	verdict func(b *builder, z *policy.Zone, f inet.Family) nft.Verdict
+}
+
+// zoneExtras is all of them, in the order in which packets meet them. It is a function since the
+// compiler's methods refer to it in turn.
+func zoneExtras() []extra {
+	return []extra{
+		{layout.Timed, (*builder).zoneTimeouts},
+	}
+}
+
+// extras enters what becomes of a range of a plain zone's sources before the zone decides.
+func (b *builder) extras(z *policy.Zone, r inet.Range) {
+	for _, x := range zoneExtras() {
+		if v := x.verdict(b, z, r.Family()); v != (nft.Verdict{}) {
+			b.interval(b.set(x.kind.Of(r.Family())), r, nft.Element{Verdict: v, Comment: z.Name})
+		}
+	}
+}
+
+// extraRules does the same for a zone with conditions, in its own chain. What is about one family must
+// leave the other's packets alone.
+func (b *builder) extraRules(z *policy.Zone, chain layout.Name) {
+	for _, x := range zoneExtras() {
+		var before nft.Verdict
+		for _, f := range inet.Families {
+			if v := x.verdict(b, z, f); v != before && v != (nft.Verdict{}) {
+				b.rule(chain, nft.Give{Verdict: v})
+				before = v
+			}
+		}
+	}
+}

@@ -1,0 +1,207 @@
+package compiler
+
+import (
+	"cmp"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/snatctl/snatctl/compiler/layout"
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// Timeouts are ct timeout objects, which a flow gets with its first packet. nft 1.0.6 knows no maps of them,
+// so there is a chain for each distinct set of values, and maps lead there. The gateway's are set first,
+// where packets come in; zones and services set theirs in postrouting, and replace them.
+//
+// The kernel lets go of an object's flows when it is deleted: they then have the machine's timeouts. So
+// objects are named by their values, and never change: a policy that does not change them leaves
+// them alone, and gateway keeps those that a new policy has no use for (KeepTimeouts).
+
+// timed are the protocols that nft 1.0.6 can write timeouts of.
+var timed = [...]inet.Proto{inet.UDP, inet.TCP}
+
+// mostTimeoutWords keeps the names of chains and objects readable.
+const mostTimeoutWords = 60
+
+// timeoutID returns the name that tells the values of timeouts: the states that are not the kernel's own. Empty: all are.
+func timeoutID(t policy.Timeouts) string {
+	var words []string
+	for i, s := range policy.FlowStates() {
+		if s.Sysctl == "" && t[i] > 0 && t[i] != s.Kernel {
+			words = append(words, fmt.Sprintf("%s-%d", s.Key, t[i]/time.Second))
+		}
+	}
+	id := strings.Join(words, "/")
+	switch {
+	case t.String() == "rfc":
+		return "rfc"
+	case len(id) > mostTimeoutWords:
+		h := fnv.New64a()
+		h.Write([]byte(id))
+		return fmt.Sprintf("%d-states-%x", len(words), h.Sum64())
+	}
+	return id
+}
+
+// timeoutChain names the chain that gives flows timeouts which are not the gateway's.
+func timeoutChain(t policy.Timeouts) layout.Name {
+	return layout.Name{Kind: layout.ChainTimeouts, Variant: layout.Variant{Then: timeoutID(t)}}
+}
+
+// objectsOf returns the objects of some timeouts: one for each protocol that has not the kernel's own.
+func objectsOf(t policy.Timeouts) (out []nft.CtTimeout) {
+	for _, p := range timed {
+		if t.Usual(p) {
+			continue
+		}
+		o := nft.CtTimeout{Name: p.String() + "/" + timeoutID(t), Proto: p}
+		copy(o.After[:], t.Of(p))
+		out = append(out, o)
+	}
+	return out
+}
+
+// timeoutText says the timeouts in the policy's words, in the comment of a rule.
+func timeoutText(t policy.Timeouts) string {
+	text := t.String()
+	if len(text) <= layout.MostComment {
+		return text
+	}
+	text = text[:layout.MostComment-len(" and more")]
+	return text[:strings.LastIndexByte(text, ',')] + " and more"
+}
+
+// timeouts makes a chain that gives flows these timeouts.
+func (b *builder) timeouts(chain layout.Name, t policy.Timeouts) {
+	if b.chains[chain] != nil {
+		return
+	}
+	var stmts []nft.Stmt
+	for _, o := range objectsOf(t) {
+		stmts = append(stmts, nft.Use{Object: o.Ref()})
+	}
+	b.chain(chain).Rules = []nft.Rule{{Stmts: stmts, Comment: timeoutText(t)}}
+}
+
+// timeoutObjects returns the objects of the table's chains.
+func (b *builder) timeoutObjects() (out []nft.Object) {
+	enter := func(chain layout.Name, t policy.Timeouts) {
+		if b.chains[chain] == nil {
+			return
+		}
+		for _, o := range objectsOf(t) {
+			if !slices.Contains(out, nft.Object(o)) {
+				out = append(out, o)
+			}
+		}
+	}
+	p := b.policy
+	enter(layout.ChainTimeouts.Name(), p.GatewayTimeouts())
+	for i := range p.Zones {
+		if z := &p.Zones[i]; z.Timeouts != nil {
+			enter(timeoutChain(p.ZoneTimeouts(z)), p.ZoneTimeouts(z))
+		}
+	}
+	for i := range p.Services {
+		if s := &p.Services[i]; s.Timeouts != nil {
+			enter(timeoutChain(p.ServiceTimeouts(s)), p.ServiceTimeouts(s))
+		}
+	}
+	slices.SortFunc(out, func(a, b nft.Object) int { return layout.CompareNatural(a.Ref().Name, b.Ref().Name) })
+	return out
+}
+
+// timeoutVerdict returns where flows get timeouts other than the gateway's.
+func (b *builder) timeoutVerdict(own *policy.Timeouts, t policy.Timeouts) nft.Verdict {
+	if own == nil || timeoutID(t) == timeoutID(b.policy.GatewayTimeouts()) {
+		return nft.Verdict{}
+	}
+	chain := timeoutChain(t)
+	b.timeouts(chain, t)
+	return jumpChain(chain)
+}
+
+func (b *builder) zoneTimeouts(z *policy.Zone, _ inet.Family) nft.Verdict {
+	return b.timeoutVerdict(z.Timeouts, b.policy.ZoneTimeouts(z))
+}
+
+// serviceTimeouts enters a service whose flows get timeouts other than the gateway's. As with laddrs, ports that
+// other services took out of a range must not be found.
+func (b *builder) serviceTimeouts(s *policy.Service, f inet.Family) {
+	v := b.timeoutVerdict(s.Timeouts, b.policy.ServiceTimeouts(s))
+	if v == (nft.Verdict{}) {
+		return
+	}
+	for _, vip := range s.VIP {
+		if inet.FamilyOf(vip) != f {
+			continue
+		}
+		for _, p := range s.Ports {
+			e := endpoint{vip, p.Proto}
+			for _, piece := range b.left(e, p.Ports, func(claim) bool { return true }) {
+				kind := kindOfPorts(piece)
+				m := b.set(layout.TimedServices.For(f, kind))
+				key, end := b.serviceKeys(e, kind, piece)
+				m.Elements = append(m.Elements, nft.Element{Key: key, KeyEnd: end, Verdict: v, Comment: s.Name})
+			}
+		}
+	}
+}
+
+// serviceTimeoutRules gives the flows of services theirs.
+func (b *builder) serviceTimeoutRules() {
+	for _, kind := range layout.PortKinds {
+		for _, f := range inet.Families {
+			if m := layout.TimedServices.For(f, kind); b.has(m) {
+				b.rule(layout.ChainFullNAT.Name(), nft.L4Is{Protos: transports}, nft.Vmap{Key: serviceKey(kind, fieldsOf(f).ctDaddr, nft.F(nft.CtDport)), Map: m.String()})
+			}
+		}
+	}
+}
+
+// timeoutRules gives every flow the gateway's, in front of all else.
+func (b *builder) timeoutRules() {
+	t := b.policy.GatewayTimeouts()
+	if timeoutID(t) == "" {
+		return
+	}
+	chain := layout.ChainTimeouts.Name()
+	b.timeouts(chain, t)
+	b.hook(layout.ChainPrerouting.Name(), nft.Hook{Type: "nat", Point: nft.Prerouting, Priority: priorityDNAT})
+	b.hook(layout.ChainOutput.Name(), nft.Hook{Type: "nat", Point: nft.Output, Priority: priorityDNAT})
+	b.rule(layout.ChainPrerouting.Name(), nft.Give{Verdict: jumpChain(chain)})
+	b.rule(layout.ChainOutput.Name(), nft.Give{Verdict: jumpChain(chain)})
+}
+
+// KeepTimeouts enters into a table what a live one has of ct timeout objects that snatctl made and the new table
+// has no use for, so that the flows which began with them keep them. They cost packets
+// nothing. There are mostKept of them at most: the last by name go first.
+func KeepTimeouts(live, want *nft.Ruleset) {
+	if live == nil {
+		return
+	}
+	var kept []nft.Object
+	for _, o := range live.Objects {
+		t, ok := o.(nft.CtTimeout)
+		if ok && want.Object(o.Ref()) == nil && strings.HasPrefix(t.Name, t.Proto.String()+"/") {
+			kept = append(kept, o)
+		}
+	}
+	kept = kept[:min(len(kept), mostKept)]
+	if len(kept) == 0 {
+		return
+	}
+	want.Objects = append(slices.Clone(want.Objects), kept...)
+	slices.SortStableFunc(want.Objects, func(a, b nft.Object) int {
+		x, y := a.Ref(), b.Ref()
+		return cmp.Or(cmp.Compare(x.Kind, y.Kind), layout.CompareNatural(x.Name, y.Name))
+	})
+}
+
+// mostKept is how many objects stay for flows that began with them.
+const mostKept = 64

@@ -63,7 +63,7 @@ func absolute(sources []policy.Source) []policy.Source {
 	out := make([]policy.Source, len(sources))
 	for i, s := range sources {
 		out[i] = s
-		if path, err := filepath.Abs(s.Name); err == nil && s.Name != "<stdin>" {
+		if path, err := filepath.Abs(s.Name); err == nil && s.IsFile() {
 			out[i].Name = path
 		}
 	}

@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -85,23 +83,8 @@ func Compile(p *policy.Policy, sources []policy.Source) (*Wanted, policy.Diagnos
 	return &Wanted{Sources: sources, Policy: p, Ruleset: r}, ds
 }
 
-// Hash tells policies apart by their text: the SHA-256 of the file, or of the sums of several, in
-// hexadecimal digits. It is empty where the sources are not known.
-func (w *Wanted) Hash() string {
-	var sums []byte
-	for _, s := range w.Sources {
-		sum := sha256.Sum256(s.Data)
-		sums = append(sums, sum[:]...)
-	}
-	switch len(w.Sources) {
-	case 0:
-		return ""
-	case 1:
-		return hex.EncodeToString(sums)
-	}
-	sum := sha256.Sum256(sums)
-	return hex.EncodeToString(sum[:])
-}
+// Hash tells policies apart by their text, as policy.Hash does.
+func (w *Wanted) Hash() string { return policy.Hash(w.Sources) }
 
 // complete gives the table the flowtable that the policy asks for, over the interfaces that
 // this host has now. With offload: auto a kernel without flowtables is no error.

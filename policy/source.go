@@ -2,6 +2,8 @@ package policy
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 )
 
@@ -9,6 +11,30 @@ import (
 type Source struct {
 	Name string // as diagnostics show it
 	Data []byte
+}
+
+// Stored begins the names of sources that are no files: of policies that a node follows in etcd.
+const Stored = "etcd:"
+
+// IsFile tells whether a source was read from a file.
+func (s Source) IsFile() bool { return s.Name != "<stdin>" && !strings.HasPrefix(s.Name, Stored) }
+
+// Hash tells policies apart by their text: the SHA-256 of the file, or of the sums of several, in
+// hexadecimal digits. It is empty where the sources are not known.
+func Hash(sources []Source) string {
+	var sums []byte
+	for _, s := range sources {
+		sum := sha256.Sum256(s.Data)
+		sums = append(sums, sum[:]...)
+	}
+	switch len(sources) {
+	case 0:
+		return ""
+	case 1:
+		return hex.EncodeToString(sums)
+	}
+	sum := sha256.Sum256(sums)
+	return hex.EncodeToString(sum[:])
 }
 
 // Lines returns the lines of a file as places count them, without their ends and without a

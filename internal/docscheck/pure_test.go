@@ -14,8 +14,10 @@ import (
 // pure lists the packages that read no clock, file, environment or kernel and start no
 // goroutine, with all that they import beside the project's own. `time` is for durations.
 var pure = map[string][]string{
-	"agent/balance":     {"cmp", "math", "net/netip", "slices", "time"},
-	"ct":                {"cmp", "encoding/binary", "errors", "fmt", "iter", "maps", "math/bits", "net/netip", "slices", "strconv", "strings", "time", "unicode/utf8"},
+	"agent/balance": {"cmp", "math", "net/netip", "slices", "time"},
+	"ct":            {"cmp", "encoding/binary", "errors", "fmt", "iter", "maps", "math/bits", "net/netip", "slices", "strconv", "strings", "time", "unicode/utf8"},
+	"fleet": {"bytes", "compress/gzip", "crypto/sha256", "encoding/hex", "encoding/json", "errors", "fmt", "hash/crc32", "io", "net/url", "slices", "strings", "time",
+		"unicode", "unicode/utf8"},
 	"inet":              {"cmp", "container/heap", "errors", "fmt", "math/big", "net/netip", "slices", "strconv", "strings"},
 	"nfnl":              {"encoding/binary", "errors", "golang.org/x/sys/unix"},
 	"nft":               {"bufio", "cmp", "encoding/binary", "encoding/hex", "errors", "fmt", "io", "iter", "net/netip", "slices", "strconv", "strings", "time"},
@@ -30,7 +32,7 @@ var pure = map[string][]string{
 		"slices", "strconv", "strings", "unicode", "github.com/mattn/go-runewidth"},
 	"translate":         {"cmp", "errors", "fmt", "net/netip", "regexp", "slices", "strings", "time", "gopkg.in/yaml.v3"},
 	"translate/ipvsadm": {"cmp", "errors", "fmt", "net/netip", "path", "regexp", "slices", "strconv", "strings", "sync", "time", "unicode", "unicode/utf8", "mvdan.cc/sh/v3/syntax"},
-	"policy":            {"bytes", "cmp", "fmt", "maps", "math/big", "math/bits", "net/netip", "slices", "sort", "strconv", "strings", "time"},
+	"policy":            {"bytes", "cmp", "crypto/sha256", "encoding/hex", "fmt", "maps", "math/big", "math/bits", "net/netip", "slices", "sort", "strconv", "strings", "time"},
 	"policy/words":      {"bytes", "encoding/json", "fmt", "regexp", "slices", "strconv", "strings", "time", "gopkg.in/yaml.v3"},
 	"policy/read": {"bytes", "errors", "fmt", "io", "iter", "maps", "math", "net/netip", "regexp", "slices", "sort", "strconv", "strings", "time",
 		"unicode/utf8", "gopkg.in/yaml.v3"},

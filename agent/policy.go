@@ -115,6 +115,9 @@ func knownTable(stateDir string, paths []string) string {
 	return found
 }
 
+// Knows tells whether the history has a policy of these sources to fall back to.
+func Knows(stateDir string, paths []string) bool { return knownTable(stateDir, paths) != "" }
+
 // begin puts the first policy in force: the source's, or the last good one.
 func (a *Agent) begin(ctx context.Context, first loaded) error {
 	a.learn(func(s *Snapshot) {
@@ -159,7 +162,7 @@ func (a *Agent) begin(ctx context.Context, first loaded) error {
 	}
 	a.learn(func(s *Snapshot) {
 		s.Policy.LastGood, s.Policy.AppliedAt, s.Policy.AppliedBy = true, e.Time, e.User
-		s.Policy.Error, s.Policy.ErrorSince, s.Policy.Findings = refused.Error, refused.ErrorSince, refused.Findings
+		s.Policy.Newest, s.Policy.Error, s.Policy.ErrorSince, s.Policy.Findings = refused.Newest, refused.Error, refused.ErrorSince, refused.Findings
 	})
 	a.log.Warn("last_good_kept", "policy", w.Hash(), "applied_at", e.Time, "applied_by", e.User)
 	a.status()
@@ -185,7 +188,7 @@ func (a *Agent) update(ctx context.Context) {
 		l.err = errUnconfirmed
 		a.refuse(l)
 	case l.wanted.Hash() == a.force.Hash() && l.wanted.Facts.Equal(a.force.Facts) && a.Snapshot().Policy.Error == "":
-		a.learn(func(s *Snapshot) { s.Policy.readAt(l.modified) })
+		a.learn(func(s *Snapshot) { s.Policy.Newest = l.wanted.Hash(); s.Policy.readAt(l.modified) })
 		a.log.Info("policy_unchanged", "policy", l.wanted.Hash())
 	default:
 		a.apply(ctx, l, Request{Command: "agent", User: a.o.User})
@@ -217,7 +220,7 @@ func (a *Agent) refuse(l loaded) {
 		if s.Policy.Error == "" {
 			s.Policy.ErrorSince = time.Now()
 		}
-		s.Policy.Error, s.Policy.Findings = l.err.Error(), findings(l.diagnostics)
+		s.Policy.Newest, s.Policy.Error, s.Policy.Findings = policy.Hash(l.sources), l.err.Error(), findings(l.diagnostics)
 	})
 	a.status()
 }

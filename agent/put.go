@@ -64,7 +64,7 @@ func (a *Agent) put(ctx context.Context, l loaded, r Request) (gateway.Result, e
 		s.ended(res.Stale)
 		p := &s.Policy
 		p.Hash, p.AppliedAt, p.AppliedBy, p.LastGood, p.Summary = w.Hash(), at, by, false, res.Summary()
-		p.Error, p.Findings, p.ErrorSince, p.Incomplete = "", findings(l.diagnostics), time.Time{}, ""
+		p.Newest, p.Error, p.Findings, p.ErrorSince, p.Incomplete = w.Hash(), "", findings(l.diagnostics), time.Time{}, ""
 		if err != nil {
 			p.Incomplete = err.Error()
 		}

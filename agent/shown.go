@@ -172,6 +172,20 @@ func (a *Agent) Services() []Service {
 	return out
 }
 
+// ServicesDown names the services whose quorum is not met, in the order of the policy in force. It is safe for
+// concurrent use.
+func (a *Agent) ServicesDown() (names []string) {
+	a.mu.Lock()
+	all := a.shown
+	a.mu.Unlock()
+	for _, s := range all {
+		if !s.Quorum.Met && len(s.Servers) > 0 {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
 // checked adds what checks know of a service's real servers. It is safe for concurrent use.
 func (a *Agent) checked(s *Service) {
 	for n := range s.Servers {

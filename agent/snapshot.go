@@ -30,6 +30,7 @@ type Policy struct {
 	LastGood  bool      `json:"last_good"` // it is the history's, since that of the files is refused
 	Summary   string    `json:"summary"`   // of what it changed
 
+	Newest     string    `json:"newest"`      // hash of the newest that was read; empty: it could not be read
 	Error      string    `json:"error"`       // why the newest is not in force; empty: it is
 	Findings   []string  `json:"findings"`    // diagnostics of the newest, with their places
 	ErrorSince time.Time `json:"error_since"` // zero: there is none

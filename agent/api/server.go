@@ -187,5 +187,9 @@ func apply(w http.ResponseWriter, r *http.Request, a Served) {
 
 // OtherFiles says that an agent keeps other files than those asked for.
 func OtherFiles(s agent.Snapshot) error {
-	return fmt.Errorf("table inet %s is held by the agent (process %d), which keeps it as %s says; nothing was changed (apply that, or let --take-over end the agent's hold first)", s.Table, s.PID, strings.Join(s.Files, ", "))
+	way := "apply that"
+	if len(s.Files) > 0 && !(policy.Source{Name: s.Files[0]}).IsFile() {
+		way = "`snatctl publish` there"
+	}
+	return fmt.Errorf("table inet %s is held by the agent (process %d), which keeps it as %s says; nothing was changed (%s, or let --take-over end the agent's hold first)", s.Table, s.PID, strings.Join(s.Files, ", "), way)
 }

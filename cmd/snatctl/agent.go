@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -30,6 +31,8 @@ const defaultSocket = "/run/snatctl/agent.sock"
 
 type agentOptions struct {
 	files    []string
+	etcd     etcdOptions
+	node     string
 	stateDir string
 	socket   string
 	group    string
@@ -45,7 +48,7 @@ func agentCommand() *cobra.Command {
 	var o agentOptions
 	c := &cobra.Command{
 		Annotations: map[string]string{decides: ""},
-		Use:         "agent -f FILE",
+		Use:         "agent -f FILE | --etcd ENDPOINTS --key PREFIX",
 		Short:       "keep the table as the policy says, for as long as it runs",
 		Long: `Apply the policy, and keep the table as it says: when the files change, or on SIGHUP, apply them
 again; when somebody else changes the table, report that object by object and repair it.
@@ -54,6 +57,9 @@ A policy that is invalid, or that the kernel refuses, never replaces the one in 
 with all that is wrong, shown by ` + "`snatctl agent status`" + `, and the agent waits for a better one. If the
 agent starts with such a policy, it keeps the last good one of the history, which ` + "`snatctl boot`" + `
 applies, too. Without a last good one it ends.
+
+With --etcd it follows the policy that snatctl publish gives a fleet (docs/fleet.md). It keeps the last
+one on disk, starts and goes on without etcd, and reports there what it runs.
 
 While an agent holds the table, ` + "`snatctl apply`" + ` with the same files asks the agent to apply them now,
 and reports and exits as always, also with --confirm. With other files, apply, rollback and flush
@@ -69,15 +75,26 @@ Exit status: 0 ended by a signal, or taken over; 1 refused, and nothing was chan
 table is held by another process.`,
 		Example: `  snatctl agent -f /etc/snatctl/policy.yaml
   snatctl agent -f /etc/snatctl/policy.d --no-repair
+  snatctl agent --etcd https://etcd1:2379,https://etcd2:2379 --key /snatctl/prod
   snatctl agent status`,
 		RunE: func(c *cobra.Command, args []string) (err error) {
-			if o.files, err = policyFiles(o.files, args); err != nil {
-				return err
+			if o.files = append(o.files, args...); o.etcd.given() {
+				o.files = slices.DeleteFunc(o.files, func(f string) bool { return f == "" }) // the unit's POLICY, emptied
+			}
+			switch {
+			case !o.etcd.given():
+				if o.files, err = policyFiles(o.files, nil); err != nil {
+					return err
+				}
+			case len(o.files) > 0:
+				return errors.New("an agent has one source: -f FILE, or --etcd ENDPOINTS --key PREFIX")
 			}
 			return runAgent(c.Context(), o)
 		},
 	}
 	fileFlag(c, &o.files)
+	etcdFlags(c, &o.etcd)
+	nodeFlag(c, &o.node)
 	c.Flags().Lookup("file").Usage = "keep the policy of this `FILE`, or of a directory (its *.yaml and *.yml); may be repeated"
 	stateDirFlag(c, &o.stateDir)
 	c.Flags().StringVar(&o.socket, "socket", defaultSocket, "take requests at this `path`")
@@ -103,9 +120,9 @@ func runAgent(ctx context.Context, o agentOptions) error {
 	defer log.Close()
 	events := web.NewEvents()
 	log.Logger = slog.New(slog.NewMultiHandler(log.Handler(), events.Handler()))
-	files, err := source.Of(o.files)
-	if err != nil {
-		return exit{exitUsage, err}
+	from, followed, err := o.source(ctx, log.Logger)
+	if err != nil || from == nil {
+		return err
 	}
 	window, err := openHTTP(o.http, log.Logger)
 	if err != nil {
@@ -125,7 +142,7 @@ func runAgent(ctx context.Context, o agentOptions) error {
 	}
 	scraped := metrics.New(metrics.Options{Version: versionText(), NoServers: !o.metrics, Failed: func(err error) { log.Warn("scrape_incomplete", "error", err) }})
 	a, err := agent.Start(ctx, agent.Options{
-		Source: watched(files, o.noWatch), StateDir: o.stateDir, Socket: o.socket, NoRepair: o.noRepair, AllowExec: o.exec, Log: log.Logger, Watchdog: every, User: operator(), Observe: scraped.Observe,
+		Source: from, StateDir: o.stateDir, Socket: o.socket, NoRepair: o.noRepair, AllowExec: o.exec, Log: log.Logger, Watchdog: every, User: operator(), Observe: scraped.Observe,
 		Notify: func(state string) { _, _ = daemon.SdNotify(false, state) }, // without a service manager nobody listens
 	})
 	if err != nil {
@@ -147,6 +164,11 @@ func runAgent(ctx context.Context, o agentOptions) error {
 	known := &web.API{Snapshot: a.Snapshot, Services: a.Services, Figures: counts.Figures, Picture: a.Picture, Events: events}
 	server := api.Serve(l, a, known.Handlers(), func(err error) { log.Error("socket_unserved", "error", err) })
 	defer server.Close()
+	if followed != nil {
+		reported := make(chan struct{})
+		go func() { defer close(reported); reportNode(ctx, followed, a, log.Logger) }()
+		defer func() { stop(); <-reported }()
+	}
 	serveHTTP(window, a, counts, known, scraped, log.Logger)
 	if err := a.Run(ctx); err != nil && !errors.Is(err, agent.ErrTakenOver) {
 		return statusOf(err)
@@ -154,12 +176,24 @@ func runAgent(ctx context.Context, o agentOptions) error {
 	return nil
 }
 
-// watched is a source that is watched, or that is not.
-func watched(f *source.Files, not bool) agent.Source {
-	if not {
-		return unwatched{f}
+// source is where the agent's policy comes from; with --etcd it is the second result, too. nil without an
+// error: a signal came before there was one.
+func (o *agentOptions) source(ctx context.Context, log *slog.Logger) (agent.Source, *source.Etcd, error) {
+	if o.etcd.given() {
+		e, err := o.follow(ctx, log)
+		if e == nil || err != nil {
+			return nil, nil, err
+		}
+		return e, e, nil
 	}
-	return f
+	files, err := source.Of(o.files)
+	switch {
+	case err != nil:
+		return nil, nil, exit{exitUsage, err}
+	case o.noWatch:
+		return unwatched{files}, nil, nil
+	}
+	return files, nil, nil
 }
 
 // unwatched is a source of which nobody is told when it changes.

@@ -147,6 +147,11 @@ func (o *lintOptions) check(ctx context.Context) (*findings.Report, error) {
 		}
 		return nil, errors.New("could not read all of the policy; nothing was checked")
 	}
+	return o.examine(ctx, p, sources, found, bar)
+}
+
+// examine returns all that is found in a draft, beside what was found when it was read.
+func (o *lintOptions) examine(ctx context.Context, p *policy.Policy, sources []policy.Source, found policy.Diagnostics, bar *view.Bar) (*findings.Report, error) {
 	if p != nil {
 		bar.Begin("checking")
 		look := lint.Check

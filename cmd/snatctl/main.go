@@ -7,6 +7,7 @@
 //	main.go       the root, exit statuses, signals
 //	load.go       -f/--file: reading and compiling policies
 //	addresses.go  --address: what interfaces have that are VIPs
+//	etcd.go       --etcd and --key: where a fleet keeps its policy; --node
 //	table.go      --table: which table to look at
 //	selection.go  --zone, --service and the like: which flows
 //	values.go     values of flags: formats, sizes
@@ -115,6 +116,7 @@ transaction. Packets need only the table; a history of policies is kept for roll
 		commands  []*cobra.Command
 	}{
 		{"day", "Every day:", []*cobra.Command{lintCommand(), diffCommand(), applyCommand(), confirmCommand(), statusCommand(), rollbackCommand(), historyCommand(), serverCommand()}},
+		{"fleet", "Many gateways:", []*cobra.Command{publishCommand(), nodesCommand()}},
 		{"look", "Who talks to whom:", []*cobra.Command{flowsCommand(), lookupCommand(), watchCommand(), topCommand()}},
 		{"policy", "About the policy alone:", []*cobra.Command{explainCommand(), testCommand(), fmtCommand(), compileCommand(), translateCommand(), schemaCommand()}},
 		{"other", "Set up and take down:", []*cobra.Command{agentCommand(), bootCommand(), cleanupCommand(), flushCommand(), versionCommand(), completionCommand()}},

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/snatctl/snatctl/agent"
+	"github.com/snatctl/snatctl/agent/source"
+	"github.com/snatctl/snatctl/fleet"
+)
+
+// follow returns the source of an agent that follows etcd, once that has something to give: it waits for the
+// first policy of a fleet. nil without an error: a signal came first.
+func (o *agentOptions) follow(ctx context.Context, log *slog.Logger) (*source.Etcd, error) {
+	if o.noWatch {
+		return nil, exit{exitUsage, errors.New("--no-watch is about files: an agent with --etcd follows what is published")}
+	}
+	node, err := nodeName(o.node)
+	if err != nil {
+		return nil, exit{exitUsage, err}
+	}
+	s, client, keys, err := o.etcd.open(0)
+	if err != nil {
+		return nil, err
+	}
+	if client.InClear() {
+		log.Warn("etcd_in_clear", "hint", inClear)
+	}
+	src := source.Follow(s, keys, node, o.stateDir, log)
+	go src.Run(ctx)
+	if !o.await(ctx, src, node, log) {
+		return nil, nil
+	}
+	return src, nil
+}
+
+// firstLook is how long etcd has to answer before the agent starts with what was kept.
+const firstLook = 5 * time.Second
+
+// await waits until there is something to start with, and tells whether there is: not if a signal came first.
+func (o *agentOptions) await(ctx context.Context, src *source.Etcd, node string, log *slog.Logger) bool {
+	began, told := time.Now(), time.Time{}
+	for {
+		patient := time.Since(began) < firstLook && !src.Looked()
+		switch {
+		case !patient && (src.Has() || agent.Knows(o.stateDir, src.Paths())):
+			return true
+		case !patient && told.IsZero():
+			log.Info("policy_awaited", "key", o.etcd.key, "node", node)
+			fallthrough
+		case !patient && time.Since(told) > 10*time.Second:
+			told = time.Now()
+			_, _ = daemon.SdNotify(false, "STATUS=nothing is published for this node yet\nEXTEND_TIMEOUT_USEC=30000000")
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// reportNode reports what the agent runs, until ctx is done.
+func reportNode(ctx context.Context, src *source.Etcd, a *agent.Agent, log *slog.Logger) {
+	src.Report(ctx, func() (fleet.Report, string) {
+		p := a.Snapshot().Policy
+		r := fleet.Report{Hash: p.Hash, AppliedAt: p.AppliedAt.UTC().Truncate(time.Millisecond), Error: p.Error, ServicesDown: a.ServicesDown(), Version: versionText()}
+		if p.Error != "" && len(p.Findings) > 0 {
+			r.Error += ": " + p.Findings[0]
+		}
+		return r, p.Newest
+	}, log)
+}

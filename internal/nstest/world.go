@@ -12,7 +12,8 @@ type World struct {
 	RS                  []*Host // real servers, on one inside network
 	Outside             *Host
 
-	lan *Host // the switch of the inside network
+	lan     *Host   // the switch of the inside network
+	routers []*Host // behind the uplinks, if there are any
 }
 
 // Options change how a world is built. The zero value is the world of the package comment.
@@ -168,6 +169,9 @@ func (w *World) Hosts() []*Host {
 func (w *World) Close() {
 	for _, h := range w.Hosts() {
 		h.close()
+	}
+	for _, r := range w.routers {
+		r.close()
 	}
 	if w.lan != nil {
 		w.lan.close()

@@ -89,27 +89,51 @@ func (c Chunk) Check(b []byte) error {
 	return nil
 }
 
-// Unpack returns the files of a policy that was checked by ParsePointer or made by Pack. It fails unless the
-// chunks are those that the pointer names, and hold exactly what it says.
-func (p *Pointer) Unpack(chunks [][]byte) ([]policy.Source, error) {
+// Texts are what chunks hold, by their sums.
+type Texts map[string][]byte
+
+// Unpack returns the files of a policy that was checked by ParsePointer or made by Pack, and what its chunks
+// hold. It fails unless the chunks are those that the pointer names, and hold exactly what it says. Those whose
+// text is known from the policy before it does not unpack again.
+func (p *Pointer) Unpack(chunks [][]byte, known Texts) ([]policy.Source, Texts, error) {
 	if len(chunks) != len(p.Chunks) {
-		return nil, fmt.Errorf("there are %d chunks, and the pointer names %d", len(chunks), len(p.Chunks))
+		return nil, nil, fmt.Errorf("there are %d chunks, and the pointer names %d", len(chunks), len(p.Chunks))
 	}
-	var text bytes.Buffer
+	size := 0
+	for _, f := range p.Files {
+		size += f.Size
+	}
+	text := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
 	for i, c := range p.Chunks {
+		if t, ok := known[c.SHA256]; ok && len(t) == c.Text {
+			text.Write(t)
+			continue
+		}
 		if err := c.Check(chunks[i]); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		z, err := gzip.NewReader(bytes.NewReader(chunks[i]))
 		if err != nil {
-			return nil, fmt.Errorf("chunk %s: %w", c.SHA256, err)
+			return nil, nil, fmt.Errorf("chunk %s: %w", c.SHA256, err)
 		}
-		n, err := io.Copy(&text, io.LimitReader(z, int64(c.Text)+1)) // a bomb gets no further
+		n, err := text.ReadFrom(io.LimitReader(z, int64(c.Text)+1)) // a bomb gets no further
 		if err != nil || n != int64(c.Text) {
-			return nil, errors.Join(fmt.Errorf("chunk %s does not hold the %d bytes that the pointer says", c.SHA256, c.Text), err)
+			return nil, nil, errors.Join(fmt.Errorf("chunk %s does not hold the %d bytes that the pointer says", c.SHA256, c.Text), err)
 		}
 	}
-	return p.sources(text.Bytes())
+	files, err := p.sources(text.Bytes())
+	if err != nil {
+		return nil, nil, err
+	}
+	return files, p.texts(text.Bytes()), nil
+}
+
+func (p *Pointer) texts(text []byte) Texts {
+	all := Texts{}
+	for _, c := range p.Chunks {
+		all[c.SHA256], text = text[:c.Text], text[c.Text:]
+	}
+	return all
 }
 
 func sum(b []byte) string {

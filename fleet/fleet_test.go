@@ -65,7 +65,7 @@ func TestRoundTrip(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			files, err := q.Unpack(chunks)
+			files, texts, err := q.Unpack(chunks, nil)
 			if err != nil || len(files) != len(c.files) {
 				t.Fatalf("%d files, %v", len(files), err)
 			}
@@ -73,6 +73,9 @@ func TestRoundTrip(t *testing.T) {
 				if f.Name != c.files[i].Name || !bytes.Equal(f.Data, c.files[i].Data) {
 					t.Errorf("file %d is another one", i)
 				}
+			}
+			if again, _, err := q.Unpack(make([][]byte, len(chunks)), texts); err != nil || !bytes.Equal(again[0].Data, files[0].Data) {
+				t.Errorf("what is known is unpacked otherwise: %v", err)
 			}
 			if q.Hash != policy.Hash(c.files) {
 				t.Errorf("the hash is %s", q.Hash)
@@ -152,7 +155,7 @@ func TestHostile(t *testing.T) {
 			c.change(&p, mine)
 			q, err := fleet.ParsePointer(p.Bytes())
 			if err == nil {
-				_, err = q.Unpack(mine)
+				_, _, err = q.Unpack(mine, nil)
 			}
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("the error is %v, want %q", err, c.want)
@@ -253,6 +256,6 @@ func FuzzParsePointer(f *testing.F) {
 		if _, err := fleet.ParsePointer(p.Bytes()); err != nil {
 			t.Errorf("%s: %v", p.Bytes(), err)
 		}
-		_, _ = p.Unpack(make([][]byte, len(p.Chunks)))
+		_, _, _ = p.Unpack(make([][]byte, len(p.Chunks)), nil)
 	})
 }

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -125,15 +126,17 @@ func (p *Pointer) Same(q *Pointer) bool { return p != nil && q != nil && p.Hash 
 // sources gives files their places in the text.
 func (p *Pointer) sources(text []byte) ([]policy.Source, error) {
 	var out []policy.Source
+	var sums [][]byte
 	for _, f := range p.Files {
 		s := policy.Source{Name: f.Name, Data: text[:f.Size:f.Size]}
 		text = text[f.Size:]
-		if sum(s.Data) != f.SHA256 {
+		is := sha256.Sum256(s.Data)
+		if hex.EncodeToString(is[:]) != f.SHA256 {
 			return nil, fmt.Errorf("file %q has another SHA-256 than the pointer says", f.Name)
 		}
-		out = append(out, s)
+		out, sums = append(out, s), append(sums, is[:])
 	}
-	if policy.Hash(out) != p.Hash {
+	if policy.HashOf(sums) != p.Hash {
 		return nil, errors.New("the files are another policy than the pointer says")
 	}
 	return out, nil

@@ -22,18 +22,23 @@ func (s Source) IsFile() bool { return s.Name != "<stdin>" && !strings.HasPrefix
 // Hash tells policies apart by their text: the SHA-256 of the file, or of the sums of several, in
 // hexadecimal digits. It is empty where the sources are not known.
 func Hash(sources []Source) string {
-	var sums []byte
-	for _, s := range sources {
+	sums := make([][]byte, len(sources))
+	for i, s := range sources {
 		sum := sha256.Sum256(s.Data)
-		sums = append(sums, sum[:]...)
+		sums[i] = sum[:]
 	}
-	switch len(sources) {
+	return HashOf(sums)
+}
+
+// HashOf is Hash where the SHA-256 of each file is known.
+func HashOf(sums [][]byte) string {
+	switch len(sums) {
 	case 0:
 		return ""
 	case 1:
-		return hex.EncodeToString(sums)
+		return hex.EncodeToString(sums[0])
 	}
-	sum := sha256.Sum256(sums)
+	sum := sha256.Sum256(bytes.Join(sums, nil))
 	return hex.EncodeToString(sum[:])
 }
 

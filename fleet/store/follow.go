@@ -43,6 +43,7 @@ type Follower struct {
 	looked  bool       // etcd has answered
 
 	known  map[string][]byte // chunks of the current policy
+	texts  fleet.Texts       // and what they hold
 	chosen string            // identity and place of the newest pointer that was looked at
 	lost   time.Time         // since when etcd does not answer; zero: it does
 }
@@ -51,7 +52,8 @@ type Follower struct {
 func (s *Store) Follow(node, path string, ears Ears) *Follower {
 	f := &Follower{s: s, node: node, cache: cache{path}, ears: ears}
 	if p, own, chunks, err := f.cache.read(); err == nil {
-		if files, err := p.Unpack(chunks); err == nil {
+		if files, texts, err := p.Unpack(chunks, nil); err == nil {
+			f.texts = texts
 			f.take(&Followed{Pointer: p, Own: own, Files: files}, chunks)
 		}
 	}
@@ -218,14 +220,15 @@ func (f *Follower) fetch(ctx context.Context, p *fleet.Pointer, own bool) error 
 		return err
 	}
 	var files []policy.Source
+	var texts fleet.Texts
 	if err == nil {
-		files, err = p.Unpack(chunks)
+		files, texts, err = p.Unpack(chunks, f.texts)
 	}
 	if err != nil {
 		f.refuse(p, p.ID, own, err)
 		return nil
 	}
-	f.chosen = p.ID
+	f.chosen, f.texts = p.ID, texts
 	next := &Followed{Pointer: p, Own: own, Files: files}
 	f.take(next, chunks)
 	f.ears.Fetched(next, fetched, time.Since(began))

@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -43,11 +44,14 @@ func New(t testing.TB) *Authority {
 	return a
 }
 
-// Issue makes a certificate for the name of a host.
+// Issue makes a certificate for the name of a host, or for an address.
 func (a *Authority) Issue(t testing.TB, name string, from, to time.Time) tls.Certificate {
 	t.Helper()
 	key := newKey(t)
 	cert := &x509.Certificate{SerialNumber: big.NewInt(2), DNSNames: []string{name}, NotBefore: from, NotAfter: to}
+	if ip := net.ParseIP(name); ip != nil {
+		cert.DNSNames, cert.IPAddresses = nil, []net.IP{ip}
+	}
 	return tls.Certificate{Certificate: [][]byte{a.sign(t, cert, key)}, PrivateKey: key}
 }
 

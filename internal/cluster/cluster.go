@@ -27,10 +27,9 @@ type Cluster struct {
 
 // Options are what is not as usual.
 type Options struct {
-	Members int      // 0: one
-	Flags   []string // more of etcd's
-	Secure  bool     // clients speak TLS with it, and Flags say by which certificates
-	Host    string   // name that clients call it by; empty: its address
+	Members int                      // 0: one
+	Flags   []string                 // more of etcd's
+	TLS     func(ip string) []string // flags by which clients speak TLS with the member of an address; nil: they do not
 }
 
 // Member is one of them.
@@ -59,17 +58,13 @@ func Start(t testing.TB, o Options) *Cluster {
 	dir := memory(t)
 	net := fmt.Sprintf("127.%d.%d.", 64+rand.N(128), rand.N(256)) // nobody else's, most likely
 	scheme := "http"
-	if o.Secure {
+	if o.TLS != nil {
 		scheme = "https"
 	}
 	for i := range max(1, o.Members) {
 		ip := fmt.Sprintf("%s%d", net, i+1)
-		host := ip
-		if o.Host != "" {
-			host = o.Host
-		}
 		c.Members = append(c.Members, &Member{
-			Name: fmt.Sprintf("m%d", i), URL: scheme + "://" + host + ":2379", Address: ip + ":2379", peer: "http://" + ip + ":2380", dir: filepath.Join(dir, fmt.Sprint(i)),
+			Name: fmt.Sprintf("m%d", i), URL: scheme + "://" + ip + ":2379", Address: ip + ":2379", peer: "http://" + ip + ":2380", dir: filepath.Join(dir, fmt.Sprint(i)),
 		})
 	}
 	for i := range c.Members {
@@ -117,6 +112,10 @@ func (c *Cluster) Run(i int) {
 		"--listen-peer-urls", m.peer, "--initial-advertise-peer-urls", m.peer, "--initial-cluster", strings.Join(initial, ","),
 		"--heartbeat-interval", "100", "--election-timeout", "1000", "--logger", "zap", "--log-outputs", "stderr",
 	}, c.o.Flags...)
+	if c.o.TLS != nil {
+		ip, _, _ := strings.Cut(m.Address, ":")
+		args = append(args, c.o.TLS(ip)...)
+	}
 	m.cmd = exec.Command("etcd", args...)
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	var err error
@@ -166,7 +165,7 @@ func (c *Cluster) GoOn(i int) { _ = c.Members[i].cmd.Process.Signal(syscall.SIGC
 // Await waits until the cluster takes requests. One of TLS or users is awaited by whoever has the means.
 func (c *Cluster) Await() {
 	c.t.Helper()
-	if c.o.Secure {
+	if c.o.TLS != nil {
 		return
 	}
 	for end := time.Now().Add(60 * time.Second); ; time.Sleep(50 * time.Millisecond) {

@@ -52,14 +52,14 @@ func (a *Arrangement) String() string {
 func (a *Arrangement) Service(s *policy.Service) (Fragment, policy.Diagnostics) {
 	b := newBuilder(a)
 	b.service(s)
-	return Fragment{b.sets, b.chains}, b.diags
+	return b.fragment(), b.diags
 }
 
 // Serving returns the part of Service that depends on its real servers, which a State can change.
 func (a *Arrangement) Serving(s *policy.Service) (Fragment, policy.Diagnostics) {
 	b := newBuilder(a)
 	b.serve(s)
-	return Fragment{b.sets, b.chains}, b.diags
+	return b.fragment(), b.diags
 }
 
 // Zones returns what all zones put into the table. There is no fragment of one zone: in first
@@ -67,7 +67,7 @@ func (a *Arrangement) Serving(s *policy.Service) (Fragment, policy.Diagnostics) 
 func (a *Arrangement) Zones() (Fragment, policy.Diagnostics) {
 	b := newBuilder(a)
 	b.zones()
-	return Fragment{b.sets, b.chains}, b.diags
+	return b.fragment(), b.diags
 }
 
 // Sum returns the table that fragments make together, in the order of the policy, zones last:

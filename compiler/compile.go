@@ -60,17 +60,18 @@ func (b *builder) finish() (*nft.Ruleset, policy.Diagnostics) {
 // builder collects sets and chains under their names.
 type builder struct {
 	*Arrangement
-	sets   map[layout.Name]*nft.Set
-	chains map[layout.Name]*nft.Chain
-	pools  map[poolKey]layout.Name // chains of pools, by what they do
-	drains map[poolKey]bool        // pools whose drained laddrs are entered
-	vips   map[netip.Addr]bool
-	leads  map[string]bool // chains that elements lead to which are not entered; nil: none
-	fronts [inet.V6 + 1][len(layout.PortKinds)]*nft.Set
-	seats  map[seatKey]seat
-	wire   nft.Wire
-	room   room
-	diags  policy.Diagnostics
+	sets    map[layout.Name]*nft.Set
+	chains  map[layout.Name]*nft.Chain
+	objects map[nft.Ref]nft.Object
+	pools   map[poolKey]layout.Name // chains of pools, by what they do
+	drains  map[poolKey]bool        // pools whose drained laddrs are entered
+	vips    map[netip.Addr]bool
+	leads   map[string]bool // chains that elements lead to which are not entered; nil: none
+	fronts  [inet.V6 + 1][len(layout.PortKinds)]*nft.Set
+	seats   map[seatKey]seat
+	wire    nft.Wire
+	room    room
+	diags   policy.Diagnostics
 }
 
 func newBuilder(a *Arrangement) *builder {
@@ -78,6 +79,7 @@ func newBuilder(a *Arrangement) *builder {
 		Arrangement: a,
 		sets:        make(map[layout.Name]*nft.Set),
 		chains:      make(map[layout.Name]*nft.Chain),
+		objects:     make(map[nft.Ref]nft.Object),
 		pools:       make(map[poolKey]layout.Name),
 		drains:      make(map[poolKey]bool),
 		vips:        make(map[netip.Addr]bool),
@@ -108,6 +110,13 @@ func (b *builder) chain(name layout.Name) *nft.Chain {
 	return c
 }
 
+// object makes an object of the table, and returns the statement that uses it. Two of one kind and
+// name must be equal.
+func (b *builder) object(o nft.Object) nft.Use {
+	b.objects[o.Ref()] = o
+	return nft.Use{Object: o.Ref()}
+}
+
 // rule appends a rule to a chain.
 func (b *builder) rule(chain layout.Name, stmts ...nft.Stmt) {
 	c := b.chain(chain)
@@ -126,7 +135,7 @@ func (b *builder) fail(pos policy.Pos, code, object, msg, hint string) {
 
 // ruleset returns what was built, in the order of package layout.
 func (b *builder) ruleset() *nft.Ruleset {
-	r := &nft.Ruleset{Table: b.policy.Gateway.Table, Comment: layout.TableComment, Objects: b.timeoutObjects()}
+	r := &nft.Ruleset{Table: b.policy.Gateway.Table, Comment: layout.TableComment, Objects: append(sortedObjects(b.objects), b.timeoutObjects()...)}
 	for _, name := range inOrder(b.sets, func(s *nft.Set) string { return s.Name }) {
 		r.Sets = append(r.Sets, b.sets[name])
 	}
@@ -134,6 +143,13 @@ func (b *builder) ruleset() *nft.Ruleset {
 		r.Chains = append(r.Chains, b.chains[name])
 	}
 	return r
+}
+
+// sortedObjects returns objects as the table lists them: by kind, then by name.
+func sortedObjects(m map[nft.Ref]nft.Object) []nft.Object {
+	return slices.SortedFunc(maps.Values(m), func(a, c nft.Object) int {
+		return cmp.Or(cmp.Compare(a.Ref().Kind, c.Ref().Kind), layout.CompareNatural(a.Ref().Name, c.Ref().Name))
+	})
 }
 
 // inOrder returns the names of sets or chains as the table lists them.

@@ -171,6 +171,10 @@ func (b *builder) conditionalZone(z *policy.Zone, p place) {
 	b.excludeRules(z, does)
 	switch {
 	case p.refuses == (z.Action == policy.Reject):
+		for _, r := range inet.Merge(z.From) {
+			b.zoneHelpers(z, r, z.Name)
+		}
+		b.zoneHelperRules(does, z.Name)
 		b.zoneDoes(z, p, does)
 	default: // decided in the other hook
 		b.rule(does, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}})

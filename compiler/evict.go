@@ -22,7 +22,7 @@ import (
 // The service then chooses among more slots, or fewer, than it needs. Outline.Change leads on to
 // the fragment that it shall have.
 func (f Fragment) Evict(to Fragment) (Fragment, bool) {
-	out := Fragment{maps.Clone(f.sets), f.chains}
+	out := Fragment{maps.Clone(f.sets), f.chains, f.objects}
 	stays := to.slotData()
 	for name, set := range f.sets {
 		if !name.Kind.HoldsSlots() && name.Kind != layout.Table {

@@ -1,6 +1,7 @@
 package compiler
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/snatctl/snatctl/compiler/layout"
@@ -10,13 +11,17 @@ import (
 // Fragment is a part of a table: what one service, or all zones, put into it. Some of it others
 // may put there too: chains of a scheduler, named pools, VIPs.
 type Fragment struct {
-	sets   map[layout.Name]*nft.Set
-	chains map[layout.Name]*nft.Chain
+	sets    map[layout.Name]*nft.Set
+	chains  map[layout.Name]*nft.Chain
+	objects map[nft.Ref]nft.Object
 }
+
+// fragment returns all that was built.
+func (b *builder) fragment() Fragment { return Fragment{b.sets, b.chains, b.objects} }
 
 // Ruleset returns the fragment as a ruleset, in the table's order, to be printed or compared.
 func (f Fragment) Ruleset() *nft.Ruleset {
-	r := &nft.Ruleset{}
+	r := &nft.Ruleset{Objects: sortedObjects(f.objects)}
 	for _, name := range inOrder(f.sets, func(s *nft.Set) string { return s.Name }) {
 		r.Sets = append(r.Sets, f.sets[name])
 	}
@@ -56,6 +61,7 @@ func (b *builder) add(f Fragment) {
 			was.Elements = append(was.Elements, s.Elements...)
 		}
 	}
+	maps.Copy(b.objects, f.objects)
 	for name, c := range f.chains {
 		if b.chains[name] == nil {
 			own := *c

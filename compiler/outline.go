@@ -1,6 +1,7 @@
 package compiler
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/snatctl/snatctl/compiler/layout"
@@ -43,7 +44,7 @@ func (a *Arrangement) Outline(p *policy.Policy) (*Outline, policy.Diagnostics) {
 	if b.diags.Err() != nil {
 		return nil, b.diags
 	}
-	o := &Outline{a: a, lasting: Fragment{b.sets, b.chains}, uses: make(map[layout.Name]use)}
+	o := &Outline{a: a, lasting: b.fragment(), uses: make(map[layout.Name]use)}
 	o.remembers = anyPersistent(p.Services)
 	for i := range p.Services {
 		f, ds := a.Serving(&p.Services[i])
@@ -91,6 +92,7 @@ func (o *Outline) rules(uses map[layout.Name]use, refuses int) (*nft.Ruleset, po
 	for name, s := range o.lasting.sets {
 		b.sets[name] = s
 	}
+	maps.Copy(b.objects, o.lasting.objects)
 	for name, c := range o.lasting.chains {
 		b.chains[name] = &nft.Chain{Name: c.Name, Hook: c.Hook, Rules: slices.Clone(c.Rules)}
 	}

@@ -37,6 +37,7 @@ func (b *builder) rules() {
 		b.dispatch()
 		b.inboundRules()
 		b.guardRules()
+		b.preparedRules()
 	}
 	if fullNAT || b.zonesDecide() {
 		b.hook(layout.ChainPostrouting.Name(), nft.Hook{Type: "nat", Point: nft.Postrouting, Priority: prioritySNAT})
@@ -254,6 +255,7 @@ func (b *builder) zoneRules() {
 		b.bySource(layout.ChainZones.Name(), x.kind)
 	}
 	b.bySource(layout.ChainZones.Name(), layout.Excludes)
+	b.zoneHelperRules(layout.ChainZones.Name(), "")
 	b.translate(layout.ChainZones.Name(), "")
 	b.bySource(layout.ChainZones.Name(), layout.Actions)
 	if b.policy.Gateway.Unmatched == policy.Drop {

@@ -36,13 +36,15 @@ func (b *builder) serve(s *policy.Service) {
 	}
 }
 
-// lasting enters what no State changes: VIPs as such, and the laddrs of FULLNAT.
+// lasting enters what no State changes: VIPs as such, what is set on connections, and the laddrs of
+// FULLNAT.
 func (b *builder) lasting(s *policy.Service) {
 	for _, f := range inet.Families {
 		if b.zonesDecide() {
 			b.enterVIPs(s.VIP, f)
 		}
 		b.serviceTimeouts(s, f)
+		b.serviceHelpers(s, f)
 		if s.Mode != policy.FullNAT || len(b.ranges(s.Laddrs, f)) == 0 {
 			continue
 		}
@@ -117,6 +119,7 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind layout.PortKin
 	}
 	if kind == layout.PortRanges && n > fewSlots {
 		sc.ownTable(b, s, chain, gen)
+		sc.prepare(b, s)
 		sc.guard(s)
 		return sc
 	}
@@ -139,6 +142,7 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind layout.PortKin
 		}
 	}
 	sc.sticky(b, s, nft.GotoChain(at.chain.Name))
+	sc.prepare(b, s)
 	sc.guard(s)
 	return sc
 }

@@ -21,7 +21,7 @@ func Vocabulary() *nft.Ruleset {
 		b.set(layout.Name{Kind: layout.VIPs, Family: f, Variant: layout.Variant{Mapped: true}})
 		for _, kind := range layout.PortKinds {
 			b.set(layout.Services.For(f, kind))
-			for _, m := range []layout.Kind{layout.LaddrsIn, layout.Remember, layout.TimedServices} {
+			for _, m := range []layout.Kind{layout.LaddrsIn, layout.Helpers, layout.Onward, layout.Remember, layout.TimedServices} {
 				b.set(m.For(f, kind))
 			}
 			b.set(layout.Permitted.For(f, kind))
@@ -47,7 +47,7 @@ func Vocabulary() *nft.Ruleset {
 		for _, m := range []layout.Kind{layout.Mapped, layout.Inbound} {
 			b.set(m.Of(f))
 		}
-		for _, m := range []layout.Kind{layout.Timed, layout.Excludes, layout.Actions, layout.Conditional, whereRefused.conditional} {
+		for _, m := range []layout.Kind{layout.Timed, layout.Excludes, layout.ZoneHelpers, layout.Actions, layout.Conditional, whereRefused.conditional} {
 			b.set(m.Of(f))
 		}
 		rejects := b.set(layout.Rejects.Of(f))

@@ -20,6 +20,7 @@ func (c *checker) checkServices() {
 			}
 			c.checkPorts(s)
 			c.checkHealthPort(s)
+			c.checkServiceHelpers(s)
 		}
 	}
 	c.checkClaims()

@@ -12,6 +12,7 @@ func (c *checker) checkZones() {
 		if !c.partial.zone(i) {
 			c.checkFamilies(&c.Zones[i])
 			c.checkMap(&c.Zones[i])
+			c.checkZoneHelpers(&c.Zones[i])
 		}
 	}
 	c.checkReachable()

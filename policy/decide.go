@@ -29,6 +29,7 @@ type Decision struct {
 	SNAT       []inet.Range     // every possible source; none: untranslated, unless Masquerade
 	SNATPorts  inet.PortRange   // source ports that SNAT may use; zero: the kernel's choice
 	Masquerade bool             // the source becomes the address of the interface left through
+	Helper     string           // of the kernel, that reads the connection (Control.Name); empty: none
 
 	Steps  []string // what was asked, in this order, and what it answered
 	Reason string   // the step that decided
@@ -79,7 +80,9 @@ func (d *decider) say(format string, args ...any) {
 // end notes the step that decides.
 func (d *decider) end(v Action, format string, args ...any) bool {
 	d.say(format, args...)
-	d.Verdict = v
+	if d.Verdict = v; v != Accept {
+		d.Helper = "" // nothing is read of what is refused
+	}
 	return true
 }
 

@@ -99,6 +99,9 @@ func (d *decider) act(z *Zone) bool {
 	switch {
 	case contains(z.Exclude, d.pkt.To.Addr()):
 		return d.accept("zone %s: matches, and excludes %s: untranslated", z.Name, d.pkt.To.Addr())
+	}
+	d.watch("zone", z.Name, z.Controls())
+	switch {
 	case z.Map.Family() != 0:
 		d.SNAT = []inet.Range{inet.AddrRange(sameOffset(d.pkt.From.Addr(), z.mapped(), z.Map))}
 		return d.accept("zone %s: matches; %s stands for %s in its map %s", z.Name, d.SNAT[0], d.pkt.From.Addr(), z.Map)

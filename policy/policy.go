@@ -265,6 +265,7 @@ type Zone struct {
 	Map      inet.Range   // 1:1 to a prefix; zero: none
 	MSS      MSS          // zero: the gateway's
 	Timeouts *Timeouts    // nil, and what it does not say: the gateway's
+	Helpers  []Watched    // none: the kernel reads nothing of its connections
 }
 
 // Conditional tells whether more than the source decides that the zone matches.
@@ -292,6 +293,7 @@ type Service struct {
 	Select      Select
 	OnEmpty     OnEmpty
 	Timeouts    *Timeouts // nil, and what it does not say: the gateway's
+	Helpers     []Watched // none: the kernel reads nothing of its connections
 
 	HealthCheck  *HealthCheck  // one of Policy.HealthChecks, or one written in line; nil: never checked
 	Quorum       Quorum        // with fewer real servers up, the sorry servers take the new connections

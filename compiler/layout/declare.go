@@ -16,7 +16,7 @@ func (n Name) Declare() *nft.Set {
 		s.Key = []nft.Type{nft.Ifname}
 	case VIPs:
 		s.Key, s.Interval = []nft.Type{addr}, n.Variant.Mapped
-	case Services, Scheduled, Remember, LaddrsIn, TimedServices:
+	case Services, Scheduled, Helpers, Onward, Remember, LaddrsIn, TimedServices:
 		s.Key, s.Interval, s.Data = ServiceKey(n.Family, ports), ports == PortRanges, nft.VerdictData
 	case Permitted:
 		s.Key, s.Interval, s.Data = append([]nft.Type{addr}, ServiceKey(n.Family, ports)...), true, nft.VerdictData
@@ -37,6 +37,8 @@ func (n Name) Declare() *nft.Set {
 		s.Key, s.Interval, s.Data = ServiceKey(n.Family, ports), ports == PortRanges, n.rangeData()
 	case Inbound, Mapped, Zones, Own:
 		s.Key, s.Interval, s.Data = []nft.Type{addr}, n.Variant.Bits == 0, n.rangeData()
+	case ZoneHelpers:
+		s.Key, s.Interval, s.Data = []nft.Type{addr, nft.Proto, nft.Service}, true, nft.VerdictData
 	case Blocks:
 		s.Key, s.Data = []nft.Type{addr}, nft.AddrRange4Port
 	case Timed, Conditional, Elsewhere, Excludes, Actions, Rejects, Does, RefuseConditional, RefuseElsewhere, RefuseDoes:

@@ -172,6 +172,7 @@ var (
 			return true
 		},
 	}
+	wordHelper    = word{write: func(v *Variant) string { return v.Helper }, read: func(v *Variant, t string) bool { v.Helper = t; return slices.Contains(helperNames, t) }}
 	wordThen      = word{write: func(v *Variant) string { return v.Then }, read: func(v *Variant, t string) bool { v.Then = t; return true }, rest: true}
 	wordKeep      = flag("keep", func(v *Variant) *bool { return &v.Keep })
 	wordUncounted = flag("uncounted", func(v *Variant) *bool { return &v.Uncounted })

@@ -8,6 +8,8 @@ var forms = [...]form{
 	Permitted:         {word: "permitted", family: true, words: []word{wordPorts}},
 	Sticky:            {word: "sticky", family: true, words: []word{wordPorts, wordKeep, wordServers}},
 	Scheduled:         {word: "scheduled", family: true, words: []word{wordPorts}},
+	Helpers:           {word: "helpers", family: true, words: []word{wordPorts}},
+	Onward:            {word: "onward", family: true, words: []word{wordPorts}},
 	Remember:          {word: "remember", family: true, words: []word{wordPorts}},
 	Turns:             {word: "turns", family: true, words: []word{wordPorts, wordKeep, wordPart, wordUncounted}},
 	Slots:             {word: "slots", family: true, words: []word{wordPorts, wordKeep, wordPart, wordUncounted}},
@@ -22,6 +24,7 @@ var forms = [...]form{
 	Conditional:       {word: "conditional", family: true},
 	Elsewhere:         {word: "elsewhere", family: true},
 	Excludes:          {word: "excludes", family: true},
+	ZoneHelpers:       {word: "zone-helpers", family: true, object: objectMaybe},
 	Blocks:            {word: "blocks", family: true, words: []word{wordRandom}, object: objectLongZone},
 	Mapped:            {word: "mapped", family: true, object: objectMaybe},
 	Zones:             {word: "zones", family: true, words: append([]word{wordLength}, translation...)},
@@ -45,6 +48,7 @@ var forms = [...]form{
 	ChainOutput:          {word: "output"},
 	ChainServices:        {word: "services"},
 	ChainGuarded:         {word: "guarded"},
+	ChainPrepared:        {word: "prepared"},
 	ChainForward:         {word: "forward"},
 	ChainRefused:         {word: "refused"},
 	ChainRefuse:          {word: "refuse"},
@@ -64,6 +68,7 @@ var forms = [...]form{
 	ChainSchedule:        {family: true, words: []word{wordPorts, wordKeep, wordPart}, object: objectTable},
 	ChainSticky:          {word: "sticky", family: true, words: []word{wordPorts, wordKeep, wordServers, wordBits}},
 	ChainTimeouts:        {word: "timeouts", words: []word{wordThen}},
+	ChainHelper:          {word: "helper", words: []word{wordHelper}},
 	ChainRemember:        {word: "remember", family: true, words: []word{wordPorts, wordKeep, wordServers, wordSeconds, wordBits}},
 }
 

@@ -47,6 +47,8 @@ const (
 	Permitted                         // source . VIP . protocol . port : on, or drop
 	Sticky                            // client . VIP . protocol . port : real server; entered by the packet path
 	Scheduled                         // VIP . protocol . port : the scheduler, for clients without a real server
+	Helpers                           // VIP . protocol . port : the chain of the helper that reads the service's connections
+	Onward                            // VIP . protocol . port : where services go on behind what is set on their connections
 	Remember                          // VIP . protocol . port : the chain that enters the client
 	Turns                             // VIP . protocol . port . slot : real server; of services with a lane of their own
 	Slots                             // the same; of all other services
@@ -61,6 +63,7 @@ const (
 	Conditional                       // sources : their conditional zones, of what leaves through an uplink
 	Elsewhere                         // the same of what leaves elsewhere: zones with an oif of their own
 	Excludes                          // sources : the list of destinations that stay untranslated
+	ZoneHelpers                       // source . protocol . port : the chain of the helper that reads the zone's connections
 	Blocks                            // source : its laddr and block of ports
 	Mapped                            // sources : the prefix that they are mapped to, 1:1
 	Zones                             // sources : laddrs, where they are one range; with Bits, prefixes of that length by their first address
@@ -86,7 +89,8 @@ const (
 	ChainPrerouting Kind = iota + Drained + 1
 	ChainOutput
 	ChainServices
-	ChainGuarded // checks the sources of services with allow or deny
+	ChainGuarded  // checks the sources of services with allow or deny
+	ChainPrepared // sets what services want on their connections, before these are translated
 	ChainForward
 	ChainRefused // resets and rejects
 	ChainRefuse  // what zones in the hook forward do; those in between are listed with it
@@ -105,6 +109,7 @@ const (
 	ChainPool     // chooses among the laddrs of a pool
 	ChainSchedule // chooses a slot of a service
 	ChainSticky   // looks for the real server that a client has
+	ChainHelper   // has a helper of the kernel read the connection
 	ChainRemember // enters a client with its real server
 	ChainTimeouts // gives a flow ct timeout objects
 )

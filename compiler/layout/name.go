@@ -56,6 +56,8 @@ type Variant struct {
 	Seconds int    // how long a client is remembered
 	Bits    int    // the length of the prefix by which clients count as one, or sources are looked up; 0: these are ranges
 
+	Helper string // "sip-tcp": which of the kernel's helpers (policy.Control.Name)
+
 	Does bool   // "does": what a zone does, behind its conditions
 	Then string // the zones that are tried after the first, by slashes; or how many: "2-more-5cf0"
 }

@@ -12,7 +12,7 @@ func (k Kind) rank() Kind {
 	switch k {
 	case ChainRefuseElsewhere, ChainRefuseWhen, ChainRefuseZone:
 		return ChainRefuse
-	case ChainSticky, ChainRemember:
+	case ChainSticky, ChainHelper, ChainRemember:
 		return ChainSchedule
 	}
 	return k

@@ -26,6 +26,7 @@ type Service struct {
 	Drained    []inet.Range // laddrs written in line that only flows have
 	pools      []*Pool
 	Ways       []Way // what a FULLNAT service translates to; none in mode nat
+	Helpers    []Helper
 }
 
 // Family is how one family of a service goes on.
@@ -91,7 +92,12 @@ func (rd *reading) readServices() {
 		if sv := rd.service(e.Comment); sv != nil {
 			sv.leads(s, e.Verdict)
 		}
-	}, layout.Scheduled)
+	}, layout.Scheduled, layout.Onward)
+	rd.each(func(s *nft.Set, e *nft.Element) {
+		if sv := rd.services[e.Comment]; sv != nil {
+			sv.Helpers = append(sv.Helpers, rd.helper(s, e)...)
+		}
+	}, layout.Helpers)
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		sv := rd.service(e.Comment)
 		if sv == nil {
@@ -149,7 +155,7 @@ func (rd *reading) readServices() {
 
 // leads notes where a service's connections go: to a scheduler, or nowhere.
 func (sv *Service) leads(s *nft.Set, v nft.Verdict) {
-	if v.Chain == layout.ChainGuarded.String() || strings.HasPrefix(v.Chain, layout.ChainSticky.String()) {
+	if v.Chain == layout.ChainGuarded.String() || v.Chain == layout.ChainPrepared.String() || strings.HasPrefix(v.Chain, layout.ChainSticky.String()) {
 		return // a stage before the scheduler
 	}
 	sv.Family(familyOf(s)).Leads = v

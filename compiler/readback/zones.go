@@ -22,6 +22,7 @@ type Zone struct {
 	order    int          // among the zones with conditions, from 1 on; 0: it has none
 	pools    []*Pool
 	Ways     []Way // what it does
+	Helpers  []Helper
 }
 
 // From returns the sources that come to the zone, sorted.
@@ -75,6 +76,11 @@ func (rd *reading) readZones() {
 			z.Exclude = rd.ranges(layout.Exclude, excludedBy(e.Verdict))
 		}
 	}, layout.Excludes)
+	rd.each(func(s *nft.Set, e *nft.Element) {
+		if z := rd.zones[e.Comment]; z != nil {
+			z.Helpers = append(z.Helpers, rd.helper(s, e)...)
+		}
+	}, layout.ZoneHelpers)
 	for _, z := range rd.zoneList {
 		if len(z.from) > 1 {
 			z.from = inet.Merge(z.from)

@@ -181,6 +181,7 @@ func zoneChanges(was, will *readback.Zone) []string {
 	if a, b := excludeText(was), excludeText(will); a != b {
 		parts = append(parts, "exclude "+cmp.Or(a, "none")+" → "+cmp.Or(b, "none"))
 	}
+	parts = append(parts, helpersChange(was.Helpers, will.Helpers)...)
 	return parts
 }
 
@@ -191,6 +192,9 @@ func zoneText(z *readback.Zone) string {
 	}
 	if exclude := excludeText(z); exclude != "" {
 		text += ", except to " + exclude
+	}
+	if helpers := helpersText(z.Helpers); helpers != "" {
+		text += ", " + helpers
 	}
 	return text
 }

@@ -116,7 +116,7 @@ func ruleText(r nft.Rule) string {
 func strangers(live, want *nft.Ruleset) []string {
 	var out []string
 	for _, o := range live.Objects {
-		if want.Object(o.Ref()) == nil {
+		if want.Object(o.Ref()) == nil && !layout.Makes(o.Ref()) {
 			out = append(out, "- "+o.Ref().String()+", which snatctl did not make")
 		}
 	}

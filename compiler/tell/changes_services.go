@@ -110,6 +110,9 @@ func (sv *serviceView) describe() string {
 	if hairpin := sv.hairpin(); hairpin != "" {
 		text += ", " + hairpin
 	}
+	if helpers := helpersText(sv.read.Helpers); helpers != "" {
+		text += ", " + helpers
+	}
 	return text
 }
 
@@ -138,6 +141,7 @@ func serviceChanges(was, will *serviceView) []string {
 	if a, b := was.hairpin(), will.hairpin(); a != b {
 		parts = append(parts, cmp.Or(a, "no hairpin")+" → "+cmp.Or(b, "no hairpin"))
 	}
+	parts = append(parts, helpersChange(was.read.Helpers, will.read.Helpers)...)
 	return parts
 }
 

@@ -155,6 +155,10 @@ func agree(d *policy.Decision, pkt Packet, outcomes []Outcome) error {
 			say("source", d.Source(), o.source())
 			break
 		}
+		if o.Helper != d.Helper && !o.Untracked {
+			say("helper", orNone(d.Helper), orNone(o.Helper))
+			break
+		}
 		if o.SNATPorts != d.SNATPorts {
 			say("source ports", d.SNATPorts, o.SNATPorts)
 			break

@@ -15,10 +15,11 @@ import (
 // connection. Where the kernel chooses (numgen, jhash), it takes every choice in turn. It is
 // not safe for concurrent use.
 type Machine struct {
-	chains map[string]*nft.Chain
-	sets   map[string]*lookup
-	hooks  map[nft.Point][]*nft.Chain // base chains by hook, in the order of their priorities
-	tracks bool                       // a rule makes the kernel switch connection tracking on
+	chains  map[string]*nft.Chain
+	sets    map[string]*lookup
+	objects map[nft.Ref]nft.Object
+	hooks   map[nft.Point][]*nft.Chain // base chains by hook, in the order of their priorities
+	tracks  bool                       // a rule makes the kernel switch connection tracking on
 }
 
 // Outcome is one thing that can become of a packet.
@@ -40,6 +41,7 @@ type Outcome struct {
 	Service string  // the service whose element was hit
 	Passed  bool    // that element accepted: the service lets pass what it cannot place
 	Zone    string  // the zone that did something last
+	Helper  string  // of the kernel, that reads the connection: the object's name
 	Entered []Entry // what the packet entered into dynamic maps
 }
 
@@ -48,7 +50,13 @@ type Entry struct{ Map, Key, Data string }
 
 // NewMachine returns a machine that carries out a ruleset, which must not change any more.
 func NewMachine(r *nft.Ruleset) (*Machine, error) {
-	m := &Machine{chains: make(map[string]*nft.Chain), sets: make(map[string]*lookup), hooks: make(map[nft.Point][]*nft.Chain)}
+	m := &Machine{chains: make(map[string]*nft.Chain), sets: make(map[string]*lookup), hooks: make(map[nft.Point][]*nft.Chain), objects: make(map[nft.Ref]nft.Object)}
+	for _, o := range r.Objects {
+		if m.objects[o.Ref()] != nil {
+			return nil, fmt.Errorf("two objects are called %s", o.Ref())
+		}
+		m.objects[o.Ref()] = o
+	}
 	for _, c := range r.Chains {
 		if m.chains[c.Name] != nil {
 			return nil, fmt.Errorf("two chains are called %s", c.Name)

@@ -48,6 +48,7 @@ func newAim(rand *rand.Rand, p *policy.Policy) *aim {
 		a.addrs(&a.dests, z.To)
 		a.addrs(&a.dests, z.Exclude)
 		a.portsOf(z.Ports)
+		a.controls(z.Controls())
 		a.interfaces(&a.iifs, z.IIf)
 		a.interfaces(&a.oifs, z.OIf)
 		if z.Map.Family() != 0 {
@@ -65,6 +66,7 @@ func newAim(rand *rand.Rand, p *policy.Policy) *aim {
 		a.addrs(&a.sources, s.Deny)
 		a.addrs(&a.sources, s.Hairpin.From)
 		a.portsOf(s.Ports)
+		a.controls(s.Controls())
 		for _, vip := range s.VIP {
 			a.addrs(&a.dests, []inet.Range{inet.AddrRange(vip)})
 		}

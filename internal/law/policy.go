@@ -224,6 +224,9 @@ func (g *maker) zone() string {
 	if g.often(30) {
 		b.WriteString(", exclude: " + g.ranges(20, outside, outside, vips, servers, laddrs, clients))
 	}
+	if g.often(25) {
+		b.WriteString(", helpers: " + g.helpers())
+	}
 	return ", from: " + from + b.String()
 }
 

@@ -68,6 +68,9 @@ func (g *maker) service() string {
 	if g.often(30) { // which no packet depends on: only a State does
 		b.WriteString(g.pick(", health_check: none", ", health_check: {type: icmp}, panic: 30%", ", health_check: {type: tcp, port: 80}, quorum: 50%, hysteresis: 1, slow_start: 10s, on_down: end"))
 	}
+	if g.often(30) {
+		b.WriteString(", helpers: " + g.helpers())
+	}
 	if g.often(50) {
 		text, _ := g.source(false)
 		return b.String() + ", mode: fullnat, " + text

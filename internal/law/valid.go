@@ -49,6 +49,11 @@ func (m *Machine) valid(s nft.Stmt) error {
 	switch s := s.(type) {
 	case nft.Give:
 		return m.leads(s.Verdict)
+	case nft.Use:
+		if m.objects[s.Object] == nil {
+			return fmt.Errorf("there is no %s", s.Object)
+		}
+		return nil
 	case nft.OIfIn:
 		set = s.Set
 	case nft.IIfIn:

@@ -184,6 +184,9 @@ func (w *walk) stmt(s nft.Stmt) (v nft.Verdict, match bool) {
 	case nft.RejectPortUnreachable:
 		w.reject()
 		return drop, true
+	case nft.Use:
+		w.use(s)
+		return v, true
 	case nft.Give:
 		return s.Verdict, true
 	}

@@ -73,4 +73,11 @@ var reasons = map[string]string{
 	"S20": "A block belongs to one source, and the clients of a service are not known in advance.",
 	"S21": "In mode fullnat every caller gets a laddr, and real servers answer to it, through the gateway. A hairpin would change nothing, although " +
 		"it looks as if it did.",
+
+	// Helpers.
+	"X10": "The kernel has helpers for a few protocols. What they read costs time, and whoever can send there can open ports, so none is meant for all ports.",
+	"X11": "The kernel would read none of these connections: no connection has the helper's protocol and port.",
+	"X12": "A connection has one helper, or none.",
+	"X13": "Connections that are refused say nothing, and open nothing.",
+	"X14": "The kernel's code that translates PPTP and H.323 is for IPv4 alone (nf_nat_pptp, nf_nat_h323).",
 }

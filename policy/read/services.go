@@ -46,6 +46,8 @@ func (w *walker) service(n *yaml.Node) {
 			enum(w, v, k, &s.Select)
 		case "on_empty":
 			enum(w, v, k, &s.OnEmpty)
+		case "helpers":
+			s.Helpers = w.helpers(v)
 		case "health_check":
 			check, s.HealthCheck = w.checkOrName(v)
 		case "quorum":

@@ -43,6 +43,8 @@ func (w *walker) zone(n *yaml.Node) {
 			z.MSS = w.mss(v, k)
 		case "timeouts":
 			z.Timeouts = w.timeouts(v, k, words.ZoneTimeouts)
+		case "helpers":
+			z.Helpers = w.helpers(v)
 		}
 	})
 	z.Pos = w.pos(n)

@@ -60,6 +60,7 @@ const (
 	aPage              kind = "path of a page, from its `/`"
 	aFile              kind = "whole path of a file"
 	anMSS              kind = "`clamp`, or a number from 536 to 65495"
+	aHelper            kind = "`ftp`, `tftp`, `sip`, `pptp` or `h323`, or with other ports, `ftp/2121`"
 	aZonePort          kind = "`tcp/25`, `tcp/8000-8099`, `tcp/*` or `icmp`"
 )
 

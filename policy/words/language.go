@@ -16,7 +16,7 @@ var (
 
 // language is every key of the policy language, in the order in which the reference shows
 // them.
-var language = withFlowKeys(slices.Concat(machineKeys, healthCheckKeys, serviceKeys, serviceHealthKeys, testKeys))
+var language = withFlowKeys(slices.Concat(machineKeys, zoneHelperKeys, healthCheckKeys, serviceKeys, serviceHelperKeys, serviceHealthKeys, testKeys))
 
 // machineKeys are the sections of a file, and the keys of gateway, pools and zones.
 var machineKeys = []Keyword{

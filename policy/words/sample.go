@@ -23,6 +23,8 @@ func (k *Keyword) Sample(value string) string {
 	switch k.Path {
 	case "zones[].map":
 		fields = append(fields, "from: 10.9.8.0/24")
+	case "zones[].helpers":
+		fields = append(fields, "action: masquerade")
 	case "services[].laddrs":
 		fields = append(fields, "mode: fullnat")
 		if value == "" {

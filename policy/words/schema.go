@@ -169,7 +169,7 @@ func listForm(k *Keyword) *schema {
 		s.MinItems = 1
 	}
 	switch k.Kind {
-	case aVIP, anInterfacePattern, aServicePort, aZonePort, aRealServer:
+	case aVIP, anInterfacePattern, aServicePort, aZonePort, aHelper, aRealServer:
 		s.UniqueItems = true
 	}
 	if mappings[k.Kind] != "" {

@@ -112,6 +112,7 @@ func forms() []form {
 		{kind: aStatus, name: "status", types: []string{"string", "integer"}, matches: []string{status + `(-` + status + `)?`}, least: 100, most: 599},
 		{kind: anMSS, name: "mss", types: []string{"string", "integer"}, matches: []string{"clamp"}, least: policy.LeastMSS, most: policy.MostMSS},
 		{kind: aServicePort, name: "servicePort", types: text, matches: []string{`(tcp|udp|sctp)/(` + ports + `)`}},
+		{kind: aHelper, name: "helper", types: text, matches: []string{`(ftp|tftp|sip|pptp|h323)(/` + port + `(-` + port + `)?)?`}},
 		{kind: aZonePort, name: "zonePort", types: text, matches: []string{`(tcp|udp|sctp)/(` + ports + `)`, "icmp", "icmpv6"}},
 	}
 }

@@ -78,7 +78,7 @@ var unseen = map[string]string{
 	"S01": "compares objects; a VIP that stands twice it sees", "S02": "compares ranges", "S06": "the same server may be written in two ways",
 	"S07": "compares keys", "S08": "compares families", "S09": "compares keys", "S16": "compares items", "S17": "compares items",
 	"S20": "compares objects", "S21": "compares keys", "T02": "compares objects", "T03": "compares families", "Z01": "compares objects", "Z08": "compares families",
-	"Z13": "compares keys", "Z14": "compares keys",
+	"X11": "compares keys", "X12": "compares ranges", "X13": "compares keys", "X14": "compares families", "Z13": "compares keys", "Z14": "compares keys",
 }
 
 // unseenOf is the same for codes of which the schema sees a part.

@@ -76,7 +76,7 @@ func (a *agentRun) start(t testing.TB) {
 // launch starts it, and does not wait.
 func (a *agentRun) launch(t testing.TB) {
 	t.Helper()
-	words := slices.Concat(a.within, []string{program(t), "agent", "-f", a.file, "--state-dir", a.state, "--socket", a.socket}, a.args)
+	words := slices.Concat(a.within, []string{program(t), "agent"}, a.source(), []string{"--state-dir", a.state, "--socket", a.socket}, a.args)
 	a.cmd = exec.Command(words[0], words[1:]...)
 	a.cmd.Stdout, a.cmd.Stderr = &a.log, &a.log
 	if a.to != nil {
@@ -84,6 +84,14 @@ func (a *agentRun) launch(t testing.TB) {
 	}
 	a.cmd.Env = append(os.Environ(), a.env...)
 	must(t, a.h.Do(a.cmd.Start))
+}
+
+// source are the flags that say where its policy is.
+func (a *agentRun) source() []string {
+	if a.file == "" {
+		return nil // args say it
+	}
+	return []string{"-f", a.file}
 }
 
 // kill ends it as nothing can prevent.

@@ -30,7 +30,7 @@ type publishOptions struct {
 
 // How publishing goes on.
 const (
-	publishPatience = 30 * time.Second // with an etcd that elects a leader, or is gone for a moment
+	publishPatience = 15 * time.Second // with an etcd that elects a leader, or is gone for a moment
 	chunkGrace      = time.Hour        // for nodes that still fetch an older policy
 )
 

@@ -29,6 +29,7 @@ type Cluster struct {
 type Options struct {
 	Members int                      // 0: one
 	Flags   []string                 // more of etcd's
+	Do      func(func() error) error // starts members elsewhere: in a network namespace; they are not awaited then
 	TLS     func(ip string) []string // flags by which clients speak TLS with the member of an address; nil: they do not
 }
 
@@ -117,13 +118,17 @@ func (c *Cluster) Run(i int) {
 		args = append(args, c.o.TLS(ip)...)
 	}
 	m.cmd = exec.Command("etcd", args...)
-	m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	begin := c.o.Do
+	if begin == nil {
+		begin = func(f func() error) error { return f() }
+		m.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	}
 	var err error
 	if m.log, err = os.OpenFile(m.dir+".log", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
 		c.t.Fatal(err)
 	}
 	m.cmd.Stderr = m.log
-	if err := m.cmd.Start(); err != nil {
+	if err := begin(m.cmd.Start); err != nil {
 		c.t.Fatal(err)
 	}
 	m.gone = make(chan struct{})
@@ -162,10 +167,10 @@ func (c *Cluster) Hang(i int) { _ = c.Members[i].cmd.Process.Signal(syscall.SIGS
 // GoOn lets it run again.
 func (c *Cluster) GoOn(i int) { _ = c.Members[i].cmd.Process.Signal(syscall.SIGCONT) }
 
-// Await waits until the cluster takes requests. One of TLS or users is awaited by whoever has the means.
+// Await waits until the cluster takes requests. One of TLS, or elsewhere, is awaited by whoever has the means.
 func (c *Cluster) Await() {
 	c.t.Helper()
-	if c.o.TLS != nil {
+	if c.o.TLS != nil || c.o.Do != nil {
 		return
 	}
 	for end := time.Now().Add(60 * time.Second); ; time.Sleep(50 * time.Millisecond) {

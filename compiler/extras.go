@@ -9,9 +9,9 @@ import (
 
 // extra is something that becomes of a zone's new connections before the zone decides about them: it
 // sets something, counts, or refuses. Each kind of it is a map from sources to the chain that does it, and
-// that chain returns to what the zone does. A zone with conditions jumps there behind them.
+// that chain returns to what the zone does.
 type extra struct {
-	kind layout.Kind // the map of plain zones: sources : verdict
+	kind layout.Kind // the map: sources : verdict; a zone with conditions has one of its own (objectMaybe in layout)
 	// verdict returns where a zone's connections of a family go, mostly a jump; the zero value: nowhere.
 	verdict func(b *builder, z *policy.Zone, f inet.Family) nft.Verdict
 }
@@ -33,15 +33,18 @@ func (b *builder) extras(z *policy.Zone, r inet.Range) {
 	}
 }
 
-// extraRules does the same for a zone with conditions, in its own chain. What is about one family must
-// leave the other's packets alone.
+// extraRules does the same for a zone with conditions, behind them, by maps of its own. (A jump would
+// do, but a table that was read back could not tell whose it is.)
 func (b *builder) extraRules(z *policy.Zone, chain layout.Name) {
 	for _, x := range zoneExtras() {
-		var before nft.Verdict
+		for _, r := range inet.Merge(z.From) {
+			if v := x.verdict(b, z, r.Family()); v != (nft.Verdict{}) {
+				b.interval(b.set(x.kind.Own(r.Family(), z.Name)), r, nft.Element{Verdict: v, Comment: z.Name})
+			}
+		}
 		for _, f := range inet.Families {
-			if v := x.verdict(b, z, f); v != before && v != (nft.Verdict{}) {
-				b.rule(chain, nft.Give{Verdict: v})
-				before = v
+			if m := x.kind.Own(f, z.Name); b.has(m) {
+				b.rule(chain, nft.Vmap{Key: []nft.Field{fieldsOf(f).saddr}, Map: m.String()})
 			}
 		}
 	}

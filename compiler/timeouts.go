@@ -1,7 +1,6 @@
 package compiler
 
 import (
-	"cmp"
 	"fmt"
 	"hash/fnv"
 	"slices"
@@ -178,29 +177,25 @@ func (b *builder) timeoutRules() {
 	b.rule(layout.ChainOutput.Name(), nft.Give{Verdict: jumpChain(chain)})
 }
 
-// KeepTimeouts enters into a table what a live one has of ct timeout objects that snatctl made and the new table
-// has no use for, so that the flows which began with them keep them. They cost packets
-// nothing. There are mostKept of them at most: the last by name go first.
-func KeepTimeouts(live, want *nft.Ruleset) {
+// KeepTimeouts returns a wanted table with what a live one has of ct timeout objects that snatctl made and
+// the wanted one has no use for, so that flows which began with them keep them. They cost packets nothing.
+// At most mostKept stay: the last by name go first. live may be nil.
+func KeepTimeouts(live, want *nft.Ruleset) *nft.Ruleset {
 	if live == nil {
-		return
+		return want
 	}
 	var kept []nft.Object
 	for _, o := range live.Objects {
-		t, ok := o.(nft.CtTimeout)
-		if ok && want.Object(o.Ref()) == nil && strings.HasPrefix(t.Name, t.Proto.String()+"/") {
+		if len(kept) < mostKept && o.Ref().Kind == nft.KindCtTimeout && layout.Makes(o.Ref()) && want.Object(o.Ref()) == nil {
 			kept = append(kept, o)
 		}
 	}
-	kept = kept[:min(len(kept), mostKept)]
 	if len(kept) == 0 {
-		return
+		return want
 	}
-	want.Objects = append(slices.Clone(want.Objects), kept...)
-	slices.SortStableFunc(want.Objects, func(a, b nft.Object) int {
-		x, y := a.Ref(), b.Ref()
-		return cmp.Or(cmp.Compare(x.Kind, y.Kind), layout.CompareNatural(x.Name, y.Name))
-	})
+	out := *want
+	out.Objects = append(slices.Clone(want.Objects), kept...)
+	return &out
 }
 
 // mostKept is how many objects stay for flows that began with them.

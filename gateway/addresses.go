@@ -17,7 +17,7 @@ type around struct {
 	w    *Wanted
 	plan route.Plan
 	done route.Plan
-	off  func() // switches forwarding off, as far as it was switched on
+	off  func() // takes back forwarding and timeouts, as far as they were set
 }
 
 // planAround finds out what there is to do.
@@ -31,6 +31,13 @@ func (a *around) before(ctx context.Context) (err error) {
 	if a.off, err = a.g.forwardingOn(a.w); err != nil {
 		return err
 	}
+	timeouts, err := a.g.timeoutsOn(a.w.Policy)
+	if err != nil {
+		a.off()
+		return err
+	}
+	forwarding := a.off
+	a.off = func() { timeouts(); forwarding() }
 	needed, _ := a.plan.Split()
 	if a.done, err = a.g.carryOut(ctx, needed); err != nil {
 		a.off()

@@ -27,8 +27,11 @@ type Took struct {
 	Time  time.Duration
 }
 
-// Switched says that a sysctl is 1 now and was not.
-type Switched struct{ Key string } // as a path below /proc/sys
+// Switched says that a sysctl has another value now.
+type Switched struct {
+	Key   string // as a path below /proc/sys
+	Value string // empty: 1
+}
 
 // Released says that persistent services forgot clients of real servers that take no new
 // connections.

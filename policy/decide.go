@@ -31,6 +31,8 @@ type Decision struct {
 	Masquerade bool             // the source becomes the address of the interface left through
 	Helper     string           // of the kernel, that reads the connection (Control.Name); empty: none
 
+	Timeouts Timeouts // how long the connection is remembered, as far as the policy says so
+
 	Steps  []string // what was asked, in this order, and what it answered
 	Reason string   // the step that decided
 }
@@ -59,6 +61,7 @@ func (p *Policy) Decide(pkt Packet) Decision {
 	default:
 		d.unmatched()
 	}
+	d.timeouts()
 	return d.Decision
 }
 

@@ -56,6 +56,7 @@ func (d *decider) zones() bool {
 			continue
 		}
 		d.Zone = z.Name
+		d.Timeouts = d.policy.ZoneTimeouts(z)
 		return d.act(z)
 	}
 	flush()

@@ -158,3 +158,23 @@ func (t Timeouts) String() string {
 	}
 	return strings.Join(words, ", ")
 }
+
+// timeouts says how long the connection is remembered.
+func (d *decider) timeouts() {
+	none := Timeouts{}
+	switch {
+	case d.pkt.Invalid || d.Verdict != Accept:
+		d.Timeouts = none
+		return
+	case d.Service != "":
+		i := slices.IndexFunc(d.policy.Services, func(s Service) bool { return s.Name == d.Service })
+		d.Timeouts = d.policy.ServiceTimeouts(&d.policy.Services[i])
+	case d.Timeouts == none:
+		d.Timeouts = d.policy.GatewayTimeouts()
+	}
+	if d.Timeouts != none {
+		why := d.Reason
+		d.say("timeouts: %s", d.Timeouts)
+		d.Reason = why
+	}
+}

@@ -45,6 +45,7 @@ type Line struct {
 	Stage    string       `json:"stage,omitempty"`
 	Took     *Took        `json:"took,omitempty"`
 	Switched string       `json:"switched,omitempty"`
+	Value    string       `json:"value,omitempty"` // of Switched; empty: 1
 	Released int          `json:"released,omitempty"`
 	Warning  string       `json:"warning,omitempty"`
 	Applied  *AppliedLine `json:"applied,omitempty"`
@@ -119,7 +120,7 @@ func lineOf(e gateway.Event) (l Line) {
 	case gateway.Took:
 		l.Took = &Took{string(e.Stage), e.Time}
 	case gateway.Switched:
-		l.Switched = e.Key
+		l.Switched, l.Value = e.Key, e.Value
 	case gateway.Released:
 		l.Released = e.Clients
 	case gateway.Warning:
@@ -136,7 +137,7 @@ func (l Line) event() gateway.Event {
 	case l.Took != nil:
 		return gateway.Took{Stage: gateway.Stage(l.Took.Stage), Time: l.Took.Time}
 	case l.Switched != "":
-		return gateway.Switched{Key: l.Switched}
+		return gateway.Switched{Key: l.Switched, Value: l.Value}
 	case l.Released != 0:
 		return gateway.Released{Clients: l.Released}
 	case l.Warning != "":

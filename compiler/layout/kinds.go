@@ -19,7 +19,7 @@ var forms = [...]form{
 	Laddrs:            {word: "laddrs", family: true, words: append([]word{wordPorts}, translation...)},
 	Hairpin:           {word: "hairpin", family: true, words: []word{wordPorts, wordPrefix}},
 	Inbound:           {word: "inbound", family: true},
-	Timed:             {word: "timed", family: true},
+	Timed:             {word: "timed", family: true, object: objectMaybe},
 	TimedServices:     {word: "timed-services", family: true, words: []word{wordPorts}},
 	Conditional:       {word: "conditional", family: true},
 	Elsewhere:         {word: "elsewhere", family: true},

@@ -2,6 +2,7 @@ package layout
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/snatctl/snatctl/nft"
 )
@@ -11,5 +12,11 @@ var helperNames = []string{"ftp", "tftp", "sip", "sip-tcp", "pptp", "h323", "h32
 
 // Makes tells whether snatctl makes objects of that kind and name.
 func Makes(ref nft.Ref) bool {
-	return ref.Kind == nft.KindCtHelper && slices.Contains(helperNames, ref.Name)
+	switch ref.Kind {
+	case nft.KindCtHelper:
+		return slices.Contains(helperNames, ref.Name)
+	case nft.KindCtTimeout: // udp/udp-60
+		return strings.HasPrefix(ref.Name, "udp/") || strings.HasPrefix(ref.Name, "tcp/")
+	}
+	return false
 }

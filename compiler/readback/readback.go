@@ -45,6 +45,7 @@ func Read(r *nft.Ruleset, only *Only) *Table {
 	rd.readServices()
 	rd.readZones()
 	rd.readDrained()
+	rd.readTimeouts()
 	return &Table{Services: rd.ordered, Zones: rd.zoneList, Pools: rd.finishNamed()}
 }
 

@@ -27,6 +27,7 @@ type Service struct {
 	pools      []*Pool
 	Ways       []Way // what a FULLNAT service translates to; none in mode nat
 	Helpers    []Helper
+	Timeouts   string // that are not the gateway's, as policies write them
 }
 
 // Family is how one family of a service goes on.

@@ -23,6 +23,7 @@ type Zone struct {
 	pools    []*Pool
 	Ways     []Way // what it does
 	Helpers  []Helper
+	Timeouts string // that are not the gateway's, as policies write them
 }
 
 // From returns the sources that come to the zone, sorted.

@@ -182,7 +182,7 @@ func zoneChanges(was, will *readback.Zone) []string {
 		parts = append(parts, "exclude "+cmp.Or(a, "none")+" → "+cmp.Or(b, "none"))
 	}
 	parts = append(parts, helpersChange(was.Helpers, will.Helpers)...)
-	return parts
+	return append(parts, timeoutsChange(was.Timeouts, will.Timeouts)...)
 }
 
 func zoneText(z *readback.Zone) string {
@@ -195,6 +195,9 @@ func zoneText(z *readback.Zone) string {
 	}
 	if helpers := helpersText(z.Helpers); helpers != "" {
 		text += ", " + helpers
+	}
+	if z.Timeouts != "" {
+		text += ", timeouts " + z.Timeouts
 	}
 	return text
 }

@@ -32,6 +32,7 @@ func (c *changes) gateway(live, want *nft.Ruleset, plan nft.Plan, t touched) {
 		}
 	}
 	details = append(details, offloadChanges(plan)...)
+	details = append(details, gatewayTimeouts(live, want)...)
 	details = append(details, ruleChanges(plan)...)
 	if t.unmatched {
 		details = append(details, "what no zone matches: sources that are rejected change")

@@ -113,6 +113,9 @@ func (sv *serviceView) describe() string {
 	if helpers := helpersText(sv.read.Helpers); helpers != "" {
 		text += ", " + helpers
 	}
+	if t := sv.read.Timeouts; t != "" {
+		text += ", timeouts " + t
+	}
 	return text
 }
 
@@ -142,7 +145,7 @@ func serviceChanges(was, will *serviceView) []string {
 		parts = append(parts, cmp.Or(a, "no hairpin")+" → "+cmp.Or(b, "no hairpin"))
 	}
 	parts = append(parts, helpersChange(was.read.Helpers, will.read.Helpers)...)
-	return parts
+	return append(parts, timeoutsChange(was.read.Timeouts, will.read.Timeouts)...)
 }
 
 func allowedText(allowed []inet.Range) string {

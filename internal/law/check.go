@@ -147,6 +147,10 @@ func agree(d *policy.Decision, pkt Packet, outcomes []Outcome) error {
 		if o.Verdict != policy.Accept {
 			continue
 		}
+		if want, got, same := lasts(d, pkt.Proto, o); !same && !o.Untracked {
+			say("timeouts", want, got)
+			break
+		}
 		to[o.to(pkt)] = true
 		if o.SNAT.Family() != 0 {
 			from = append(from, o.SNAT)

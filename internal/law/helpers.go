@@ -26,7 +26,8 @@ func (w *walk) use(s nft.Use) {
 		if w.out.Helper == "" && o.Proto == w.pkt.Proto && (o.Family == 0 || o.Family == w.family) {
 			w.out.Helper = o.Name
 		}
-	case nft.CtTimeout: // which says nothing about where the packet goes
+	case nft.CtTimeout:
+		w.lifetime(o)
 	default:
 		fail("nobody knows what %s does", s)
 	}

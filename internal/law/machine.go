@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/nft"
@@ -38,11 +39,12 @@ type Outcome struct {
 
 	Untracked bool // chains of type nat were not asked: the kernel tracks no flows
 
-	Service string  // the service whose element was hit
-	Passed  bool    // that element accepted: the service lets pass what it cannot place
-	Zone    string  // the zone that did something last
-	Helper  string  // of the kernel, that reads the connection: the object's name
-	Entered []Entry // what the packet entered into dynamic maps
+	Service string          // the service whose element was hit
+	Passed  bool            // that element accepted: the service lets pass what it cannot place
+	Zone    string          // the zone that did something last
+	Helper  string          // of the kernel, that reads the connection: the object's name
+	Entered []Entry         // what the packet entered into dynamic maps
+	After   []time.Duration // the flow's timeouts by state; nil: the kernel's
 }
 
 // Entry is an element that a rule entered into a dynamic map.

@@ -133,6 +133,9 @@ func (g *maker) gateway() string {
 	if g.often(30) {
 		keys = append(keys, "invalid: "+g.pick("accept", "accept", "drop"))
 	}
+	if t := g.timeouts(10); t != "" {
+		keys = append(keys, t[2:])
+	}
 	return strings.Join(keys, ", ")
 }
 
@@ -227,6 +230,7 @@ func (g *maker) zone() string {
 	if g.often(25) {
 		b.WriteString(", helpers: " + g.helpers())
 	}
+	b.WriteString(g.timeouts(10))
 	return ", from: " + from + b.String()
 }
 

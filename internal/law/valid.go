@@ -88,6 +88,9 @@ func tracks(r *nft.Ruleset) bool {
 			return f.Kind == nft.CtIPDaddr || f.Kind == nft.CtIP6Daddr || f.Kind == nft.CtDport
 		})
 	}
+	if len(r.Objects) > 0 { // of ct timeouts (nft_ct_timeout_obj_init)
+		return true
+	}
 	for _, c := range r.Chains {
 		for _, rule := range c.Rules {
 			for _, s := range rule.Stmts {

@@ -1,6 +1,7 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -15,7 +16,7 @@ func Notice(e gateway.Event) string {
 	switch e := e.(type) {
 	case gateway.Switched:
 		if strings.HasPrefix(e.Key, "net/netfilter/") {
-			return fmt.Sprintf("set %s to 1", host.SysctlName(e.Key))
+			return fmt.Sprintf("set %s to %s", host.SysctlName(e.Key), cmp.Or(e.Value, "1"))
 		}
 		return fmt.Sprintf("switched on %s", host.SysctlName(e.Key))
 	case gateway.Released:

@@ -2,16 +2,37 @@ package etcd
 
 import (
 	"context"
+	"encoding/base64"
+	"errors"
 )
 
 // Item is a key with what is known of it. 64-bit numbers are strings in JSON, as protobuf wants it
 // (protobuf.dev/programming-guides/json), and bytes are base64.
 type Item struct {
-	Key      []byte `json:"key"`
-	Value    []byte `json:"value"`
-	Created  int64  `json:"create_revision,string"`
-	Modified int64  `json:"mod_revision,string"`
-	Lease    int64  `json:"lease,string"`
+	Key      Bytes `json:"key"`
+	Value    Bytes `json:"value"`
+	Created  int64 `json:"create_revision,string"`
+	Modified int64 `json:"mod_revision,string"`
+	Lease    int64 `json:"lease,string"`
+}
+
+// Bytes are as JSON has them: base64. Large values are read in half the time that package json takes, which
+// looks for escapes that base64 never has.
+type Bytes []byte
+
+// UnmarshalJSON reads a text of JSON.
+func (b *Bytes) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		return nil
+	}
+	if len(text) < 2 || text[0] != '"' {
+		return errors.New("bytes are no text")
+	}
+	text = text[1 : len(text)-1]
+	out := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	n, err := base64.StdEncoding.Decode(out, text)
+	*b = out[:n]
+	return err
 }
 
 // Bounds of answers, in bytes.
@@ -103,7 +124,7 @@ func (c *Client) Do(ctx context.Context, t Txn) (Outcome, error) {
 	return c.do(ctx, t, mostAnswer)
 }
 
-// Write does a transaction whose answer says little.
+// do is Do with another bound of the answer, in bytes.
 func (c *Client) do(ctx context.Context, t Txn, most int64) (out Outcome, err error) {
 	var answer struct {
 		Header    header `json:"header"`

@@ -96,7 +96,10 @@ func (c *Change) prepare(ctx context.Context, at comparison) (func() error, erro
 	if c.changes(at.plan) {
 		c.entry = c.g.enter(c.w, c.o, at.live != nil || len(c.earlier.unclean) > 0)
 	}
-	err := c.around.before(ctx)
+	err := helpersThere(ctx, c.w.Ruleset)
+	if err == nil {
+		err = c.around.before(ctx)
+	}
 	return func() error { c.g.drop(c.entry); return c.around.undo() }, err
 }
 

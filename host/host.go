@@ -1,6 +1,6 @@
 // Package host reads the facts of this machine: for lint those that its rules need (Read), for
 // others one by one (Addresses, Devices, Sysctl). It looks at the network namespace of the
-// calling thread, and changes nothing except through SetSysctl.
+// calling thread, and changes nothing except through SetSysctl and Module.
 package host
 
 import (

@@ -5,7 +5,7 @@ set -euo pipefail
 
 declare -A package=([nft]=nftables [conntrack]=conntrack [ip]=iproute2 [ping]=iputils-ping [unshare]=util-linux [setpriv]=util-linux [jq]=jq)
 if [ "${1:-}" = test ]; then
-  package+=([nfcapd]=nfdump [mandoc]=mandoc [chromium]=chromium [promtool]=prometheus [curl]=curl [keepalived]=keepalived [etcd]=etcd-server)
+  package+=([nfcapd]=nfdump [mandoc]=mandoc [chromium]=chromium [promtool]=prometheus [curl]=curl [keepalived]=keepalived [etcd]=etcd-server [vsftpd]=vsftpd [in.tftpd]=tftpd-hpa)
 fi
 if [ "${1:-}" = packages ]; then
   package+=([debootstrap]=debootstrap [systemd-nspawn]=systemd-container [nsenter]=util-linux [lintian]=lintian [rpm]=rpm [rpmlint]=rpmlint [cpio]=cpio [buildah]=buildah [busybox]=busybox-static)

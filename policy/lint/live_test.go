@@ -79,6 +79,7 @@ var hosts = map[string]struct{ bad, good func(h *Host) }{
 	"S24": {bad: dialUp(), good: dialUp("20.0.4.7")},
 	"C01": {bad: func(h *Host) { h.Conntrack.Max = 65536; h.Conntrack.Buckets = 65536 }},
 	"C02": {bad: func(h *Host) { h.Sysctls["net/netfilter/nf_conntrack_udp_timeout"] = "30" }},
+	"X16": {bad: func(h *Host) { h.Sysctls["net/netfilter/nf_conntrack_helper"] = "1" }},
 	"C03": {bad: func(h *Host) { h.Sysctls["net/netfilter/nf_conntrack_acct"] = "0" }},
 }
 

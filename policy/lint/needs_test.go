@@ -78,7 +78,7 @@ func TestNeeds(t *testing.T) {
 
 // TestHostRules holds that facts which no rule could use are not asked for.
 func TestHostRules(t *testing.T) {
-	const always = "C01 C02 C03 H01 H02 H03 H06 H07 H08"
+	const always = "C01 C02 C03 H01 H02 H03 H06 H07 H08 X16"
 	for _, c := range []struct{ policy, want string }{
 		{"services: []", always},
 		{"gateway: {forwarding: false}", always + " H04"},

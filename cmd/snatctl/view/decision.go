@@ -16,6 +16,7 @@ type explanation struct {
 	Verdict policy.Action `json:"verdict"`
 	DNAT    []string      `json:"dnat"`
 	SNAT    []string      `json:"snat"`
+	Helper  string        `json:"helper,omitempty"` // of the kernel, that reads the connection
 	Reason  string        `json:"reason"`
 }
 
@@ -23,7 +24,7 @@ type explanation struct {
 func DecisionJSON(w io.Writer, d *policy.Decision) error { return JSON(w, explanationOf(d)) }
 
 func explanationOf(d *policy.Decision) explanation {
-	e := explanation{Verdict: d.Verdict, DNAT: d.Destination().List(), SNAT: d.Source().List(), Reason: d.Reason}
+	e := explanation{Verdict: d.Verdict, DNAT: d.Destination().List(), SNAT: d.Source().List(), Helper: d.Helper, Reason: d.Reason}
 	if d.Service != "" {
 		e.Service = &d.Service
 	}

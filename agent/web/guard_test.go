@@ -16,7 +16,7 @@ import (
 func TestUnguarded(t *testing.T) {
 	dir := t.TempDir()
 	file, ca := filepath.Join(dir, "token"), filepath.Join(dir, "ca")
-	write(t, file, secret, 0o600)
+	write(t, file, password, 0o600)
 	for _, c := range []struct {
 		o    Options
 		want string // empty: it is guarded

@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -14,6 +13,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/snatctl/snatctl/secret"
 )
 
 // stamp tells one content of a file from another. The zero value is that of no file.
@@ -35,26 +36,6 @@ func stampOf(path string) (stamp, error) {
 		s.inode, s.changed = sys.Ino, sys.Ctim
 	}
 	return s, nil
-}
-
-// mostSecret bounds the bytes of files.
-const mostSecret = 1 << 20
-
-// readSecret reads a file that nobody but its owner and group may read.
-func readSecret(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, err
-	case info.Mode().Perm()&0o027 != 0:
-		return nil, fmt.Errorf("%s may be read by all, or written by others than its owner (mode %04o): chmod 600 %[1]s", path, info.Mode().Perm())
-	}
-	return io.ReadAll(io.LimitReader(f, mostSecret))
 }
 
 // token is what must be known to be answered. It is safe for concurrent use.
@@ -86,7 +67,7 @@ func openToken(path string, log *slog.Logger) (*token, error) {
 // read reads the file.
 func (t *token) read() error {
 	t.sum = nil
-	b, err := readSecret(t.path)
+	b, err := secret.Read(t.path)
 	if err != nil {
 		return err
 	}

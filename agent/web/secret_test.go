@@ -12,7 +12,7 @@ import (
 func TestToken(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "token")
-	write(t, file, secret+"\n", 0o600)
+	write(t, file, password+"\n", 0o600)
 	s := open(t, Options{TokenFile: file})
 	try := func(authorization string) int {
 		t.Helper()
@@ -33,8 +33,8 @@ func TestToken(t *testing.T) {
 		return r.Header.Get("Authorization")
 	}
 	for authorization, want := range map[string]int{
-		"Bearer " + secret: 200, "bearer " + secret: 200, basic("", secret): 200, basic("anna", secret): 200,
-		"": 401, "Bearer": 401, "Bearer ": 401, "Bearer " + secret[1:]: 401, "Bearer " + secret + "x": 401, basic(secret, ""): 401, "Basic %": 401, "Digest " + secret: 401,
+		"Bearer " + password: 200, "bearer " + password: 200, basic("", password): 200, basic("anna", password): 200,
+		"": 401, "Bearer": 401, "Bearer ": 401, "Bearer " + password[1:]: 401, "Bearer " + password + "x": 401, basic(password, ""): 401, "Basic %": 401, "Digest " + password: 401,
 	} {
 		if got := try(authorization); got != want {
 			t.Errorf("%q: %d, want %d", authorization, got, want)
@@ -45,7 +45,7 @@ func TestToken(t *testing.T) {
 	if err := os.Rename(file+".new", file); err != nil {
 		t.Fatal(err)
 	}
-	if was, is := try("Bearer "+secret), try("Bearer "+next); was != 401 || is != 200 {
+	if was, is := try("Bearer "+password), try("Bearer "+next); was != 401 || is != 200 {
 		t.Errorf("after a change the old token gives %d, the new one %d", was, is)
 	}
 	for mode, want := range map[os.FileMode]int{0o644: 503, 0o604: 503, 0o620: 503, 0o640: 200, 0o600: 200, 0o400: 200} {
@@ -56,7 +56,7 @@ func TestToken(t *testing.T) {
 			t.Errorf("of mode %04o: %d, want %d", mode, got, want)
 		}
 	}
-	for text, want := range map[string]string{"": "of 0 characters", "short": "of 5 characters", secret + " " + secret: "more than one word"} {
+	for text, want := range map[string]string{"": "of 0 characters", "short": "of 5 characters", password + " " + password: "more than one word"} {
 		bad := filepath.Join(t.TempDir(), "token")
 		write(t, bad, text, 0o600)
 		if _, err := openToken(bad, nil); err == nil || !strings.Contains(err.Error(), want) {

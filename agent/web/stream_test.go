@@ -166,7 +166,7 @@ func TestTooManyStreams(t *testing.T) {
 func TestStreamEndsWithToken(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "token")
-	write(t, file, secret, 0o600)
+	write(t, file, password, 0o600)
 	var none error
 	s, err := Open(Options{Address: "127.0.0.1:0", TokenFile: file, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -177,7 +177,7 @@ func TestStreamEndsWithToken(t *testing.T) {
 	s.Serve(func(err error) { t.Error(err) })
 	t.Cleanup(s.Close)
 	r := request(t, "GET", s.url("/api/v1/events"))
-	r.Header.Set("Authorization", "Bearer "+secret)
+	r.Header.Set("Authorization", "Bearer "+password)
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)

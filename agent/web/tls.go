@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"sync"
+
+	"github.com/snatctl/snatctl/secret"
 )
 
 // certificates are the files of TLS. Files that cannot be taken any more leave those before in use: a
@@ -44,7 +46,7 @@ func (c *certificates) stamps() (all [3]stamp) {
 
 // read reads the files.
 func (c *certificates) read() (*tls.Config, error) {
-	key, err := readSecret(c.o.Key)
+	key, err := secret.Read(c.o.Key)
 	if err != nil {
 		return nil, fmt.Errorf("--http-tls-key: %w", err)
 	}

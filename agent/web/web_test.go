@@ -12,7 +12,7 @@ import (
 	"github.com/snatctl/snatctl/compiler/tell"
 )
 
-const secret = "correct-horse-battery"
+const password = "correct-horse-battery"
 
 // open opens a server on loopback that answers /echo and the health of an agent.
 func open(t *testing.T, o Options) *Server {

@@ -8,9 +8,11 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"github.com/snatctl/snatctl/secret"
 )
 
-// mostFile bounds the bytes of files.
+// mostFile bounds the bytes of certificates.
 const mostFile = 1 << 20
 
 // trust gives a connection the authorities of etcd's certificates.
@@ -31,7 +33,7 @@ func (o Options) trust(t *tls.Config) error {
 
 // identity reads the certificate that says who this is.
 func (o Options) identity() (*tls.Certificate, error) {
-	key, err := secret(o.Key)
+	key, err := secret.Read(o.Key)
 	if err != nil {
 		return nil, fmt.Errorf("the key of the certificate for etcd: %w", err)
 	}
@@ -48,7 +50,7 @@ func (o Options) identity() (*tls.Certificate, error) {
 
 // password reads a password: the first line of a file.
 func password(path string) (string, error) {
-	b, err := secret(path)
+	b, err := secret.Read(path)
 	if err != nil {
 		return "", fmt.Errorf("the password for etcd: %w", err)
 	}
@@ -57,18 +59,6 @@ func password(path string) (string, error) {
 		return "", fmt.Errorf("the password for etcd: the first line of %s is empty", path)
 	}
 	return line, nil
-}
-
-// secret reads a file that nobody but its owner and group may read.
-func secret(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, err
-	case info.Mode().Perm()&0o027 != 0:
-		return nil, fmt.Errorf("%s may be read by all, or written by others than its owner (mode %04o): chmod 600 %[1]s", path, info.Mode().Perm())
-	}
-	return read(path)
 }
 
 func read(path string) ([]byte, error) {

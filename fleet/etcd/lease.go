@@ -32,7 +32,7 @@ func (c *Client) KeepAlive(ctx context.Context, id int64) error {
 	case err != nil:
 		return err
 	case len(answer.Error) > 0:
-		return c.within(answer.Error)
+		return within(c.Endpoint(), answer.Error)
 	case answer.Result.TTL <= 0:
 		return ErrExpired
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -74,30 +75,22 @@ func (c *Client) watch(ctx context.Context, endpoint string, from int64, keys []
 		}
 		return err
 	}
-	if err := c.follow(resp.Body, len(keys), late, changed); err != nil {
-		if forgotten(err) {
-			c.forget(token)
-		}
-		var silent *UnreachableError
-		if !errors.Is(err, io.EOF) && !errors.As(err, &silent) && !isRefusal(err) && !errors.Is(err, ErrCompacted) {
-			return c.failed(ctx, endpoint, err)
-		}
-		if errors.Is(err, io.EOF) {
-			err = errors.New("the watch has ended")
-			return &UnreachableError{endpoint, err}
-		}
+	err = c.follow(endpoint, resp.Body, len(keys), late, changed)
+	if forgotten(err) {
+		c.forget(token)
+	}
+	var refused *RefusedError
+	switch {
+	case errors.Is(err, io.EOF):
+		return &UnreachableError{endpoint, errors.New("the watch has ended")}
+	case errors.As(err, &refused), errors.Is(err, ErrCompacted):
 		return err
 	}
-	return nil
+	return c.failed(ctx, endpoint, err)
 }
 
-func isRefusal(err error) bool {
-	var refused *RefusedError
-	return errors.As(err, &refused)
-}
-
-// follow reads the messages of a watch, until it ends.
-func (c *Client) follow(body io.Reader, watchers int, late *time.Timer, changed func(int64)) error {
+// follow reads the messages of a watch, until it ends: it returns an error always.
+func (c *Client) follow(endpoint string, body io.Reader, watchers int, late *time.Timer, changed func(int64)) error {
 	bound := &io.LimitedReader{R: body, N: mostEvent}
 	d := json.NewDecoder(bound)
 	for {
@@ -119,7 +112,7 @@ func (c *Client) follow(body io.Reader, watchers int, late *time.Timer, changed 
 		case err != nil:
 			return err
 		case len(m.Error) > 0:
-			return c.within(m.Error)
+			return within(endpoint, m.Error)
 		case m.Result.Compacted > 0:
 			return ErrCompacted
 		case m.Result.Canceled:
@@ -127,7 +120,7 @@ func (c *Client) follow(body io.Reader, watchers int, late *time.Timer, changed 
 			if text == "" {
 				text = "the watch was cancelled"
 			}
-			return &RefusedError{c.Endpoint(), codeOf(text), text}
+			return &RefusedError{endpoint, codeOf(text), text}
 		}
 		if watchers--; watchers == 0 {
 			late.Stop() // all are there; from now on silence is good
@@ -141,19 +134,19 @@ func (c *Client) follow(body io.Reader, watchers int, late *time.Timer, changed 
 // codeOf gives the reason of a cancelled watch the code that a request would get.
 func codeOf(reason string) int {
 	switch {
-	case bytes.Contains([]byte(reason), []byte("no leader")):
+	case strings.Contains(reason, "no leader"):
 		return codeUnavailable
-	case bytes.Contains([]byte(reason), []byte("permission denied")):
+	case strings.Contains(reason, "permission denied"):
 		return codeDenied
 	}
 	return 0
 }
 
 // within reads an error that arrives inside a stream, whose status was good.
-func (c *Client) within(raw json.RawMessage) error {
+func within(endpoint string, raw json.RawMessage) error {
 	var t told
 	if json.Unmarshal(raw, &t) != nil {
 		_ = json.Unmarshal(raw, &t.Message)
 	}
-	return &RefusedError{c.Endpoint(), max(t.Code, t.GRPCCode), t.text()}
+	return &RefusedError{endpoint, max(t.Code, t.GRPCCode), t.text()}
 }

@@ -3,6 +3,7 @@ package integration
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
@@ -76,9 +77,11 @@ func listenUDP(t *testing.T, h *nstest.Host, at string) (c net.PacketConn) {
 
 func send(t *testing.T, c net.PacketConn, to, text string) {
 	t.Helper()
-	addr, err := net.ResolveUDPAddr("udp", to)
-	must(t, err)
-	_, err = c.WriteTo([]byte(text), addr)
+	var addr net.Addr = &net.IPAddr{IP: net.ParseIP(to)} // of a protocol without ports
+	if ap, err := netip.ParseAddrPort(to); err == nil {
+		addr = net.UDPAddrFromAddrPort(ap)
+	}
+	_, err := c.WriteTo([]byte(text), addr)
 	must(t, err)
 }
 

@@ -45,7 +45,7 @@ func TestMemory(t *testing.T) {
 	p := &policy.Policy{Services: []policy.Service{{Name: "web", HealthCheck: &policy.HealthCheck{}, Scheduler: policy.RoundRobin,
 		RealServers: []policy.RealServer{{Addr: web1.Server.Addr(), Weight: 1}, {Addr: web2.Server.Addr(), Port: 8080, Weight: 1}, {Addr: netip.MustParseAddr("192.168.1.3"), Weight: 1}}}}}
 	s := b.tend(p, later)
-	servers := s.state["web"].Servers
+	servers := s.state.Services["web"].Servers
 	if len(servers) != 2 || servers[web1.Server].Weight != 0 || servers[web1.Server].Down || !servers[web2.Server].Down {
 		t.Errorf("the service is in state %+v", s.state)
 	}

@@ -36,7 +36,7 @@ type tended struct {
 // tend makes the services of a policy, with what the agent knows of them.
 func (a *Agent) tend(p *policy.Policy, now time.Time) *services {
 	p = p.Written()
-	s := &services{policy: p, named: make(map[string]*tended, len(p.Services)), state: policy.State{}, due: map[*tended]struct{}{}}
+	s := &services{policy: p, named: make(map[string]*tended, len(p.Services)), state: policy.State{Services: make(map[string]policy.ServiceState)}, due: map[*tended]struct{}{}}
 	room := balance.Room(p)
 	for i := range p.Services {
 		t := &tended{service: &p.Services[i], index: i, input: balance.Of(&p.Services[i]), memory: a.memories[p.Services[i].Name]}
@@ -75,9 +75,9 @@ func (s *services) decide(t *tended, now time.Time) bool {
 	}
 	t.state = state
 	if state.Servers == nil && !state.Sorry && !state.Closed {
-		delete(s.state, t.service.Name)
+		delete(s.state.Services, t.service.Name)
 	} else {
-		s.state[t.service.Name] = state
+		s.state.Services[t.service.Name] = state
 	}
 	return true
 }
@@ -142,11 +142,11 @@ func Left(stateDir, table string, p *policy.Policy) policy.State {
 	now := time.Now()
 	written, err := a.remember(now)
 	if err != nil || written.IsZero() {
-		return nil
+		return policy.State{}
 	}
 	entries, _, err := history.Open(stateDir).List(table)
 	if good := history.Good(entries); err != nil || len(good) > 0 && good[0].Time.After(written) {
-		return nil
+		return policy.State{}
 	}
 	return a.tend(p, now).state
 }

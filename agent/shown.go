@@ -2,7 +2,6 @@ package agent
 
 import (
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -134,7 +133,7 @@ func (a *Agent) publish(changed []*tended) {
 
 // exhibit shows services, and the states that they have now.
 func (a *Agent) exhibit(all []*Service) {
-	state := maps.Clone(a.tends.state)
+	state := a.tends.state.Clone()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.shown, a.state = all, state

@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -156,5 +155,5 @@ func (a *Agent) stood(c *gateway.Change) {
 
 // in returns a policy with the states that its services have now.
 func (s *services) in(p *policy.Policy) *policy.Policy {
-	return p.Written().With(maps.Clone(s.state))
+	return p.Written().With(s.state.Clone())
 }

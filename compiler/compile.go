@@ -22,6 +22,12 @@ import (
 func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 	b := newBuilder(Arrange(p))
 	b.unresolved()
+	for i := range p.Zones {
+		if z := &p.Zones[i]; z.UplinkLaddrs != nil {
+			b.fail(z.At("laddrs"), "K02", "zone "+z.Name, "zone "+z.Name+": laddrs per uplink cannot be carried out yet", "")
+			return nil, b.diags
+		}
+	}
 	b.room = b.measure()
 	for i := range p.Services {
 		b.service(&p.Services[i])

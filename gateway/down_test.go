@@ -104,7 +104,7 @@ func TestDownIsNotStale(t *testing.T) {
 		{Closed: true},
 		{Servers: map[netip.AddrPort]policy.ServerState{netip.MustParseAddrPort("192.168.1.1:0"): {Weight: 1, Down: true}}},
 	} {
-		for _, now := range []*policy.Policy{p, p.With(policy.State{"web": st})} {
+		for _, now := range []*policy.Policy{p, p.With(policy.State{Services: map[string]policy.ServiceState{"web": st}})} {
 			stale, _, err := findStale(t.Context(), table, ct.Contradicts, []*nft.Ruleset{compiled.Ruleset(t, p)}, compiled.Ruleset(t, now))
 			if err != nil || len(stale) > 0 {
 				t.Errorf("%+v: %v, %v", st, stale, err)

@@ -24,7 +24,7 @@ func (f *Force) Evict(ctx context.Context, changes []ServiceChange) error {
 	if err := f.usable(); err != nil {
 		return err
 	}
-	is, states := make(map[string]*policy.Service, len(changes)), make(policy.State, len(changes))
+	is, states := make(map[string]*policy.Service, len(changes)), make(map[string]policy.ServiceState, len(changes))
 	for _, c := range changes { // the last one counts
 		s, err := f.service(c.Service)
 		if err != nil {
@@ -53,8 +53,8 @@ func (f *Force) Evict(ctx context.Context, changes []ServiceChange) error {
 		return err
 	}
 	for i, name := range names {
-		if f.state[name] = states[name]; is[name] == f.written[name] {
-			delete(f.state, name)
+		if f.state.Services[name] = states[name]; is[name] == f.written[name] {
+			delete(f.state.Services, name)
 		}
 		if delete(f.odd, name); !done[i] {
 			f.odd[name] = swaps[i].Is

@@ -80,9 +80,10 @@ func (c *Change) Force() (*Force, error) {
 }
 
 func (g *Gateway) force(w *Wanted, at nftlink.Generation) (*Force, error) {
-	f := &Force{g: g, policy: w.Policy.Written(), state: make(policy.State), generation: at, forgot: g.forgot, arranged: compiler.Arrange(w.Policy),
+	f := &Force{g: g, policy: w.Policy.Written(), state: policy.State{Services: make(map[string]policy.ServiceState), Uplinks: make(map[string]policy.UplinkState)}, generation: at, forgot: g.forgot, arranged: compiler.Arrange(w.Policy),
 		written: make(map[string]*policy.Service, len(w.Policy.Services)), odd: make(map[string]compiler.Fragment)}
-	maps.Copy(f.state, w.Policy.State())
+	maps.Copy(f.state.Services, w.Policy.State().Services)
+	maps.Copy(f.state.Uplinks, w.Policy.State().Uplinks)
 	for i := range f.policy.Services {
 		s := &f.policy.Services[i]
 		f.written[s.Name] = s
@@ -102,7 +103,7 @@ func (f *Force) Generation() nftlink.Generation {
 }
 
 // Policy returns the policy with its state, as the changes so far make it.
-func (f *Force) Policy() *policy.Policy { return f.policy.With(maps.Clone(f.state)) }
+func (f *Force) Policy() *policy.Policy { return f.policy.With(f.state.Clone()) }
 
 // Pending tells how many services wait for Reshape.
 func (f *Force) Pending() int { return len(f.odd) }
@@ -128,7 +129,7 @@ func (f *Force) stands(name string) (compiler.Fragment, error) {
 }
 
 // now returns a service of the policy in its state.
-func (f *Force) now(name string) *policy.Service { return f.written[name].With(f.state[name]) }
+func (f *Force) now(name string) *policy.Service { return f.written[name].With(f.state.Services[name]) }
 
 func (f *Force) compiled(s *policy.Service) (compiler.Fragment, error) {
 	fragment, ds := f.arranged.Serving(s)

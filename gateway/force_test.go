@@ -76,7 +76,7 @@ func differs(t testing.TB, g *Gateway, p *policy.Policy) nft.Plan {
 	return nft.Diff(live, want)
 }
 
-func changesOf(state policy.State) (changes []ServiceChange) {
+func changesOf(state map[string]policy.ServiceState) (changes []ServiceChange) {
 	for name, st := range state {
 		changes = append(changes, ServiceChange{name, st})
 	}
@@ -110,7 +110,7 @@ func TestWalksOfStates(t *testing.T) {
 			if w, _ := Compile(p.With(state), nil); w == nil {
 				break
 			}
-			err := f.Evict(t.Context(), changesOf(state))
+			err := f.Evict(t.Context(), changesOf(state.Services))
 			if err == nil && random.IntN(3) > 0 {
 				err = f.Reshape(t.Context())
 			}
@@ -121,9 +121,9 @@ func TestWalksOfStates(t *testing.T) {
 			if err != nil {
 				t.Fatalf("LAW_SEEDS=%d, step %d: %v\n%s", seed, step, err, yaml)
 			}
-			for name := range f.state {
-				if _, ok := state[name]; !ok {
-					state[name] = f.state[name]
+			for name := range f.state.Services {
+				if _, ok := state.Services[name]; !ok {
+					state.Services[name] = f.state.Services[name]
 				}
 			}
 			if f.Pending() > 0 {
@@ -180,7 +180,7 @@ func TestForceBesideOthers(t *testing.T) {
 	if err := f.Reshape(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if plan := differs(t, g, p.With(down)); !plan.Empty() {
+	if plan := differs(t, g, p.With(policy.State{Services: down})); !plan.Empty() {
 		t.Errorf("the table differs:\n%s", text(plan))
 	}
 	if !moved() {
@@ -192,10 +192,10 @@ func TestForceBesideOthers(t *testing.T) {
 	if err := f.Evict(t.Context(), changesOf(before)); !errors.Is(err, unix.ENOENT) {
 		t.Errorf("a change of what others took away ends with %v", err)
 	}
-	if s := f.Policy().State(); len(s) != 1 {
+	if s := f.Policy().State(); len(s.Services) != 1 {
 		t.Errorf("the state is %v", s)
 	}
-	w, _ := Compile(p.With(down), nil)
+	w, _ := Compile(p.With(policy.State{Services: down}), nil)
 	if _, err := g.Adopt(t.Context(), w); !errors.Is(err, ErrNotInForce) {
 		t.Errorf("a table without slots is adopted: %v", err)
 	}
@@ -244,8 +244,8 @@ func TestForceAfterClientsLeft(t *testing.T) {
 }
 
 // downState is the state in which the first servers of some services are down.
-func downState(p *policy.Policy, from, to int) policy.State {
-	state := make(policy.State)
+func downState(p *policy.Policy, from, to int) map[string]policy.ServiceState {
+	state := make(map[string]policy.ServiceState)
 	for i := from; i < to; i++ {
 		s := &p.Services[i%len(p.Services)]
 		state[s.Name] = policy.ServiceState{Servers: map[netip.AddrPort]policy.ServerState{s.RealServers[0].Key(): {Weight: 1, Down: true}}}
@@ -261,7 +261,7 @@ func BenchmarkVerdict(b *testing.B) {
 	f := force(b, h, g, p)
 	next := 0
 	for _, servers := range []int{1, 1000} {
-		run := func(name string, call func(down policy.State) error, after func() error) {
+		run := func(name string, call func(down map[string]policy.ServiceState) error, after func() error) {
 			b.Run(fmt.Sprintf("%s/%d", name, servers), func(b *testing.B) {
 				for b.Loop() {
 					b.StopTimer()
@@ -282,7 +282,7 @@ func BenchmarkVerdict(b *testing.B) {
 		}
 		back := func() error {
 			var up []ServiceChange
-			for name := range f.state {
+			for name := range f.state.Services {
 				up = append(up, ServiceChange{Service: name})
 			}
 			if err := f.Evict(b.Context(), up); err != nil {
@@ -290,8 +290,8 @@ func BenchmarkVerdict(b *testing.B) {
 			}
 			return f.Reshape(b.Context())
 		}
-		run("evict", func(down policy.State) error { return f.Evict(b.Context(), changesOf(down)) }, back)
-		run("reshape", func(down policy.State) error {
+		run("evict", func(down map[string]policy.ServiceState) error { return f.Evict(b.Context(), changesOf(down)) }, back)
+		run("reshape", func(down map[string]policy.ServiceState) error {
 			b.StopTimer()
 			if err := f.Evict(b.Context(), changesOf(down)); err != nil {
 				return err

@@ -47,7 +47,7 @@ func engaged(t *testing.T, h *nstest.Host, text string) *engine {
 }
 
 // evict gives services new states.
-func (e *engine) evict(t *testing.T, states policy.State) {
+func (e *engine) evict(t *testing.T, states map[string]policy.ServiceState) {
 	t.Helper()
 	var changes []gateway.ServiceChange
 	for name, st := range states {
@@ -133,8 +133,8 @@ func TestStatesKeepCounts(t *testing.T) {
 		}
 	}
 	ask("at first")
-	both := func(st policy.ServiceState) policy.State {
-		return policy.State{"turns": st, "wide": st, "hash": st, "kept": st}
+	both := func(st policy.ServiceState) map[string]policy.ServiceState {
+		return map[string]policy.ServiceState{"turns": st, "wide": st, "hash": st, "kept": st}
 	}
 	e.evict(t, both(down("192.168.1.2")))
 	ask("one is evicted", "192.168.1.2")
@@ -198,7 +198,7 @@ services:
 		n := round%3 + 1
 		st := down(fmt.Sprintf("192.168.1.%d", n))
 		began := time.Now()
-		e.evict(t, policy.State{"turns": st, "hash": st, "kept": st})
+		e.evict(t, map[string]policy.ServiceState{"turns": st, "hash": st, "kept": st})
 		span := gone{host: fmt.Sprintf("rs%d", n), from: time.Now()}
 		t.Logf("%s is gone after %s", span.host, span.from.Sub(began))
 		time.Sleep(30 * time.Millisecond)
@@ -206,7 +206,7 @@ services:
 		time.Sleep(30 * time.Millisecond)
 		span.to = time.Now()
 		spans = append(spans, span)
-		e.evict(t, policy.State{"turns": {}, "hash": {}, "kept": {}})
+		e.evict(t, map[string]policy.ServiceState{"turns": {}, "hash": {}, "kept": {}})
 		if round%2 == 0 {
 			e.reshape(t)
 		}

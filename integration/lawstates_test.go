@@ -56,9 +56,9 @@ func (k *kernel) walk(t *testing.T, r *rand.Rand) (states int, err error) {
 	defer func() { must(t, k.Gateway.Do(func() error { g.Close(); return nil })) }()
 	for range 3 {
 		state := law.State(r, p)
-		for name, st := range f.Policy().State() {
-			if _, ok := state[name]; !ok {
-				state[name] = st
+		for name, st := range f.Policy().State().Services {
+			if _, ok := state.Services[name]; !ok {
+				state.Services[name] = st
 			}
 		}
 		now := p.With(state)
@@ -83,7 +83,7 @@ func (k *kernel) walk(t *testing.T, r *rand.Rand) (states int, err error) {
 // turn gives services their states, in one or several steps.
 func turn(t *testing.T, f *gateway.Force, state policy.State, r *rand.Rand) error {
 	var changes []gateway.ServiceChange
-	for name, st := range state {
+	for name, st := range state.Services {
 		changes = append(changes, gateway.ServiceChange{Service: name, State: st})
 		if r.IntN(3) == 0 {
 			if err := f.Evict(t.Context(), changes); err != nil {

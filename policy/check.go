@@ -10,6 +10,7 @@ import (
 func (p *Policy) Check(r *Report, partial Partial) {
 	c := &checker{Policy: p, Report: r, partial: partial, families: map[*Pool]familySet{}}
 	c.checkPools()
+	c.checkUplinks()
 	c.checkZones()
 	c.checkServices()
 	c.checkTimeouts()

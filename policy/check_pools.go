@@ -42,8 +42,10 @@ func (c *checker) ownedLaddrs() []owned {
 	}
 	for i := range p.Zones {
 		z := &p.Zones[i]
-		if z.Laddrs != nil && z.Laddrs.Name == "" {
-			add(z.Laddrs, Object{"zone", z.Name})
+		for _, pool := range z.Pools() {
+			if pool.Name == "" {
+				add(pool, Object{"zone", z.Name})
+			}
 		}
 		if z.Map.Family() != 0 {
 			out = append(out, owned{&Laddr{Pos: z.At("map"), Range: z.Map, Weight: 1}, Object{"zone", z.Name}})

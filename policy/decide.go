@@ -32,6 +32,8 @@ type Decision struct {
 	Helper     string           // of the kernel, that reads the connection (Control.Name); empty: none
 
 	Timeouts Timeouts // how long the connection is remembered, as far as the policy says so
+	Uplinks  []string // names of those that its zone may send it through, where no more specific route counts; none: as routes say
+	Answers  string   // the uplink that it came in by, so that answers leave by it; empty: none
 
 	Steps  []string // what was asked, in this order, and what it answered
 	Reason string   // the step that decided
@@ -40,6 +42,9 @@ type Decision struct {
 // Decide tells what the policy means for a packet. It is the reference for all else that
 // carries the policy out, so it takes the rules one by one, as they are written down, and
 // is slow. It is pure and safe for concurrent use.
+//
+// Uplinks written as objects: who comes in by one is answered through it; for all others the first zone
+// whose `from`, `to`, `ports` and `iif` hold chooses the way, if it has `uplink`.
 //
 // What is invalid meets gateway.invalid and nothing else. For all others:
 //
@@ -50,6 +55,7 @@ type Decision struct {
 //  5. Else gateway.unmatched decides about what leaves through an uplink; the rest passes.
 func (p *Policy) Decide(pkt Packet) Decision {
 	d := decider{policy: p, pkt: pkt, family: inet.FamilyOf(pkt.From.Addr())}
+	d.way()
 	switch {
 	case pkt.Invalid:
 		d.invalid()

@@ -80,6 +80,19 @@ func someZones(names []string) string {
 func (d *decider) differs(z *Zone) string {
 	pkt := &d.pkt
 	uplinks := d.policy.Gateway.Uplinks
+	switch why := d.policy.differsBefore(z, pkt); {
+	case why != "":
+		return why
+	case len(z.OIf) > 0 && !inet.IsAnyInterface(z.OIf, pkt.OIf):
+		return fmt.Sprintf("%s is not in `oif`", orUnknown(pkt.OIf))
+	case len(z.OIf) == 0 && len(uplinks) > 0 && !inet.IsAnyInterface(uplinks, pkt.OIf):
+		return fmt.Sprintf("%s is not an uplink", orUnknown(pkt.OIf))
+	}
+	return ""
+}
+
+// differsBefore is differs for the conditions that are known before the way is.
+func (p *Policy) differsBefore(z *Zone, pkt *Packet) string {
 	switch {
 	case len(z.To) > 0 && !contains(z.To, pkt.To.Addr()):
 		return fmt.Sprintf("the destination %s is not in `to`", pkt.To.Addr())
@@ -87,10 +100,6 @@ func (d *decider) differs(z *Zone) string {
 		return fmt.Sprintf("%s is not in `ports`", pkt.called())
 	case len(z.IIf) > 0 && !inet.IsAnyInterface(z.IIf, pkt.IIf):
 		return fmt.Sprintf("%s is not in `iif`", orUnknown(pkt.IIf))
-	case len(z.OIf) > 0 && !inet.IsAnyInterface(z.OIf, pkt.OIf):
-		return fmt.Sprintf("%s is not in `oif`", orUnknown(pkt.OIf))
-	case len(z.OIf) == 0 && len(uplinks) > 0 && !inet.IsAnyInterface(uplinks, pkt.OIf):
-		return fmt.Sprintf("%s is not an uplink", orUnknown(pkt.OIf))
 	}
 	return ""
 }
@@ -119,6 +128,9 @@ func (d *decider) act(z *Zone) bool {
 
 // snat gives the source a laddr of the zone's pool.
 func (d *decider) snat(z *Zone) bool {
+	if z.UplinkLaddrs != nil {
+		return d.snatBy(z)
+	}
 	if z.Laddrs.Block > 0 {
 		laddr, ports, ok := BlockOf(z.Laddrs, d.policy.Zones, d.pkt.From.Addr())
 		if !ok {

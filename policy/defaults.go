@@ -5,13 +5,20 @@ import "time"
 // What absent keys mean. The table of the language (policy/words) quotes these, and whoever
 // makes a policy in code begins with them.
 const (
-	DefaultWeight      = 1 // of a real server
-	DefaultLaddrWeight = 1
+	DefaultWeight       = 1 // of a real server
+	DefaultLaddrWeight  = 1
+	DefaultUplinkWeight = 1
 )
 
 // DefaultGateway is the gateway of a policy that does not mention it.
 func DefaultGateway() Gateway {
-	return Gateway{Table: "snatctl", Unmatched: Accept, Invalid: Drop, Cleanup: CleanupStale, Forwarding: true, Sysctls: true, Offload: OffloadOff, Addresses: Addresses{Mode: AddressesNone}}
+	return Gateway{Table: "snatctl", Unmatched: Accept, Invalid: Drop, Cleanup: CleanupStale, Forwarding: true, Sysctls: true, Offload: OffloadOff, Addresses: Addresses{Mode: AddressesNone}, RoutingTables: Tables{20000, 20099}}
+}
+
+// DefaultUplinkCheck is a check of an uplink of which nothing is written yet but its type. A way that was
+// dead comes back later than it goes: one that comes and goes takes flows with it each time.
+func DefaultUplinkCheck(t CheckType) UplinkCheck {
+	return UplinkCheck{Type: t, Interval: time.Second, Timeout: time.Second, Rise: 10, Fall: 3}
 }
 
 // DefaultZone is a zone of which nothing is written yet. Its action follows from the other

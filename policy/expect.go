@@ -3,13 +3,15 @@ package policy
 import (
 	"cmp"
 	"net/netip"
+	"slices"
+	"strings"
 )
 
 // Packet returns the packet that a test is about. Where the test does not say where it
-// leaves, WayOut does.
+// leaves, WayOut does, unless a zone chooses among uplinks.
 func (p *Policy) Packet(t *Test) Packet {
 	pkt := Packet{From: t.From, To: t.To, Proto: t.Proto, IIf: t.IIf, OIf: t.OIf}
-	if pkt.OIf == "" {
+	if pkt.OIf == "" && len(p.exits(pkt)) == 0 {
 		pkt.OIf = p.WayOut(t.To.Addr())
 	}
 	return pkt
@@ -18,10 +20,8 @@ func (p *Policy) Packet(t *Test) Packet {
 // WayOut returns the interface to assume for a packet of which only the destination is known: an
 // uplink; none for real servers, which are inside.
 func (p *Policy) WayOut(to netip.Addr) string {
-	for i := range p.Services {
-		if p.Services[i].IsServer(to) {
-			return ""
-		}
+	if p.inside(to) {
+		return ""
 	}
 	return p.Gateway.AnyUplink()
 }
@@ -29,7 +29,7 @@ func (p *Policy) WayOut(to netip.Addr) string {
 // Mismatch is one expectation of a test that does not hold.
 type Mismatch struct {
 	Pos       Pos    // of the expectation
-	Key       string // service, zone, verdict, dnat or snat
+	Key       string // service, zone, verdict, uplink, dnat or snat
 	Want, Got string
 }
 
@@ -47,6 +47,15 @@ func (e *Expect) Compare(d *Decision) (out []Mismatch) {
 		if c.want != "" && c.want != c.got {
 			differ(c.key, c.want, cmp.Or(c.got, "none"))
 		}
+	}
+	for _, name := range d.Uplinks {
+		if len(e.Uplink) > 0 && !slices.Contains(e.Uplink, name) {
+			differ("uplink", strings.Join(e.Uplink, ", "), strings.Join(d.Uplinks, ", "))
+			break
+		}
+	}
+	if len(e.Uplink) > 0 && len(d.Uplinks) == 0 {
+		differ("uplink", strings.Join(e.Uplink, ", "), "none")
 	}
 	for _, c := range []struct {
 		key       string

@@ -16,7 +16,7 @@ func (p *Policy) RunTests() []Outcome {
 	out := make([]Outcome, len(p.Tests))
 	for i := range p.Tests {
 		o := Outcome{Test: &p.Tests[i], Packet: p.Packet(&p.Tests[i])}
-		o.Decision = p.Decide(o.Packet)
+		o.Decision = p.DecideAll(o.Packet)
 		o.Mismatches = o.Test.Expect.Compare(&o.Decision)
 		out[i] = o
 	}

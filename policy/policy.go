@@ -97,6 +97,7 @@ type Gateway struct {
 	Where
 	Table      string   // nftables table, family inet
 	Uplinks    []string // interface names, "ppp*" for a prefix; none: any interface
+	Routed     []Uplink // uplinks written as objects, in the order written; Uplinks has their interfaces
 	Unmatched  Action   // Accept, Drop or Reject
 	Invalid    Action   // Accept or Drop: packets toward an uplink that belong to no connection
 	Cleanup    Cleanup
@@ -106,6 +107,8 @@ type Gateway struct {
 	Addresses  Addresses
 	MSS        MSS
 	Timeouts   *Timeouts // nil: the kernel's
+
+	RoutingTables Tables // that Routed may use
 }
 
 // Action is what becomes of a zone's connections.
@@ -266,6 +269,9 @@ type Zone struct {
 	MSS      MSS          // zero: the gateway's
 	Timeouts *Timeouts    // nil, and what it does not say: the gateway's
 	Helpers  []Watched    // none: the kernel reads nothing of its connections
+
+	Uplink       UplinkChoice   // through which uplinks connections leave; zero: as routes say
+	UplinkLaddrs []UplinkLaddrs // in place of Laddrs: a pool for each uplink
 }
 
 // Conditional tells whether more than the source decides that the zone matches.
@@ -370,6 +376,7 @@ type Expect struct {
 	Zone, Service string
 	Verdict       Action // Accept, Drop or Reject; empty: not checked
 	Snat, Dnat    Translation
+	Uplink        []string // every uplink that the connection may leave through is one of these; none: not checked
 }
 
 // Translation is what a connection's source or destination becomes. The zero value, in a

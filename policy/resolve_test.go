@@ -91,14 +91,14 @@ func TestResolveConflicts(t *testing.T) {
 		t.Errorf("moved: %+v", m)
 	}
 	// A state and addresses do not disturb each other.
-	down := policy.State{"web": {Servers: map[netip.AddrPort]policy.ServerState{p.Services[0].RealServers[0].Key(): {Down: true}}}}
+	down := policy.State{Services: map[string]policy.ServiceState{"web": {Servers: map[netip.AddrPort]policy.ServerState{p.Services[0].RealServers[0].Key(): {Down: true}}}}}
 	first, _ := p.With(down).Resolve(on("203.0.113.8"))
 	for _, s := range []*policy.Service{&first.Services[0], &q.With(down).Services[0], &first.With(down).Services[0]} {
 		if !slices.Equal(s.VIP, addrs("203.0.113.8")) || !s.RealServers[0].Down {
 			t.Errorf("with a state the service is %+v", s)
 		}
 	}
-	if s := first.With(nil).Services[0]; !slices.Equal(s.VIP, addrs("203.0.113.8")) || s.RealServers[0].Down {
+	if s := first.With(policy.State{}).Services[0]; !slices.Equal(s.VIP, addrs("203.0.113.8")) || s.RealServers[0].Down {
 		t.Errorf("without its state the service is %+v", s)
 	}
 	if m := q.Moved(on("203.0.113.8")); len(m) != 0 {

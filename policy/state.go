@@ -1,13 +1,29 @@
 package policy
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 )
 
-// State is what the world adds to a policy: which real servers are down, and what their weights
-// are now. Services that it does not name are as the policy says. It is never written in a file.
-type State map[string]ServiceState // by name of the service
+// State is what the world adds to a policy: which real servers are down, what their weights are now,
+// and which uplinks are down. What it does not name is as the policy says. It is never written in a
+// file. The zero value adds nothing.
+type State struct {
+	Services map[string]ServiceState `json:"services,omitempty"` // by name
+	Uplinks  map[string]UplinkState  `json:"uplinks,omitempty"`  // by name; of uplinks written as objects
+}
+
+// IsZero tells whether the state adds nothing.
+func (s State) IsZero() bool { return len(s.Services) == 0 && len(s.Uplinks) == 0 }
+
+// Clone returns a state whose maps are its own.
+func (s State) Clone() State { return State{maps.Clone(s.Services), maps.Clone(s.Uplinks)} }
+
+// UplinkState is the state of one uplink. The zero value leaves it as the policy says: up.
+type UplinkState struct {
+	Down bool `json:"down,omitempty"` // its check says so: new connections go elsewhere, as far as their zone lets them
+}
 
 // ServiceState is the state of one service. The zero value leaves it as the policy says.
 type ServiceState struct {
@@ -32,13 +48,29 @@ func (r RealServer) Key() netip.AddrPort { return netip.AddrPortFrom(r.Addr, r.P
 // does not change is shared between the two.
 func (p *Policy) With(state State) *Policy {
 	p = p.Written()
-	if len(state) == 0 {
+	out := *p
+	services, uplinks := p.servicesIn(state), p.uplinksIn(state)
+	if services == nil && uplinks == nil {
 		return p
 	}
-	var out *Policy
+	out.written, out.state = p, state
+	if services != nil {
+		out.Services = services
+	}
+	if uplinks != nil {
+		out.Gateway.Routed = uplinks
+	}
+	return &out
+}
+
+// servicesIn returns the services that a state makes of those written; nil where it changes none.
+func (p *Policy) servicesIn(state State) (out []Service) {
+	if len(state.Services) == 0 {
+		return nil
+	}
 	for i := range p.Services {
 		s := &p.Services[i]
-		st, ok := state[s.Name]
+		st, ok := state.Services[s.Name]
 		if !ok {
 			continue
 		}
@@ -47,14 +79,9 @@ func (p *Policy) With(state State) *Policy {
 			continue
 		}
 		if out == nil {
-			own := *p
-			out = &own
-			out.written, out.state, out.Services = p, state, slices.Clone(p.Services)
+			out = slices.Clone(p.Services)
 		}
-		out.Services[i] = *now
-	}
-	if out == nil {
-		return p
+		out[i] = *now
 	}
 	return out
 }
@@ -67,7 +94,7 @@ func (p *Policy) Written() *Policy {
 	return p
 }
 
-// State returns the state that made the policy of the one that is written; nil where there is none.
+// State returns the state that made the policy of the one that is written; zero where there is none.
 // It must not be changed.
 func (p *Policy) State() State { return p.state }
 

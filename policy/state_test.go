@@ -26,17 +26,19 @@ func parsed(t *testing.T, text string) *policy.Policy {
 	return p
 }
 
+type states = map[string]policy.ServiceState
+
 func at(t *testing.T, server string) netip.AddrPort { return anyAddrPort(t, server) }
 
 // A state that says nothing, or nothing new, gives the policy itself.
 func TestWithNothing(t *testing.T) {
 	p := parsed(t, twoServices)
 	for name, s := range map[string]policy.State{
-		"nil":             nil,
-		"unknown service": {"nobody": {Closed: true}},
-		"zero":            {"web": {}},
-		"as written":      {"web": {Servers: map[netip.AddrPort]policy.ServerState{at(t, "192.168.1.2"): {Weight: 1}}}},
-		"unknown server":  {"web": {Servers: map[netip.AddrPort]policy.ServerState{at(t, "192.168.1.2:80"): {Down: true}}}},
+		"nothing":         {},
+		"unknown service": {Services: states{"nobody": {Closed: true}}},
+		"zero":            {Services: states{"web": {}}},
+		"as written":      {Services: states{"web": {Servers: map[netip.AddrPort]policy.ServerState{at(t, "192.168.1.2"): {Weight: 1}}}}},
+		"unknown server":  {Services: states{"web": {Servers: map[netip.AddrPort]policy.ServerState{at(t, "192.168.1.2:80"): {Down: true}}}}},
 	} {
 		if p.With(s) != p {
 			t.Errorf("%s: another policy", name)
@@ -47,12 +49,12 @@ func TestWithNothing(t *testing.T) {
 // A state changes what it names; all else is shared, and the policy stays as it is.
 func TestWithIsCopyOnWrite(t *testing.T) {
 	p, same := parsed(t, twoServices), parsed(t, twoServices)
-	down := p.With(policy.State{"web": {Servers: map[netip.AddrPort]policy.ServerState{
-		at(t, "192.168.1.2"): {Weight: 1, Down: true}, at(t, "192.168.1.3:8080"): {Weight: 0}}}})
+	down := p.With(policy.State{Services: states{"web": {Servers: map[netip.AddrPort]policy.ServerState{
+		at(t, "192.168.1.2"): {Weight: 1, Down: true}, at(t, "192.168.1.3:8080"): {Weight: 0}}}}})
 	if !reflect.DeepEqual(p, same) {
 		t.Error("the policy itself changed")
 	}
-	if down.Written() != p || p.Written() != p || p.State() != nil || down.With(down.State()).Services[0].RealServers[1].Down != true {
+	if down.Written() != p || p.Written() != p || !p.State().IsZero() || down.With(down.State()).Services[0].RealServers[1].Down != true {
 		t.Error("it does not know what is written, or its state")
 	}
 	if &down.Services[1].RealServers[0] != &p.Services[1].RealServers[0] {
@@ -61,10 +63,10 @@ func TestWithIsCopyOnWrite(t *testing.T) {
 	if got := serversText(&down.Services[0]); got != "192.168.1.1 weight 1, 192.168.1.2 weight 1 down, 192.168.1.3:8080 weight 0" {
 		t.Errorf("real servers: %s", got)
 	}
-	if down.With(nil) != p {
+	if down.With(policy.State{}) != p {
 		t.Error("a state adds to another one")
 	}
-	up := down.With(policy.State{"mail": {Closed: true}})
+	up := down.With(policy.State{Services: states{"mail": {Closed: true}}})
 	if !reflect.DeepEqual(up.Services[0], p.Services[0]) || up.Services[1].RealServers[0].Weight != 0 {
 		t.Error("a state does not take the place of another one")
 	}
@@ -87,8 +89,8 @@ func TestWithSorryServers(t *testing.T) {
 	p := parsed(t, twoServices)
 	web := &p.Services[0]
 	web.SorryServers = []policy.RealServer{{Addr: netip.MustParseAddr("192.168.1.9"), Weight: 2}, {Addr: netip.MustParseAddr("192.168.1.1"), Weight: 1}}
-	got := p.With(policy.State{"web": {Sorry: true, Closed: true, Servers: map[netip.AddrPort]policy.ServerState{
-		at(t, "192.168.1.2"): {Weight: 1, Down: true}}}}).Services[0]
+	got := p.With(policy.State{Services: states{"web": {Sorry: true, Closed: true, Servers: map[netip.AddrPort]policy.ServerState{
+		at(t, "192.168.1.2"): {Weight: 1, Down: true}}}}}).Services[0]
 	if text := serversText(&got); text != "192.168.1.1 weight 1, 192.168.1.2 weight 0 down, 192.168.1.3:8080 weight 0, 192.168.1.9 weight 2" {
 		t.Errorf("real servers: %s", text)
 	}
@@ -100,7 +102,7 @@ func TestWithSorryServers(t *testing.T) {
 // Decide works on what a state makes of the policy.
 func TestDecideWithState(t *testing.T) {
 	p := parsed(t, twoServices)
-	state := func(st policy.ServiceState) *policy.Policy { return p.With(policy.State{"web": st}) }
+	state := func(st policy.ServiceState) *policy.Policy { return p.With(policy.State{Services: states{"web": st}}) }
 	web := packet(t, p, "tcp 10.0.0.1:999 > 203.0.113.10:80")
 	down := policy.ServerState{Weight: 1, Down: true}
 	d := state(policy.ServiceState{Servers: map[netip.AddrPort]policy.ServerState{at(t, "192.168.1.2"): down}}).Decide(web)

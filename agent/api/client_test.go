@@ -16,7 +16,9 @@ type asked struct{ Served }
 
 func (asked) Snapshot() agent.Snapshot  { return agent.Snapshot{Table: "edge"} }
 func (asked) Services() []agent.Service { return []agent.Service{{Name: "web"}} }
-func (asked) State() policy.State       { return policy.State{"web": {Closed: true}} }
+func (asked) State() policy.State {
+	return policy.State{Services: map[string]policy.ServiceState{"web": {Closed: true}}}
+}
 
 // counter is a listener that knows how many of its connections are open.
 type counter struct {
@@ -74,7 +76,7 @@ func TestClientLeavesNothing(t *testing.T) {
 			t.Errorf("its services are %+v, %v", all, err)
 		}
 		state, err := c.State(t.Context())
-		if err != nil || !state["web"].Closed {
+		if err != nil || !state.Services["web"].Closed {
 			t.Errorf("their states are %+v, %v", state, err)
 		}
 	}

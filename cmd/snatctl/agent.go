@@ -260,7 +260,7 @@ func statesOf(ctx context.Context, table, stateDir string) func(*policy.Policy) 
 
 // inState makes the table of a policy whose services have some states.
 func inState(w *gateway.Wanted, state func(*policy.Policy) policy.State) (*gateway.Wanted, error) {
-	if state == nil || len(state(w.Policy)) == 0 {
+	if state == nil || state(w.Policy).IsZero() {
 		return w, nil
 	}
 	now, ds := gateway.CompileFor(w.Facts, w.Policy.With(state(w.Policy)), w.Sources)

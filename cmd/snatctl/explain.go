@@ -76,10 +76,10 @@ func explain(w io.Writer, o explainOptions) error {
 	if err != nil {
 		return exit{exitRefused, err}
 	}
-	if pkt.OIf == "" {
+	d := p.DecideAll(pkt)
+	if pkt.OIf == "" && len(d.Uplinks) == 0 {
 		pkt.OIf = p.WayOut(pkt.To.Addr())
 	}
-	d := p.Decide(pkt)
 	if o.oif == "" && len(d.DNAT) > 0 {
 		pkt.OIf = "" // it goes where its new destination is, which is no uplink as a rule
 	}

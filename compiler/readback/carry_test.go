@@ -15,7 +15,7 @@ import (
 // that the plan would leave alone changes for that.
 func TestCarryToWhatStays(t *testing.T) {
 	p := compiled.Policy(t, []byte("version: 1\nservices:\n  - {name: web, vip: 203.0.113.1, ports: tcp/80, real_servers: [192.168.1.1, 192.168.1.2, 192.168.1.3]}\n"))
-	down := p.With(policy.State{"web": {Servers: map[netip.AddrPort]policy.ServerState{netip.MustParseAddrPort("192.168.1.2:0"): {Weight: 1, Down: true}}}})
+	down := p.With(policy.State{Services: map[string]policy.ServiceState{"web": {Servers: map[netip.AddrPort]policy.ServerState{netip.MustParseAddrPort("192.168.1.2:0"): {Weight: 1, Down: true}}}}})
 	live, want := compiled.Ruleset(t, p), compiled.Ruleset(t, down)
 	turns := live.Set("turns4").Elements
 	turns[1].Data = turns[0].Data // as Evict leaves it

@@ -55,13 +55,13 @@ func TestBindingsSayWhatThePolicySays(t *testing.T) {
 
 // everyOtherDown is the state in which every other real server is down.
 func everyOtherDown(p *policy.Policy) policy.State {
-	state := make(policy.State)
+	state := policy.State{Services: make(map[string]policy.ServiceState)}
 	for i := range p.Services {
 		st := policy.ServiceState{Servers: make(map[netip.AddrPort]policy.ServerState)}
 		for n, rs := range p.Services[i].RealServers {
 			st.Servers[rs.Key()] = policy.ServerState{Weight: rs.Weight, Down: n%2 == 0}
 		}
-		state[p.Services[i].Name] = st
+		state.Services[p.Services[i].Name] = st
 	}
 	return state
 }

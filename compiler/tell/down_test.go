@@ -16,8 +16,8 @@ services:
   - {name: web, vip: 203.0.113.10, ports: [tcp/80, tcp/443], scheduler: wrr, real_servers: [192.168.1.1, 192.168.1.2, {address: 192.168.1.3, weight: 2}]}
 `))
 	web := func(a, b policy.ServerState) *policy.Policy {
-		return p.With(policy.State{"web": {Servers: map[netip.AddrPort]policy.ServerState{
-			netip.MustParseAddrPort("192.168.1.1:0"): a, netip.MustParseAddrPort("192.168.1.2:0"): b}}})
+		return p.With(policy.State{Services: map[string]policy.ServiceState{"web": {Servers: map[netip.AddrPort]policy.ServerState{
+			netip.MustParseAddrPort("192.168.1.1:0"): a, netip.MustParseAddrPort("192.168.1.2:0"): b}}}})
 	}
 	up, down, drains := policy.ServerState{Weight: 1}, policy.ServerState{Weight: 1, Down: true}, policy.ServerState{}
 	live := compiled.Ruleset(t, p)
@@ -30,7 +30,7 @@ services:
 		{web(drains, down), "  ~ real_server web/192.168.1.1: down → up, drains\n  ~ real_server web/192.168.1.2: drains → down\n"},
 		{web(up, down), "  ~ real_server web/192.168.1.1: drains → share 1/3\n"},
 		{web(up, up), "  ~ real_server web/192.168.1.2: down → up, share 1/4\n"},
-		{p.With(policy.State{"web": {Closed: true}}), "  ~ service web: wrr → no real servers: reject\n  ~ real_server web/192.168.1.1: share 1/4 → drains\n  ~ real_server web/192.168.1.2: share 1/4 → drains\n  ~ real_server web/192.168.1.3: share 1/2 → drains\n"},
+		{p.With(policy.State{Services: map[string]policy.ServiceState{"web": {Closed: true}}}), "  ~ service web: wrr → no real servers: reject\n  ~ real_server web/192.168.1.1: share 1/4 → drains\n  ~ real_server web/192.168.1.2: share 1/4 → drains\n  ~ real_server web/192.168.1.3: share 1/2 → drains\n"},
 	} {
 		want := compiled.Ruleset(t, step.to)
 		if got := string(changesText(tell.Changes(live, want, diff(t, live, want)))); got != step.want {

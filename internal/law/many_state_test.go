@@ -28,8 +28,8 @@ func TestManyZonesStay(t *testing.T) {
 	}
 	random := rand.New(rand.NewPCG(7, 8))
 	key := w.written.Services[0].RealServers[0].Key()
-	for i, s := range []policy.State{{"web": {Servers: map[netip.AddrPort]policy.ServerState{key: {Down: true}}}}, {"web": {Servers: map[netip.AddrPort]policy.ServerState{key: {Weight: 1}}}}} {
-		if err := w.evict(s); err != nil {
+	for i, s := range []map[string]policy.ServiceState{{"web": {Servers: map[netip.AddrPort]policy.ServerState{key: {Down: true}}}}, {"web": {Servers: map[netip.AddrPort]policy.ServerState{key: {Weight: 1}}}}} {
+		if err := w.evict(policy.State{Services: s}); err != nil {
 			t.Fatalf("state %d: %v", i, err)
 		}
 		if err := w.reshape(); err != nil {

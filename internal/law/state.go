@@ -12,10 +12,10 @@ import (
 // take over; services close.
 func State(rand *rand.Rand, p *policy.Policy) policy.State {
 	g := &maker{Rand: rand}
-	state := make(policy.State)
+	state := policy.State{Services: make(map[string]policy.ServiceState)}
 	for i := range p.Services {
 		if s := &p.Services[i]; g.often(70) {
-			state[s.Name] = g.serviceState(s)
+			state.Services[s.Name] = g.serviceState(s)
 		}
 	}
 	return state

@@ -42,6 +42,17 @@ var reasons = map[string]string{
 	"Z13": "One of the two would be ignored silently.",
 	"Z14": "Each source gets the address at the same offset, so both prefixes need the same number of addresses.",
 
+	// Uplinks.
+	"U01": "Zones choose uplinks by their names, and a name that means something else cannot be told from that.",
+	"U02": "The route of an uplink has one next router for each family, and a check that asks nothing would always fail.",
+	"U03": "Every uplink has a routing table of its own. Numbers outside of this range belong to the kernel, or their rules would be asked " +
+		"after the main table.",
+	"U04": "What comes in by the interface could not be told apart, so answers would leave by one of the two.",
+	"U05": "The connections would leave as routes say, through an uplink that nobody chose.",
+	"U06": "The choice would be ignored silently.",
+	"U07": "Connections that leave through that uplink would have no address to leave with, and be dropped.",
+	"U08": "Packets of flows on a flowtable pass no chain, so they would not be marked, and leave by the default route.",
+
 	// Pools.
 	"P01": "A laddr is only for translated sources. If it were also a VIP or a real server, answers to translated clients would go to the " +
 		"service, or the server's own connections would look like translated ones.",

@@ -123,7 +123,9 @@ func (w *walker) gateway(n *yaml.Node) {
 		case "table":
 			w.tableName(v, &g.Table)
 		case "uplinks":
-			g.Uplinks = w.interfaces(v)
+			w.uplinks(v, g)
+		case "routing_tables":
+			w.routingTables(v, &g.RoutingTables)
 		case "unmatched":
 			enum(w, v, k, &g.Unmatched)
 		case "invalid":

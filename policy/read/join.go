@@ -20,7 +20,9 @@ func (l *loader) join() {
 	for i := range p.Zones {
 		z := &p.Zones[i]
 		l.define(zones, "zone", z.Name, i, z.Pos, func(j int) policy.Pos { return p.Zones[j].Pos })
-		if z.Laddrs == nil {
+		if z.UplinkLaddrs != nil {
+			l.resolvePerUplink(pools, i)
+		} else if z.Laddrs == nil {
 			z.Laddrs = l.resolve(pools, l.named.zones[i], &l.partial.Zones[i], policy.Object{Kind: "zone", Name: z.Name}, &z.Where)
 		}
 	}

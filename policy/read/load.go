@@ -76,18 +76,19 @@ func Parse(srcs []policy.Source) (*policy.Policy, policy.Diagnostics) {
 
 // loader collects files, one after the other, and makes one policy of them.
 type loader struct {
-	policy  policy.Policy
-	report  policy.Report
-	files   int
-	size    int  // bytes read so far
-	items   int  // lines and commas so far
-	retain  bool // sources hold what was read; else its memory is let go
-	slow    bool // all is read by yaml.v3
-	sources []policy.Source
-	whole   bool                               // nothing was wrong before whole objects were checked
-	partial policy.Partial                     // objects that had errors already: checks that need all of them would mislead
-	named   struct{ zones, services []string } // the pool that each of them names; empty: none, or written in line
-	checked map[int]string                     // the health checks that services name, by their index
+	policy    policy.Policy
+	report    policy.Report
+	files     int
+	size      int  // bytes read so far
+	items     int  // lines and commas so far
+	retain    bool // sources hold what was read; else its memory is let go
+	slow      bool // all is read by yaml.v3
+	sources   []policy.Source
+	whole     bool                               // nothing was wrong before whole objects were checked
+	partial   policy.Partial                     // objects that had errors already: checks that need all of them would mislead
+	named     struct{ zones, services []string } // the pool that each of them names; empty: none, or written in line
+	perUplink map[int][]string                   // the pools that zones name per uplink, by the zone's index
+	checked   map[int]string                     // the health checks that services name, by their index
 
 	suggested int // unknown names that were held against all others
 

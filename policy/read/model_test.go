@@ -69,7 +69,7 @@ func TestModel(t *testing.T) {
 	want := &policy.Policy{
 		Version: 1,
 		Gateway: policy.Gateway{Table: "snatctl", Uplinks: []string{"wan0", "ppp*"}, Unmatched: policy.Accept, Invalid: policy.Drop, Cleanup: policy.CleanupStale,
-			Forwarding: true, Sysctls: true, Offload: policy.OffloadOff, Addresses: policy.Addresses{Mode: policy.AddressesNone}},
+			Forwarding: true, Sysctls: true, Offload: policy.OffloadOff, Addresses: policy.Addresses{Mode: policy.AddressesNone}, RoutingTables: policy.Tables{First: 20000, Last: 20099}},
 		Laddrs: []policy.Pool{office, guests, weighted, cgn},
 		Zones: []policy.Zone{
 			{Name: "office", From: ranges("10.1.0.0/16", "fd01::/64"), Action: policy.Snat, Laddrs: &office, Select: policy.SelectSource,
@@ -119,7 +119,7 @@ func TestModelOfOtherForms(t *testing.T) {
 		what      string
 		got, want any
 	}{
-		{"gateway", p.Gateway, policy.Gateway{Table: "nat-gw", Uplinks: []string{"wan0", "wan1", "ppp*"}, Unmatched: policy.Drop, Invalid: policy.Drop, Cleanup: policy.CleanupNone, Offload: policy.OffloadAuto, Addresses: policy.Addresses{Mode: policy.AddressesNone}}},
+		{"gateway", p.Gateway, policy.Gateway{Table: "nat-gw", Uplinks: []string{"wan0", "wan1", "ppp*"}, Unmatched: policy.Drop, Invalid: policy.Drop, Cleanup: policy.CleanupNone, Offload: policy.OffloadAuto, Addresses: policy.Addresses{Mode: policy.AddressesNone}, RoutingTables: policy.Tables{First: 20000, Last: 20099}}},
 		{"random pool", p.Laddrs[3], policy.Pool{Name: "random", Laddrs: laddrs("198.51.100.80", "2001:db8:99::80"), Random: true}},
 		{"ports", p.Zones[0].Ports, ports("tcp/80", "tcp/443", "udp/1024-65535", "sctp/*", "icmp", "icmpv6")},
 		{"select", p.Zones[0].Select, policy.SelectSourceDestination},

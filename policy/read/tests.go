@@ -93,6 +93,12 @@ func (w *walker) expect(n *yaml.Node) policy.Expect {
 			e.Snat = w.translation(v, k.Words)
 		case "dnat":
 			e.Dnat = w.translation(v, k.Words)
+		case "uplink":
+			for _, item := range w.someItems(v, "names of uplinks") {
+				if name, ok := w.objectName(item); ok {
+					e.Uplink = append(e.Uplink, name)
+				}
+			}
 		}
 	})
 	return e

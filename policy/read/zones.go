@@ -14,6 +14,7 @@ import (
 func (w *walker) zone(n *yaml.Node) {
 	z := policy.DefaultZone()
 	var pool string
+	var perUplink []string
 	z.Keys = w.fields(n, words.Zone, func(k *words.Keyword, v *yaml.Node) {
 		z.Items = w.places(z.Items, k, v)
 		switch k.Name() {
@@ -30,7 +31,11 @@ func (w *walker) zone(n *yaml.Node) {
 		case "oif":
 			z.OIf = w.interfaces(v)
 		case "laddrs":
-			pool, z.Laddrs = w.poolOrList(v)
+			if z.UplinkLaddrs, perUplink = w.uplinkLaddrs(v); z.UplinkLaddrs == nil {
+				pool, z.Laddrs = w.poolOrList(v)
+			}
+		case "uplink":
+			z.Uplink = w.uplinkChoice(v)
 		case "select":
 			enum(w, v, k, &z.Select)
 		case "exclude":
@@ -52,6 +57,7 @@ func (w *walker) zone(n *yaml.Node) {
 	w.zoneAction(&z)
 	w.policy.Zones = append(w.policy.Zones, z)
 	w.named.zones = append(w.named.zones, pool)
+	w.namePerUplink(len(w.policy.Zones)-1, perUplink)
 	w.partial.Zones = append(w.partial.Zones, w.broken)
 }
 

@@ -55,6 +55,8 @@ const (
 	aQuorum            kind = "number, or a percentage like `50%`"
 	aPercent           kind = "percentage like `30%`"
 	aStatus            kind = "status code like `200`, or a range like `200-399`"
+	anUplink           kind = "name of an uplink"
+	aTableRange        kind = "range of numbers like `20000-20099`"
 	aPhrase            kind = "text that is not empty"
 	aHostName          kind = "name of a host"
 	aPage              kind = "path of a page, from its `/`"
@@ -111,7 +113,7 @@ func Keys(path string) []string {
 	for _, s := range []struct {
 		path string
 		*Section
-	}{{"", Root}, {"gateway", Gateway}, {"gateway.addresses", Addresses}, {"gateway.timeouts", GatewayTimeouts}, {"zones[].timeouts", ZoneTimeouts}, {"services[].timeouts", ServiceTimeouts},
+	}{{"", Root}, {"gateway", Gateway}, {"gateway.addresses", Addresses}, {"gateway.uplinks.NAME", Uplink}, {"gateway.uplinks.NAME.check", UplinkCheck}, {"gateway.timeouts", GatewayTimeouts}, {"zones[].timeouts", ZoneTimeouts}, {"services[].timeouts", ServiceTimeouts},
 		{"laddrs.NAME", Pool}, {"laddrs.NAME.addresses[]", Laddr},
 		{"zones[]", Zone}, {"health_checks.NAME", HealthCheck}, {"services[]", Service}, {"services[].health_check", HealthCheck},
 		{"services[].vip", InterfaceVIP}, {"services[].vip[]", InterfaceVIP}, {"services[].persistence", Persistence},
@@ -149,6 +151,8 @@ var (
 	RealServer      = SectionOf("services[].real_servers[]")
 	Test            = SectionOf("tests[]")
 	Expect          = SectionOf("tests[].expect")
+	Uplink          = SectionOf("gateway.uplinks.NAME")
+	UplinkCheck     = SectionOf("gateway.uplinks.NAME.check")
 )
 
 // Extension is how keys of a file begin that are accepted and ignored, as in compose files: a

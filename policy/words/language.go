@@ -16,7 +16,7 @@ var (
 
 // language is every key of the policy language, in the order in which the reference shows
 // them.
-var language = withFlowKeys(slices.Concat(machineKeys, zoneHelperKeys, healthCheckKeys, serviceKeys, serviceHelperKeys, serviceHealthKeys, testKeys))
+var language = withUplinkKeys(withFlowKeys(slices.Concat(machineKeys, zoneHelperKeys, healthCheckKeys, serviceKeys, serviceHelperKeys, serviceHealthKeys, testKeys)))
 
 // machineKeys are the sections of a file, and the keys of gateway, pools and zones.
 var machineKeys = []Keyword{
@@ -45,9 +45,9 @@ var machineKeys = []Keyword{
 	{Path: "gateway.table", Kind: aTableName, Default: gateway.Table,
 		Meaning: "The nftables table, of family inet, that snatctl owns. It touches no other.",
 		Example: "natgw", Errors: []string{"N01", "N03"}},
-	{Path: "gateway.uplinks", Kind: anInterfacePattern, List: true, Absent: "any interface",
-		Meaning: "Zones apply to connections that leave through one of these.",
-		Example: `[wan0, "ppp*"]`, Errors: []string{"N01", "N03"}},
+	{Path: "gateway.uplinks", Kind: anInterfacePattern, List: true, Or: aMapping, Absent: "any interface",
+		Meaning: "Zones apply to connections that leave through one of these. A mapping names uplinks: then zones can choose among them, each has a routing table of its own, and answers to connections that came in by one of them leave by it ([uplinks.md](uplinks.md)).",
+		Example: `[wan0, "ppp*"]`, Errors: []string{"N01", "N03", "U01", "U03", "U04"}},
 	{Path: "gateway.unmatched", Kind: aWord, Words: list(policy.Accept, policy.Drop, policy.Reject), Default: string(gateway.Unmatched),
 		Meaning: "What happens to new forwarded connections toward an uplink if no zone matches.",
 		Example: "drop", Errors: []string{"G01"}},
@@ -113,9 +113,12 @@ var machineKeys = []Keyword{
 	{Path: "zones[].oif", Kind: anInterfacePattern, List: true, Absent: "an uplink of the gateway",
 		Meaning: "The interfaces that the zone's connections leave through. For this zone they replace `gateway.uplinks`.",
 		Example: "wan1", Errors: []string{"N01"}},
+	{Path: "zones[].uplink", Kind: anUplink, List: true, Words: []string{policy.Balance}, Absent: "as the routes of the host say",
+		Meaning: "The uplink that the zone's new connections leave through: one by name, the first of several that is up, or `balance`: one of all by their weights, so that a source keeps its uplink while that is up. It replaces the default route alone: where the host has a more specific route, that one counts. The choice is made before the way is known, so a zone with `oif` cannot make it. The first zone decides whose `from`, `to`, `ports` and `iif` hold.",
+		Example: "[isp1, isp2]", Errors: []string{"U05", "U01", "U06", "U08"}},
 	{Path: "zones[].laddrs", Kind: aLaddr, List: true, Or: aPoolName, Absent: "none: see `action`",
-		Meaning: "The pool that translated sources are taken from: its name, or the addresses themselves.",
-		Example: "[198.51.100.1-198.51.100.2, \"2001:db8:99::1\"]", Errors: []string{"Z07", "Z08", "N02", "Z03", "Z13", "P01", "P04"}},
+		Meaning: "The pool that translated sources are taken from: its name, or the addresses themselves. With uplinks by name, a mapping gives a pool to each uplink that the zone's connections may leave through.",
+		Example: "[198.51.100.1-198.51.100.2, \"2001:db8:99::1\"]", Errors: []string{"Z07", "Z08", "N02", "Z03", "Z13", "P01", "P04", "U05", "U06", "U07"}},
 	{Path: "zones[].select", Kind: aWord, Words: list(policy.SelectSource, policy.SelectSourceDestination, policy.SelectFlow, policy.SelectRoundRobin, policy.SelectRandom), Default: string(policy.DefaultZone().Select),
 		Meaning: "How a connection's laddr is chosen: by its source alone, so that a source keeps its laddr while the pool does not change (RFC 4787, REQ-2); by source and destination; by addresses, protocol and ports; in turn; at random.",
 		Example: "round-robin", Errors: []string{"N03"}},
@@ -229,6 +232,9 @@ var testKeys = []Keyword{
 	{Path: "tests[].expect.verdict", Kind: aWord, Words: list(policy.Accept, policy.Drop, policy.Reject), Absent: "not checked",
 		Meaning: "Whether the connection passes, and how it is refused.",
 		Example: "accept", Errors: []string{"N03"}},
+	{Path: "tests[].expect.uplink", Kind: anUplink, List: true, Absent: "not checked",
+		Meaning: "All uplinks that the zone may send the connection through must be among these.",
+		Example: "isp1", Errors: []string{"U05", "N01"}},
 	{Path: "tests[].expect.dnat", Kind: aTarget, List: true, Words: []string{"none"}, Absent: "not checked",
 		Meaning: "All possible destinations must lie in these. `none` means untranslated.",
 		Example: `["192.168.1.1:80", "192.168.1.2:8080"]`, Errors: []string{"N02", "N03", "P08", "Z03"}},

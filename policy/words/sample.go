@@ -35,12 +35,20 @@ func (k *Keyword) Sample(value string) string {
 			fields = append(fields, "laddrs: 192.168.1.250")
 		}
 	}
+	if k.Path == "zones[].uplink" {
+		fields = append(fields, "action: masquerade")
+	}
 	m := "{" + strings.Join(fields, ", ") + "}"
 	const zones = "zones: [{name: office, from: 10.1.0.0/16, action: accept}]"
 	const services = "services: [{name: web, vip: 203.0.113.1, ports: tcp/80"
+	const uplinks = "gateway: {uplinks: {isp1: {interface: wan0}, isp2: {interface: wan1}}}"
 	switch path {
 	case "":
 		return m
+	case "zones[]":
+		if k.Path == "zones[].uplink" {
+			return "{version: 1, " + uplinks + ", zones: [" + m + "]}"
+		}
 	case "laddrs":
 		return "{version: 1, laddrs: " + m + "}"
 	case "health_checks":
@@ -55,6 +63,15 @@ func (k *Keyword) Sample(value string) string {
 		return "{version: 1, laddrs: {NAME: [" + m + "]}}"
 	case "gateway.addresses":
 		return "{version: 1, gateway: {addresses: " + m + "}}"
+	case "gateway.uplinks":
+		if value == "" { // some uplink has to be there
+			return "{version: 1, gateway: {uplinks: {isp1: {interface: wan0}}}}"
+		}
+		return "{version: 1, gateway: {uplinks: " + m + "}}"
+	case "gateway.uplinks.NAME":
+		return "{version: 1, gateway: {uplinks: {NAME: " + m + "}}}"
+	case "gateway.uplinks.NAME.check":
+		return "{version: 1, gateway: {uplinks: {NAME: {interface: wan0, check: " + m + "}}}}"
 	case "services[].vip":
 		return "{version: 1, services: [{name: web, vip: " + m + ", ports: tcp/80}]}"
 	case "services[].persistence":
@@ -64,6 +81,9 @@ func (k *Keyword) Sample(value string) string {
 	case "tests[]":
 		return "{version: 1, " + zones + ", " + services + "}], tests: [" + m + "]}"
 	case "tests[].expect":
+		if k.Path == "tests[].expect.uplink" {
+			return "{version: 1, " + uplinks + ", tests: [{from: 10.0.0.1, to: 8.8.8.8, proto: udp, expect: " + m + "}]}"
+		}
 		return "{version: 1, " + zones + ", " + services + "}], tests: [{from: 10.0.0.1, to: 8.8.8.8, proto: udp, expect: " + m + "}]}"
 	case "gateway.timeouts":
 		return "{version: 1, gateway: {timeouts: " + m + "}}"

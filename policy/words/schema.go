@@ -130,6 +130,13 @@ func valueForms(k *Keyword) (forms []*schema) {
 	case k.Path == "health_checks":
 		names := &schema{Ref: ref(aName), Not: &schema{Enum: enum(policy.NoCheck)}}
 		return []*schema{{Type: "object", PropertyNames: names, Additional: keySchema(anyOf("health_checks"))}}
+	case k.Path == "gateway.uplinks":
+		names := &schema{Ref: ref(aName), Not: &schema{Enum: enum(policy.Balance)}}
+		forms = append(forms, itemForm(k), listForm(k))
+		return append(forms, &schema{Type: "object", PropertyNames: names, Additional: keySchema(anyOf("gateway.uplinks"))})
+	case k.Path == "zones[].laddrs":
+		pool := []*schema{itemForm(k), listForm(k), {Ref: ref(aPoolName)}}
+		return append(pool, &schema{Type: "object", PropertyNames: &schema{Ref: ref(aName)}, Additional: &schema{AnyOf: pool}})
 	case k.Path == "health_checks.NAME":
 		return []*schema{{Ref: "#/$defs/" + mappings[aCheckName]}}
 	case k.Kind == aMapping && k.List:

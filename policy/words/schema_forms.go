@@ -91,6 +91,8 @@ func forms() []form {
 		{kind: aFile, name: "file", types: text, matches: []string{`/[\s\S]*`}},
 		{kind: aName, name: "name", types: named, matches: []string{name}},
 		{kind: aPoolName, name: "poolName", types: named, matches: []string{name}},
+		{kind: anUplink, name: "uplinkName", types: named, matches: []string{name}},
+		{kind: aTableRange, name: "tableRange", types: text, matches: []string{`[1-9][0-9]*-[1-9][0-9]*`}},
 		{kind: aCheckName, name: "healthCheckName", types: named, matches: []string{name}},
 		{kind: aTableName, name: "tableName", types: text, matches: []string{`[A-Za-z_][A-Za-z0-9_.-]{0,31}`}, not: &schema{Enum: enum(nftKeywords...)}},
 		{kind: anInterface, name: "interface", types: named, matches: []string{iface + `{1,15}`}, not: dots},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"strings"
 
 	"github.com/snatctl/snatctl/plain"
 	"github.com/snatctl/snatctl/policy"
@@ -16,7 +17,9 @@ type explanation struct {
 	Verdict policy.Action `json:"verdict"`
 	DNAT    []string      `json:"dnat"`
 	SNAT    []string      `json:"snat"`
-	Helper  string        `json:"helper,omitempty"` // of the kernel, that reads the connection
+	Helper  string        `json:"helper,omitempty"`  // of the kernel, that reads the connection
+	Uplinks []string      `json:"uplinks,omitempty"` // of policies with uplinks by name alone
+	Answers string        `json:"answers,omitempty"` // likewise
 	Reason  string        `json:"reason"`
 }
 
@@ -24,7 +27,7 @@ type explanation struct {
 func DecisionJSON(w io.Writer, d *policy.Decision) error { return JSON(w, explanationOf(d)) }
 
 func explanationOf(d *policy.Decision) explanation {
-	e := explanation{Verdict: d.Verdict, DNAT: d.Destination().List(), SNAT: d.Source().List(), Helper: d.Helper, Reason: d.Reason}
+	e := explanation{Verdict: d.Verdict, DNAT: d.Destination().List(), SNAT: d.Source().List(), Helper: d.Helper, Uplinks: d.Uplinks, Answers: d.Answers, Reason: d.Reason}
 	if d.Service != "" {
 		e.Service = &d.Service
 	}
@@ -43,6 +46,12 @@ func Decision(w io.Writer, pkt policy.Packet, d *policy.Decision) {
 	fmt.Fprintf(w, "verdict: %s\n", d.Verdict)
 	if d.Verdict == policy.Accept {
 		fmt.Fprintf(w, "dnat:    %s\nsnat:    %s\n", d.Destination(), d.Source())
+		if len(d.Uplinks) > 0 {
+			fmt.Fprintf(w, "uplink:  %s\n", strings.Join(d.Uplinks, ", "))
+		}
+		if d.Answers != "" {
+			fmt.Fprintf(w, "answers: by %s\n", d.Answers)
+		}
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/snatctl/snatctl/agent/health"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/route/routelink"
 )
 
 // Options say what an agent keeps, and how. The zero value of an optional one is what is said there.
@@ -58,6 +59,8 @@ type Agent struct {
 	yield    chan struct{} // somebody else wants the table; holds one
 	ended    chan struct{} // closed once Run has returned
 	verdicts chan []health.Verdict
+	probes   chan []health.Verdict // of uplinks
+	linked   chan struct{}         // links have changed; holds one
 	counts   chan counted
 	census   chan struct{} // services want their flows counted; holds one
 
@@ -73,13 +76,18 @@ type Agent struct {
 	overrides map[health.ID]balance.Override
 	known     map[health.ID]known
 	memories  map[string]balance.Memory // by service, of the agent before
-	unsaved   bool                      // the next agent has to know something new
+	ups       map[string]up             // by uplink
+	reroutes  map[string]balance.Override
+	unsaved   bool // the next agent has to know something new
 	saved     time.Time
 	looked    time.Time // when the loop last looked whether there is anything to save
 	keeper    keeper
 
 	checks     *health.Scheduler
+	paths      *health.Scheduler // checks uplinks
+	links      routelink.Links
 	ends       ends
+	leaves     leaves
 	inForce    inForce
 	wantsCount atomic.Bool // services want their flows counted
 
@@ -101,8 +109,8 @@ var ErrTakenOver = errors.New("another process has taken the table over")
 // last good one it fails, and nothing is changed.
 func Start(ctx context.Context, o Options) (*Agent, error) {
 	a := &Agent{o: o, log: o.Log, requests: make(chan func(context.Context)), changed: make(chan struct{}, 1), reloads: make(chan struct{}, 1), yield: make(chan struct{}, 1), ended: make(chan struct{}),
-		verdicts: make(chan []health.Verdict), counts: make(chan counted), census: make(chan struct{}, 1),
-		checks: health.New(health.Options{AllowExec: o.AllowExec, Observe: o.Observe})}
+		verdicts: make(chan []health.Verdict), probes: make(chan []health.Verdict), linked: make(chan struct{}, 1), counts: make(chan counted), census: make(chan struct{}, 1),
+		checks: health.New(health.Options{AllowExec: o.AllowExec, Observe: o.Observe}), paths: health.New(health.Options{})}
 	if a.o.Notify == nil {
 		a.o.Notify = func(string) {}
 	}
@@ -112,7 +120,7 @@ func Start(ctx context.Context, o Options) (*Agent, error) {
 	} else {
 		a.table = knownTable(o.StateDir, o.Source.Paths())
 	}
-	a.ends.tell = a.tellEnded
+	a.ends.tell, a.leaves.tell = a.tellEnded, a.tellLeft
 	a.keeper.path = memoryFile(o.StateDir, a.table)
 	if a.table == "" {
 		a.tellRefused(first)
@@ -121,6 +129,9 @@ func Start(ctx context.Context, o Options) (*Agent, error) {
 	var err error
 	if a.g, err = gateway.Hold(gateway.Options{Table: a.table, StateDir: o.StateDir, Tell: a.hear}); err != nil {
 		return nil, err
+	}
+	if err := a.links.Look(); err != nil {
+		a.log.Warn("links_unwatched", "error", err)
 	}
 	if err := a.begin(ctx, first); err != nil {
 		a.g.Close()
@@ -143,7 +154,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	beside.Go(func() { a.watchSource(ctx) })
 	beside.Go(func() { a.age(ctx) })
 	beside.Go(func() { a.watchRoom(ctx) })
-	beside.Go(func() { a.check(ctx) })
+	beside.Go(func() { a.check(ctx, a.checks, a.verdicts) })
+	beside.Go(func() { a.check(ctx, a.paths, a.probes) })
+	beside.Go(func() { a.watchLinks(ctx) })
 	beside.Go(func() { a.count(ctx) })
 	defer func() {
 		a.o.Notify(stopping)
@@ -151,6 +164,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		a.endTrial()
 		beside.Wait()
 		a.ends.done.Wait()
+		a.leaves.done.Wait()
 		if err := a.keeper.write(a.memory()); err != nil {
 			a.log.Error("state_unwritten", "error", err)
 		}
@@ -175,6 +189,10 @@ func (a *Agent) Run(ctx context.Context) error {
 			a.update(ctx)
 		case batch := <-a.verdicts:
 			a.judge(ctx, batch)
+		case batch := <-a.probes:
+			a.judgeUplinks(ctx, batch)
+		case <-a.linked:
+			a.lookAtLinks(ctx)
 		case flows := <-a.counts:
 			a.weigh(ctx, flows)
 		case request := <-a.requests:
@@ -222,11 +240,11 @@ func (a *Agent) age(ctx context.Context) {
 	}
 }
 
-// check checks real servers, and hands verdicts to the loop.
-func (a *Agent) check(ctx context.Context) {
-	err := a.checks.Run(ctx, func(batch []health.Verdict) {
+// check checks real servers, or uplinks, and hands verdicts to the loop.
+func (a *Agent) check(ctx context.Context, checks *health.Scheduler, verdicts chan<- []health.Verdict) {
+	err := checks.Run(ctx, func(batch []health.Verdict) {
 		select {
-		case a.verdicts <- slices.Clone(batch):
+		case verdicts <- slices.Clone(batch):
 		case <-ctx.Done():
 		}
 	})

@@ -150,4 +150,5 @@ func (a *Agent) turn(ctx context.Context, now time.Time) {
 		}
 	}
 	a.rebalance(ctx, touched, now)
+	a.turnUplinks(ctx, now)
 }

@@ -27,6 +27,15 @@ type known struct {
 	Reason  string
 }
 
+// up is what outlives the agent of an uplink.
+type up struct {
+	Down    bool
+	Since   time.Time // of that state; zero: not known
+	UpSince time.Time // since when its interface carries; zero: not known
+	Reason  string    // why it is down
+	Left    bool      // its flows were told to go elsewhere
+}
+
 // memory is what an agent of a table leaves to the next one, as a file of the state directory. Its times are
 // those of the machine's clock as it was when the memory was written.
 type memory struct {
@@ -34,11 +43,21 @@ type memory struct {
 	Overrides []rememberedOverride      `json:"overrides"`
 	Servers   []rememberedServer        `json:"servers"`
 	Services  map[string]balance.Memory `json:"services,omitempty"`
+	Uplinks   []rememberedUplink        `json:"uplinks,omitempty"`
+	Reroutes  []rememberedOverride      `json:"uplink_overrides,omitempty"` // their service is an uplink
+}
+
+type rememberedUplink struct {
+	Uplink string    `json:"uplink"`
+	Down   bool      `json:"down"`
+	Since  time.Time `json:"since,omitzero"`
+	Reason string    `json:"reason,omitempty"`
+	Left   bool      `json:"left,omitempty"`
 }
 
 type rememberedOverride struct {
 	Service string         `json:"service"`
-	Server  netip.AddrPort `json:"server"`
+	Server  netip.AddrPort `json:"server,omitzero"`
 	Kind    balance.Kind   `json:"kind"`
 	Weight  int            `json:"weight,omitempty"`
 	Until   time.Time      `json:"until,omitzero"`
@@ -66,6 +85,7 @@ const mostMemory = 64 << 20
 // was set back meanwhile, no time has passed. It returns when that was written; zero: there is nothing.
 func (a *Agent) remember(now time.Time) (written time.Time, err error) {
 	a.overrides, a.known, a.memories = map[health.ID]balance.Override{}, map[health.ID]known{}, map[string]balance.Memory{}
+	a.ups, a.reroutes = map[string]up{}, map[string]balance.Override{}
 	f, err := os.Open(memoryFile(a.o.StateDir, a.table))
 	if errors.Is(err, fs.ErrNotExist) {
 		return written, nil
@@ -91,6 +111,12 @@ func (a *Agent) remember(now time.Time) (written time.Time, err error) {
 	}
 	for _, s := range m.Servers {
 		a.known[health.ID{Service: s.Service, Server: s.Server}] = known{s.Down, here(s.Since), here(s.UpSince), s.Reason}
+	}
+	for _, u := range m.Uplinks {
+		a.ups[u.Uplink] = up{Down: u.Down, Since: here(u.Since), Reason: u.Reason, Left: u.Left}
+	}
+	for _, o := range m.Reroutes {
+		a.reroutes[o.Service] = balance.Override{Kind: o.Kind, Until: here(o.Until)}
 	}
 	for name, service := range m.Services {
 		service.At = here(service.At)
@@ -119,6 +145,12 @@ func (a *Agent) memoryAt(now time.Time) memory {
 	}
 	for id, k := range a.known {
 		m.Servers = append(m.Servers, rememberedServer{id.Service, id.Server, k.Down, there(k.Since), there(k.UpSince), k.Reason})
+	}
+	for name, u := range a.ups {
+		m.Uplinks = append(m.Uplinks, rememberedUplink{name, u.Down, there(u.Since), u.Reason, u.Left})
+	}
+	for name, o := range a.reroutes {
+		m.Reroutes = append(m.Reroutes, rememberedOverride{Service: name, Kind: o.Kind, Until: there(o.Until)})
 	}
 	if a.tends != nil {
 		for _, t := range a.tends.all {
@@ -209,6 +241,8 @@ func (m *memory) sort() {
 	slices.SortFunc(m.Overrides, func(a, b rememberedOverride) int {
 		return cmp.Or(strings.Compare(a.Service, b.Service), a.Server.Compare(b.Server))
 	})
+	slices.SortFunc(m.Uplinks, func(a, b rememberedUplink) int { return strings.Compare(a.Uplink, b.Uplink) })
+	slices.SortFunc(m.Reroutes, func(a, b rememberedOverride) int { return strings.Compare(a.Service, b.Service) })
 	slices.SortFunc(m.Servers, func(a, b rememberedServer) int {
 		return cmp.Or(strings.Compare(a.Service, b.Service), a.Server.Compare(b.Server))
 	})

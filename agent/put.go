@@ -88,6 +88,8 @@ func (a *Agent) enforce(l loaded, c *gateway.Change) {
 	a.stood(c)
 	a.inForce.set(l.wanted)
 	a.checks.Set(a.targets(l.tends.policy))
+	a.paths.Set(l.tends.probes())
+	a.takeUp(l.tends)
 	if a.wantsCount.Store(len(l.tends.least) > 0); len(l.tends.least) > 0 {
 		signal(a.census)
 	}

@@ -21,6 +21,10 @@ type services struct {
 	state  policy.State         // that all of them have now
 	due    map[*tended]struct{} // those that change by themselves
 	least  []*tended            // those with lc or wlc
+
+	ways   []*way // uplinks that are objects, in the policy's order
+	steers bool   // state has what they are
+	lost   bool   // all of them are down
 }
 
 // tended is a service, and what is known of its real servers.
@@ -58,6 +62,11 @@ func (a *Agent) tend(p *policy.Policy, now time.Time) *services {
 		}
 		s.decide(t, now)
 	}
+	if a.tends != nil {
+		s.state.Uplinks, s.steers, s.lost = a.tends.state.Uplinks, a.tends.steers, a.tends.lost
+	}
+	s.ways = a.ways(p, now)
+	s.steer()
 	return s
 }
 

@@ -19,6 +19,8 @@ type Snapshot struct {
 	Drift   Drift     `json:"drift"`
 	Trial   *Trial    `json:"trial"` // nil: nothing awaits confirmation
 
+	Uplinks []Uplink `json:"uplinks"` // those of the policy that are objects, in its order
+
 	FlowsEnded map[string]uint64 `json:"flows_ended"` // how many flows were ended why: the reasons below
 }
 
@@ -90,6 +92,7 @@ func (a *Agent) Snapshot() Snapshot {
 	defer a.mu.Unlock()
 	s := a.know
 	s.Policy.Applied, s.Policy.Stages, s.FlowsEnded = maps.Clone(s.Policy.Applied), maps.Clone(s.Policy.Stages), maps.Clone(s.FlowsEnded)
+	s.Uplinks = a.probedUplinks(s.Uplinks)
 	s.Drift.Changes, s.Drift.Standing = slices.Clone(s.Drift.Changes), slices.Clone(s.Drift.Standing)
 	return s
 }

@@ -41,6 +41,7 @@ const (
 	EndedService = "service_changed"     // or is gone
 	EndedZone    = "zone_changed"        // or is gone
 	EndedDown    = "real_server_down"    // its check says so, and on_down ends its flows
+	EndedUplink  = "uplink_down"         // their laddr leads nowhere else
 )
 
 // ended counts flows that contradicted a policy and were ended.

@@ -15,7 +15,8 @@ import (
 // table is what the loop knows of the table in force.
 type table struct {
 	force *gateway.Force // nil: it has to be read anew
-	dirty bool           // services have other states than a.force was compiled for
+	dirty bool           // services or uplinks have other states than a.force was compiled for
+	steer bool           // and uplinks have
 
 	reshape time.Time // when services that were changed in a hurry get their slots; zero: none waits
 	since   time.Time // the first of them
@@ -86,6 +87,7 @@ func (a *Agent) evicted(ctx context.Context, err error, changed []string) {
 // whole reads the table and brings it to the policy and the states in force. What differs beside the
 // services that changed is drift.
 func (a *Agent) whole(ctx context.Context, changed []string) {
+	steer := a.stands.steer
 	c, err := a.g.Commit(ctx, a.wanted(), gateway.ApplyOptions{})
 	if err != nil {
 		a.log.Error("table_not_changed", "error", err)
@@ -97,6 +99,9 @@ func (a *Agent) whole(ctx context.Context, changed []string) {
 	r, err := c.Finish(ctx)
 	if err != nil {
 		a.log.Warn("policy_incomplete", "error", err)
+	}
+	if steer {
+		r.Changes = besideUplinks(r.Changes)
 	}
 	if others := beside(r.Changes, changed); len(others) > 0 {
 		r.Changes = others
@@ -127,6 +132,13 @@ func beside(changes []tell.Change, services []string) []tell.Change {
 	})
 }
 
+// besideUplinks leaves out what the states of uplinks change: where zones send connections.
+func besideUplinks(changes []tell.Change) []tell.Change {
+	return slices.DeleteFunc(slices.Clone(changes), func(c tell.Change) bool {
+		return c.Kind != tell.KindService && c.Kind != tell.KindRealServer && c.Kind != tell.KindPool && c.Kind != tell.KindAddress
+	})
+}
+
 // wanted is the policy in force with the states that its services have now.
 func (a *Agent) wanted() *gateway.Wanted {
 	if !a.stands.dirty {
@@ -143,7 +155,7 @@ func (a *Agent) wanted() *gateway.Wanted {
 
 // stood takes the table that a change has put in force as known.
 func (a *Agent) stood(c *gateway.Change) {
-	a.stands = table{dirty: a.stands.dirty}
+	a.stands = table{dirty: a.stands.dirty, steer: a.stands.steer && a.stands.dirty}
 	f, err := c.Force()
 	if err != nil {
 		a.log.Error("table_unknown", "error", err)

@@ -87,7 +87,8 @@ func (p *prometheus) query(t *testing.T, expr string) (values []string) {
 // every alert can be worked out.
 func TestDashboardData(t *testing.T) {
 	s := startSite(t, "")
-	a := runAgent(t, s.Gateway, checked, "--http", "127.0.0.1:0")
+	objects := "{isp1: {interface: wan0, gateway: 192.0.2.1, check: {type: icmp, targets: [192.0.2.1]}}, isp2: {interface: wan1, gateway: 198.18.1.1}}"
+	a := runAgent(t, s.Gateway, strings.Replace(checked, "[wan0, wan1]", objects, 1), "--http", "127.0.0.1:0")
 	p := runPrometheus(t, s.Gateway, strings.TrimPrefix(a.window(t), "http://"))
 	awaitHealth(t, s.Gateway, "web", "192.168.1.3", "up")
 	dies(t, s.RS[1], "drop") // so that checks fail, and a quorum is lost

@@ -70,6 +70,12 @@ func (c *Client) Override(ctx context.Context, o agent.Order) (s agent.Service, 
 	return s, err
 }
 
+// Reroute has the agent carry out an order about an uplink, and returns the uplink as it is then.
+func (c *Client) Reroute(ctx context.Context, o agent.UplinkOrder) (u agent.Uplink, err error) {
+	err = c.call(ctx, http.MethodPost, pathUplinks, o, into(&u))
+	return u, err
+}
+
 // Clean has the agent end flows that contradict the table. The result stands beside an Error, too.
 func (c *Client) Clean(ctx context.Context) (gateway.Cleaned, error) {
 	var done Cleaned

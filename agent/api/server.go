@@ -24,6 +24,7 @@ type Served interface {
 	Services() []agent.Service
 	State() policy.State
 	Override(ctx context.Context, o agent.Order) (agent.Service, error)
+	Reroute(ctx context.Context, o agent.UplinkOrder) (agent.Uplink, error)
 	Apply(ctx context.Context, r agent.Request, hash string, hears func(gateway.Event)) (agent.Outcome, error)
 	Clean(ctx context.Context, hears func(gateway.Event)) (gateway.Cleaned, error)
 	Revert(ctx context.Context) error
@@ -81,6 +82,18 @@ func handler(a Served) *http.ServeMux {
 			return
 		}
 		reply(w, s)
+	})
+	m.HandleFunc("POST "+pathUplinks, func(w http.ResponseWriter, r *http.Request) {
+		var o agent.UplinkOrder
+		if !body(w, r, &o) {
+			return
+		}
+		u, err := a.Reroute(r.Context(), o)
+		if err != nil {
+			refuse(w, http.StatusBadRequest, err)
+			return
+		}
+		reply(w, u)
 	})
 	m.HandleFunc("POST "+pathReload, func(w http.ResponseWriter, _ *http.Request) {
 		a.Reload()

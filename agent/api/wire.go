@@ -5,6 +5,7 @@
 //	GET  /api/v1/services what it knows of the services and their real servers: a list of agent.Service
 //	GET  /api/v1/state    the states of the services: a policy.State
 //	POST /api/v1/servers  an agent.Order about a real server; the answer is its agent.Service
+//	POST /api/v1/uplinks  an agent.UplinkOrder; the answer is its agent.Uplink
 //	POST /api/v1/apply    an ApplyRequest; the answer is a Line of JSON for each thing that happens
 //	POST /api/v1/cleanup  ends flows that contradict the table; the answer is a Cleaned
 //	POST /api/v1/revert   takes back what awaits confirmation
@@ -27,6 +28,7 @@ const (
 	pathServices = "/api/v1/services"
 	pathState    = "/api/v1/state"
 	pathServers  = "/api/v1/servers"
+	pathUplinks  = "/api/v1/uplinks"
 	pathApply    = "/api/v1/apply"
 	pathCleanup  = "/api/v1/cleanup"
 	pathRevert   = "/api/v1/revert"

@@ -67,6 +67,17 @@ var Groups = []Group{
 		{"override_ended", info, "the time of an override is up", []string{"service", "server", "kind"}},
 		{"checks_ended", failure, "real servers are not checked any more", []string{"error"}},
 	}},
+	{"Uplinks", []Event{
+		{"uplink_down", warning, "new connections leave by other uplinks, as far as zones let them", []string{"uplink", "interface", "was_for", "reason", "out_after"}},
+		{"uplink_up", info, "an uplink that was down is up: new connections come back to it, and others stay where they are", []string{"uplink", "interface", "was_for"}},
+		{"uplinks_lost", failure, "no uplink is up: connections go on as they do", []string{"uplinks"}},
+		{"uplinks_back", info, "an uplink is up again after all were down", []string{"uplinks"}},
+		{"uplink_left", info, "what became of the flows of an uplink that is down", []string{"uplink", "flows_ended", "flows_moved", "flows_stay", "took"}},
+		{"uplink_not_left", failure, "flows of an uplink that is down could not be ended or moved", []string{"error"}},
+		{"uplink_override_set", info, "an operator said something of an uplink", []string{"uplink", "kind", "for", "by"}},
+		{"uplink_override_ended", info, "the time of an override is up", []string{"uplink", "kind"}},
+		{"links_unwatched", warning, "the interfaces of this machine cannot be followed: it is tried again", []string{"error"}},
+	}},
 	{"Room for connections", []Event{
 		{"connections_refused", warning, "conntrack refused new connections: they got no port or no room", []string{"connections", "entries", "limit"}},
 		{"pool_exhausted", failure, "while connections are refused, a laddr has hardly a port left toward a destination", []string{"object", "pool", "laddr", "destination", "ports", "capacity"}},

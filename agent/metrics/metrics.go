@@ -163,8 +163,17 @@ func conntrack(ch chan<- prometheus.Metric, f *traffic.Figures) {
 	ch <- resyncs.value(float64(f.Events.Resyncs))
 }
 
+func uplinks(ch chan<- prometheus.Metric, all []agent.Uplink) {
+	for i := range all {
+		u := &all[i]
+		ch <- uplinkUp.value(flag(u.State == agent.UplinkUp), u.Name)
+		ch <- uplinkFails.value(float64(u.Failures), u.Name)
+	}
+}
+
 func (c *few) agent(ch chan<- prometheus.Metric, s agent.Snapshot) {
-	for _, why := range []string{agent.EndedServer, agent.EndedService, agent.EndedZone, agent.EndedDown} {
+	uplinks(ch, s.Uplinks)
+	for _, why := range []string{agent.EndedServer, agent.EndedService, agent.EndedZone, agent.EndedDown, agent.EndedUplink} {
 		ch <- staleEnd.value(float64(s.FlowsEnded[why]), why)
 	}
 	for _, result := range []string{agent.Applied, agent.Unchanged, agent.Refused, agent.Incomplete, agent.Reverted} {

@@ -32,8 +32,9 @@ var server1, server2 = netip.MustParseAddrPort("192.168.1.1:0"), netip.MustParse
 
 func (served) Snapshot() agent.Snapshot {
 	return agent.Snapshot{
-		Policy: agent.Policy{Hash: "abc", Error: "no", FilesModified: time.Unix(1800000000, 0), FilesInForce: time.Unix(1700000000, 0), AppliedAt: time.UnixMilli(1700000000500), Applied: map[string]uint64{agent.Applied: 2, agent.Refused: 1}, Stages: map[string]float64{"commit": 0.25}},
-		Drift:  agent.Drift{Repairs: 3, Standing: make([]tell.Change, 2)}, FlowsEnded: map[string]uint64{agent.EndedDown: 4},
+		Policy:  agent.Policy{Hash: "abc", Error: "no", FilesModified: time.Unix(1800000000, 0), FilesInForce: time.Unix(1700000000, 0), AppliedAt: time.UnixMilli(1700000000500), Applied: map[string]uint64{agent.Applied: 2, agent.Refused: 1}, Stages: map[string]float64{"commit": 0.25}},
+		Uplinks: []agent.Uplink{{Name: "isp1", State: agent.UplinkDown, Kept: true, Failures: 6, Since: time.Unix(1700000100, 0)}, {Name: "isp2", State: agent.UplinkUp}},
+		Drift:   agent.Drift{Repairs: 3, Standing: make([]tell.Change, 2)}, FlowsEnded: map[string]uint64{agent.EndedDown: 4},
 	}
 }
 
@@ -200,7 +201,7 @@ func TestPromtool(t *testing.T) {
 
 // Labels are of the policy, and of what the program does: none is a client's or a destination's.
 func TestLabels(t *testing.T) {
-	may := []string{"service", "server", "zone", "pool", "laddr", "direction", "event", "reason", "result", "stage", "hash", "severity", "version", "goversion"}
+	may := []string{"service", "server", "uplink", "zone", "pool", "laddr", "direction", "event", "reason", "result", "stage", "hash", "severity", "version", "goversion"}
 	for _, row := range Table() {
 		for _, label := range row.Labels {
 			if !slices.Contains(may, label) {

@@ -38,6 +38,7 @@ const (
 	OfZone
 	OfPool
 	OfConntrack
+	OfUplink
 	OfAgent
 )
 
@@ -70,7 +71,10 @@ var (
 	events   = metric(OfConntrack, counter, "conntrack_events_total", "Conntrack events that the agent heard, while somebody looks: new or destroy.", "event")
 	lost     = metric(OfConntrack, counter, "conntrack_events_lost_total", "Conntrack events that came faster than the agent read them.")
 	resyncs  = metric(OfConntrack, counter, "conntrack_resyncs_total", "Lists of all flows that made lost events good.")
-	staleEnd = metric(OfConntrack, counter, "stale_flows_ended_total", "Flows that the agent ended: of a real server that was removed or went down, or that a changed service or zone would not make any more.", "reason")
+	staleEnd = metric(OfConntrack, counter, "stale_flows_ended_total", "Flows that the agent ended: of a real server that was removed or went down, of an uplink that went down, or that a changed service or zone would not make any more.", "reason")
+
+	uplinkUp    = metric(OfUplink, gauge, "uplink_up", "Whether the uplink is up: 0 if its interface, its check or an operator says that it is not. One that is never checked is up while its interface carries.", "uplink")
+	uplinkFails = metric(OfUplink, counter, "uplink_check_failures_total", "Checks of the uplink's targets that failed.", "uplink")
 
 	applies     = metric(OfAgent, counter, "apply_total", "Policies that were to be put in force, by what came of it: applied, unchanged, refused, incomplete or reverted.", "result")
 	applyStages = metric(OfAgent, gauge, "apply_duration_seconds", "How long each stage of the newest apply took.", "stage")
@@ -101,7 +105,7 @@ func metric(of Of, kind, name, help string, labels ...string) *Metric {
 }
 
 // few tells whether it has few values, whatever the policy.
-func (m *Metric) few() bool { return m.Of == OfConntrack || m.Of == OfAgent }
+func (m *Metric) few() bool { return m.Of == OfConntrack || m.Of == OfUplink || m.Of == OfAgent }
 
 // Table returns all metrics, in the order of their description.
 func Table() []*Metric { return table }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/snatctl/snatctl/agent"
 	"github.com/snatctl/snatctl/agent/traffic"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/policy"
@@ -94,12 +95,21 @@ func findings(all policy.Diagnostics) (out []Finding) {
 	return out
 }
 
-// uplinks are those of the policy. What cannot be found out is not known.
-func uplinks(all []gateway.Uplink, err error) (out []Uplink) {
+// uplinks are those of the policy. What cannot be found out is not known. The agent knows more of those
+// that are objects.
+func uplinks(all []gateway.Uplink, known []agent.Uplink, err error) (out []Uplink) {
 	if err != nil {
 		return []Uplink{{"all", Condition{Standing: Unknown, Word: "not known", Why: err.Error()}}}
 	}
+	objects := make(map[string]*agent.Uplink, len(known))
+	for i := range known {
+		objects[known[i].Interface] = &known[i]
+	}
 	for _, u := range all {
+		if o := objects[u.Name]; o != nil {
+			out = append(out, Uplink{o.Name + " (" + o.Interface + ")", uplinkCondition(o)})
+			continue
+		}
 		c := Condition{Standing: Fine, Word: "there"}
 		if !u.There {
 			c = Condition{Standing: Failed, Word: "missing", Why: "no interface has this name: " + gateway.Untranslated}
@@ -107,4 +117,19 @@ func uplinks(all []gateway.Uplink, err error) (out []Uplink) {
 		out = append(out, Uplink{u.Name, c})
 	}
 	return out
+}
+
+// uplinkCondition is how an uplink is that the agent looks after.
+func uplinkCondition(u *agent.Uplink) Condition {
+	c := Condition{Standing: Fine, Word: u.State, Why: u.Why(), Since: u.Since}
+	switch {
+	case u.State == agent.UplinkDown:
+		c.Standing = Failed
+	case u.State == agent.UplinkDrained:
+		c.Standing = Degraded
+	}
+	if u.Kept {
+		c.Why += "; connections stay with it, since no other is up"
+	}
+	return c
 }

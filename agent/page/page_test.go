@@ -182,7 +182,7 @@ func TestAgentTroubles(t *testing.T) {
 	f.Agent.Policy.Error = ""
 	f.Agent.Trial = &agent.Trial{User: "bob", Until: noon.Add(time.Minute)}
 	f.Agent.Drift.Standing = []tell.Change{{Action: tell.ChangeObject, Kind: tell.KindZone, Name: "office", Detail: "its laddrs"}}
-	f.Uplinks = append(f.Uplinks, uplinks([]gateway.Uplink{{Name: "ppp*"}}, nil)...)
+	f.Uplinks = append(f.Uplinks, uplinks([]gateway.Uplink{{Name: "ppp*"}}, nil, nil)...)
 	f.Figures.Conntrack.Entries = f.Figures.Conntrack.Max - 1
 	var got []string
 	for _, x := range Join(f).Troubles {

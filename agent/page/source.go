@@ -43,7 +43,8 @@ func Of(a Agent, f Figures, version string) *Source {
 	return &Source{look: func(ctx context.Context) *Whole {
 		facts := Facts{At: time.Now(), Host: host, Version: version, Agent: a.Snapshot(), Services: a.Services(), Findings: findings(a.Lint()), Past: c.past}
 		facts.Figures, facts.Unmeasured = c.newest(ctx)
-		facts.Uplinks = uplinks(a.Uplinks())
+		all, err := a.Uplinks()
+		facts.Uplinks = uplinks(all, facts.Agent.Uplinks, err)
 		return Join(facts)
 	}}
 }

@@ -28,7 +28,7 @@ func troubles(w *Whole) []Trouble {
 	}
 	for _, u := range w.Uplinks {
 		if u.Condition.Standing >= Degraded {
-			out = append(out, Trouble{Standing: u.Condition.Standing, Object: "uplink " + u.Name, Kind: "gone", Text: u.Condition.Why})
+			out = append(out, Trouble{Standing: u.Condition.Standing, Object: "uplink " + u.Name, Kind: "gone", Text: u.Condition.Why, Since: u.Condition.Since})
 		}
 	}
 	for _, s := range w.Services {

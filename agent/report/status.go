@@ -29,6 +29,25 @@ type serverRecord struct {
 	Override   *agent.Override `json:"override"`
 }
 
+type uplinkRecord struct {
+	Name      string          `json:"name"`
+	Interface string          `json:"interface"`
+	State     string          `json:"state"`
+	Since     *time.Time      `json:"since"`
+	LastCheck *time.Time      `json:"last_check"`
+	Error     *string         `json:"error"`
+	Kept      bool            `json:"kept"`
+	Override  *agent.Override `json:"override"`
+	Targets   []targetRecord  `json:"targets"`
+}
+
+type targetRecord struct {
+	Address   string     `json:"address"`
+	Health    string     `json:"health"`
+	LastCheck *time.Time `json:"last_check"`
+	Error     *string    `json:"check_error"`
+}
+
 type agentRecord struct {
 	Hash        string    `json:"policy_hash"`
 	AppliedAt   time.Time `json:"applied_at"`
@@ -56,6 +75,8 @@ func Status(w io.Writer, p gateway.Survey, k *Kept) error {
 	o.value(p.Zones)
 	o.text(`,"conntrack":`)
 	o.value(p.Conntrack)
+	o.text(`,"uplinks":`)
+	o.value(uplinks(k))
 	o.text(`,"agent":`)
 	if k == nil {
 		o.value(nil)
@@ -64,6 +85,23 @@ func Status(w io.Writer, p gateway.Survey, k *Kept) error {
 	}
 	o.text("}\n")
 	return o.end()
+}
+
+// uplinks are those that are objects; null without an agent.
+func uplinks(k *Kept) []uplinkRecord {
+	if k == nil {
+		return nil
+	}
+	out := make([]uplinkRecord, len(k.Agent.Uplinks))
+	for i, u := range k.Agent.Uplinks {
+		r := uplinkRecord{Name: u.Name, Interface: u.Interface, State: u.State, Since: moment(u.Since), LastCheck: moment(u.LastCheck),
+			Error: text(u.Why()), Kept: u.Kept, Override: u.Override, Targets: make([]targetRecord, len(u.Targets))}
+		for n, t := range u.Targets {
+			r.Targets[n] = targetRecord{agent.TargetText(t.Address), t.Health, moment(t.LastCheck), text(t.Error)}
+		}
+		out[i] = r
+	}
+	return out
 }
 
 // service is a service with what an agent knows of it.

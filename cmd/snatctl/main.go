@@ -115,7 +115,7 @@ transaction. Packets need only the table; a history of policies is kept for roll
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{"day", "Every day:", []*cobra.Command{lintCommand(), diffCommand(), applyCommand(), confirmCommand(), statusCommand(), rollbackCommand(), historyCommand(), serverCommand()}},
+		{"day", "Every day:", []*cobra.Command{lintCommand(), diffCommand(), applyCommand(), confirmCommand(), statusCommand(), rollbackCommand(), historyCommand(), serverCommand(), uplinkCommand()}},
 		{"fleet", "Many gateways:", []*cobra.Command{publishCommand(), nodesCommand()}},
 		{"look", "Who talks to whom:", []*cobra.Command{flowsCommand(), lookupCommand(), watchCommand(), topCommand()}},
 		{"policy", "About the policy alone:", []*cobra.Command{explainCommand(), testCommand(), fmtCommand(), compileCommand(), translateCommand(), schemaCommand()}},

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/snatctl/snatctl/agent"
+	"github.com/snatctl/snatctl/agent/api"
 	"github.com/snatctl/snatctl/agent/balance"
 	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/inet"
@@ -105,9 +106,9 @@ func orderCommand(kind balance.Kind, use, short, long, weight string) *cobra.Com
 
 // order has the agent carry it out, and says what the service is then.
 func order(c *cobra.Command, table, format string, o agent.Order) error {
-	client := agentOf(table)
-	if client == nil {
-		return exit{exitRefused, fmt.Errorf("no agent holds table inet %s in this network namespace, and only an agent can do that (`snatctl agent -f FILE` is one); nothing was changed", table)}
+	client, err := orderedAgent(table)
+	if err != nil {
+		return err
 	}
 	s, err := client.Override(c.Context(), o)
 	if err != nil {
@@ -118,4 +119,13 @@ func order(c *cobra.Command, table, format string, o agent.Order) error {
 	}
 	at, _ := inet.ParseEndpoint(o.Server) // it was parsed before
 	return view.Ordered(stdout, s, netip.AddrPortFrom(at.Addr(), at.Port()))
+}
+
+// orderedAgent is the agent that holds a table, for those who want something of it.
+func orderedAgent(table string) (*api.Client, error) {
+	client := agentOf(table)
+	if client == nil {
+		return nil, exit{exitRefused, fmt.Errorf("no agent holds table inet %s in this network namespace, and only an agent can do that (`snatctl agent -f FILE` is one); nothing was changed", table)}
+	}
+	return client, nil
 }

@@ -32,6 +32,16 @@ func (l *Links) Find(name string) (link Link, known bool) {
 	return l.stand[name], l.known
 }
 
+// Look sees which links there are now, for whoever cannot wait for Watch to begin.
+func (l *Links) Look() error {
+	all, err := netlink.LinkList()
+	if err != nil {
+		return fmt.Errorf("list the links: %w", err)
+	}
+	l.replace(all)
+	return nil
+}
+
 // errLost says that the kernel had more events than the socket held, or that it ended.
 var errLost = errors.New("events of links were lost")
 
@@ -48,11 +58,9 @@ func (l *Links) Watch(ctx context.Context, changed func()) error {
 	if err := netlink.LinkSubscribeWithOptions(events, done, netlink.LinkSubscribeOptions{ReceiveBufferSize: eventsBuffer, ReceiveBufferForceSize: true}); err != nil {
 		return fmt.Errorf("hear of links: %w", err)
 	}
-	all, err := netlink.LinkList() // what happens meanwhile is among the events
-	if err != nil {
-		return fmt.Errorf("list the links: %w", err)
+	if err := l.Look(); err != nil { // what happens meanwhile is among the events
+		return err
 	}
-	l.replace(all)
 	changed()
 	for {
 		select {

@@ -36,6 +36,7 @@ func Agent(w *plain.Writer, s agent.Snapshot) error {
 	if t := s.Trial; t != nil {
 		fmt.Fprintf(w, "on trial   until %s, by %s: `snatctl confirm` keeps it\n", when(t.Until), plain.Text(t.User))
 	}
+	printUplinks(w, s.Uplinks)
 	drifted(w, s.Drift)
 	return w.Err()
 }

@@ -28,6 +28,7 @@ func printKept(w io.Writer, k *report.Kept, p gateway.Survey) {
 	if len(a.Drift.Standing) > 0 {
 		fmt.Fprintln(w, paintSeverity(ct.Warning, fmt.Sprintf("the table differs from the policy and is not repaired: %s (`snatctl agent status`)", plain.Count(len(a.Drift.Standing), "change"))))
 	}
+	printUplinks(w, a.Uplinks)
 	for i := range p.Services {
 		s, ok := k.Services[p.Services[i].Name]
 		if !ok {
@@ -78,6 +79,11 @@ func Overridden(w io.Writer, k *report.Kept) {
 			}
 		}
 	}
+	for i := range k.Agent.Uplinks {
+		if u := &k.Agent.Uplinks[i]; u.State != agent.UplinkUp || u.Override != nil {
+			lines = append(lines, "by the agent: "+uplinkText(u))
+		}
+	}
 	slices.Sort(lines)
 	for i, line := range lines {
 		if i == mostChanges {
@@ -110,6 +116,7 @@ func KnownProblems(k *report.Kept) (out []ct.Problem) {
 			}
 		}
 	}
+	out = append(out, uplinkProblems(k)...)
 	slices.SortFunc(out, func(a, b ct.Problem) int {
 		return cmp.Or(strings.Compare(a.Object, b.Object), strings.Compare(a.Text, b.Text))
 	})
@@ -159,6 +166,11 @@ func Summary(k *report.Kept) string {
 				}
 				names = append(names, plain.Text(s.Name)+"/"+endpointText(o.Address)+" "+state)
 			}
+		}
+	}
+	for i := range k.Agent.Uplinks {
+		if u := &k.Agent.Uplinks[i]; u.State != agent.UplinkUp {
+			bad = append(bad, "uplink "+plain.Text(u.Name)+" "+u.State)
 		}
 	}
 	slices.Sort(bad)

@@ -6,8 +6,10 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/snatctl/snatctl/agent"
+	"github.com/snatctl/snatctl/agent/balance"
 	"github.com/snatctl/snatctl/agent/report"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/gateway"
@@ -51,5 +53,45 @@ func TestStatusWeightsOfClosed(t *testing.T) {
 	}
 	if s := out.Services[0].Servers; s[0].Weight != 5 || s[1].Weight != 4 || s[2].Weight != 0 {
 		t.Errorf("JSON says %+v", s)
+	}
+}
+
+// How uplinks are is said with since when and why, and what is no problem is none: an operator wants it, or all
+// is well. Without one that is up it is critical.
+func TestUplinks(t *testing.T) {
+	at := time.Now().Add(-time.Minute)
+	down := agent.Uplink{Name: "isp1", Interface: "wan0", State: agent.UplinkDown, Since: at, Reason: "9.9.9.9: no answer in 1s", LastCheck: time.Now()}
+	up := agent.Uplink{Name: "isp2", Interface: "wan1", State: agent.UplinkUp}
+	drained := agent.Uplink{Name: "isp3", Interface: "wan2", State: agent.UplinkDrained, Override: &agent.Override{Kind: balance.Drain}}
+	for want, all := range map[string][]agent.Uplink{
+		"":                {up, drained},
+		"warning isp1":    {down, up, drained},
+		"critical isp1":   {down, drained},
+		"critical isp1 2": {down, down},
+	} {
+		got := ""
+		for _, p := range KnownProblems(&report.Kept{Agent: agent.Snapshot{Uplinks: all}}) {
+			if got != "" {
+				got += " 2"
+				continue
+			}
+			got = map[ct.Severity]string{ct.Warning: "warning", ct.Critical: "critical"}[p.Severity] + " " + strings.TrimPrefix(p.Object, "uplink ")
+		}
+		if got != want {
+			t.Errorf("%d uplinks: problems %q, want %q", len(all), got, want)
+		}
+	}
+	var text bytes.Buffer
+	k := &report.Kept{Agent: agent.Snapshot{Uplinks: []agent.Uplink{down, up, drained}}}
+	if err := Status(plain.NewWriter(&text, false), gateway.Survey{}, k, true); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"uplink isp1 (wan0): down since " + when(at) + " (1m0s): 9.9.9.9: no answer in 1s; checked ", "uplink isp2 (wan1): up\n", "uplink isp3 (wan2): drained; drained\n"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("status lacks %q:\n%s", want, text.String())
+		}
+	}
+	if got := Summary(k); got != "uplink isp1 down · uplink isp3 drained" {
+		t.Errorf("in short: %q", got)
 	}
 }

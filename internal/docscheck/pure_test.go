@@ -32,7 +32,7 @@ var pure = map[string][]string{
 		"slices", "strconv", "strings", "unicode", "github.com/mattn/go-runewidth"},
 	"translate":         {"cmp", "errors", "fmt", "net/netip", "regexp", "slices", "strings", "time", "gopkg.in/yaml.v3"},
 	"translate/ipvsadm": {"cmp", "errors", "fmt", "net/netip", "path", "regexp", "slices", "strconv", "strings", "sync", "time", "unicode", "unicode/utf8", "mvdan.cc/sh/v3/syntax"},
-	"policy":            {"bytes", "cmp", "crypto/sha256", "encoding/hex", "fmt", "maps", "math/big", "math/bits", "net/netip", "slices", "sort", "strconv", "strings", "time"},
+	"policy":            {"bytes", "cmp", "crypto/sha256", "encoding/hex", "fmt", "hash/fnv", "maps", "math/big", "math/bits", "net/netip", "slices", "sort", "strconv", "strings", "time"},
 	"policy/words":      {"bytes", "encoding/json", "fmt", "regexp", "slices", "strconv", "strings", "time", "gopkg.in/yaml.v3"},
 	"policy/read": {"bytes", "errors", "fmt", "io", "iter", "maps", "math", "net/netip", "regexp", "slices", "sort", "strconv", "strings", "time",
 		"unicode/utf8", "gopkg.in/yaml.v3"},

@@ -25,6 +25,7 @@ func (b *builder) rules() {
 	sendsOn := b.holds(layout.Services, layout.Inbound)
 	fullNAT := b.holds(layout.Laddrs, layout.LaddrsIn, layout.Remember, layout.Hairpin, layout.TimedServices)
 	b.timeoutRules()
+	b.segmentRules()
 	if sendsOn {
 		b.hook(layout.ChainPrerouting.Name(), nft.Hook{Type: "nat", Point: nft.Prerouting, Priority: priorityDNAT})
 		b.hook(layout.ChainOutput.Name(), nft.Hook{Type: "nat", Point: nft.Output, Priority: priorityDNAT})

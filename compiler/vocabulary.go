@@ -54,6 +54,14 @@ func Vocabulary() *nft.Ruleset {
 		rejects.Elements = []nft.Element{{Verdict: gotoChain(layout.ChainRefused.Name())}, {Verdict: gotoChain(layout.ChainMasquerade.Name())}}
 	}
 	b.rules() // toward any interface
+	for _, m := range []policy.MSS{policy.MSSClamp, 0} {
+		p.Gateway.MSS = m
+		b.segmentRules()
+		for _, f := range inet.Families {
+			b.set(layout.Segments.Of(f))
+		}
+		b.segmentRules()
+	}
 	p.Gateway.Uplinks = []string{"named"}
 	b.rules() // toward uplinks by name
 	for _, f := range inet.Families {

@@ -40,6 +40,7 @@ func (b *builder) zones() {
 		}
 		z := &zones[piece.Owner]
 		b.extras(z, piece.Range)
+		b.segments(z, piece.Range)
 		b.exclude(z, piece.Range, excludes)
 		b.zoneHelpers(z, piece.Range, "")
 		b.zone(z, piece.Range)

@@ -34,6 +34,8 @@ const (
 	L4Proto
 	Sport
 	Dport
+	CtIPSaddr
+	CtIP6Saddr
 	CtIPDaddr
 	CtIP6Daddr
 	CtDport
@@ -48,6 +50,7 @@ const (
 var fieldNames = map[FieldKind]string{
 	IPSaddr: "ip saddr", IPDaddr: "ip daddr", IP6Saddr: "ip6 saddr", IP6Daddr: "ip6 daddr",
 	L4Proto: "meta l4proto", Sport: "th sport", Dport: "th dport",
+	CtIPSaddr: "ct original ip saddr", CtIP6Saddr: "ct original ip6 saddr",
 	CtIPDaddr: "ct original ip daddr", CtIP6Daddr: "ct original ip6 daddr", CtDport: "ct original proto-dst",
 	PacketMark: "meta mark", FlowMark: "ct mark",
 	Priority: "meta priority",

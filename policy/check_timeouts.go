@@ -22,6 +22,9 @@ func (c *checker) checkTimeouts() {
 		}
 	}
 	for i := range c.Zones {
+		if z := &c.Zones[i]; z.MSS != 0 && z.Conditional() && !c.partial.zone(i) {
+			c.Fault(z.At("mss"), "R03", Object{"zone", z.Name}, "write mss at a zone without them, or under gateway", "its connections are not told by their sources alone (to, ports, iif or oif), and mss needs that")
+		}
 		if z := &c.Zones[i]; z.Timeouts != nil && !c.partial.zone(i) {
 			c.checkDefaultTimeouts(z.Where, Object{"zone", z.Name}, c.ZoneTimeouts(z))
 		}

@@ -30,6 +30,7 @@ func Codes() []Code {
 		{"P16", "The laddrs of a pool with blocks are not equal: one has a weight, or is listed twice."},
 		{"R01", "The timeouts of a zone or service are the kernel's own, where the gateway has others."},
 		{"R02", "A timeout of the whole machine is written, and gateway.sysctls is false."},
+		{"R03", "A zone with conditions has mss."},
 		{"S01", "Two services claim the same VIP, protocol and port, or a VIP is listed twice."},
 		{"S02", "Two ranges of ports of the same VIP and protocol overlap."},
 		{"S06", "A real server is listed twice in a service."},

@@ -31,6 +31,7 @@ type Decision struct {
 	Masquerade bool             // the source becomes the address of the interface left through
 	Helper     string           // of the kernel, that reads the connection (Control.Name); empty: none
 
+	MSS      MSS      // how large the segments of the connection may be
 	Timeouts Timeouts // how long the connection is remembered, as far as the policy says so
 	Uplinks  []string // names of those that its zone may send it through, where no more specific route counts; none: as routes say
 	Answers  string   // the uplink that it came in by, so that answers leave by it; empty: none
@@ -67,6 +68,7 @@ func (p *Policy) Decide(pkt Packet) Decision {
 	default:
 		d.unmatched()
 	}
+	d.segments()
 	d.timeouts()
 	return d.Decision
 }

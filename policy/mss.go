@@ -1,6 +1,10 @@
 package policy
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/snatctl/snatctl/inet"
+)
 
 // MSS is how large the segments are at most that TCP connections agree on. The zero value leaves it to them.
 type MSS uint16
@@ -25,10 +29,27 @@ func (m MSS) String() string {
 	return strconv.Itoa(int(m))
 }
 
-// ZoneMSS is what a zone's connections have: the gateway's where the zone says nothing.
-func (p *Policy) ZoneMSS(z *Zone) MSS {
-	if z.MSS != 0 {
-		return z.MSS
+// segments says how large the connection's segments may be: those of a service, or to what is mapped, as the
+// gateway says, all others as the first zone without conditions that has the source.
+func (d *decider) segments() {
+	if d.pkt.Proto != inet.TCP || d.pkt.Self || d.pkt.Invalid || d.Verdict != Accept {
+		return
 	}
-	return p.Gateway.MSS
+	d.MSS = d.policy.Gateway.MSS
+	translated := len(d.DNAT) > 1 || len(d.DNAT) == 1 && d.DNAT[0] != d.pkt.To
+	for i := range d.policy.Zones {
+		z := &d.policy.Zones[i]
+		if translated || z.Conditional() || !z.HasSource(d.pkt.From.Addr()) {
+			continue
+		}
+		if z.MSS != 0 {
+			d.MSS = z.MSS
+		}
+		break
+	}
+	if d.MSS != 0 {
+		why := d.Reason
+		d.say("mss: %s", d.MSS)
+		d.Reason = why
+	}
 }

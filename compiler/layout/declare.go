@@ -41,7 +41,7 @@ func (n Name) Declare() *nft.Set {
 		s.Key, s.Interval, s.Data = []nft.Type{addr, nft.Proto, nft.Service}, true, nft.VerdictData
 	case Blocks:
 		s.Key, s.Data = []nft.Type{addr}, nft.AddrRange4Port
-	case Timed, Conditional, Elsewhere, Excludes, Actions, Rejects, Does, RefuseConditional, RefuseElsewhere, RefuseDoes:
+	case Timed, Segments, Conditional, Elsewhere, Excludes, Actions, Rejects, Does, RefuseConditional, RefuseElsewhere, RefuseDoes:
 		s.Key, s.Interval, s.Data = []nft.Type{addr}, true, nft.VerdictData
 	case Conditions:
 		s.Key = []nft.Type{nft.Slot}

@@ -59,6 +59,7 @@ const (
 	Hairpin                           // caller . VIP . protocol . port : callers of a NAT service that get another source
 	Inbound                           // mapped destinations : the prefix behind them
 	Timed                             // sources : the chain that sets their timeouts
+	Segments                          // sources : how large the TCP segments of their connections are at most
 	TimedServices                     // VIP . protocol . port : the same, of services
 	Conditional                       // sources : their conditional zones, of what leaves through an uplink
 	Elsewhere                         // the same of what leaves elsewhere: zones with an oif of their own
@@ -111,6 +112,8 @@ const (
 	ChainSticky   // looks for the real server that a client has
 	ChainHelper   // has a helper of the kernel read the connection
 	ChainRemember // enters a client with its real server
+	ChainSegments // sees SYN and SYN-ACK
+	ChainLower    // lowers the size of segments that they tell
 	ChainTimeouts // gives a flow ct timeout objects
 )
 

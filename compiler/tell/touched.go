@@ -86,7 +86,7 @@ func (t *touched) element(n layout.Name, owner, more string) {
 		return // more is conditions
 	case layout.Services, layout.Laddrs, layout.LaddrsIn, layout.Scheduled, layout.Permitted, layout.Helpers, layout.Onward, layout.Remember, layout.Hairpin, layout.TimedServices:
 		t.services[owner] = true
-	case layout.Timed, layout.Excludes, layout.ZoneHelpers, layout.Inbound, layout.Conditional, layout.Elsewhere:
+	case layout.Timed, layout.Segments, layout.Excludes, layout.ZoneHelpers, layout.Inbound, layout.Conditional, layout.Elsewhere:
 		t.zones[owner] = true
 	default:
 		if n.Kind.BySource() {

@@ -151,6 +151,10 @@ func agree(d *policy.Decision, pkt Packet, outcomes []Outcome) error {
 			say("timeouts", want, got)
 			break
 		}
+		if o.MSS != d.MSS && !o.Untracked {
+			say("mss", d.MSS, o.MSS)
+			break
+		}
 		to[o.to(pkt)] = true
 		if o.SNAT.Family() != 0 {
 			from = append(from, o.SNAT)

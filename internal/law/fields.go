@@ -34,7 +34,7 @@ func (w *walk) load(f nft.Field) (string, bool) {
 		return wire.Port(p).Take(), true
 	}
 	switch f.Kind {
-	case nft.CtIPDaddr, nft.CtIP6Daddr, nft.CtDport:
+	case nft.CtIPSaddr, nft.CtIP6Saddr, nft.CtIPDaddr, nft.CtIP6Daddr, nft.CtDport:
 		if w.pkt.Invalid {
 			return "", false
 		}
@@ -48,6 +48,10 @@ func (w *walk) load(f nft.Field) (string, bool) {
 		return addr(w.to.Addr(), inet.V4)
 	case nft.IP6Daddr:
 		return addr(w.to.Addr(), inet.V6)
+	case nft.CtIPSaddr:
+		return addr(w.pkt.From.Addr(), inet.V4)
+	case nft.CtIP6Saddr:
+		return addr(w.pkt.From.Addr(), inet.V6)
 	case nft.CtIPDaddr:
 		return addr(w.pkt.To.Addr(), inet.V4)
 	case nft.CtIP6Daddr:
@@ -92,9 +96,9 @@ func chance(f nft.Field) bool {
 // width returns the type that a field has in a key.
 func typeOf(f nft.Field) nft.Type {
 	switch f.Kind {
-	case nft.IPSaddr, nft.IPDaddr, nft.CtIPDaddr:
+	case nft.IPSaddr, nft.IPDaddr, nft.CtIPSaddr, nft.CtIPDaddr:
 		return nft.IPv4
-	case nft.IP6Saddr, nft.IP6Daddr, nft.CtIP6Daddr:
+	case nft.IP6Saddr, nft.IP6Daddr, nft.CtIP6Saddr, nft.CtIP6Daddr:
 		return nft.IPv6
 	case nft.L4Proto:
 		return nft.Proto

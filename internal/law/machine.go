@@ -44,6 +44,7 @@ type Outcome struct {
 	Zone    string          // the zone that did something last
 	Helper  string          // of the kernel, that reads the connection: the object's name
 	Entered []Entry         // what the packet entered into dynamic maps
+	MSS     policy.MSS      // how large segments may be
 	After   []time.Duration // the flow's timeouts by state; nil: the kernel's
 }
 

@@ -133,6 +133,9 @@ func (g *maker) gateway() string {
 	if g.often(30) {
 		keys = append(keys, "invalid: "+g.pick("accept", "accept", "drop"))
 	}
+	if g.often(10) {
+		keys = append(keys, "mss: "+g.pick("clamp", "1300"))
+	}
 	if t := g.timeouts(10); t != "" {
 		keys = append(keys, t[2:])
 	}
@@ -231,6 +234,7 @@ func (g *maker) zone() string {
 		b.WriteString(", helpers: " + g.helpers())
 	}
 	b.WriteString(g.timeouts(10))
+	b.WriteString(g.pick("", "", "", "", "", ", mss: clamp", ", mss: 1400"))
 	return ", from: " + from + b.String()
 }
 

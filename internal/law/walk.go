@@ -184,6 +184,11 @@ func (w *walk) stmt(s nft.Stmt) (v nft.Verdict, match bool) {
 	case nft.RejectPortUnreachable:
 		w.reject()
 		return drop, true
+	case nft.TCPOpens:
+		return v, w.pkt.Proto == inet.TCP
+	case nft.LowerMSS:
+		w.out.MSS = policy.MSS(max(s.To, uint16(policy.MSSClamp)))
+		return v, true
 	case nft.Use:
 		w.use(s)
 		return v, true

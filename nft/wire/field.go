@@ -73,7 +73,7 @@ func (l *lowering) guards(fields []nft.Field) {
 // words returns how many 32-bit words a field fills.
 func words(f nft.Field) int {
 	switch f.Kind {
-	case nft.IP6Saddr, nft.IP6Daddr, nft.CtIP6Daddr:
+	case nft.IP6Saddr, nft.IP6Daddr, nft.CtIP6Saddr, nft.CtIP6Daddr:
 		return 4
 	}
 	return 1
@@ -105,6 +105,11 @@ func (l *lowering) loadOne(f nft.Field, word, behind int, big bool) int {
 		l.add(&expr.Payload{DestRegister: r, Base: expr.PayloadBaseTransportHeader, Offset: 0, Len: 2})
 	case nft.Dport:
 		l.add(&expr.Payload{DestRegister: r, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2})
+	case nft.CtIPSaddr:
+		ct(expr.CtKeySRCIP)
+	case nft.CtIP6Saddr:
+		ct(expr.CtKeySRCIP6)
+		return word + 4
 	case nft.CtIPDaddr:
 		ct(expr.CtKeyDSTIP)
 	case nft.CtIP6Daddr:

@@ -126,6 +126,8 @@ func (l *lowering) stmt(s nft.Stmt) {
 	case nft.UseBy:
 		l.load(s.Key, 0, l.ranges(s.Map))
 		l.add(objref{set: s.Map})
+	case nft.TCPOpens, nft.LowerMSS:
+		l.segment(s)
 	case nft.TCPSyn, nft.CtStray, nft.NoTrack, nft.AnswerSyn:
 		l.synProxy(s)
 	case nft.Give:

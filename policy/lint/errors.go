@@ -65,6 +65,7 @@ var reasons = map[string]string{
 
 	// Timeouts.
 	"R01": "nft cannot load its own listing of a ct timeout object that has nothing but the kernel's defaults, so the saved table would not load again.",
+	"R03": "SYN and SYN-ACK pass in both directions, before any translation, and only their source tells the zone there.",
 	"R02": "These timeouts are sysctls, and apply may not set any. The key would look as if it did something.",
 
 	// Services.

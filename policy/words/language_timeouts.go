@@ -38,7 +38,8 @@ func mssKey(path string) Keyword {
 		Example: "clamp", Errors: []string{"N03"}}
 	if path != "gateway." {
 		k.Absent = "the gateway's"
-		k.Meaning = "The same as `gateway.mss`, for the zone's connections in both directions. Connections of services have the gateway's."
+		k.Errors = append(k.Errors, "R03")
+		k.Meaning = "The same as `gateway.mss`, for all forwarded connections of the zone's sources, in both directions. Connections of services, and to what is mapped, have the gateway's."
 		k.Example = "1400"
 	}
 	return k

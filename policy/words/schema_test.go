@@ -98,6 +98,7 @@ var unseenOf = []struct{ code, message, why string }{
 	{"N03", `the kernel counts timeouts in seconds|is too long for the kernel`, "arithmetic"},
 	{"P08", `reversed`, "arithmetic"},
 	{"R01", `nft 1.0.6 cannot load such an object again`, "compares objects"},
+	{"R03", `are not told by their sources alone`, "compares keys"},
 	{"R02", `are sysctls of the whole machine`, "compares keys"},
 	{"U01", `listed twice|stands alone`, "compares items"},
 	{"Z03", `host bits set|reversed|mixes`, "arithmetic"},

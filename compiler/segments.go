@@ -1,0 +1,69 @@
+package compiler
+
+import (
+	"github.com/snatctl/snatctl/compiler/layout"
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// Segments become smaller where they pass through, in the hook forward: what SYN and SYN-ACK say of them is
+// lowered. Other packets pay one rule. Zones are found by the source of the connection, in both directions.
+
+// priorityMangle is where packets are rewritten (NF_IP_PRI_MANGLE).
+const priorityMangle = -150
+
+// segments enters the size of a plain zone's segments, where it is not the gateway's.
+func (b *builder) segments(z *policy.Zone, r inet.Range) {
+	if z.MSS == 0 || z.MSS == b.policy.Gateway.MSS {
+		return
+	}
+	b.interval(b.set(layout.Segments.Of(r.Family())), r, nft.Element{Verdict: gotoChain(b.lower(z.MSS)), Comment: z.Name})
+}
+
+// lower returns the chain that lowers what a segment says.
+func (b *builder) lower(m policy.MSS) layout.Name {
+	chain := layout.Name{Kind: layout.ChainLower, Variant: layout.Variant{Then: m.String()}}
+	if b.chains[chain] == nil {
+		b.rule(chain, lowerMSS(m))
+	}
+	return chain
+}
+
+func lowerMSS(m policy.MSS) nft.Stmt {
+	if m == policy.MSSClamp {
+		return nft.LowerMSS{}
+	}
+	return nft.LowerMSS{To: uint16(m)}
+}
+
+// segmentRules lowers what forwarded SYN and SYN-ACK say. What a service sent on, or a map, has the gateway's.
+func (b *builder) segmentRules() {
+	gateway, zones := b.policy.Gateway.MSS, b.holds(layout.Segments)
+	if gateway == 0 && !zones {
+		return
+	}
+	chain := layout.ChainSegments.Name()
+	b.hook(chain, nft.Hook{Type: "filter", Point: nft.Forward, Priority: priorityMangle})
+	if !zones {
+		b.rule(chain, nft.TCPOpens{}, lowerMSS(gateway))
+		return
+	}
+	if gateway == 0 {
+		b.rule(chain, nft.TCPOpens{}, nft.CtStatus{Bit: nft.DNAT}, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}})
+	} else {
+		b.rule(chain, nft.TCPOpens{}, nft.CtStatus{Bit: nft.DNAT}, nft.Give{Verdict: gotoChain(b.lower(gateway))})
+	}
+	for _, f := range inet.Families {
+		if m := layout.Segments.Of(f); b.has(m) {
+			saddr := nft.F(nft.CtIPSaddr)
+			if f == inet.V6 {
+				saddr = nft.F(nft.CtIP6Saddr)
+			}
+			b.rule(chain, nft.TCPOpens{}, nft.Vmap{Key: []nft.Field{saddr}, Map: m.String()})
+		}
+	}
+	if gateway != 0 {
+		b.rule(chain, nft.TCPOpens{}, lowerMSS(gateway))
+	}
+}

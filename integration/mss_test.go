@@ -1,0 +1,67 @@
+package integration
+
+import (
+	"net"
+	"regexp"
+	"strconv"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/internal/nstest"
+)
+
+// segmentOf returns how large the segments are that the caller of a connection may send.
+func segmentOf(t testing.TB, c net.Conn) (size int) {
+	t.Helper()
+	raw, err := c.(*net.TCPConn).SyscallConn()
+	must(t, err)
+	must(t, raw.Control(func(fd uintptr) { size, err = unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_MAXSEG) }))
+	must(t, err)
+	return size
+}
+
+var mssOf = regexp.MustCompile(`\bmss:(\d+)`)
+
+// Both ends of a connection learn the size of segments of its zone, else the gateway's: what a number says, or
+// what fits into the route's MTU. It is never raised.
+func TestMSS(t *testing.T) {
+	s := startSite(t, `
+version: 1
+gateway: {uplinks: [wan0, wan1], mss: clamp}
+zones:
+  - {name: office, from: [10.1.0.0/16, "fd01::/16"], action: masquerade, mss: 1000}
+  - {name: guests, from: [10.2.0.0/16, "fd02::/16"], action: masquerade}
+services:
+  - {name: web, vip: [203.0.113.1, "2001:db8::1"], ports: tcp/80, real_servers: [192.168.1.1, "fd05::1"]}
+`)
+	output(t, s.Gateway, "ip", "link", "set", "wan0", "mtu", "1400")
+	output(t, s.Gateway, "ip", "link", "set", "wan1", "mtu", "1400")
+	const stamps = 12 // bytes of TCP timestamps in each segment
+	for _, c := range []struct {
+		from     *nstest.Host
+		server   *nstest.Host
+		to       string
+		announce int
+	}{
+		{s.Office, s.Outside, "8.8.8.8:7", 1000}, {s.Office, s.Outside, "[2001:db8:8::8]:7", 1000},
+		{s.Guests, s.Outside, "8.8.8.8:7", 1360}, {s.Guests, s.Outside, "[2001:db8:8::8]:7", 1340},
+		{s.Outside, s.RS[0], "203.0.113.1:80", 1360}, {s.Outside, s.RS[0], "[2001:db8::1]:80", 1340},
+		{s.Office, s.RS[0], "203.0.113.1:80", 1460}, // the whole way is wide, and the gateway's counts
+	} {
+		conn, err := c.from.Dial("tcp", "", c.to)
+		must(t, err)
+		if got := segmentOf(t, conn); got != c.announce-stamps {
+			t.Errorf("%s: the caller sends segments of %d bytes, want %d", c.to, got, c.announce-stamps)
+		}
+		_, port, _ := net.SplitHostPort(c.to)
+		m := mssOf.FindStringSubmatch(output(t, c.server, "ss", "-tinH", "sport", "=", ":"+port))
+		if m == nil {
+			t.Fatalf("%s: ss shows no connection", c.to)
+		}
+		if got, _ := strconv.Atoi(m[1]); got != c.announce-stamps {
+			t.Errorf("%s: the server sends segments of %d bytes, want %d", c.to, got, c.announce-stamps)
+		}
+		conn.Close()
+	}
+}

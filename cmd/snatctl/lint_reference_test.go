@@ -47,7 +47,7 @@ A finding may be meant. Then a comment says so, with a reason:
 `
 
 var kinds = []struct{ letter, title string }{
-	{"Z", "Zones"}, {"P", "Pools"}, {"S", "Services"}, {"A", "Health checks"}, {"H", "Host"}, {"C", "Conntrack"}, {"F", "Files"}, {"G", "Gateway"},
+	{"Z", "Zones"}, {"P", "Pools"}, {"S", "Services"}, {"A", "Health checks"}, {"H", "Host"}, {"C", "Conntrack"}, {"F", "Files"}, {"G", "Gateway"}, {"U", "Uplinks"},
 	{"N", "Names and form"}, {"T", "Tests"}, {"I", "Ignores"}, {"K", "Limits of the table"}, {"R", "Timeouts"}, {"X", "Helpers"},
 }
 

@@ -25,7 +25,7 @@ func Module(ctx context.Context, name, symbol string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, mostModprobe)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "modprobe", "--quiet", name).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "modprobe", "-q", name).CombinedOutput()
 	if err == nil {
 		return nil
 	}

@@ -26,6 +26,7 @@ import (
 // Options say what an agent keeps, and how. The zero value of an optional one is what is said there.
 type Options struct {
 	Source    Source
+	Node      string                   // which of the policy's nodes this is; empty: the host knows
 	StateDir  string                   // where the history is kept, and what the agent remembers
 	Socket    string                   // where it takes requests: told to those who find the table held
 	AllowExec bool                     // checks may run programs

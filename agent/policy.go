@@ -62,10 +62,19 @@ func (a *Agent) make(l *loaded) {
 		l.stages = stages{}
 	}
 	defer l.stages.since("compile", time.Now())
-	has, err := gateway.Facts(l.policy)
+	has, err := gateway.Facts(a.o.Node, l.policy)
 	if err != nil {
-		l.err = fmt.Errorf("look up the addresses that the policy has for VIPs: %w", err)
+		l.err = fmt.Errorf("look up what the policy asks of this host: %w", err)
 		return
+	}
+	if has.Node != "" { // its services are those of this node
+		here, d := l.policy.At(has.Node)
+		if d != nil {
+			l.diagnostics = append(l.diagnostics, *d)
+			l.err = fmt.Errorf("the policy is not for this node: %s", d.Msg)
+			return
+		}
+		l.policy = here
 	}
 	l.tends = a.tend(l.policy, time.Now())
 	w, more := gateway.CompileFor(has, l.tends.in(l.policy), l.sources)

@@ -11,5 +11,6 @@ func Codes() []policy.Code {
 		{Code: "K02", Meaning: "A pool needs its addresses listed one by one, and has too many for that."},
 		{Code: "K04", Meaning: "IPv6 sources have blocks of ports, which nft cannot handle."},
 		{Code: "K05", Meaning: "VIPs are the addresses of an interface, and nobody told which these are."},
+		{Code: policy.NoNode, Meaning: "The policy is for several nodes, and this machine is none of them, or nobody told which."},
 	}
 }

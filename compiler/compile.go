@@ -20,6 +20,10 @@ import (
 // which Offload adds. Errors are what the table cannot express:
 // each names the place in the policy and the way out.
 func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
+	if p.Everywhere() {
+		_, d := p.At("")
+		return nil, policy.Diagnostics{*d}
+	}
 	b := newBuilder(Arrange(p))
 	b.unresolved()
 	for i := range p.Zones {

@@ -153,7 +153,7 @@ func Uplinks(p *policy.Policy) ([]Uplink, error) {
 
 // moved finds services whose VIPs are the addresses of an interface that has others now, or none.
 func moved(p *policy.Policy) (out []ct.Problem, err error) {
-	facts, err := Facts(p)
+	facts, err := Facts("", p)
 	if err != nil {
 		return nil, err
 	}

@@ -155,7 +155,9 @@ func (g *Gateway) again(e history.Entry) (*Wanted, error) {
 }
 
 // anew makes the policy of an entry again for the host as it is now.
-func (g *Gateway) anew(e history.Entry) (*Wanted, error) { return g.remake(e, Facts) }
+func (g *Gateway) anew(e history.Entry) (*Wanted, error) {
+	return g.remake(e, func(p *policy.Policy) (policy.Facts, error) { return Facts(e.Facts.Node, p) })
+}
 
 func (g *Gateway) remake(e history.Entry, facts func(*policy.Policy) (policy.Facts, error)) (*Wanted, error) {
 	sources, err := g.store.Sources(e)
@@ -166,12 +168,19 @@ func (g *Gateway) remake(e history.Entry, facts func(*policy.Policy) (policy.Fac
 	if p == nil {
 		return nil, errors.New("the policy is invalid now")
 	}
-	if g.state != nil {
-		p = p.With(g.state(p))
-	}
 	has, err := facts(p)
 	if err != nil {
 		return nil, err
+	}
+	if has.Node != "" {
+		here, d := p.At(has.Node)
+		if d != nil {
+			return nil, policy.Diagnostics{*d}.Err()
+		}
+		p = here
+	}
+	if g.state != nil {
+		p = p.With(g.state(p))
 	}
 	w, _ := CompileFor(has, p, sources)
 	if w == nil {

@@ -22,9 +22,14 @@ type Wanted struct {
 	Facts   policy.Facts // that Policy was resolved by; zero if it asks for none
 }
 
-// Facts reads what a policy asks of this host: the addresses of interfaces that are VIPs. A policy
-// without such gets the zero value.
-func Facts(p *policy.Policy) (f policy.Facts, err error) {
+// Facts reads what a policy asks of this host: which of its nodes it is, if nobody named one, and the
+// addresses of interfaces that are VIPs. A policy that asks for nothing gets the zero value.
+func Facts(node string, p *policy.Policy) (f policy.Facts, err error) {
+	if len(p.Nodes) > 0 {
+		if f.Node, err = NodeOf(node, p); err != nil {
+			return f, err
+		}
+	}
 	names := p.Interfaces()
 	if len(names) == 0 {
 		return f, nil
@@ -33,7 +38,7 @@ func Facts(p *policy.Policy) (f policy.Facts, err error) {
 	if err != nil {
 		return f, err
 	}
-	f = policy.Facts{Addrs: make(map[string][]netip.Addr), Whole: true}
+	f.Addrs, f.Whole = make(map[string][]netip.Addr), true
 	for _, name := range names {
 		if list := all[name]; len(list) > 0 {
 			f.Addrs[name] = list
@@ -42,13 +47,25 @@ func Facts(p *policy.Policy) (f policy.Facts, err error) {
 	return f, nil
 }
 
+// NodeOf returns which node of a policy this machine is: the one that was named, else the one that the
+// policy is at, else what the host says.
+func NodeOf(named string, p *policy.Policy) (string, error) {
+	switch {
+	case named != "":
+		return named, nil
+	case p.NodeName() != "":
+		return p.NodeName(), nil
+	}
+	return host.Node()
+}
+
 // Follow makes the policy for this host as it is now, if interfaces whose addresses are VIPs have others
 // than when it was made; otherwise it returns nil. The diagnostics say what the new addresses contradict.
 func (w *Wanted) Follow() (*Wanted, policy.Diagnostics, error) {
 	if !w.Facts.Whole {
 		return nil, nil, nil
 	}
-	now, err := Facts(w.Policy)
+	now, err := Facts(w.Facts.Node, w.Policy)
 	if err != nil || len(w.Policy.Moved(now)) == 0 {
 		return nil, nil, err
 	}

@@ -86,7 +86,7 @@ func (s *site) wantLoops(t *testing.T, loop bool) {
 			"a ping":     func() { _ = s.Lab.Ping(context.Background(), "", a) },
 		} {
 			n := sentOut(t, s.Gateway, send)
-			if loop && n < 20 || !loop && n > 3 { // neighbour discovery may add some
+			if loop && n < 20 || !loop && n > 9 { // neighbour discovery may add some, and asks again on a busy machine
 				t.Errorf("after %s to %s the gateway sent %d packets by wan0; they should go back and forth: %v", what, a, n, loop)
 			}
 		}

@@ -162,9 +162,10 @@ func TestTopRates(t *testing.T) {
 		if now := column(); now != last {
 			sum, last = sum+now, now
 		}
-		return sum*2 > calls-1
+		return sum*2 > calls/2
 	})
-	if got := sum * 2; got < calls-1 || got > calls+1 {
+	// On a busy machine an interval is longer than 2 s, and its rates are lower.
+	if got := sum * 2; got > calls+1 {
 		t.Errorf("%.1f new connections, want %d", got, calls)
 	}
 	x.press("q")

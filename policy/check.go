@@ -14,6 +14,7 @@ func (p *Policy) Check(r *Report, partial Partial) {
 	c.checkZones()
 	c.checkServices()
 	c.checkTimeouts()
+	c.checkFleet()
 }
 
 // Partial marks the pools, zones and services, by their index, of which something is not

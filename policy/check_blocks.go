@@ -27,9 +27,25 @@ func (c *checker) checkBlocks() {
 			continue
 		}
 		for _, f := range inet.Families {
-			c.checkEnoughBlocks(p, f, inet.Of(f, sources[p]))
+			for _, part := range p.parts() {
+				c.checkEnoughBlocks(part, f, inet.Of(f, sources[p]))
+			}
 		}
 	}
+}
+
+// parts returns the pool as each node has it; the pool itself where it is not divided.
+func (p *Pool) parts() []*Pool {
+	if len(p.Slices) == 0 {
+		return []*Pool{p}
+	}
+	out := make([]*Pool, 0, len(p.Slices))
+	for _, s := range p.Slices {
+		part := *p
+		part.Laddrs, part.Slices = s.Laddrs, nil
+		out = append(out, &part)
+	}
+	return out
 }
 
 // checkEnoughBlocks reports a pool that has fewer blocks than its zones have sources.

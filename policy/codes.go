@@ -10,6 +10,10 @@ type Code struct {
 // the rule, for hosts.
 const NoAddress = "S24"
 
+// NoNode is the code of At's error, which the compiler reports, too: it is not among Codes, since a
+// policy that is read is that of all nodes.
+const NoNode = "K06"
+
 // Codes returns what the loader's diagnostics may be about, in the order of their codes.
 // Codes are never reused.
 func Codes() []Code {
@@ -18,6 +22,13 @@ func Codes() []Code {
 		{"A02", "A health check has a key that its type does not use, or lacks one that it needs."},
 		{"A12", "A health check does not know which port to ask."},
 		{"F01", "A file or directory cannot be read."},
+		{"F02", "Two nodes have the same laddrs."},
+		{"F03", "A pool does not say which laddrs a node has, or names a node that is not defined."},
+		{"F04", "In active-active, all nodes share the laddrs of a pool or the addresses of a map."},
+		{"F05", "In active-active, a service is in mode nat."},
+		{"F06", "In active-backup, the laddrs of a pool are divided among nodes."},
+		{"F07", "The sections nodes and fleet do not fit together, or are there twice."},
+		{"F08", "The nodes have laddrs of different families in a pool."},
 		{"G01", "A key of the section gateway has an unknown value, or the section is there twice."},
 		{"N01", "A name is not valid, is used twice, or could be mistaken for something else."},
 		{"N02", "An address is not valid: it is a host name, an IPv4-mapped IPv6 address, or mistyped."},

@@ -21,6 +21,9 @@ func DefaultUplinkCheck(t CheckType) UplinkCheck {
 	return UplinkCheck{Type: t, Interval: time.Second, Timeout: time.Second, Rise: 10, Fall: 3}
 }
 
+// DefaultFleet is the fleet of a policy that does not mention it.
+func DefaultFleet() Fleet { return Fleet{Mode: ActiveActive} }
+
 // DefaultZone is a zone of which nothing is written yet. Its action follows from the other
 // keys: Snat beside laddrs or a map, else Reject.
 func DefaultZone() Zone { return Zone{Select: SelectSource} }

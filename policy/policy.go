@@ -19,6 +19,8 @@ type Policy struct {
 	Start        Pos // where the first file's text begins
 	Version      int
 	Gateway      Gateway
+	Nodes        []Node // that share the policy, in the order written; none: it is for one machine
+	Fleet        Fleet
 	Laddrs       []Pool        // pools by name, in the order written
 	Zones        []Zone        // the first that matches decides
 	HealthChecks []HealthCheck // health_checks by name, in the order written
@@ -27,6 +29,7 @@ type Policy struct {
 
 	written *Policy // of one with a State: without it
 	state   State   // that made this of it
+	node    string  // that At chose; empty: none
 }
 
 // Pos is a place in a policy file. Line and Col start at 1; Col counts characters.
@@ -220,6 +223,8 @@ type Pool struct {
 	Ports  inet.PortRange // source ports that may be used; zero: the kernel's choice
 	Random bool           // randomized source ports (RFC 6056)
 	Block  int            // ports in a source's fixed block (RFC 7422); 0: shared ports
+	Slices []Slice        // what each node has of it, in the order written; none: all nodes share it. Laddrs are those of all slices, or after At of one
+	Need   uint64         // connections to one destination that must be left if a node fails; 0: nobody said
 }
 
 // Ranges returns the pool's addresses of one family that new connections may get, sorted,

@@ -43,13 +43,15 @@ type Facts struct {
 	// Addrs are the addresses that interfaces have, without those that only a link or the host itself
 	// knows, sorted, by the interface's name.
 	Addrs map[string][]netip.Addr `json:"addresses,omitempty"`
+	// Node is which of the policy's nodes the host is; empty: nobody told.
+	Node string `json:"node,omitempty"`
 	// Whole says that an interface which Addrs does not have has no address.
 	Whole bool `json:"whole,omitempty"`
 }
 
 // Equal tells whether two hosts look alike to a policy.
 func (f Facts) Equal(g Facts) bool {
-	return f.Whole == g.Whole && maps.EqualFunc(f.Addrs, g.Addrs, slices.Equal)
+	return f.Node == g.Node && f.Whole == g.Whole && maps.EqualFunc(f.Addrs, g.Addrs, slices.Equal)
 }
 
 // Interfaces returns the interfaces whose addresses are VIPs, sorted, each once.
@@ -72,12 +74,20 @@ func (p *Policy) interfaces(which func(*InterfaceVIP) bool) (out []string) {
 	return slices.Compact(out)
 }
 
-// Resolve returns the policy with the addresses of interfaces among the VIPs of its services, as far as
-// the facts tell them. The policy itself stays as it is, and is what Resolve returns where it names no
-// interface. A policy with a State keeps it. An interface without address makes no VIP, and a warning: a
-// link may come later, and all else has to work until then. Errors are contradictions that only the
-// addresses show, such as two services that claim the same VIP and port; then the policy is nil.
+// Resolve returns the policy of the facts' node, if the policy has nodes and they tell one, with the
+// addresses of interfaces among the VIPs of its services, as far as the facts tell them. The policy itself
+// stays as it is, and is what Resolve returns where it asks for neither. A policy with a State keeps it. An
+// interface without address makes no VIP, and a warning: a link may come later, and all else has to work
+// until then. Errors are contradictions that only the addresses show, such as two services that claim the
+// same VIP and port, and a node that the policy does not have; then the policy is nil.
 func (p *Policy) Resolve(facts Facts) (*Policy, Diagnostics) {
+	if facts.Node != "" {
+		here, d := p.At(facts.Node)
+		if d != nil {
+			return nil, Diagnostics{*d}
+		}
+		p = here
+	}
 	if len(p.Interfaces()) == 0 {
 		return p, nil
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/plain"
 	"github.com/snatctl/snatctl/policy"
@@ -15,10 +16,14 @@ import (
 
 // addressFlag is --address: what interfaces have whose addresses are VIPs, for commands that do not look
 // at the host.
-type addressFlag struct{ facts policy.Facts }
+type addressFlag struct {
+	facts policy.Facts
+	node  string // of --node
+}
 
 // add adds the flag to a command.
 func (a *addressFlag) add(c *cobra.Command) {
+	nodeFlag(c, &a.node)
 	c.Flags().Var(a, "address", "the addresses of an interface that a policy has for a VIP, as `INTERFACE=ADDRESS[,ADDRESS]`; may be repeated")
 }
 
@@ -50,10 +55,23 @@ func (a *addressFlag) Set(text string) error {
 	return nil
 }
 
+// of returns what the flags tell a policy: addresses, and if it has nodes the one that is meant.
+func (a *addressFlag) of(p *policy.Policy) (facts policy.Facts, err error) {
+	facts = a.facts
+	if len(p.Nodes) > 0 {
+		facts.Node, err = gateway.NodeOf(a.node, p)
+	}
+	return facts, err
+}
+
 // resolve gives a policy the addresses of the flag. Of an interface that it does not name it says what
 // follows for the command. What was found goes to standard error.
 func (a *addressFlag) resolve(p *policy.Policy, without string) (*policy.Policy, error) {
-	q, ds := p.Resolve(a.facts)
+	facts, err := a.of(p)
+	if err != nil {
+		return nil, err
+	}
+	q, ds := p.Resolve(facts)
 	if q, err := judge(q, ds); err != nil {
 		return q, err
 	}

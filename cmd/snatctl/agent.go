@@ -94,8 +94,8 @@ table is held by another process.`,
 	}
 	fileFlag(c, &o.files)
 	etcdFlags(c, &o.etcd)
-	nodeFlag(c, &o.node)
 	c.Flags().Lookup("file").Usage = "keep the policy of this `FILE`, or of a directory (its *.yaml and *.yml); may be repeated"
+	nodeFlag(c, &o.node)
 	stateDirFlag(c, &o.stateDir)
 	c.Flags().StringVar(&o.socket, "socket", defaultSocket, "take requests at this `path`")
 	c.Flags().StringVar(&o.group, "socket-group", "", "members of this `group` may send requests, too, if they may enter the socket's directory")
@@ -142,7 +142,7 @@ func runAgent(ctx context.Context, o agentOptions) error {
 	}
 	scraped := metrics.New(metrics.Options{Version: versionText(), NoServers: !o.metrics, Failed: func(err error) { log.Warn("scrape_incomplete", "error", err) }})
 	a, err := agent.Start(ctx, agent.Options{
-		Source: from, StateDir: o.stateDir, Socket: o.socket, NoRepair: o.noRepair, AllowExec: o.exec, Log: log.Logger, Watchdog: every, User: operator(), Observe: scraped.Observe,
+		Source: from, Node: o.node, StateDir: o.stateDir, Socket: o.socket, NoRepair: o.noRepair, AllowExec: o.exec, Log: log.Logger, Watchdog: every, User: operator(), Observe: scraped.Observe,
 		Notify: func(state string) { _, _ = daemon.SdNotify(false, state) }, // without a service manager nobody listens
 	})
 	if err != nil {

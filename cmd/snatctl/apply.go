@@ -15,6 +15,7 @@ import (
 
 type applyOptions struct {
 	files    []string
+	node     string
 	entry    *history.Entry // of the history, in place of files
 	command  string         // as the history calls it
 	stateDir string
@@ -75,6 +76,7 @@ confirmed, and taken back; 6 another apply is running. With --dry-run as diff: 0
 		},
 	}
 	fileFlag(c, &o.files)
+	nodeFlag(c, &o.node)
 	o.flags(c)
 	c.Flags().BoolVar(&o.timings, "timings", false, "print the seconds of each stage as JSON, last on standard error")
 	c.Flags().StringVar(&o.format, "format", "text", "format of the report: `text|json`")

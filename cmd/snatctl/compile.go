@@ -30,7 +30,7 @@ Exit status: 0 printed, 1 invalid policy, 2 usage.`,
 			if err != nil {
 				return err
 			}
-			w, err := load(files, func(*policy.Policy) (policy.Facts, error) { return known.facts, nil })
+			w, err := load(files, known.of)
 			if err != nil {
 				return exit{exitRefused, err}
 			}

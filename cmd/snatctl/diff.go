@@ -42,6 +42,7 @@ Exit status: 0 no difference (also if there are connections to end), 1 differenc
 		},
 	}
 	fileFlag(c, &o.files)
+	nodeFlag(c, &o.node)
 	c.Flags().BoolVar(&o.timings, "timings", false, "print the seconds of each stage as JSON, last on standard error")
 	c.Flags().StringVar(&o.format, "format", "text", "format of the output: `text|json`")
 	return c

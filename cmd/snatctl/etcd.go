@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,6 +10,7 @@ import (
 	"github.com/snatctl/snatctl/fleet"
 	"github.com/snatctl/snatctl/fleet/etcd"
 	"github.com/snatctl/snatctl/fleet/store"
+	"github.com/snatctl/snatctl/host"
 )
 
 // etcdOptions say where a fleet keeps its policy.
@@ -57,29 +56,12 @@ func (o *etcdOptions) open(patience time.Duration) (*store.Store, *etcd.Client, 
 // inClear is what to do where a password can be read on the way.
 const inClear = "give https endpoints and --etcd-tls-ca"
 
-// nodeFile is where a machine's name as a node of a fleet stands.
-const nodeFile = "/etc/snatctl/node"
-
-func nodeFlag(c *cobra.Command, node *string) {
-	c.Flags().StringVar(node, "node", "", "the `name` of this node; without it the first line of "+nodeFile+", then the host's name")
-}
-
 // nodeName is the name of this node.
 func nodeName(given string) (string, error) {
 	if given == "" {
-		switch b, err := os.ReadFile(nodeFile); {
-		case err == nil:
-			line, _, _ := strings.Cut(string(b), "\n")
-			given = strings.TrimSpace(line)
-			if err := fleet.CheckNode(given); err != nil {
-				return "", fmt.Errorf("%s: %w", nodeFile, err)
-			}
-		case !errors.Is(err, os.ErrNotExist):
+		var err error
+		if given, err = host.Node(); err != nil {
 			return "", err
-		default:
-			if given, err = os.Hostname(); err != nil {
-				return "", fmt.Errorf("the host has no name: give --node NAME (%w)", err)
-			}
 		}
 	}
 	return given, fleet.CheckNode(given)

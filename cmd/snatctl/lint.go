@@ -181,8 +181,44 @@ func (o *lintOptions) examine(ctx context.Context, p *policy.Policy, sources []p
 	return report, nil
 }
 
-// compile returns what the compiler refuses, and with --live what this host shows.
+// compile returns what the compiler refuses on any node, and with --live what this host shows.
 func (o *lintOptions) compile(ctx context.Context, p *policy.Policy, bar *view.Bar) (policy.Diagnostics, error) {
+	if !p.Everywhere() {
+		return o.compileAt(ctx, p, bar)
+	}
+	var nodes []string
+	if o.known.node != "" || o.live {
+		node, err := gateway.NodeOf(o.known.node, p)
+		if err != nil {
+			return nil, err
+		}
+		nodes = []string{node}
+	} else {
+		for _, n := range p.Nodes {
+			nodes = append(nodes, n.Name)
+		}
+	}
+	var found policy.Diagnostics
+	for _, node := range nodes {
+		here, d := p.At(node)
+		if d != nil {
+			return policy.Diagnostics{*d}, nil
+		}
+		more, err := o.compileAt(ctx, here, bar)
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range more { // most are the same on every node
+			if !slices.Contains(found, d) {
+				found = append(found, d)
+			}
+		}
+	}
+	return found, nil
+}
+
+// compileAt does it for a policy as one node carries it out.
+func (o *lintOptions) compileAt(ctx context.Context, p *policy.Policy, bar *view.Bar) (policy.Diagnostics, error) {
 	p, found, err := o.resolve(p, bar.Stop)
 	if p == nil {
 		return found, err
@@ -204,7 +240,7 @@ func (o *lintOptions) compile(ctx context.Context, p *policy.Policy, bar *view.B
 func (o *lintOptions) resolve(p *policy.Policy, quiet func()) (*policy.Policy, policy.Diagnostics, error) {
 	facts := o.known.facts
 	if o.live {
-		has, err := gateway.Facts(p)
+		has, err := gateway.Facts(p.NodeName(), p)
 		if err != nil {
 			return nil, nil, err
 		}

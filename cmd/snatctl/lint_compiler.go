@@ -17,6 +17,8 @@ func compilerRules() []lint.Rule {
 			"addresses: give such sources a pool without blocks."},
 		"K05": {Why: "Only the host knows which addresses an interface has, and they change. apply and diff look them up there. To compile elsewhere, name " +
 			"them with `--address wan0=203.0.113.7`. lint leaves such VIPs out, says so, and finds nothing about them."},
+		policy.NoNode: {Why: "Each node has laddrs of its own. A gateway that guessed which node it is would use those of another, and take its connections. So a node that " +
+			"the policy does not have is an error, and never all nodes together."},
 	}
 	var rules []lint.Rule
 	for _, c := range compiler.Codes() {

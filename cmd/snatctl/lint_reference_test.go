@@ -47,8 +47,8 @@ A finding may be meant. Then a comment says so, with a reason:
 `
 
 var kinds = []struct{ letter, title string }{
-	{"Z", "Zones"}, {"P", "Pools"}, {"S", "Services"}, {"A", "Health checks"}, {"H", "Host"}, {"C", "Conntrack"}, {"F", "Files"}, {"G", "Gateway"}, {"U", "Uplinks"},
-	{"N", "Names and form"}, {"T", "Tests"}, {"I", "Ignores"}, {"K", "Limits of the table"}, {"R", "Timeouts"}, {"X", "Helpers"},
+	{"Z", "Zones"}, {"P", "Pools"}, {"S", "Services"}, {"A", "Health checks"}, {"H", "Host"}, {"C", "Conntrack"}, {"F", "Files and fleets"}, {"G", "Gateway"},
+	{"N", "Names and form"}, {"T", "Tests"}, {"I", "Ignores"}, {"K", "Limits of the table"}, {"R", "Timeouts"}, {"X", "Helpers"}, {"U", "Uplinks"}, {"L", "Limits"},
 }
 
 func reference() []byte {

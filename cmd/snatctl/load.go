@@ -23,6 +23,11 @@ func fileFlag(c *cobra.Command, files *[]string) {
 	_ = c.MarkFlagFilename("file", "yaml", "yml")
 }
 
+// nodeFlag adds --node, for commands that a policy means something else to on each node.
+func nodeFlag(c *cobra.Command, node *string) {
+	c.Flags().StringVar(node, "node", "", "if the policy has nodes: `name` of the one that is meant (default: what /etc/snatctl/node says, otherwise the host name)")
+}
+
 // policyFiles takes files from -f and from the arguments alike.
 func policyFiles(flags, args []string) ([]string, error) {
 	files := append(append([]string(nil), flags...), args...)
@@ -34,6 +39,11 @@ func policyFiles(flags, args []string) ([]string, error) {
 
 // facts tells what a policy asks of the host that it is for.
 type facts func(*policy.Policy) (policy.Facts, error)
+
+// factsAt looks up what a policy asks of this host, as the node of a name; empty: the host knows.
+func factsAt(node string) facts {
+	return func(p *policy.Policy) (policy.Facts, error) { return gateway.Facts(node, p) }
+}
 
 // load reads and compiles the policy of some files. Nobody needs the files themselves.
 func load(files []string, on facts) (*gateway.Wanted, error) {
@@ -52,7 +62,7 @@ func (o applyOptions) load(t *timings) (*gateway.Wanted, error) {
 		if err := roomFor(o.files); err != nil {
 			return nil, err
 		}
-		return compiled(t, gateway.Facts, func() (*policy.Policy, []policy.Source, policy.Diagnostics) {
+		return compiled(t, factsAt(o.node), func() (*policy.Policy, []policy.Source, policy.Diagnostics) {
 			return read.LoadSources(o.files, os.Stdin)
 		})
 	}
@@ -65,7 +75,7 @@ func (o applyOptions) load(t *timings) (*gateway.Wanted, error) {
 		size += len(src.Data)
 	}
 	makeRoom(int64(size))
-	return compiled(t, gateway.Facts, func() (*policy.Policy, []policy.Source, policy.Diagnostics) {
+	return compiled(t, factsAt(o.entry.Facts.Node), func() (*policy.Policy, []policy.Source, policy.Diagnostics) {
 		p, ds := read.Parse(srcs)
 		return p, srcs, ds
 	})
@@ -97,7 +107,7 @@ func compiled(t *timings, on facts, read func() (*policy.Policy, []policy.Source
 	start = time.Now()
 	has, err := on(p)
 	if err != nil {
-		return nil, fmt.Errorf("look up the addresses that the policy has for VIPs: %w; nothing was changed", err)
+		return nil, fmt.Errorf("look up what the policy asks of this host: %w; nothing was changed", err)
 	}
 	w, more := gateway.CompileFor(has, p, srcs)
 	t.Compile = since(start)
@@ -116,6 +126,31 @@ func compiled(t *timings, on facts, read func() (*policy.Policy, []policy.Source
 // readPolicy reads a policy. Findings go to standard error.
 func readPolicy(files []string) (*policy.Policy, error) {
 	return judge(read.Load(files, os.Stdin))
+}
+
+// readDraft reads a policy for those who mend it: rules about whole objects may refuse it.
+func readDraft(files []string) (*policy.Policy, error) {
+	p, _, ds := read.LoadDraft(files, os.Stdin)
+	if p == nil {
+		return judge(nil, ds)
+	}
+	return p, nil
+}
+
+// at returns what a node carries out of a policy; without a name this machine.
+func at(node string, p *policy.Policy) (*policy.Policy, error) {
+	if len(p.Nodes) == 0 {
+		return p, nil
+	}
+	node, err := gateway.NodeOf(node, p)
+	if err != nil {
+		return nil, err
+	}
+	here, d := p.At(node)
+	if d != nil {
+		return judge(nil, policy.Diagnostics{*d})
+	}
+	return here, nil
 }
 
 // judge prints what was found, and turns an invalid policy into an error.

@@ -17,6 +17,7 @@ const exitNotFound = 1
 
 type lookupOptions struct {
 	files         []string
+	node          string
 	table, format string
 	at            netip.AddrPort
 	proto         inet.Proto // 0: any with ports
@@ -62,6 +63,7 @@ Exit status: 0 found; 1 not found, no table, or invalid policy; 2 wrong usage.`,
 		},
 	}
 	fileFlag(c, &o.files)
+	nodeFlag(c, &o.node)
 	c.Flags().Lookup("file").Usage = "policy in this `FILE` (or directory, or - for standard input): answer from it alone if it has blocks, otherwise take the table's name from it; may be repeated"
 	c.Flags().StringVar(&o.table, "table", policy.DefaultGateway().Table, "name of the table")
 	c.Flags().StringVar(&proto, "proto", "", "only this `protocol`: tcp, udp, sctp, icmp, icmpv6 or a number")
@@ -73,6 +75,9 @@ Exit status: 0 found; 1 not found, no table, or invalid policy; 2 wrong usage.`,
 // only, as nobody but the kernel can tell.
 func lookupPolicy(ctx context.Context, w io.Writer, o lookupOptions) error {
 	p, err := readPolicy(o.files)
+	if err == nil {
+		p, err = at(o.node, p)
+	}
 	if err != nil {
 		return exit{exitNotFound, err}
 	}

@@ -118,7 +118,7 @@ transaction. Packets need only the table; a history of policies is kept for roll
 		{"day", "Every day:", []*cobra.Command{lintCommand(), diffCommand(), applyCommand(), confirmCommand(), statusCommand(), rollbackCommand(), historyCommand(), serverCommand(), uplinkCommand()}},
 		{"fleet", "Many gateways:", []*cobra.Command{publishCommand(), nodesCommand()}},
 		{"look", "Who talks to whom:", []*cobra.Command{flowsCommand(), lookupCommand(), watchCommand(), topCommand()}},
-		{"policy", "About the policy alone:", []*cobra.Command{explainCommand(), testCommand(), fmtCommand(), compileCommand(), translateCommand(), schemaCommand()}},
+		{"policy", "About the policy alone:", []*cobra.Command{explainCommand(), testCommand(), fmtCommand(), compileCommand(), translateCommand(), fleetCommand(), schemaCommand()}},
 		{"other", "Set up and take down:", []*cobra.Command{agentCommand(), bootCommand(), cleanupCommand(), flushCommand(), versionCommand(), completionCommand()}},
 	} {
 		c.AddGroup(&cobra.Group{ID: g.id, Title: g.title})

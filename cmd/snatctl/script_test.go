@@ -20,7 +20,8 @@ func TestMain(m *testing.M) {
 }
 
 // TestScript runs the commands as users do: exit status, standard output and standard error.
-// TESTDATA is the directory of the policies that all tests share.
+// TESTDATA is the directory of the policies that all tests share, and EXAMPLES that of those which
+// users read.
 func TestScript(t *testing.T) {
 	shared, err := filepath.Abs("../../testdata")
 	if err != nil {
@@ -31,6 +32,7 @@ func TestScript(t *testing.T) {
 		UpdateScripts: golden.Updating(),
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TESTDATA", shared)
+			e.Setenv("EXAMPLES", filepath.Join(shared, "..", "examples"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},

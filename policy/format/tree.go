@@ -128,10 +128,11 @@ func (g *group) sort(path string) {
 	}
 }
 
-// below returns the path of a key in a mapping. Pools and health checks have names of the
+// below returns the path of a key in a mapping. Pools, health checks and nodes have names of the
 // operator's.
 func below(path, key string) string {
-	if path == "laddrs" || path == "health_checks" {
+	switch path {
+	case "laddrs", "health_checks", "nodes", "laddrs.NAME.nodes":
 		key = "NAME"
 	}
 	return strings.TrimPrefix(path+"."+key, ".")

@@ -16,6 +16,15 @@ func refusals() []Rule {
 var reasons = map[string]string{
 	// Files, the gateway, names and tests.
 	"F01": "A file that cannot be read may not be empty: applying the other files would remove the objects in this one.",
+	"F02": "Answers to an address reach one node only, so connections that the other one translates would hang.",
+	"F03": "A node that was forgotten would reject connections, and nobody would have decided that. So every node is named, if only by `none`.",
+	"F04": "Answers to an address reach one node only. What another node translated to the same address would get none.",
+	"F05": "A real server answers to the client's address, and its router chooses a node for that by itself. If it is not the node that the " +
+		"client's packets go through, the connection hangs: measured without synchronisation, 7 of 30. In mode fullnat the real server answers to a " +
+		"laddr, which belongs to one node.",
+	"F06": "The backup takes over the connections of the node that failed, with their laddrs. It can do that only with the same ones.",
+	"F07": "What belongs together is in one place, so that no order of files decides, and what has no nodes has no slices of them.",
+	"F08": "The node would have no laddr for sources of the family that is missing, although others have.",
 	"G01": "snatctl does not guess what an unknown word means. All keys of the gateway are in one file, so that the order of files does not " +
 		"decide.",
 	"N01": "Names lead from reports and from the table back to the policy. Two objects with the same name could not be told apart, and a name " +

@@ -18,6 +18,10 @@ func (w *walker) root(n *yaml.Node) {
 			w.version(v, k)
 		case "gateway":
 			w.gateway(v)
+		case "nodes":
+			w.nodes(v)
+		case "fleet":
+			w.fleet(v)
 		case "laddrs":
 			w.laddrs(v)
 		case "zones":

@@ -16,6 +16,11 @@ func (l *loader) join() {
 	for i := range p.Laddrs {
 		l.define(pools, "pool", p.Laddrs[i].Name, i, p.Laddrs[i].Pos, func(j int) policy.Pos { return p.Laddrs[j].Pos })
 	}
+	nodes := make(map[string]int, len(p.Nodes))
+	for i := range p.Nodes {
+		l.define(nodes, "node", p.Nodes[i].Name, i, p.Nodes[i].Pos, func(j int) policy.Pos { return p.Nodes[j].Pos })
+	}
+	l.joinSlices(nodes)
 	zones := make(map[string]int, len(p.Zones))
 	for i := range p.Zones {
 		z := &p.Zones[i]

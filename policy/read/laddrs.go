@@ -47,8 +47,19 @@ func (w *walker) pool(n *yaml.Node) policy.Pool {
 			w.boolean(v, &p.Random)
 		case "block":
 			p.Block, _ = w.integer(v, k)
+		case "nodes":
+			w.slices(v, &p)
+		case "need":
+			need, _ := w.integer(v, k)
+			p.Need = uint64(need)
 		}
 	})
+	switch has := (policy.Where{Keys: p.Keys}); {
+	case has.Has("addresses") && has.Has("nodes"):
+		w.fail(n, "F07", "remove one of the two", "a pool has addresses for all nodes, or nodes with addresses of their own")
+	case !has.Has("addresses") && !has.Has("nodes") && !w.broken:
+		w.fail(n, "N03", "", "the key \"addresses\" is missing")
+	}
 	return p
 }
 

@@ -98,7 +98,7 @@ type loader struct {
 }
 
 func newLoader() *loader {
-	return &loader{policy: policy.Policy{Version: 1, Gateway: policy.DefaultGateway()}}
+	return &loader{policy: policy.Policy{Version: 1, Gateway: policy.DefaultGateway(), Fleet: policy.DefaultFleet()}}
 }
 
 // add reads one file.

@@ -70,6 +70,7 @@ func TestModel(t *testing.T) {
 		Version: 1,
 		Gateway: policy.Gateway{Table: "snatctl", Uplinks: []string{"wan0", "ppp*"}, Unmatched: policy.Accept, Invalid: policy.Drop, Cleanup: policy.CleanupStale,
 			Forwarding: true, Sysctls: true, Offload: policy.OffloadOff, Addresses: policy.Addresses{Mode: policy.AddressesNone}, RoutingTables: policy.Tables{First: 20000, Last: 20099}},
+		Fleet:  policy.DefaultFleet(),
 		Laddrs: []policy.Pool{office, guests, weighted, cgn},
 		Zones: []policy.Zone{
 			{Name: "office", From: ranges("10.1.0.0/16", "fd01::/64"), Action: policy.Snat, Laddrs: &office, Select: policy.SelectSource,
@@ -160,7 +161,7 @@ func TestAddresses(t *testing.T) {
 // TestDefaults holds what a policy means that says nothing.
 func TestDefaults(t *testing.T) {
 	p := mustLoad(t, "../../testdata/valid/empty.yaml")
-	if want := (&policy.Policy{Start: policy.Pos{File: "../../testdata/valid/empty.yaml", Line: 1, Col: 1}, Version: 1, Gateway: policy.DefaultGateway()}); !reflect.DeepEqual(p, want) {
+	if want := (&policy.Policy{Start: policy.Pos{File: "../../testdata/valid/empty.yaml", Line: 1, Col: 1}, Version: 1, Gateway: policy.DefaultGateway(), Fleet: policy.DefaultFleet()}); !reflect.DeepEqual(p, want) {
 		t.Errorf("got %+v, want %+v", p, want)
 	}
 }

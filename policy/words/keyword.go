@@ -114,7 +114,7 @@ func Keys(path string) []string {
 		path string
 		*Section
 	}{{"", Root}, {"gateway", Gateway}, {"gateway.addresses", Addresses}, {"gateway.uplinks.NAME", Uplink}, {"gateway.uplinks.NAME.check", UplinkCheck}, {"gateway.timeouts", GatewayTimeouts}, {"zones[].timeouts", ZoneTimeouts}, {"services[].timeouts", ServiceTimeouts},
-		{"laddrs.NAME", Pool}, {"laddrs.NAME.addresses[]", Laddr},
+		{"nodes.NAME", Node}, {"fleet", Fleet}, {"laddrs.NAME", Pool}, {"laddrs.NAME.addresses[]", Laddr},
 		{"zones[]", Zone}, {"health_checks.NAME", HealthCheck}, {"services[]", Service}, {"services[].health_check", HealthCheck},
 		{"services[].vip", InterfaceVIP}, {"services[].vip[]", InterfaceVIP}, {"services[].persistence", Persistence},
 		{"services[].real_servers[]", RealServer}, {"services[].sorry_servers[]", RealServer}, {"tests[]", Test}, {"tests[].expect", Expect}} {
@@ -137,6 +137,8 @@ func (s *Section) Find(name string) *Keyword {
 var (
 	Root            = SectionOf("")
 	Gateway         = SectionOf("gateway")
+	Node            = SectionOf("nodes.NAME")
+	Fleet           = SectionOf("fleet")
 	Pool            = SectionOf("laddrs.NAME")
 	Laddr           = SectionOf("laddrs.NAME.addresses[]")
 	Zone            = SectionOf("zones[]")

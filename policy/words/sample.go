@@ -21,6 +21,20 @@ func (k *Keyword) Sample(value string) string {
 		}
 	}
 	switch k.Path {
+	case "fleet":
+		fields = append(fields, "nodes: {gw1: {}}")
+	case "nodes.NAME":
+		fields = append(fields, "gw1: {}")
+	case "laddrs.NAME.ports", "laddrs.NAME.random", "laddrs.NAME.block", "laddrs.NAME.need":
+		fields = append(fields, "addresses: 198.51.100.64/28")
+	case "laddrs.NAME.nodes.NAME":
+		if value == "" {
+			fields = append(fields, "NAME: none")
+		}
+	case "laddrs.NAME.addresses", "laddrs.NAME.nodes":
+		if value == "" {
+			fields = append(fields, map[string]string{"addresses": "nodes: {gw1: 198.51.100.64, gw2: none, gw3: none}", "nodes": "addresses: 198.51.100.64"}[k.Name()])
+		}
 	case "zones[].map":
 		fields = append(fields, "from: 10.9.8.0/24")
 	case "zones[].helpers":
@@ -57,7 +71,19 @@ func (k *Keyword) Sample(value string) string {
 		return "{version: 1, health_checks: {NAME: " + m + "}}"
 	case "services[]":
 		return "{version: 1, health_checks: {web: {type: tcp}}, services: [" + m + "]}"
+	case "nodes":
+		return "{version: 1, nodes: " + m + "}"
+	case "nodes.NAME":
+		return "{version: 1, nodes: {NAME: " + m + "}}"
+	case "fleet":
+		return "{version: 1, nodes: {gw1: {}}, fleet: " + m + "}"
+	case "laddrs.NAME.nodes":
+		return "{version: 1, nodes: {NAME: {}}, laddrs: {office: {nodes: " + m + "}}}"
 	case "laddrs.NAME":
+		switch k.Name() {
+		case "addresses", "nodes":
+			return "{version: 1, nodes: {gw1: {}, gw2: {}, gw3: {}}, laddrs: {NAME: " + m + "}}"
+		}
 		return "{version: 1, laddrs: {NAME: " + m + "}}"
 	case "laddrs.NAME.addresses[]":
 		return "{version: 1, laddrs: {NAME: [" + m + "]}}"

@@ -100,6 +100,9 @@ func objectSchema(path string) *schema {
 	for _, k := range keys.Keys {
 		s.Properties = append(s.Properties, property{k.Name(), keySchema(k)})
 	}
+	if path == "laddrs.NAME" {
+		s.AnyOf = []*schema{{Required: []string{"addresses"}}, {Required: []string{"nodes"}}}
+	}
 	return s
 }
 
@@ -127,6 +130,8 @@ func valueForms(k *Keyword) (forms []*schema) {
 	case k.Path == "laddrs":
 		names := &schema{Ref: ref(aName), Not: &schema{Ref: ref(aRange)}}
 		return []*schema{{Type: "object", PropertyNames: names, Additional: keySchema(anyOf("laddrs"))}}
+	case k.Path == "nodes", k.Path == "laddrs.NAME.nodes":
+		return []*schema{{Type: "object", PropertyNames: &schema{Ref: ref(aName)}, Additional: keySchema(anyOf(k.Path))}}
 	case k.Path == "health_checks":
 		names := &schema{Ref: ref(aName), Not: &schema{Enum: enum(policy.NoCheck)}}
 		return []*schema{{Type: "object", PropertyNames: names, Additional: keySchema(anyOf("health_checks"))}}

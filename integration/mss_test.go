@@ -26,7 +26,7 @@ var mssOf = regexp.MustCompile(`\bmss:(\d+)`)
 // Both ends of a connection learn the size of segments of its zone, else the gateway's: what a number says, or
 // what fits into the route's MTU. It is never raised.
 func TestMSS(t *testing.T) {
-	s := startSite(t, `
+	const policy = `
 version: 1
 gateway: {uplinks: [wan0, wan1], mss: clamp}
 zones:
@@ -34,7 +34,9 @@ zones:
   - {name: guests, from: [10.2.0.0/16, "fd02::/16"], action: masquerade}
 services:
   - {name: web, vip: [203.0.113.1, "2001:db8::1"], ports: tcp/80, real_servers: [192.168.1.1, "fd05::1"]}
-`)
+`
+	s := startSite(t, policy)
+	wantDiff(t, s.Gateway, policy, 0)
 	output(t, s.Gateway, "ip", "link", "set", "wan0", "mtu", "1400")
 	output(t, s.Gateway, "ip", "link", "set", "wan1", "mtu", "1400")
 	const stamps = 12 // bytes of TCP timestamps in each segment

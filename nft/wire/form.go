@@ -128,6 +128,8 @@ func normalize(name string, v map[uint16]string, anon func(string) string) {
 		if v[rejectType] == fmt.Sprintf("%08x", unix.NFT_REJECT_TCP_RST) {
 			delete(v, rejectCode)
 		}
+	case "exthdr":
+		def(exthdrFlags, zero32) // returned, and refused when sent: see mend
 	case "hash":
 		def(hashSeed, zero32)
 		def(hashOffset, zero32)

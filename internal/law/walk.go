@@ -185,7 +185,7 @@ func (w *walk) stmt(s nft.Stmt) (v nft.Verdict, match bool) {
 		w.reject()
 		return drop, true
 	case nft.TCPOpens:
-		return v, w.pkt.Proto == inet.TCP
+		return v, w.pkt.Proto == inet.TCP && !w.pkt.Invalid // which is taken for one that opens nothing
 	case nft.LowerMSS:
 		w.out.MSS = policy.MSS(max(s.To, uint16(policy.MSSClamp)))
 		return v, true

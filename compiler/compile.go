@@ -26,11 +26,8 @@ func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 	}
 	b := newBuilder(Arrange(p))
 	b.unresolved()
-	for i := range p.Zones {
-		if z := &p.Zones[i]; z.UplinkLaddrs != nil {
-			b.fail(z.At("laddrs"), "K02", "zone "+z.Name, "zone "+z.Name+": laddrs per uplink cannot be carried out yet", "")
-			return nil, b.diags
-		}
+	if b.uplinksChosen(); slices.ContainsFunc(b.policy.Zones, func(z policy.Zone) bool { return z.UplinkLaddrs != nil }) {
+		return nil, b.diags
 	}
 	b.room = b.measure()
 	for i := range p.Services {
@@ -38,6 +35,23 @@ func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 	}
 	b.zones()
 	return b.finish()
+}
+
+// uplinksChosen refuses zones that choose an uplink: the table does not lead connections yet, and a key
+// that does nothing would look as if it did.
+func (b *builder) uplinksChosen() {
+	for i := range b.policy.Zones {
+		z := &b.policy.Zones[i]
+		at := z.At("uplink")
+		switch {
+		case z.UplinkLaddrs != nil:
+			at = z.At("laddrs")
+		case !z.Uplink.Written():
+			continue
+		}
+		b.fail(at, "K07", "zone "+z.Name, "zone "+z.Name+": this version cannot send connections through a chosen uplink",
+			"leave uplink out, and choose the way by routes; oif tells zones apart by the interface that they leave through")
+	}
 }
 
 // unresolved refuses interfaces whose addresses are VIPs and not known.

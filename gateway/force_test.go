@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/snatctl/snatctl/compiler"
 	"github.com/snatctl/snatctl/internal/compiled"
 	"github.com/snatctl/snatctl/internal/law"
 	"github.com/snatctl/snatctl/internal/nstest"
@@ -69,7 +70,7 @@ func differs(t testing.TB, g *Gateway, p *policy.Policy) nft.Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := wire.Forms(compiled.Ruleset(t, p))
+	want, err := wire.Forms(compiler.KeepTimeouts(live, compiled.Ruleset(t, p)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package ctlink
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -41,7 +42,7 @@ type DeleteError struct {
 }
 
 func (e *DeleteError) Error() string {
-	return fmt.Sprintf("%d flows could not be %s, the first of them %s: %v", e.Failed, e.done, e.First, e.Err)
+	return fmt.Sprintf("%d flows could not be %s, the first of them %s: %v", e.Failed, cmp.Or(e.done, "deleted"), e.First, e.Err)
 }
 
 func (e *DeleteError) Unwrap() error { return e.Err }

@@ -60,7 +60,8 @@ func prepare(fd int, priority uint32, v Via) error {
 }
 
 // lacksWay tells whether an error, else one of this machine, is what a check says of its way: an
-// interface without an address of the family reaches nobody.
+// interface without an address of the family reaches nobody, and one that has just lost its carrier
+// drops what it is given (net/sched/sch_generic.c, noop_enqueue: the sender sees ENOBUFS).
 func (v Via) lacksWay(err syscall.Errno) bool {
-	return v.Interface != "" && err == syscall.EADDRNOTAVAIL
+	return v.Interface != "" && (err == syscall.EADDRNOTAVAIL || err == syscall.ENOBUFS)
 }

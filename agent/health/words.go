@@ -63,6 +63,7 @@ var plainly = []struct {
 	{syscall.EACCES, "forbidden by a firewall"},
 	{syscall.EPERM, "forbidden by this machine's firewall"},
 	{syscall.EADDRNOTAVAIL, "the interface has no address"},
+	{syscall.ENOBUFS, "the interface takes no packets"},
 }
 
 // words says an error so that it is understood without looking it up.

@@ -107,6 +107,17 @@ func TestFleet(t *testing.T) {
 	if r := ctl(t, f.h, slices.Concat([]string{"nodes"}, f.where)...); r.Code != 0 || !strings.Contains(r.Stdout, "gw1   current") {
 		t.Errorf("nodes: exit %d\n%s%s", r.Code, r.Stdout, r.Stderr)
 	}
+	// What a policy of several nodes says is judged as each of them, wherever it is published, and each takes its part.
+	if r := f.publish(t, nodesPolicy+"tests: [{from: 10.1.0.9, to: 8.8.8.8, proto: icmp, expect: {snat: 198.51.100.1}}]\n"); r.Code != 1 || !strings.Contains(r.Stderr, "tests of the policy fail on node gw2") {
+		t.Errorf("a test that fails on a node: exit %d\n%s%s", r.Code, r.Stdout, r.Stderr)
+	}
+	if r := f.publish(t, nodesPolicy); r.Code != 0 {
+		t.Fatalf("a policy of several nodes: exit %d\n%s%s", r.Code, r.Stdout, r.Stderr)
+	}
+	f.becomes(t, "it to have its part", func(n nodeReport) bool { return n.State == "current" && n.Error == "" })
+	if r := snatctl(t, f.h, nodesPolicy, "diff", "--node", "gw1"); r.Code != 0 {
+		t.Errorf("the node is not gw1: diff exits %d\n%s%s", r.Code, r.Stdout, r.Stderr)
+	}
 	f.ends(t, syscall.SIGTERM, 0)
 	if all := f.nodes(t); len(all) != 0 {
 		t.Errorf("who has ended is listed: %+v", all)

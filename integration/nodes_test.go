@@ -23,6 +23,8 @@ services:
 // know which node that was.
 func TestNodes(t *testing.T) {
 	s := startSite(t, "")
+	dir := t.TempDir()
+	state := []string{"--state-dir", dir}
 	seen := func(network, to string) string {
 		a, err := s.Office.Ask(network, "", to)
 		if err != nil {
@@ -42,7 +44,7 @@ func TestNodes(t *testing.T) {
 	if r := snatctl(t, s.Gateway, nodesPolicy, "apply"); r.Code != 1 || !strings.Contains(r.Stderr, "which the policy does not have") {
 		t.Errorf("apply on a host that is no node exits %d\n%s", r.Code, r.Stderr)
 	}
-	apply(t, s.Gateway, nodesPolicy, "--node", "gw1")
+	apply(t, s.Gateway, nodesPolicy, append(state, "--node", "gw1")...)
 	at("gw1", "198.51.100.1", "198.18.0.1")
 	if r := snatctl(t, s.Gateway, nodesPolicy, "diff", "--node", "gw1"); r.Code != 0 {
 		t.Errorf("the gateway is not as gw1: diff exits %d\n%s", r.Code, r.Stdout)
@@ -50,13 +52,13 @@ func TestNodes(t *testing.T) {
 	if r := snatctl(t, s.Gateway, nodesPolicy, "diff", "--node", "gw2"); r.Code != 1 || !strings.Contains(r.Stdout, "198.51.100.2") {
 		t.Errorf("as gw2 diff exits %d\n%s", r.Code, r.Stdout)
 	}
-	apply(t, s.Gateway, nodesPolicy, "--node", "gw2")
+	apply(t, s.Gateway, nodesPolicy, append(state, "--node", "gw2")...)
 	at("gw2", "198.51.100.2", "198.18.0.2")
-	if r := ctl(t, s.Gateway, "rollback"); r.Code != 0 {
+	if r := ctl(t, s.Gateway, append([]string{"rollback"}, state...)...); r.Code != 0 {
 		t.Fatalf("rollback exits %d\n%s", r.Code, r.Stderr)
 	}
 	at("gw1 again", "198.51.100.1", "198.18.0.1")
-	if r := ctl(t, s.Gateway, "boot"); r.Code != 0 {
+	if r := ctl(t, s.Gateway, append([]string{"boot"}, state...)...); r.Code != 0 {
 		t.Fatalf("boot exits %d\n%s", r.Code, r.Stderr)
 	}
 	at("gw1 after boot", "198.51.100.1", "198.18.0.1")

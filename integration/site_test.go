@@ -68,10 +68,10 @@ func newSite(t testing.TB, o nstest.Options) *site {
 	return s
 }
 
-// object matches one set, map or chain in a listing.
-var object = regexp.MustCompile(`(?ms)^\t(?:set|map|chain) .*?^\t\}\n\n?`)
+// object matches one object, set, map or chain in a listing.
+var object = regexp.MustCompile(`(?ms)^\t(?:set|map|chain|ct timeout|ct helper|synproxy|limit|counter) .*?^\t\}\n\n?`)
 
-// sortObjects orders the sets, maps and chains of a listing, which the kernel keeps in the
+// sortObjects orders the objects, sets, maps and chains of a listing, which the kernel keeps in the
 // order in which they were made. Rules stay in their order.
 func sortObjects(listing string) string {
 	objects := object.FindAllString(listing, -1)

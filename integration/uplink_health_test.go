@@ -129,6 +129,7 @@ func TestUplinkHealth(t *testing.T) {
 		if check := ctl(t, w.Gateway, "status", "--check"); check.Code == 0 || !strings.Contains(check.Stdout, "uplink "+name) {
 			t.Errorf("%s: status --check: %d %s", how.name, check.Code, check.Stdout)
 		}
+		time.Sleep(time.Second) // within which it has written down what the next agent has to know
 		w.agent.kill()
 		w.agent.start(t)
 		if u := w.status(t, name); u.State != "down" {

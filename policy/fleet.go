@@ -123,16 +123,22 @@ func (p *Policy) Node(name string) *Node {
 	return &p.Nodes[i]
 }
 
+// NodeNames returns the names of all nodes, in the order written.
+func (p *Policy) NodeNames() []string {
+	names := make([]string, len(p.Nodes))
+	for i := range p.Nodes {
+		names[i] = p.Nodes[i].Name
+	}
+	return names
+}
+
 // Everywhere tells whether the policy is that of all its nodes, so that nobody can carry it out
 // before At chose one.
 func (p *Policy) Everywhere() bool { return len(p.Nodes) > 0 && p.node == "" }
 
 // noSuchNode is the error of a node that the policy does not have.
 func (p *Policy) noSuchNode(node string) *Diagnostic {
-	names := make([]string, len(p.Nodes))
-	for i, n := range p.Nodes {
-		names[i] = n.Name
-	}
+	names := p.NodeNames()
 	const most = 10
 	more := ""
 	if len(names) > most {

@@ -36,14 +36,14 @@ func TestStatus(t *testing.T) {
 	const head = `{"services":[{"name":"dns","vip":["203.0.113.10"],"ports":["udp/53"],"mode":"nat","scheduler":"rr","flows":0,"new_connections":0,"real_servers":[],"quorum":null,"sorry":null},` +
 		`{"name":"<web>","vip":["203.0.113.11"],"ports":["tcp/80"],"mode":"fullnat","scheduler":"wrr","flows":3,"new_connections":7,"real_servers":[{"address":"192.168.1.1","port":80,`
 	const tail = `"zones":[{"name":"office","action":"snat","flows":1,"new_connections":2,"laddrs":[{"address":"198.51.100.1","flows":1,"busiest_destination":null,"busiest_destination_ports":0}]}],` +
-		`"conntrack":{"entries":5,"max":100,"insert_failed":1},"uplinks":`
+		`"conntrack":{"entries":5,"max":100,"insert_failed":1}`
 	for _, c := range []struct {
 		k    *Kept
 		want string
 	}{
-		{nil, head + `"weight":0,"flows":3,"new_connections":7,"bytes_in":10,"bytes_out":20,"health":null,"last_check":null,"last_change":null,"check_error":null,"override":null}],"quorum":null,"sorry":null}],` + tail + `null,"agent":null}` + "\n"},
+		{nil, head + `"weight":0,"flows":3,"new_connections":7,"bytes_in":10,"bytes_out":20,"health":null,"last_check":null,"last_change":null,"check_error":null,"override":null}],"quorum":null,"sorry":null}],` + tail + `,"agent":null}` + "\n"},
 		{k, head + `"weight":4,"flows":3,"new_connections":7,"bytes_in":10,"bytes_out":20,"health":"up","last_check":"2026-11-30T01:00:00Z","last_change":null,"check_error":null,"override":null}],` +
-			`"quorum":{"need":1,"up":1,"met":true},"sorry":false}],` + tail + `[{"name":"isp1","interface":"wan0","state":"down","since":"2026-11-30T01:00:00Z","last_check":"2026-11-30T01:00:00Z","error":"9.9.9.9: no answer in 1s","kept":true,"override":null,` +
+			`"quorum":{"need":1,"up":1,"met":true},"sorry":false}],` + tail + `,"uplinks":[{"name":"isp1","interface":"wan0","state":"down","since":"2026-11-30T01:00:00Z","last_check":"2026-11-30T01:00:00Z","error":"9.9.9.9: no answer in 1s","kept":true,"override":null,` +
 			`"targets":[{"address":"9.9.9.9","health":"down","last_check":"2026-11-30T01:00:00Z","check_error":"no answer in 1s"}]}],"agent":{"policy_hash":"abc","applied_at":"2026-11-30T01:00:00Z","drift_repairs":2,"policy_error":null}}` + "\n"},
 	} {
 		var b bytes.Buffer

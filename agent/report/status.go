@@ -75,8 +75,10 @@ func Status(w io.Writer, p gateway.Survey, k *Kept) error {
 	o.value(p.Zones)
 	o.text(`,"conntrack":`)
 	o.value(p.Conntrack)
-	o.text(`,"uplinks":`)
-	o.value(uplinks(k))
+	if all := uplinks(k); len(all) > 0 {
+		o.text(`,"uplinks":`)
+		o.value(all)
+	}
 	o.text(`,"agent":`)
 	if k == nil {
 		o.value(nil)
@@ -87,7 +89,7 @@ func Status(w io.Writer, p gateway.Survey, k *Kept) error {
 	return o.end()
 }
 
-// uplinks are those that are objects; null without an agent.
+// uplinks are those that are objects, as the agent knows them; none without an agent.
 func uplinks(k *Kept) []uplinkRecord {
 	if k == nil {
 		return nil

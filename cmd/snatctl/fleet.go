@@ -86,9 +86,7 @@ Exit status: 0 printed, 1 invalid policy, or the prefix is too small, 2 usage.`,
 // policy's nodes, if nobody was named.
 func slicesOf(p *policy.Policy, pool string, wanted []string) (have []policy.Slice, nodes []string) {
 	if nodes = wanted; len(nodes) == 0 {
-		for _, n := range p.Nodes {
-			nodes = append(nodes, n.Name)
-		}
+		nodes = p.NodeNames()
 	}
 	i := slices.IndexFunc(p.Laddrs, func(l policy.Pool) bool { return l.Name == pool })
 	if i < 0 {

@@ -194,9 +194,7 @@ func (o *lintOptions) compile(ctx context.Context, p *policy.Policy, bar *view.B
 		}
 		nodes = []string{node}
 	} else {
-		for _, n := range p.Nodes {
-			nodes = append(nodes, n.Name)
-		}
+		nodes = p.NodeNames()
 	}
 	var found policy.Diagnostics
 	for _, node := range nodes {

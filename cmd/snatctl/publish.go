@@ -147,18 +147,37 @@ func (o *publishOptions) judge(ctx context.Context) ([]policy.Source, error) {
 	if report.Failed() {
 		return nil, exit{exitRefused, errors.New("lint refuses the policy: " + report.Summary() + "; nothing was published")}
 	}
-	p, err = o.known.resolve(p, "no test calls them")
-	if err != nil {
-		return nil, exit{exitRefused, fmt.Errorf("%w; nothing was published", err)}
-	}
-	outcomes := p.RunTests()
-	if slices.ContainsFunc(outcomes, policy.Outcome.Failed) {
-		if err := view.Tests(stderr, outcomes); err != nil {
-			return nil, err
-		}
-		return nil, exit{exitRefused, errors.New("tests of the policy fail; nothing was published")}
+	if err := o.test(p); err != nil {
+		return nil, err
 	}
 	return named(files), nil
+}
+
+// test runs the tests of a policy as each of its nodes.
+func (o *publishOptions) test(p *policy.Policy) error {
+	nodes := []string{""}
+	if p.Everywhere() {
+		nodes = p.NodeNames()
+	}
+	for _, node := range nodes {
+		as := addressFlag{facts: o.known.facts, node: node}
+		here, err := as.resolve(p, "no test calls them")
+		if err != nil {
+			return exit{exitRefused, fmt.Errorf("%w; nothing was published", err)}
+		}
+		outcomes := here.RunTests()
+		if !slices.ContainsFunc(outcomes, policy.Outcome.Failed) {
+			continue
+		}
+		if err := view.Tests(stderr, outcomes); err != nil {
+			return err
+		}
+		if node != "" {
+			node = " on node " + node
+		}
+		return exit{exitRefused, fmt.Errorf("tests of the policy fail%s; nothing was published", node)}
+	}
+	return nil
 }
 
 // named gives files the names that nodes are shown: without directories, where that tells them apart.

@@ -87,8 +87,8 @@ type Agent struct {
 	checks     *health.Scheduler
 	paths      *health.Scheduler // checks uplinks
 	links      routelink.Links
-	ends       ends
-	leaves     leaves
+	ends       batches[gateway.Down, gateway.Force]
+	leaves     batches[string, policy.Policy]
 	inForce    inForce
 	wantsCount atomic.Bool // services want their flows counted
 
@@ -121,7 +121,7 @@ func Start(ctx context.Context, o Options) (*Agent, error) {
 	} else {
 		a.table = knownTable(o.StateDir, o.Source.Paths())
 	}
-	a.ends.tell, a.leaves.tell = a.tellEnded, a.tellLeft
+	a.ends.do, a.leaves.do = a.endFlows, a.leaveUplinks
 	a.keeper.path = memoryFile(o.StateDir, a.table)
 	if a.table == "" {
 		a.tellRefused(first)

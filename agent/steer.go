@@ -173,7 +173,8 @@ func (a *Agent) leave() {
 		w.left = true
 		a.leaves.add(w.uplink.Name)
 	}
-	a.leaves.begin(a.tends.in(a.force.Policy))
+	a.leaves.of(a.tends.in(a.force.Policy))
+	a.leaves.begin()
 }
 
 // takeUp begins with the uplinks of a policy that is in force now.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
 )
 
@@ -146,4 +147,16 @@ func (c *checker) checkShared() {
 			shares(s.Laddrs, &s.Where, Object{"service", s.Name})
 		}
 	}
+}
+
+// byAddress sorts pieces of slices by their first address.
+func byAddress(a, b piece) int {
+	return cmp.Or(a.laddr.Range.From.Compare(b.laddr.Range.From), cmp.Compare(a.node, b.node))
+}
+
+// piece is an entry of a node's slice.
+type piece struct {
+	laddr *Laddr
+	node  string
+	pool  *Pool
 }

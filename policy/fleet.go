@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -191,15 +190,3 @@ func (p *Pool) Capacity(f inet.Family) (all, without uint64) {
 
 // manyLaddrs is more than a node has connections for; it keeps sums of IPv6 prefixes from overflowing.
 const manyLaddrs = 1 << 32
-
-// byAddress sorts pieces of slices by their first address.
-func byAddress(a, b piece) int {
-	return cmp.Or(a.laddr.Range.From.Compare(b.laddr.Range.From), cmp.Compare(a.node, b.node))
-}
-
-// piece is an entry of a node's slice.
-type piece struct {
-	laddr *Laddr
-	node  string
-	pool  *Pool
-}

@@ -196,7 +196,7 @@ func (o *lintOptions) compile(ctx context.Context, p *policy.Policy, bar *view.B
 	} else {
 		nodes = p.NodeNames()
 	}
-	var found policy.Diagnostics
+	var all policy.Report // most is the same on every node, and told once
 	for _, node := range nodes {
 		here, d := p.At(node)
 		if d != nil {
@@ -206,13 +206,11 @@ func (o *lintOptions) compile(ctx context.Context, p *policy.Policy, bar *view.B
 		if err != nil {
 			return nil, err
 		}
-		for _, d := range more { // most are the same on every node
-			if !slices.Contains(found, d) {
-				found = append(found, d)
-			}
+		for _, d := range more {
+			all.Add(d)
 		}
 	}
-	return found, nil
+	return all.Diagnostics(), nil
 }
 
 // compileAt does it for a policy as one node carries it out.

@@ -6,6 +6,8 @@
 package ct
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"net/netip"
 	"time"
 
@@ -46,14 +48,26 @@ type Flow struct {
 type Traffic struct{ Packets, Bytes uint64 }
 
 // FlowName tells flows apart that live at a time. The ID alone would not do: it is a hash of
-// 32 bits, so that a few flows of every 100,000 share theirs.
-type FlowName struct {
-	id       uint32
-	src, dst uint16
-}
+// 32 bits, so that a few flows of every 100,000 share theirs. Ports do not tell those apart:
+// floods and scans have the same. So the other half is a hash of the ends.
+type FlowName struct{ id, ends uint32 }
 
-// Name returns the flow's name, from its ID and the ports of Orig.
-func (f *Flow) Name() FlowName { return FlowName{f.ID, f.Orig.Src.Port(), f.Orig.Dst.Port()} }
+// Name returns the flow's name, from its ID and the ends of Orig.
+func (f *Flow) Name() FlowName { return FlowName{f.ID, f.Orig.hash()} }
+
+// hash mixes addresses and ports, each word by a multiplication whose halves are folded.
+func (t *Tuple) hash() uint32 {
+	src, dst := t.Src.Addr().As16(), t.Dst.Addr().As16()
+	h := uint64(t.Src.Port())<<16 | uint64(t.Dst.Port())
+	for _, word := range [...]uint64{
+		binary.BigEndian.Uint64(src[:8]), binary.NativeEndian.Uint64(src[8:]),
+		binary.BigEndian.Uint64(dst[:8]), binary.NativeEndian.Uint64(dst[8:]),
+	} {
+		hi, lo := bits.Mul64(h^word^0x9e3779b97f4a7c15, 0xd6e8feb86659fd93)
+		h = hi ^ lo
+	}
+	return uint32(h ^ h>>32)
+}
 
 // TranslatedDst tells whether packets go elsewhere than they were sent (DNAT).
 func (f *Flow) TranslatedDst() bool {

@@ -35,7 +35,7 @@ type EventSource struct {
 	due     bool      // losses are to be asked for after what the last one brought
 	dropped uint32    // the kernel's count when it was last asked
 	unread  uint64    // events since then that made no sense
-	checked time.Time // when the kernel was last asked
+	checked time.Time // all events of flows that had begun by then were counted when the kernel was last asked
 }
 
 // OverrunError says that events came faster than they were read and that some are lost.
@@ -186,12 +186,16 @@ var groups = map[ct.EventKind]int{ct.New: unix.NFNLGRP_CONNTRACK_NEW, ct.Update:
 // gets empty.
 const asking = 512
 
+// underway is how long before its event was sent, or dropped, a flow may have begun: the
+// kernel notes the time first, and another machine may have the processor in between.
+const underway = 10 * time.Millisecond
+
 // overrun returns how many events were lost since it last told, once it is time to tell.
 func (s *EventSource) overrun() (lost uint64, err error) {
 	if !s.due {
 		return 0, nil
 	}
-	s.due, s.checked = false, time.Now()
+	s.due, s.checked = false, time.Now().Add(-underway)
 	dropped, err := drops(s.fd)
 	if err != nil {
 		return 0, fmt.Errorf("ask for lost conntrack events: %w", err)

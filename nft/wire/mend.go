@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -11,7 +12,7 @@ import (
 // mend returns a rule's attributes as the kernel takes them: some expressions are returned with
 // attributes that it refuses when they are sent.
 func mend(rule []byte) []byte {
-	if !strings.Contains(string(rule), "exthdr\x00") && !strings.Contains(string(rule), "osf\x00") {
+	if !slices.ContainsFunc([]string{"exthdr\x00", "osf\x00", "dynset\x00"}, func(name string) bool { return strings.Contains(string(rule), name) }) {
 		return rule
 	}
 	var out []byte
@@ -52,7 +53,8 @@ func appendMended(b, expression []byte) []byte {
 
 // refusedAttrs tells which attributes of an expression the kernel returns but does not take;
 // nil: none (net/netfilter/nft_exthdr.c, nft_exthdr_tcp_set_init and nft_exthdr_tcp_strip_init;
-// net/netfilter/nft_osf.c, nft_osf_init).
+// net/netfilter/nft_osf.c, nft_osf_init; net/netfilter/nft_dynset.c, nft_dynset_init: no timeout, not even 0,
+// where the set has none).
 func refusedAttrs(name string, data []byte) func(uint16) bool {
 	flags := nfnl.Attrs{Val: nfnl.Find(data, osfFlags)}
 	switch {
@@ -62,6 +64,8 @@ func refusedAttrs(name string, data []byte) func(uint16) bool {
 		return func(typ uint16) bool { return typ != exthdrType && typ != exthdrOp }
 	case name == "osf" && flags.U32() == 0:
 		return func(typ uint16) bool { return typ == osfFlags }
+	case name == "dynset" && string(nfnl.Find(data, dynsetTimeout)) == string(make([]byte, 8)):
+		return func(typ uint16) bool { return typ == dynsetTimeout }
 	}
 	return nil
 }

@@ -23,17 +23,18 @@ type Arrangement struct {
 	CountsSlots bool            // every slot counts its new connections
 	StickySeed  uint32          // of the hashes in place of IPv6 VIPs of persistent services
 
-	policy *policy.Policy       // without a State
-	claims map[endpoint][]claim // where ports of services overlap
-	merged map[poolKey][]inet.Range
-	meets  bool // checks of one service go to a VIP of another
+	policy       *policy.Policy       // without a State
+	claims       map[endpoint][]claim // where ports of services overlap
+	merged       map[poolKey][]inet.Range
+	limitNumbers map[policy.Object]uint32 // of objects with limits
+	meets        bool                     // checks of one service go to a VIP of another
 }
 
 // Arrange decides for a valid policy what depends on all of its objects. That of p.With(state) is
 // equal to that of p.
 func Arrange(p *policy.Policy) *Arrangement {
 	p = p.Written()
-	a := &Arrangement{policy: p, Lanes: assignLanes(p.Services), claims: claimsOf(p.Services), merged: mergePools(p), meets: checksMeetVIPs(p.Services), StickySeed: stickySeed(p.Services)}
+	a := &Arrangement{policy: p, Lanes: assignLanes(p.Services), claims: claimsOf(p.Services), merged: mergePools(p), meets: checksMeetVIPs(p.Services), StickySeed: stickySeed(p.Services), limitNumbers: numberLimits(p)}
 	a.Parted, a.CountsSlots = a.needsParts(), a.fewEnoughToCount()
 	return a
 }

@@ -84,30 +84,32 @@ func (b *builder) finish() (*nft.Ruleset, policy.Diagnostics) {
 // builder collects sets and chains under their names.
 type builder struct {
 	*Arrangement
-	sets    map[layout.Name]*nft.Set
-	chains  map[layout.Name]*nft.Chain
-	objects map[nft.Ref]nft.Object
-	pools   map[poolKey]layout.Name // chains of pools, by what they do
-	drains  map[poolKey]bool        // pools whose drained laddrs are entered
-	vips    map[netip.Addr]bool
-	leads   map[string]bool // chains that elements lead to which are not entered; nil: none
-	fronts  [inet.V6 + 1][len(layout.PortKinds)]*nft.Set
-	seats   map[seatKey]seat
-	wire    nft.Wire
-	room    room
-	diags   policy.Diagnostics
+	sets         map[layout.Name]*nft.Set
+	chains       map[layout.Name]*nft.Chain
+	objects      map[nft.Ref]nft.Object
+	pools        map[poolKey]layout.Name // chains of pools, by what they do
+	drains       map[poolKey]bool        // pools whose drained laddrs are entered
+	vips         map[netip.Addr]bool
+	leads        map[string]bool // chains that elements lead to which are not entered; nil: none
+	fronts       [inet.V6 + 1][len(layout.PortKinds)]*nft.Set
+	seats        map[seatKey]seat
+	wire         nft.Wire
+	room         room
+	diags        policy.Diagnostics
+	limitedZones map[string]bool // whose limits are entered
 }
 
 func newBuilder(a *Arrangement) *builder {
 	return &builder{
-		Arrangement: a,
-		sets:        make(map[layout.Name]*nft.Set),
-		chains:      make(map[layout.Name]*nft.Chain),
-		objects:     make(map[nft.Ref]nft.Object),
-		pools:       make(map[poolKey]layout.Name),
-		drains:      make(map[poolKey]bool),
-		vips:        make(map[netip.Addr]bool),
-		seats:       make(map[seatKey]seat),
+		Arrangement:  a,
+		sets:         make(map[layout.Name]*nft.Set),
+		chains:       make(map[layout.Name]*nft.Chain),
+		objects:      make(map[nft.Ref]nft.Object),
+		pools:        make(map[poolKey]layout.Name),
+		drains:       make(map[poolKey]bool),
+		vips:         make(map[netip.Addr]bool),
+		seats:        make(map[seatKey]seat),
+		limitedZones: make(map[string]bool),
 	}
 }
 

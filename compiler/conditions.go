@@ -165,9 +165,7 @@ func (b *builder) conditionalZone(z *policy.Zone, p place) {
 	for _, stmts := range b.conditions(z) {
 		b.rule(chain, append(stmts, nft.Give{Verdict: gotoChain(does)})...)
 	}
-	if !p.refuses {
-		b.extraRules(z, does)
-	}
+	b.extraRules(z, p, does)
 	b.excludeRules(z, does)
 	switch {
 	case p.refuses == (z.Action == policy.Reject):

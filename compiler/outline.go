@@ -37,14 +37,18 @@ func (a *Arrangement) Outline(p *policy.Policy) (*Outline, policy.Diagnostics) {
 	for i := range p.Services {
 		b.lasting(&p.Services[i])
 	}
+	refuses := 0
 	for _, s := range b.sets {
+		if leadsTo(s, layout.ChainRefused.String()) {
+			refuses = 1 // limits that reject
+		}
 		s.Elements = nil // they stay as they are
 	}
 	b.zones()
 	if b.diags.Err() != nil {
 		return nil, b.diags
 	}
-	o := &Outline{a: a, lasting: b.fragment(), uses: make(map[layout.Name]use)}
+	o := &Outline{a: a, lasting: b.fragment(), uses: make(map[layout.Name]use), refuses: refuses}
 	o.remembers = anyPersistent(p.Services)
 	for i := range p.Services {
 		f, ds := a.Serving(&p.Services[i])
@@ -71,7 +75,7 @@ func (f Fragment) count(uses map[layout.Name]use, by int) (refuses int) {
 		}
 		u.n += by
 		uses[name] = u
-		if s.Data == nft.VerdictData && refuses == 0 && slices.ContainsFunc(s.Elements, func(e nft.Element) bool { return e.Verdict.Chain == refused }) {
+		if refuses == 0 && leadsTo(s, refused) {
 			refuses = by
 		}
 	}
@@ -84,6 +88,11 @@ func (f Fragment) count(uses map[layout.Name]use, by int) (refuses int) {
 		uses[name] = u
 	}
 	return refuses
+}
+
+// leadsTo tells whether an element of a set leads to a chain.
+func leadsTo(s *nft.Set, chain string) bool {
+	return s.Data == nft.VerdictData && slices.ContainsFunc(s.Elements, func(e nft.Element) bool { return e.Verdict.Chain == chain })
 }
 
 // rules returns the table's sets, without elements, and its chains.

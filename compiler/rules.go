@@ -253,7 +253,9 @@ func (b *builder) fullNATRules() {
 func (b *builder) zoneRules() {
 	b.bySource(layout.ChainZones.Name(), layout.Conditional)
 	for _, x := range zoneExtras() {
-		b.bySource(layout.ChainZones.Name(), x.kind)
+		if !x.refuses {
+			b.bySource(layout.ChainZones.Name(), x.kind)
+		}
 	}
 	b.bySource(layout.ChainZones.Name(), layout.Excludes)
 	b.zoneHelperRules(layout.ChainZones.Name(), "")
@@ -310,7 +312,7 @@ func (b *builder) inboundRules() {
 // sees all packets, so the rules look for the first of a connection themselves.
 func (b *builder) refuseRules() {
 	elsewhere := b.holds(whereRefused.elsewhere)
-	if !elsewhere && !b.holds(layout.Rejects, whereRefused.conditional) {
+	if !elsewhere && !b.holds(layout.Rejects, layout.LimitedRejects, whereRefused.conditional) {
 		return
 	}
 	b.hook(layout.ChainForward.Name(), nft.Hook{Type: "filter", Point: nft.Forward, Priority: 0})
@@ -325,8 +327,13 @@ func (b *builder) refuseRules() {
 	}
 	b.chain(layout.ChainRefuse.Name()) // rules lead to it even where all that rejects leaves elsewhere
 	b.bySource(layout.ChainRefuse.Name(), whereRefused.conditional)
+	b.bySource(layout.ChainRefuse.Name(), layout.LimitedRejects)
 	b.bySource(layout.ChainRefuse.Name(), layout.Excludes)
 	b.bySource(layout.ChainRefuse.Name(), layout.Rejects)
+	if b.holds(layout.LimitedRejects) {
+		// A pattern and a name may both match one uplink, and limits must count once.
+		b.rule(layout.ChainRefuse.Name(), nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}})
+	}
 }
 
 // bySource looks the source up in a verdict map of each family that has one.

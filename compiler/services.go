@@ -39,6 +39,7 @@ func (b *builder) serve(s *policy.Service) {
 // lasting enters what no State changes: VIPs as such, what is set on connections, and the laddrs of
 // FULLNAT.
 func (b *builder) lasting(s *policy.Service) {
+	b.limitService(s)
 	for _, f := range inet.Families {
 		if b.zonesDecide() {
 			b.enterVIPs(s.VIP, f)
@@ -120,6 +121,7 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind layout.PortKin
 	if kind == layout.PortRanges && n > fewSlots {
 		sc.ownTable(b, s, chain, gen)
 		sc.prepare(b, s)
+		sc.limit(b, s)
 		sc.guard(s)
 		return sc
 	}
@@ -143,6 +145,7 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind layout.PortKin
 	}
 	sc.sticky(b, s, nft.GotoChain(at.chain.Name))
 	sc.prepare(b, s)
+	sc.limit(b, s)
 	sc.guard(s)
 	return sc
 }
@@ -225,14 +228,18 @@ func serviceKey(kind layout.PortKind, daddr, dport nft.Field) []nft.Field {
 	return key
 }
 
+// pieces returns the ports of a service that a map of its kind holds. Ranges in one map must not
+// overlap; the dispatch order settles the rest.
+func (a *Arrangement) pieces(e endpoint, kind layout.PortKind, ports inet.PortRange) []inet.PortRange {
+	if kind != layout.PortRanges {
+		return []inet.PortRange{ports}
+	}
+	return a.left(e, ports, func(c claim) bool { return c.kind == layout.PortRanges })
+}
+
 // port enters one VIP, protocol and port of a service.
 func (b *builder) port(s *policy.Service, sc schedule, e endpoint, ports inet.PortRange) {
-	pieces := []inet.PortRange{ports}
-	if sc.kind == layout.PortRanges {
-		// Ranges in one map must not overlap; the dispatch order settles the rest.
-		pieces = b.left(e, ports, func(c claim) bool { return c.kind == layout.PortRanges })
-	}
-	for _, piece := range pieces {
+	for _, piece := range b.pieces(e, sc.kind, ports) {
 		key, end := b.serviceKeys(e, sc.kind, piece)
 		sc.vips.Elements = append(sc.vips.Elements, nft.Element{Key: key, KeyEnd: end, Verdict: sc.verdict, Comment: s.Name})
 		for i, rs := range sc.slots {

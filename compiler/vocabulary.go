@@ -47,7 +47,7 @@ func Vocabulary() *nft.Ruleset {
 		for _, m := range []layout.Kind{layout.Mapped, layout.Inbound} {
 			b.set(m.Of(f))
 		}
-		for _, m := range []layout.Kind{layout.Timed, layout.Excludes, layout.ZoneHelpers, layout.Actions, layout.Conditional, whereRefused.conditional} {
+		for _, m := range []layout.Kind{layout.LimitedZones, layout.LimitedRejects, layout.Timed, layout.Excludes, layout.ZoneHelpers, layout.Actions, layout.Conditional, whereRefused.conditional} {
 			b.set(m.Of(f))
 		}
 		rejects := b.set(layout.Rejects.Of(f))

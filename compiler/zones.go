@@ -20,7 +20,7 @@ func (b *builder) zones() {
 		if !zones[i].Conditional() {
 			lists[i] = zones[i].From
 		}
-		rejecting = rejecting || zones[i].Action == policy.Reject
+		rejecting = rejecting || zones[i].Action == policy.Reject || zones[i].Limits.Action == policy.Reject
 	}
 	owned := inet.Flatten(lists)
 	b.conditional(owned, whereTranslated)

@@ -29,6 +29,7 @@ type Service struct {
 	// through, which is one of this host; merged and sorted.
 	Hairpin []inet.Range
 	New     uint64 // new connections since the table's elements were made; refused sources don't count
+	Limits  []Limit
 	// Uncounted tells that its real servers' New is not known: the table holds more slots
 	// than it counts (compiler, mostCounted).
 	Uncounted bool
@@ -83,9 +84,18 @@ type Zone struct {
 	Exclude []inet.Range // destinations left untranslated
 	Pools   []Pool       // of "snat"; those of both families
 	Maps    []Map        // of "map"
+	Limits  []Limit
 	// New connections that it decided about, since its elements were made, less those that
 	// Exclude left untranslated. One that is refused and tries again counts again.
 	New uint64
+}
+
+// Limit bounds the new connections of a service or zone.
+type Limit struct {
+	Key     string `json:"limit"`   // as the policy calls it: "connections"
+	Bound   string `json:"bound"`   // "100", "50/second burst 100"; behind it the prefixes by which clients count as one, "/64"
+	Action  string `json:"action"`  // "drop" or "reject"
+	Refused uint64 `json:"refused"` // connections since the table's element was made; one that tries again counts again
 }
 
 // Map is a 1:1 translation of a prefix to another of the same length.

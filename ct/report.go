@@ -34,6 +34,7 @@ type ServiceReport struct {
 	Flows     uint64         `json:"flows"` // those of Gone too
 	New       uint64         `json:"new_connections"`
 	Servers   []ServerReport `json:"real_servers"`
+	Limits    []Limit        `json:"limits,omitempty"`
 	Gone      []ServerReport `json:"-"` // what is no real server of it, and has flows still; weight -1
 	Laddrs    []LaddrReport  `json:"-"` // mode fullnat
 	AllListed bool           `json:"-"` // Laddrs has all that its pools have
@@ -63,6 +64,7 @@ type ZoneReport struct {
 	Flows     uint64        `json:"flows"`
 	New       uint64        `json:"new_connections"`
 	Laddrs    []LaddrReport `json:"laddrs"`
+	Limits    []Limit       `json:"limits,omitempty"`
 	AllListed bool          `json:"-"` // Laddrs has all that its pools have
 }
 
@@ -129,7 +131,7 @@ func (t *Tally) Report() Report {
 	t.listGone(r.Services)
 	for i := range b.Zones {
 		z := &b.Zones[i]
-		r.Zones[i] = ZoneReport{z.Name, z.Action, t.zones[i].flows, z.New, l.of(use{service: none, zone: int32(i)}, z.Pools), areFew(z.Pools)}
+		r.Zones[i] = ZoneReport{z.Name, z.Action, t.zones[i].flows, z.New, l.of(use{service: none, zone: int32(i)}, z.Pools), z.Limits, areFew(z.Pools)}
 	}
 	slices.SortFunc(r.Zones, func(a, b ZoneReport) int { return strings.Compare(a.Name, b.Name) })
 	return r
@@ -137,7 +139,7 @@ func (t *Tally) Report() Report {
 
 func (t *Tally) service(i int, l *laddrList) ServiceReport {
 	s, sum := &t.index.bindings.Services[i], t.services[i]
-	r := ServiceReport{Name: s.Name, Mode: s.Mode, Scheduler: s.Scheduler, Flows: sum.flows, Past: sum.past, New: s.New, Uncounted: s.Uncounted, VIP: []string{}, Ports: []string{}}
+	r := ServiceReport{Name: s.Name, Mode: s.Mode, Scheduler: s.Scheduler, Flows: sum.flows, Past: sum.past, New: s.New, Uncounted: s.Uncounted, Limits: s.Limits, VIP: []string{}, Ports: []string{}}
 	for _, f := range s.Fronts {
 		if vip := f.VIP.String(); !slices.Contains(r.VIP, vip) {
 			r.VIP = append(r.VIP, vip)

@@ -21,6 +21,7 @@ func (c *checker) checkServices() {
 			c.checkPorts(s)
 			c.checkHealthPort(s)
 			c.checkServiceHelpers(s)
+			c.checkLimits(s.At("limits"), Object{"service", s.Name}, s.Has("limits"), &s.Limits)
 		}
 	}
 	c.checkClaims()

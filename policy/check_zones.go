@@ -13,6 +13,7 @@ func (c *checker) checkZones() {
 			c.checkFamilies(&c.Zones[i])
 			c.checkMap(&c.Zones[i])
 			c.checkZoneHelpers(&c.Zones[i])
+			c.checkZoneLimits(&c.Zones[i])
 		}
 	}
 	c.checkReachable()

@@ -30,6 +30,7 @@ func Codes() []Code {
 		{"F07", "The sections nodes and fleet do not fit together, or are there twice."},
 		{"F08", "The nodes have laddrs of different families in a pool."},
 		{"G01", "A key of the section gateway has an unknown value, or the section is there twice."},
+		{"L01", "Limits limit nothing, or have a burst without new_per_client, or belong to a zone that refuses all connections."},
 		{"N01", "A name is not valid, is used twice, or could be mistaken for something else."},
 		{"N02", "An address is not valid: it is a host name, an IPv4-mapped IPv6 address, or mistyped."},
 		{"N03", "The form is wrong: YAML syntax, an unknown, missing or repeated key, a value of the wrong type, a number that YAML reads differently from people."},

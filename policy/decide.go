@@ -35,6 +35,7 @@ type Decision struct {
 	Timeouts Timeouts // how long the connection is remembered, as far as the policy says so
 	Uplinks  []string // names of those that its zone may send it through, where no more specific route counts; none: as routes say
 	Answers  string   // the uplink that it came in by, so that answers leave by it; empty: none
+	Limits   *Limits  // that bound connections of its kind; nil: none. Whether they are reached the packet does not tell
 
 	Steps  []string // what was asked, in this order, and what it answered
 	Reason string   // the step that decided

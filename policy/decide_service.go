@@ -30,6 +30,7 @@ func (d *decider) services() bool {
 		d.say("service %s: with fewer real servers up than its quorum of %s, new connections go to %s", s.Name, s.Quorum, sorry)
 	}
 	d.watch("service", s.Name, s.Controls())
+	d.limits("service "+s.Name, &s.Limits)
 	d.DNAT = servers
 	switch {
 	case s.Mode == NAT && contains(s.Hairpins(d.family), client):

@@ -106,6 +106,7 @@ func (p *Policy) differsBefore(z *Zone, pkt *Packet) string {
 
 // act does what a zone that matches wants.
 func (d *decider) act(z *Zone) bool {
+	d.limits("zone "+z.Name, &z.Limits)
 	switch {
 	case contains(z.Exclude, d.pkt.To.Addr()):
 		return d.accept("zone %s: matches, and excludes %s: untranslated", z.Name, d.pkt.To.Addr())

@@ -37,6 +37,10 @@ func DefaultService() Service {
 // client of its own.
 func DefaultPersistence() Persistence { return Persistence{Mask4: 32, Mask6: 128} }
 
+// DefaultLimits is limits of which nothing is written yet. Five connections may come at once, as
+// nft's own limits have it.
+func DefaultLimits() Limits { return Limits{Burst: 5, Action: Drop, Mask4: 32, Mask6: 128} }
+
 // DefaultHealthCheck is a health check of which nothing is written yet but its type.
 func DefaultHealthCheck(t CheckType) HealthCheck {
 	c := HealthCheck{Type: t, Interval: 2 * time.Second, Timeout: time.Second, Rise: 2, Fall: 3}

@@ -277,6 +277,7 @@ type Zone struct {
 
 	Uplink       UplinkChoice   // through which uplinks connections leave; zero: as routes say
 	UplinkLaddrs []UplinkLaddrs // in place of Laddrs: a pool for each uplink
+	Limits       Limits         // of its connections, but for those that Map lets in
 }
 
 // Conditional tells whether more than the source decides that the zone matches.
@@ -305,6 +306,7 @@ type Service struct {
 	OnEmpty     OnEmpty
 	Timeouts    *Timeouts // nil, and what it does not say: the gateway's
 	Helpers     []Watched // none: the kernel reads nothing of its connections
+	Limits      Limits
 
 	HealthCheck  *HealthCheck  // one of Policy.HealthChecks, or one written in line; nil: never checked
 	Quorum       Quorum        // with fewer real servers up, the sorry servers take the new connections

@@ -16,8 +16,16 @@ func (n Name) Declare() *nft.Set {
 		s.Key = []nft.Type{nft.Ifname}
 	case VIPs:
 		s.Key, s.Interval = []nft.Type{addr}, n.Variant.Mapped
-	case Services, Scheduled, Helpers, Onward, Remember, LaddrsIn, TimedServices:
+	case Services, Admitted, Scheduled, Helpers, Onward, Remember, LaddrsIn, TimedServices:
 		s.Key, s.Interval, s.Data = ServiceKey(n.Family, ports), ports == PortRanges, nft.VerdictData
+	case Limited:
+		s.Key, s.Interval, s.Data = ServiceKey(n.Family, ports), ports == PortRanges, nft.ClassData
+	case Over:
+		s.Key, s.Data = []nft.Type{n.number()}, nft.VerdictData
+	case Rates, Clients, HeldClients:
+		s.Key, s.Dynamic, s.Counting, s.Size = []nft.Type{n.number(), addr}, true, n.Kind == Clients, LimitedClients
+	case Open, HeldParts:
+		s.Key, s.Dynamic, s.Counting, s.Size = []nft.Type{n.number(), nft.Slot}, true, n.Kind == Open, LimitedParts
 	case Permitted:
 		s.Key, s.Interval, s.Data = append([]nft.Type{addr}, ServiceKey(n.Family, ports)...), true, nft.VerdictData
 	case Sticky:
@@ -41,7 +49,7 @@ func (n Name) Declare() *nft.Set {
 		s.Key, s.Interval, s.Data = []nft.Type{addr, nft.Proto, nft.Service}, true, nft.VerdictData
 	case Blocks:
 		s.Key, s.Data = []nft.Type{addr}, nft.AddrRange4Port
-	case Timed, Segments, Conditional, Elsewhere, Excludes, Actions, Rejects, Does, RefuseConditional, RefuseElsewhere, RefuseDoes:
+	case LimitedZones, LimitedRejects, Timed, Segments, Conditional, Elsewhere, Excludes, Actions, Rejects, Does, RefuseConditional, RefuseElsewhere, RefuseDoes:
 		s.Key, s.Interval, s.Data = []nft.Type{addr}, true, nft.VerdictData
 	case Conditions:
 		s.Key = []nft.Type{nft.Slot}
@@ -59,12 +67,27 @@ func (n Name) Declare() *nft.Set {
 // services, of real servers, and of zones. Nothing else in the table counts.
 func (n Name) Counts() bool {
 	switch n.Kind {
-	case Services, Permitted, Turns, Table, Servers, Inbound:
+	case Over, Admitted, Services, Permitted, Turns, Table, Servers, Inbound:
 		return true
 	case Slots:
 		return !n.Variant.Uncounted
 	}
 	return n.Kind.BySource()
+}
+
+// How many clients, and parts of objects, limits keep in mind at a time. One more is not
+// limited by client, and not counted in all.
+const (
+	LimitedClients = 1 << 18
+	LimitedParts   = 1 << 16
+)
+
+// number is the type of an object's number in the keys of limits.
+func (n Name) number() nft.Type {
+	if n.Variant.Zones {
+		return nft.Slot
+	}
+	return nft.Class
 }
 
 // ServiceKey is what services are found by: VIP, protocol, and the port unless they take all.

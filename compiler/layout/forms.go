@@ -183,6 +183,10 @@ var (
 	wordRandom    = flag("random", func(v *Variant) *bool { return &v.Random })
 	wordDoes      = flag("does", func(v *Variant) *bool { return &v.Does })
 	wordServers   = worded("port-", func(v *Variant) *string { return &v.Servers })
+	wordZones     = flag("zones", func(v *Variant) *bool { return &v.Zones })
+	wordRejects   = flag("rejects", func(v *Variant) *bool { return &v.Rejects })
+	wordOver      = worded("", func(v *Variant) *string { return &v.Over })
+	wordLimits    = worded("by-", func(v *Variant) *string { return &v.Limits })
 	wordSeconds   = number("s", func(v *Variant) *int { return &v.Seconds })
 	wordLength    = word{
 		write: func(v *Variant) string {

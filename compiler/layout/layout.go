@@ -44,6 +44,16 @@ const (
 	Uplinks           Kind = iota + 1 // interface names
 	VIPs                              // VIPs of services; with Mapped, addresses that are mapped 1:1
 	Services                          // VIP . protocol . port : where the service's connections go first
+	Limited                           // VIP . protocol . port : the number of a service with limits, as a priority
+	Admitted                          // VIP . protocol . port : where what limits let pass goes next
+	Over                              // number : what becomes of connections beyond a limit, which they count
+	Rates                             // number . client : how fast it comes; entered by the packet path, as all of these sets
+	Clients                           // number . client : its open connections
+	HeldClients                       // number . client : it was found to have too many a moment ago
+	Open                              // number . part : open connections of a part of all
+	HeldParts                         // number . part : it was found full a moment ago
+	LimitedZones                      // sources : the chain of their zone's limits
+	LimitedRejects                    // the same, in the hook forward: limits that reject
 	Permitted                         // source . VIP . protocol . port : on, or drop
 	Sticky                            // client . VIP . protocol . port : real server; entered by the packet path
 	Scheduled                         // VIP . protocol . port : the scheduler, for clients without a real server
@@ -92,6 +102,8 @@ const (
 	ChainServices
 	ChainGuarded  // checks the sources of services with allow or deny
 	ChainPrepared // sets what services want on their connections, before these are translated
+	ChainLimits   // bounds connections: of services with the same limits, or of a zone
+	ChainFull     // notes that a key of limits was found full, and refuses
 	ChainForward
 	ChainRefused // resets and rejects
 	ChainRefuse  // what zones in the hook forward do; those in between are listed with it

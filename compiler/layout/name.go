@@ -56,11 +56,22 @@ type Variant struct {
 	Seconds int    // how long a client is remembered
 	Bits    int    // the length of the prefix by which clients count as one, or sources are looked up; 0: these are ranges
 
-	Helper string // "sip-tcp": which of the kernel's helpers (policy.Control.Name)
+	Helper  string // "sip-tcp": which of the kernel's helpers (policy.Control.Name)
+	Zones   bool   // "zones": of zones; else of services
+	Rejects bool   // "rejects": of zones whose limits reject
+	Over    string // OverRate, OverClient or OverConnections
+	Limits  string // "by-10-second-5.all-100": values of limits
 
 	Does bool   // "does": what a zone does, behind its conditions
 	Then string // the zones that are tried after the first, by slashes; or how many: "2-more-5cf0"
 }
+
+// What a limit bounds, in names.
+const (
+	OverRate        = "rate"
+	OverClient      = "client"
+	OverConnections = "connections"
+)
 
 // Shared is the lane of services that take turns at random, because there is none left.
 const Shared = "shared"

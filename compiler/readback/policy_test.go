@@ -2,6 +2,7 @@ package readback_test
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -120,7 +121,7 @@ func saying(p *policy.Policy) ct.Bindings {
 }
 
 func serviceSays(p *policy.Policy, s *policy.Service) ct.Service {
-	out := ct.Service{Name: s.Name, Mode: string(s.Mode)}
+	out := ct.Service{Name: s.Name, Mode: string(s.Mode), Limits: limitsSay(&s.Limits)}
 	var families []inet.Family
 	for _, f := range inet.Families {
 		if !slices.ContainsFunc(s.VIP, func(a netip.Addr) bool { return inet.FamilyOf(a) == f }) {
@@ -246,9 +247,30 @@ func poolSays(p *policy.Pool, families []inet.Family) []ct.Pool {
 	return []ct.Pool{out}
 }
 
+// limitsSay lists limits in the order in which they are asked.
+func limitsSay(l *policy.Limits) (out []ct.Limit) {
+	masks := ""
+	if l.Mask4 < 32 {
+		masks += fmt.Sprintf(" /%d", l.Mask4)
+	}
+	if l.Mask6 < 128 {
+		masks += fmt.Sprintf(" /%d", l.Mask6)
+	}
+	if l.New.Count > 0 {
+		out = append(out, ct.Limit{Key: "new_per_client", Bound: fmt.Sprintf("%s burst %d%s", l.New, l.Burst, masks), Action: string(l.Action)})
+	}
+	if l.PerClient > 0 {
+		out = append(out, ct.Limit{Key: "connections_per_client", Bound: fmt.Sprintf("%d%s", l.PerClient, masks), Action: string(l.Action)})
+	}
+	if l.Connections > 0 {
+		out = append(out, ct.Limit{Key: "connections", Bound: fmt.Sprint(l.Connections), Action: string(l.Action)})
+	}
+	return out
+}
+
 func zoneSays(p *policy.Policy, z *policy.Zone, sources []inet.Range) ct.Zone {
 	out := ct.Zone{Name: z.Name, Action: string(z.Action), Sources: sources, To: inet.Merge(z.To), Ports: slices.Clone(z.Ports),
-		OIf: slices.Compact(slices.Sorted(slices.Values(z.OIf))), IIf: len(z.IIf) > 0}
+		OIf: slices.Compact(slices.Sorted(slices.Values(z.OIf))), IIf: len(z.IIf) > 0, Limits: limitsSay(&z.Limits)}
 	slices.SortFunc(out.Ports, func(a, b inet.ProtoPorts) int {
 		at := func(p inet.ProtoPorts) int {
 			return slices.Index([]inet.Proto{inet.TCP, inet.UDP, inet.SCTP, inet.ICMP, inet.ICMPv6}, p.Proto)

@@ -20,6 +20,7 @@ type Service struct {
 	listed     []Server    // those that are listed with their weights
 	permitted  uint64      // connections from sources that may use it
 	guarded    bool        // there are others
+	admitted   uint64      // connections that its limits let pass
 	persistent bool
 	families   [2]Family    // IPv4, IPv6
 	Allowed    []inet.Range // sources that may use it, as elements hold them
@@ -92,13 +93,20 @@ func (rd *reading) readServices() {
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		if sv := rd.service(e.Comment); sv != nil {
 			sv.leads(s, e.Verdict)
+			sv.admitted += e.Packets
 		}
-	}, layout.Scheduled, layout.Onward)
+	}, layout.Admitted, layout.Scheduled, layout.Onward)
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		if sv := rd.services[e.Comment]; sv != nil {
 			sv.Helpers = append(sv.Helpers, rd.helper(s, e)...)
 		}
 	}, layout.Helpers)
+	rd.readLimits(false, func(name string) *[]ct.Limit {
+		if sv := rd.services[name]; sv != nil {
+			return &sv.Limits
+		}
+		return nil
+	})
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		sv := rd.service(e.Comment)
 		if sv == nil {
@@ -154,10 +162,19 @@ func (rd *reading) readServices() {
 	}
 }
 
+// isStage tells whether a verdict leads to a stage before the scheduler.
+func isStage(v nft.Verdict) bool {
+	if v.Chain == "" {
+		return false
+	}
+	n, _ := layout.ParseChain(v.Chain)
+	return n.Kind == layout.ChainGuarded || n.Kind == layout.ChainLimits || n.Kind == layout.ChainPrepared || n.Kind == layout.ChainSticky
+}
+
 // leads notes where a service's connections go: to a scheduler, or nowhere.
 func (sv *Service) leads(s *nft.Set, v nft.Verdict) {
-	if v.Chain == layout.ChainGuarded.String() || v.Chain == layout.ChainPrepared.String() || strings.HasPrefix(v.Chain, layout.ChainSticky.String()) {
-		return // a stage before the scheduler
+	if isStage(v) {
+		return // before the scheduler
 	}
 	sv.Family(familyOf(s)).Leads = v
 	switch {
@@ -291,7 +308,10 @@ func (rd *reading) boundServices() []ct.Service {
 		if sv.Scheduler == "" && sv.OnEmpty == "" {
 			sv.OnEmpty = "drop" // as it does with sources that may not use it, so nothing told so
 		}
-		if sv.guarded {
+		switch {
+		case len(sv.Limits) > 0:
+			sv.New = sv.admitted
+		case sv.guarded:
 			sv.New = sv.permitted
 		}
 		sv.Uncounted = sv.Uncounted && !sv.persistent

@@ -82,6 +82,12 @@ func (rd *reading) readZones() {
 			z.Helpers = append(z.Helpers, rd.helper(s, e)...)
 		}
 	}, layout.ZoneHelpers)
+	rd.readLimits(true, func(name string) *[]ct.Limit {
+		if z := rd.zones[name]; z != nil {
+			return &z.Limits
+		}
+		return nil
+	})
 	for _, z := range rd.zoneList {
 		if len(z.from) > 1 {
 			z.from = inet.Merge(z.from)

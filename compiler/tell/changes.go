@@ -178,6 +178,7 @@ func zoneChanges(was, will *readback.Zone) []string {
 		parts = append(parts, cmp.Or(a, "always")+" → "+cmp.Or(b, "always"))
 	}
 	parts = append(parts, drainChange(was.Drained, will.Drained)...)
+	parts = append(parts, readback.LimitsChange(was.Limits, will.Limits)...)
 	if a, b := excludeText(was), excludeText(will); a != b {
 		parts = append(parts, "exclude "+cmp.Or(a, "none")+" → "+cmp.Or(b, "none"))
 	}
@@ -189,6 +190,9 @@ func zoneText(z *readback.Zone) string {
 	text := doesText(z) + drainText(z.Drained)
 	if when := conditionsText(z); when != "" {
 		text += ", " + when
+	}
+	if limits := readback.LimitsText(z.Limits); limits != "" {
+		text += ", " + limits
 	}
 	if exclude := excludeText(z); exclude != "" {
 		text += ", except to " + exclude

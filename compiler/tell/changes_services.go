@@ -104,6 +104,9 @@ func (sv *serviceView) describe() string {
 	if sticky := sv.persistence(); sticky != "" {
 		text += ", " + sticky
 	}
+	if limits := readback.LimitsText(sv.read.Limits); limits != "" {
+		text += ", " + limits
+	}
 	if allowed := sv.allowed(); len(allowed) > 0 {
 		text += ", only from " + rangesText(allowed)
 	}
@@ -138,6 +141,7 @@ func serviceChanges(was, will *serviceView) []string {
 	if a, b := was.persistence(), will.persistence(); a != b {
 		parts = append(parts, cmp.Or(a, "no persistence")+" → "+cmp.Or(b, "no persistence"))
 	}
+	parts = append(parts, readback.LimitsChange(was.read.Limits, will.read.Limits)...)
 	if a, b := was.allowed(), will.allowed(); !slices.Equal(a, b) {
 		parts = append(parts, "only from "+allowedText(a)+" → "+allowedText(b))
 	}

@@ -84,7 +84,12 @@ func (t *touched) element(n layout.Name, owner, more string) {
 	case layout.Conditions:
 		t.zones[owner] = true
 		return // more is conditions
-	case layout.Services, layout.Laddrs, layout.LaddrsIn, layout.Scheduled, layout.Permitted, layout.Helpers, layout.Onward, layout.Remember, layout.Hairpin, layout.TimedServices:
+	case layout.Over:
+		t.limited(n, owner)
+		return // more is a limit
+	case layout.LimitedZones, layout.LimitedRejects:
+		t.zones[owner] = true
+	case layout.Services, layout.Limited, layout.Admitted, layout.Helpers, layout.Onward, layout.Laddrs, layout.LaddrsIn, layout.Scheduled, layout.Permitted, layout.Remember, layout.Hairpin, layout.TimedServices:
 		t.services[owner] = true
 	case layout.Timed, layout.Segments, layout.Excludes, layout.ZoneHelpers, layout.Inbound, layout.Conditional, layout.Elsewhere:
 		t.zones[owner] = true
@@ -96,6 +101,15 @@ func (t *touched) element(n layout.Name, owner, more string) {
 	if more != "" {
 		t.pools[more] = true
 	}
+}
+
+// limited notes whose limit it is.
+func (t touched) limited(n layout.Name, owner string) {
+	if n.Variant.Zones {
+		t.zones[owner] = true
+		return
+	}
+	t.services[owner] = true
 }
 
 // stray notes an element that belongs to no object: somebody added it by hand. What no zone

@@ -52,6 +52,9 @@ func (l *Law) Check(pkt Packet) error {
 	if err != nil {
 		return err
 	}
+	if outcomes, err = bounded(&d, pkt, outcomes); err != nil {
+		return err
+	}
 	if err := agree(&d, pkt, outcomes); err != nil {
 		return err
 	}
@@ -109,6 +112,9 @@ func (l *Law) persists(s *policy.Service, d *policy.Decision, pkt Packet, first 
 			want.DNAT = []netip.AddrPort{first.DNAT}
 		}
 		outcomes, err := l.Machine.Run(again, first.Entered)
+		if err == nil {
+			outcomes, err = bounded(&want, again, outcomes)
+		}
 		if err == nil {
 			err = agree(&want, again, outcomes)
 		}

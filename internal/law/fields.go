@@ -66,6 +66,15 @@ func (w *walk) load(f nft.Field) (string, bool) {
 		return port(w.pkt.To.Port())
 	case nft.JHash:
 		return w.hash(f)
+	case nft.Priority:
+		if w.priority == "" {
+			return wire.Class(0).Take(), true
+		}
+		return w.priority, true
+	case nft.NumgenInc:
+		if f.Mod == 1 {
+			return wire.Slot(int(f.Base)).Take(), true
+		}
 	}
 	fail("nobody can load %s", f)
 	return "", false
@@ -90,6 +99,9 @@ func (w *walk) hash(f nft.Field) (string, bool) {
 // chance tells whether a field takes one of few values, all of which are tried.
 func chance(f nft.Field) bool {
 	const few = 1 << 16
+	if f.Base > 0 && f.Mod == 1 {
+		return false // a constant
+	}
 	return f.Kind == nft.NumgenInc || f.Kind == nft.NumgenRandom || f.Kind == nft.JHash && f.Mod <= few
 }
 
@@ -102,6 +114,8 @@ func typeOf(f nft.Field) nft.Type {
 		return nft.IPv6
 	case nft.L4Proto:
 		return nft.Proto
+	case nft.Priority:
+		return nft.Class
 	case nft.Sport, nft.Dport, nft.CtDport:
 		return nft.Service
 	}

@@ -46,6 +46,8 @@ type Outcome struct {
 	Entered []Entry         // what the packet entered into dynamic maps
 	MSS     policy.MSS      // how large segments may be
 	After   []time.Duration // the flow's timeouts by state; nil: the kernel's
+	Bounds  []string        // the limits that were asked, and not reached but for the last
+	Beyond  string          // the limit that was reached; empty: none
 }
 
 // Entry is an element that a rule entered into a dynamic map.

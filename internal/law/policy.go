@@ -199,6 +199,7 @@ func (g *maker) source(block bool) (text string, isBlock bool) {
 
 func (g *maker) zone() string {
 	var b strings.Builder
+	refuses := false
 	from := g.ranges(15, clients, clients, neighbours, servers)
 	switch n := g.IntN(20); {
 	case n < 9:
@@ -212,8 +213,14 @@ func (g *maker) zone() string {
 		from, text = g.mapping()
 		b.WriteString(", map: " + text)
 	case n < 13: // neither: reject
+		refuses = true
 	default:
-		b.WriteString(", action: " + g.pick("masquerade", "masquerade", "accept", "drop", "reject"))
+		action := g.pick("masquerade", "masquerade", "accept", "drop", "reject")
+		refuses = action == "drop" || action == "reject"
+		b.WriteString(", action: " + action)
+	}
+	if !refuses && g.often(20) {
+		b.WriteString(g.limits(g.pick("", "drop", "reject")))
 	}
 	if g.often(25) {
 		b.WriteString(", to: " + g.ranges(20, outside, outside, vips, servers, mapped, clients))

@@ -55,6 +55,9 @@ func (g *maker) service() string {
 	if persistent {
 		b.WriteString(", persistence: " + g.pick("60s", "60s", "300s", "{timeout: 60s, mask4: 24, mask6: 64}", "{timeout: 5m, mask4: 31, mask6: 127}", "{timeout: 60s, mask4: 1}", "{timeout: 60s, mask6: 1}", "{timeout: 61s, mask4: 30}"))
 	}
+	if g.often(20) {
+		b.WriteString(g.limits(g.pick("", "drop", "reject")))
+	}
 	if g.often(15) {
 		b.WriteString(", allow: " + g.ranges(10, clients, neighbours, outside))
 	}

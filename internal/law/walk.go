@@ -2,6 +2,7 @@ package law
 
 import (
 	"encoding/binary"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ type walk struct {
 	point    nft.Point // the hook
 	typ      string    // of the base chain
 	dnat     bool      // the flow's status: the destination is another than it was
+	priority string    // of the packet, in wire form; empty: 0
 	out      Outcome
 }
 
@@ -149,9 +151,22 @@ func (w *walk) stmt(s nft.Stmt) (v nft.Verdict, match bool) {
 		return v, w.nameIn(s.Set, w.oif())
 	case nft.IIfIn:
 		return v, w.nameIn(s.Set, w.iif())
+	case nft.CountOver:
+		return v, w.bound(s.Set, s.Key, true, fmt.Sprint(s.Over))
+	case nft.RateOver:
+		return v, w.bound(s.Set, s.Key, false, fmt.Sprintf("%d/%s burst %d", s.Rate, s.Unit, s.Burst))
+	case nft.Hold:
+		return v, w.hold(s)
+	case nft.SetPriority:
+		return v, w.setPriority(s)
+	case nft.ClearPriority:
+		w.priority = ""
+		return v, true
 	case nft.InSet:
 		if t := w.set(s.Set); t.Data != nft.NoData {
 			fail("%s: it is a map", s)
+		} else if t.Dynamic {
+			return v, w.bound(s.Set, s.Key, false, "")
 		}
 		_, found := w.find(s.Set, s.Key)
 		return v, found
@@ -242,6 +257,12 @@ func (w *walk) note(set string, el nft.Element) {
 	name, _, _ := strings.Cut(el.Comment, ": ")
 	base := strings.TrimRight(strings.SplitN(set, "/", 2)[0], "46")
 	switch base {
+	case "over":
+		if w.out.Beyond = set[strings.LastIndexByte(set, '/')+1:]; strings.Contains(set, "/zones/") {
+			w.out.Zone = name
+		} else {
+			w.out.Service = name
+		}
 	case "services", "permitted":
 		w.out.Service, w.out.Passed = name, el.Verdict.Kind == nft.Accept
 	case "zones", "own", "actions", "excludes", "mapped", "blocks", "rejects", "inbound", "does", "refuse-does":

@@ -10,8 +10,9 @@ const (
 	lookupSetID = unix.NFTA_LOOKUP_SET_ID // u32: setID, where the transaction makes the set
 	lookupFlags = unix.NFTA_LOOKUP_FLAGS  // u32: NFT_LOOKUP_F_*
 
-	dynsetSetID = unix.NFTA_DYNSET_SET_ID // u32: setID
-	dynsetExpr  = unix.NFTA_DYNSET_EXPR   // expression that each new element gets
+	dynsetSetID   = unix.NFTA_DYNSET_SET_ID  // u32: setID
+	dynsetTimeout = unix.NFTA_DYNSET_TIMEOUT // u64: of new elements, milliseconds
+	dynsetExpr    = unix.NFTA_DYNSET_EXPR    // expression that each new element gets
 
 	numgenOffset = unix.NFTA_NG_OFFSET // u32: added to each number
 

@@ -116,6 +116,7 @@ func normalize(name string, v map[uint16]string, anon func(string) string) {
 		delete(v, objrefSetID)
 	case "dynset":
 		delete(v, dynsetSetID)
+		def(dynsetTimeout, zero32+zero32)
 	case "nat":
 		normalizeNAT(v)
 	case "bitwise":

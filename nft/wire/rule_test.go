@@ -42,7 +42,7 @@ var stmts = []struct {
 	{nft.OIfIn{Set: "uplinks"}, "[meta 1=00000001 2=00000007][lookup 1=uplinks 2=00000001 5=00000000]"},
 	{nft.IIfIs{Name: "lan0"}, "[meta 1=00000001 2=00000006][cmp 1=00000001 2=00000000 3=(1=6c616e30000000000000000000000000)]"},
 	{nft.IIfIn{Set: "lans"}, "[meta 1=00000001 2=00000006][lookup 1=lans 2=00000001 5=00000000]"},
-	{nft.CountOver{Set: "s", Key: []nft.Field{nft.F(nft.Priority)}, Over: 7}, "[meta 1=00000001 2=00000002][dynset 1=7300 3=00000000 4=00000001 7=[connlimit 1=00000007 2=00000001] 9=00000000]"},
+	{nft.CountOver{Set: "s", Key: []nft.Field{nft.F(nft.Priority)}, Over: 7}, "[meta 1=00000001 2=00000002][dynset 1=7300 3=00000000 4=00000001 6=0000000000000000 7=[connlimit 1=00000007 2=00000001] 9=00000000]"},
 	{nft.RateOver{Set: "s", Key: []nft.Field{nft.F(nft.Priority)}, Rate: 5, Unit: nft.PerMinute, Burst: 9, Timeout: time.Second},
 		"[meta 1=00000001 2=00000002][dynset 1=7300 3=00000001 4=00000001 6=00000000000003e8 7=[limit 1=0000000000000005 2=000000000000003c 3=00000009 4=00000000 5=00000001] 9=00000000]"},
 	{nft.Hold{Set: "s", Key: []nft.Field{{Kind: nft.NumgenInc, Mod: 1, Base: 9}}, Timeout: time.Second}, "[numgen 1=00000001 2=00000001 3=00000000 4=00000009][dynset 1=7300 3=00000001 4=00000001 6=00000000000003e8 9=00000000]"},

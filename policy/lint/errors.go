@@ -27,6 +27,7 @@ var reasons = map[string]string{
 	"F08": "The node would have no laddr for sources of the family that is missing, although others have.",
 	"G01": "snatctl does not guess what an unknown word means. All keys of the gateway are in one file, so that the order of files does not " +
 		"decide.",
+	"L01": "Whoever writes limits wants something to be bounded. Limits that bound nothing, or a burst without a rate, look as if they did.",
 	"N01": "Names lead from reports and from the table back to the policy. Two objects with the same name could not be told apart, and a name " +
 		"that nft or a shell reads differently cannot be used there.",
 	"N02": "Names are not looked up: the meaning of a policy must not depend on what a name server says when it is applied.",

@@ -32,6 +32,8 @@ func (w *walker) service(n *yaml.Node) {
 			enum(w, v, k, &s.Scheduler)
 		case "persistence":
 			s.Persistence = w.persistence(v)
+		case "limits":
+			s.Limits = w.limits(v, words.Limits)
 		case "allow":
 			s.Allow = w.ranges(w.someItems(v, wantAddresses))
 		case "deny":

@@ -42,6 +42,8 @@ func (w *walker) zone(n *yaml.Node) {
 			z.Exclude = w.ranges(w.items(v, wantAddresses))
 		case "action":
 			enum(w, v, k, &z.Action)
+		case "limits":
+			z.Limits = w.limits(v, words.ZoneLimits)
 		case "map":
 			z.Map = w.prefix(v)
 		case "mss":

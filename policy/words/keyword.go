@@ -53,6 +53,7 @@ const (
 	aPortRange         kind = "port or range of ports"
 	aServicePort       kind = "`tcp/80`, `tcp/8000-8099` or `tcp/*`"
 	aQuorum            kind = "number, or a percentage like `50%`"
+	aRate              kind = "rate like `50/second`"
 	aPercent           kind = "percentage like `30%`"
 	aStatus            kind = "status code like `200`, or a range like `200-399`"
 	anUplink           kind = "name of an uplink"
@@ -116,7 +117,7 @@ func Keys(path string) []string {
 	}{{"", Root}, {"gateway", Gateway}, {"gateway.addresses", Addresses}, {"gateway.uplinks.NAME", Uplink}, {"gateway.uplinks.NAME.check", UplinkCheck}, {"gateway.timeouts", GatewayTimeouts}, {"zones[].timeouts", ZoneTimeouts}, {"services[].timeouts", ServiceTimeouts},
 		{"nodes.NAME", Node}, {"fleet", Fleet}, {"laddrs.NAME", Pool}, {"laddrs.NAME.addresses[]", Laddr},
 		{"zones[]", Zone}, {"health_checks.NAME", HealthCheck}, {"services[]", Service}, {"services[].health_check", HealthCheck},
-		{"services[].vip", InterfaceVIP}, {"services[].vip[]", InterfaceVIP}, {"services[].persistence", Persistence},
+		{"services[].vip", InterfaceVIP}, {"services[].vip[]", InterfaceVIP}, {"services[].persistence", Persistence}, {"services[].limits", Limits}, {"zones[].limits", ZoneLimits},
 		{"services[].real_servers[]", RealServer}, {"services[].sorry_servers[]", RealServer}, {"tests[]", Test}, {"tests[].expect", Expect}} {
 		if s.path == path {
 			return s.Names
@@ -155,6 +156,8 @@ var (
 	Expect          = SectionOf("tests[].expect")
 	Uplink          = SectionOf("gateway.uplinks.NAME")
 	UplinkCheck     = SectionOf("gateway.uplinks.NAME.check")
+	Limits          = SectionOf("services[].limits")
+	ZoneLimits      = SectionOf("zones[].limits")
 )
 
 // Extension is how keys of a file begin that are accepted and ignored, as in compose files: a

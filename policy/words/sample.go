@@ -20,6 +20,10 @@ func (k *Keyword) Sample(value string) string {
 			fields = append(fields, f.Name()+": "+f.Example)
 		}
 	}
+	fields = append(fields, k.ofLimits(value)...)
+	if k.Path == "zones[].limits" {
+		fields = append(fields, "action: masquerade")
+	}
 	switch k.Path {
 	case "fleet":
 		fields = append(fields, "nodes: {gw1: {}}")
@@ -100,6 +104,10 @@ func (k *Keyword) Sample(value string) string {
 		return "{version: 1, gateway: {uplinks: {NAME: {interface: wan0, check: " + m + "}}}}"
 	case "services[].vip":
 		return "{version: 1, services: [{name: web, vip: " + m + ", ports: tcp/80}]}"
+	case "services[].limits":
+		return "{version: 1, " + services + ", limits: " + m + "}]}"
+	case "zones[].limits":
+		return "{version: 1, zones: [{name: office, from: 10.1.0.0/16, action: accept, limits: " + m + "}]}"
 	case "services[].persistence":
 		return "{version: 1, " + services + ", persistence: " + m + "}]}"
 	case "services[].real_servers[]":
@@ -121,6 +129,22 @@ func (k *Keyword) Sample(value string) string {
 		return "{version: 1, gateway: " + m + "}"
 	}
 	return "{version: 1, " + strings.TrimSuffix(path, "[]") + ": [" + m + "]}"
+}
+
+// ofLimits returns what must be beside a key of limits: something that is limited, or what it is about.
+func (k *Keyword) ofLimits(value string) []string {
+	path, name, _ := strings.Cut(k.Path, "limits.")
+	switch {
+	case name == "" || path != "services[]." && path != "zones[].":
+		return nil
+	case name == "burst":
+		return []string{"new_per_client: 5/second"}
+	case name == "connections" && value != "":
+		return nil
+	case name == "connections":
+		return []string{"connections_per_client: 5"}
+	}
+	return []string{"connections: 5"}
 }
 
 const checkType = "health_checks.NAME.type"

@@ -110,6 +110,7 @@ func forms() []form {
 		{kind: aPort, name: "port", types: []string{"string", "integer"}, matches: []string{port}},
 		{kind: aPortRange, name: "portRange", types: []string{"string", "integer"}, matches: []string{ports}},
 		{kind: aQuorum, name: "quorum", types: []string{"string", "integer"}, matches: []string{percent}},
+		{kind: aRate, name: "rate", types: text, matches: []string{`([1-9][0-9]{0,5}|1000000)/(second|minute|hour|day)`}},
 		{kind: aPercent, name: "percent", types: text, matches: []string{percent}},
 		{kind: aStatus, name: "status", types: []string{"string", "integer"}, matches: []string{status + `(-` + status + `)?`}, least: 100, most: 599},
 		{kind: anMSS, name: "mss", types: []string{"string", "integer"}, matches: []string{"clamp"}, least: policy.LeastMSS, most: policy.MostMSS},

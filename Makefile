@@ -37,8 +37,8 @@ integration: ## real packets between namespaces (root, or unshare -rn)
 golden: ## rewrite the golden files; review them like code
 	$(GO) test ./policy/... ./compiler ./nft ./translate/... ./cmd/snatctl/... -update
 
-docs: ## rewrite the pages that are made from the code: docs/commands.md, logs.md, metrics.md, lint.md, policy.md, policy.schema.json, the table in migrate.md
-	$(GO) test ./cmd/snatctl ./policy/words ./agent/journal ./agent/metrics ./translate -run '^(TestCommandsPage|TestLogsPage|TestMetricsPage|TestReference|TestSchemaDocument|TestTableOfConstructs)$$' -update
+docs: ## rewrite the pages that are made from the code: docs/commands.md, logs.md, metrics.md, rfc.md, lint.md, policy.md, policy.schema.json, the table in migrate.md
+	$(GO) test ./cmd/snatctl ./policy/words ./agent/journal ./agent/metrics ./policy/rfc ./translate -run '^(TestCommandsPage|TestLogsPage|TestMetricsPage|TestRFCPage|TestReference|TestSchemaDocument|TestTableOfConstructs)$$' -update
 
 fuzz: ## fuzz each target for FUZZTIME
 	@for t in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \

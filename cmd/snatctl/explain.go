@@ -9,6 +9,7 @@ import (
 	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/rfc"
 )
 
 type explainOptions struct {
@@ -33,6 +34,8 @@ destination may become, and why, step by step. explain reads the policy alone, n
 Write an IPv6 address with a port in brackets: [2001:db8::1]:443. Without --oif the connection
 leaves through an uplink, unless it goes to a real server. Without --iif no zone with iif matches.
 If a VIP is the address of an interface, name it with --address.
+
+With the name of an RFC, as rfc4787, it says what that asks of a NAT and how the policy answers.
 
 Exit status: 0 explained, 1 invalid policy, 2 usage.`,
 		Example: `  snatctl explain -f policy.yaml --from 10.1.5.9 --to 8.8.8.8:443 --proto tcp
@@ -60,6 +63,9 @@ Exit status: 0 explained, 1 invalid policy, 2 usage.`,
 	f.StringVar(&o.format, "format", "text", "format of the output: `text|json`")
 	for _, name := range []string{"from", "to", "proto"} {
 		_ = c.MarkFlagRequired(name)
+	}
+	for _, d := range rfc.Documents() {
+		c.AddCommand(conformanceCommand(d))
 	}
 	return c
 }

@@ -68,6 +68,7 @@ func (a *Arrangement) Serving(s *policy.Service) (Fragment, policy.Diagnostics) 
 func (a *Arrangement) Zones() (Fragment, policy.Diagnostics) {
 	b := newBuilder(a)
 	b.zones()
+	b.ways(a.policy)
 	return b.fragment(), b.diags
 }
 

@@ -34,6 +34,7 @@ func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 		b.service(&p.Services[i])
 	}
 	b.zones()
+	b.ways(p)
 	return b.finish()
 }
 
@@ -84,6 +85,7 @@ func (b *builder) finish() (*nft.Ruleset, policy.Diagnostics) {
 // builder collects sets and chains under their names.
 type builder struct {
 	*Arrangement
+	chosen       *policy.Policy // in its state: which uplinks are up
 	sets         map[layout.Name]*nft.Set
 	chains       map[layout.Name]*nft.Chain
 	objects      map[nft.Ref]nft.Object

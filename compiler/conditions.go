@@ -30,11 +30,13 @@ type place struct {
 	conditional, elsewhere, does layout.Kind // maps
 	zone, when                   layout.Kind // chains
 	refuses                      bool        // this is the hook forward: reject or let pass
+	chooses                      bool        // uplinks are chosen here, and nothing else happens
 }
 
 var (
-	whereTranslated = place{layout.Conditional, layout.Elsewhere, layout.Does, layout.ChainZone, layout.ChainWhen, false}
-	whereRefused    = place{layout.RefuseConditional, layout.RefuseElsewhere, layout.RefuseDoes, layout.ChainRefuseZone, layout.ChainRefuseWhen, true}
+	whereTranslated = place{layout.Conditional, layout.Elsewhere, layout.Does, layout.ChainZone, layout.ChainWhen, false, false}
+	whereChosen     = place{zone: layout.ChainWayZone, when: layout.ChainWayWhen, chooses: true}
+	whereRefused    = place{layout.RefuseConditional, layout.RefuseElsewhere, layout.RefuseDoes, layout.ChainRefuseZone, layout.ChainRefuseWhen, true, false}
 )
 
 // conditional enters the zones with conditions. owned is what plain zones own.
@@ -164,6 +166,10 @@ func (b *builder) conditionalZone(z *policy.Zone, p place) {
 	b.chain(chain)
 	for _, stmts := range b.conditions(z) {
 		b.rule(chain, append(stmts, nft.Give{Verdict: gotoChain(does)})...)
+	}
+	if p.chooses {
+		b.wayRules(z, does)
+		return
 	}
 	b.extraRules(z, p, does)
 	b.excludeRules(z, does)

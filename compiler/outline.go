@@ -45,6 +45,7 @@ func (a *Arrangement) Outline(p *policy.Policy) (*Outline, policy.Diagnostics) {
 		s.Elements = nil // they stay as they are
 	}
 	b.zones()
+	b.ways(p)
 	if b.diags.Err() != nil {
 		return nil, b.diags
 	}

@@ -22,6 +22,7 @@ const (
 
 // rules writes the constant rules: one for each kind of map that the policy needs.
 func (b *builder) rules() {
+	b.uplinkRules()
 	sendsOn := b.holds(layout.Services, layout.Inbound)
 	fullNAT := b.holds(layout.Laddrs, layout.LaddrsIn, layout.Remember, layout.Hairpin, layout.TimedServices)
 	b.timeoutRules()

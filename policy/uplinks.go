@@ -172,6 +172,67 @@ func (g *Gateway) candidates(c UplinkChoice, f inet.Family) (out []*Uplink) {
 	return out
 }
 
+// balanceSlots is about how many slots share sources out among uplinks: enough for the sources of one
+// that is down to be spread over all others.
+const balanceSlots = 100
+
+// WaysBySlot returns the uplink of each slot that a hash of the source chooses, none of them down unless
+// all are; of a list there is one slot. Slots of an uplink that is up are the same whichever others are down: their sources stay.
+// Uplinks take interleaved turns by weight.
+func (g *Gateway) WaysBySlot(c UplinkChoice, f inet.Family) []*Uplink {
+	all := g.candidates(c, f)
+	if !c.Balance || len(all) == 0 {
+		return g.Ways(c, f)
+	}
+	weights := make([]int, len(all))
+	for i, u := range all {
+		weights[i] = u.Weight
+	}
+	turns := spread(weights)
+	out := make([]*Uplink, 0, 2*balanceSlots)
+	for len(out) < balanceSlots {
+		for _, i := range turns {
+			out = append(out, all[i])
+		}
+	}
+	up := g.Ways(UplinkChoice{Balance: true}, f)
+	if len(up) == len(all) {
+		return out
+	}
+	for i, u := range up {
+		weights[i] = u.Weight
+	}
+	turns = spread(weights[:len(up)])
+	next := 0
+	for i, u := range out {
+		if u.Down {
+			out[i] = up[turns[next%len(turns)]]
+			next++
+		}
+	}
+	return out
+}
+
+// spread lays the shares of weights out in turns: the one comes next that is most behind its share.
+func spread(weights []int) (out []int) {
+	shares, total := Shares(weights, balanceSlots), 0
+	for _, s := range shares {
+		total += s
+	}
+	behind := make([]int, len(shares))
+	for range total {
+		best := 0
+		for i, s := range shares {
+			if behind[i] += s; behind[i] > behind[best] {
+				best = i
+			}
+		}
+		behind[best] -= total
+		out = append(out, best)
+	}
+	return out
+}
+
 // uplinksIn returns the uplinks that a state makes of those written; nil where it changes none.
 func (p *Policy) uplinksIn(state State) (out []Uplink) {
 	for i, u := range p.Gateway.Routed {

@@ -51,6 +51,12 @@ func (n Name) Declare() *nft.Set {
 		s.Key, s.Data = []nft.Type{addr}, nft.AddrRange4Port
 	case LimitedZones, LimitedRejects, Timed, Segments, Conditional, Elsewhere, Excludes, Actions, Rejects, Does, RefuseConditional, RefuseElsewhere, RefuseDoes:
 		s.Key, s.Interval, s.Data = []nft.Type{addr}, true, nft.VerdictData
+	case Ways, WayConditional:
+		s.Key, s.Interval, s.Data = []nft.Type{addr}, true, nft.VerdictData
+	case Marked:
+		s.Key, s.Data = []nft.Type{nft.FwMark}, nft.VerdictData
+	case Choice:
+		s.Key, s.Data = []nft.Type{nft.Slot}, nft.VerdictData
 	case Conditions:
 		s.Key = []nft.Type{nft.Slot}
 	case To, Exclude, Drained:

@@ -55,6 +55,11 @@ var forms = [...]form{
 	Pool:              {word: "pool", family: true, words: []word{wordSelect}, object: objectPool},
 	Drained:           {word: "drained", family: true, object: objectPool},
 
+	Marked:         {word: "marked"},
+	WayConditional: {word: "way-conditional", family: true},
+	Ways:           {word: "ways", family: true},
+	Choice:         {word: "choice", family: true, words: []word{wordThen}},
+
 	ChainPrerouting:      {word: "prerouting"},
 	ChainOutput:          {word: "output"},
 	ChainServices:        {word: "services"},
@@ -84,6 +89,16 @@ var forms = [...]form{
 	ChainLower:           {word: "lower", words: []word{wordThen}},
 	ChainTimeouts:        {word: "timeouts", words: []word{wordThen}},
 	ChainHelper:          {word: "helper", words: []word{wordHelper}},
+	ChainUplinks:         {word: "uplinks"},
+	ChainReroute:         {word: "reroute"},
+	ChainWays:            {word: "ways"},
+	ChainWayWhen:         {word: "way-when", words: []word{wordThen}, object: objectZone, leads: true},
+	ChainWayZone:         {word: "way-zone", words: []word{wordDoes}, object: objectZone, leads: true},
+	ChainChoose:          {word: "choose", family: true, words: []word{wordThen}},
+	ChainFrom:            {word: "from", words: []word{wordThen}},
+	ChainVia:             {word: "via", words: []word{wordThen}},
+	ChainTo:              {word: "toward", words: []word{wordThen}},
+	ChainBack:            {word: "back", words: []word{wordThen}},
 	ChainRemember:        {word: "remember", family: true, words: []word{wordPorts, wordKeep, wordServers, wordSeconds, wordBits}},
 }
 

@@ -93,11 +93,15 @@ const (
 	Exclude                           // destinations that a zone leaves untranslated
 	Pool                              // slot : laddr; of a pool that is not one range
 	Drained                           // laddrs of a pool that take no new connections; no packet asks for it
+	Marked                            // marks of flows : the chain that marks their packets
+	WayConditional                    // as Conditional, where uplinks are chosen
+	Ways                              // sources : their uplink, or the chain that chooses it
+	Choice                            // slot : uplink; of several that a zone may have
 )
 
 // The chains, in the order in which the table lists them.
 const (
-	ChainPrerouting Kind = iota + Drained + 1
+	ChainPrerouting Kind = iota + Choice + 1
 	ChainOutput
 	ChainServices
 	ChainGuarded  // checks the sources of services with allow or deny
@@ -127,6 +131,16 @@ const (
 	ChainSegments // sees SYN and SYN-ACK
 	ChainLower    // lowers the size of segments that they tell
 	ChainTimeouts // gives a flow ct timeout objects
+	ChainUplinks  // hook: finds the uplink of every packet
+	ChainReroute  // the same for packets of the machine itself
+	ChainWays     // finds the uplink of a new connection
+	ChainWayWhen  // as ChainWhen, where uplinks are chosen
+	ChainWayZone  // as ChainZone, likewise
+	ChainChoose   // chooses among uplinks
+	ChainFrom     // marks a flow as one that came in by an uplink
+	ChainVia      // marks a flow and its packet: they leave by an uplink
+	ChainTo       // marks a packet: it leaves by an uplink, unless a more specific route counts
+	ChainBack     // marks a packet: it is an answer, and leaves by an uplink
 )
 
 // IsChain tells whether the kind is one of chains.

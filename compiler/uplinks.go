@@ -1,0 +1,157 @@
+package compiler
+
+import (
+	"strings"
+
+	"github.com/snatctl/snatctl/compiler/layout"
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
+)
+
+// Uplinks as objects. The top byte of marks is ours: its low bits are the number of an uplink. The mark of
+// a flow says by which uplink it leaves; with markCameIn, by which it came in. Each packet that does not
+// come from that uplink gets the mark, and an ip rule sends it to the uplink's routing table: that of an
+// answer before all other routes, that of others behind the more specific ones of the table main.
+//
+//	uplinks: ct mark & 0xff000000 vmap @marked     (one lookup a packet)
+//	uplinks: ct state new goto ways                (first packets only)
+//
+// What chooses are maps, so that a State with an uplink down changes elements alone.
+const (
+	markUplinks  = 0xff000000
+	markShift    = 24
+	markCameIn   = 0x80
+	priorityMark = -150 // NF_IP_PRI_MANGLE: behind conntrack, before routing and NAT
+)
+
+func mark(number, bits int) uint32 { return uint32(number|bits) << markShift }
+
+// toward names a chain of one uplink.
+func toward(k layout.Kind, uplink string) layout.Name {
+	return layout.Name{Kind: k, Variant: layout.Variant{Then: uplink}}
+}
+
+func setMark(of nft.FieldKind, m uint32) nft.SetMark {
+	return nft.SetMark{Of: of, Keep: ^uint32(markUplinks), Value: m}
+}
+
+// ways enters which uplinks the zones of a policy choose, in the state that it has.
+func (b *builder) ways(p *policy.Policy) {
+	g := &p.Gateway
+	if len(g.Routed) == 0 {
+		return
+	}
+	numbers := g.Numbers()
+	for i := range g.Routed {
+		u := &g.Routed[i]
+		n := numbers[u.Name]
+		inside := nft.IIfIs{Name: u.Interface}
+		for _, c := range []struct {
+			chain layout.Kind
+			bits  int
+		}{{layout.ChainTo, 0}, {layout.ChainBack, markCameIn}} {
+			chain := toward(c.chain, u.Name)
+			b.rule(chain, inside, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}}) // on its way in
+			b.rule(chain, setMark(nft.PacketMark, mark(n, c.bits)))
+			m := b.set(layout.Marked.Name())
+			m.Elements = append(m.Elements, nft.Element{Key: b.wire.Mark(mark(n, c.bits)).Take(), Verdict: gotoChain(chain)})
+		}
+		from := toward(layout.ChainFrom, u.Name)
+		b.rule(from, setMark(nft.FlowMark, mark(n, markCameIn)))
+		b.rule(layout.ChainWays.Name(), inside, nft.Give{Verdict: gotoChain(from)})
+		via := toward(layout.ChainVia, u.Name)
+		b.rule(via, setMark(nft.FlowMark, mark(n, 0)))
+		b.rule(via, nft.Give{Verdict: gotoChain(toward(layout.ChainTo, u.Name))})
+	}
+	b.choices(p)
+}
+
+// choices enters the zones that choose, and those before them that do not.
+func (b *builder) choices(p *policy.Policy) {
+	zones, some := p.Zones, false
+	plain := make([][]inet.Range, len(zones))
+	for i := range zones {
+		some = some || zones[i].Uplink.Written()
+		if !zones[i].Conditional() {
+			plain[i] = zones[i].From
+		}
+	}
+	if !some {
+		return
+	}
+	owned := inet.Flatten(plain)
+	inside := make([][]inet.Range, len(zones))
+	for i := range zones {
+		if z := &zones[i]; z.Conditional() && len(z.OIf) == 0 {
+			inside[i] = inet.Subtract(z.From, ownedBefore(owned, i))
+		}
+	}
+	b.chosen = p
+	b.arrange(inside, whereChosen, layout.WayConditional)
+	for _, o := range owned {
+		if z := &zones[o.Owner]; z.Uplink.Written() {
+			f := o.Range.Family()
+			if v, ok := b.wayOf(z, f); ok {
+				b.interval(b.set(layout.Ways.Of(f)), o.Range, nft.Element{Verdict: v, Comment: z.Name})
+			}
+		}
+	}
+}
+
+// wayRules ends the chain of a zone with conditions, where uplinks are chosen.
+func (b *builder) wayRules(z *policy.Zone, chain layout.Name) {
+	b.chain(chain)
+	for _, f := range inet.Families {
+		if v, ok := b.wayOf(z, f); z.Uplink.Written() && ok {
+			b.rule(chain, nft.FamilyIs{Family: f}, nft.Give{Verdict: v})
+		}
+	}
+	b.rule(chain, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}})
+}
+
+// wayOf returns where connections of a zone go for their uplink; false: no uplink carries the family.
+func (b *builder) wayOf(z *policy.Zone, f inet.Family) (nft.Verdict, bool) {
+	g := &b.chosen.Gateway
+	table := g.WaysBySlot(z.Uplink, f)
+	switch {
+	case len(table) == 0:
+		return nft.Verdict{}, false
+	case !z.Uplink.Balance && len(z.Uplink.Names) == 1:
+		return gotoChain(toward(layout.ChainVia, table[0].Name)), true
+	}
+	what := policy.Balance
+	if !z.Uplink.Balance {
+		what = strings.Join(z.Uplink.Names, "/")
+	}
+	name := layout.Name{Kind: layout.Choice, Family: f, Variant: layout.Variant{Then: what}}
+	chain := name
+	chain.Kind = layout.ChainChoose
+	if !b.has(name) {
+		m := b.set(name)
+		for slot, u := range table {
+			m.Elements = append(m.Elements, nft.Element{Key: b.wire.Slot(slot).Take(), Verdict: gotoChain(toward(layout.ChainVia, u.Name))})
+		}
+		by := nft.Field{Kind: nft.NumgenInc, Mod: 1}
+		if z.Uplink.Balance {
+			by = nft.Field{Kind: nft.JHash, Of: []nft.Field{fieldsOf(f).saddr}, Mod: uint32(len(table)), Seed: hashSeed}
+		}
+		b.rule(chain, nft.Vmap{Key: []nft.Field{by}, Map: m.Name})
+	}
+	return gotoChain(chain), true
+}
+
+// uplinkRules writes the hooks that mark packets.
+func (b *builder) uplinkRules() {
+	if !b.holds(layout.Marked) {
+		return
+	}
+	find := nft.Vmap{Key: []nft.Field{{Kind: nft.FlowMark, And: markUplinks}}, Map: layout.Marked.Name().String()}
+	b.hook(layout.ChainUplinks.Name(), nft.Hook{Type: "filter", Point: nft.Prerouting, Priority: priorityMark})
+	b.rule(layout.ChainUplinks.Name(), find)
+	b.rule(layout.ChainUplinks.Name(), nft.CtNew{}, nft.Give{Verdict: gotoChain(layout.ChainWays.Name())})
+	b.hook(layout.ChainReroute.Name(), nft.Hook{Type: "route", Point: nft.Output, Priority: priorityMark})
+	b.rule(layout.ChainReroute.Name(), find)
+	b.bySource(layout.ChainWays.Name(), layout.WayConditional)
+	b.bySource(layout.ChainWays.Name(), layout.Ways)
+}

@@ -25,10 +25,15 @@ func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 		return nil, policy.Diagnostics{*d}
 	}
 	b := newBuilder(Arrange(p))
-	b.unresolved()
-	if b.uplinksChosen(); slices.ContainsFunc(b.policy.Zones, func(z policy.Zone) bool { return z.UplinkLaddrs != nil }) {
+	if b.uplinksChosen(); b.diags.Err() != nil {
 		return nil, b.diags
 	}
+	return b.compile(p)
+}
+
+// compile does the work of Compile.
+func (b *builder) compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
+	b.unresolved()
 	b.room = b.measure()
 	for i := range p.Services {
 		b.service(&p.Services[i])

@@ -2,7 +2,6 @@ package compiler
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/inet"
@@ -176,23 +175,17 @@ func (b *builder) towardUplinks(chain layout.Name, cond []nft.Stmt, v nft.Verdic
 // leaving does something with what leaves through an uplink; through any interface, where the
 // policy names no uplinks.
 func (b *builder) leaving(chain layout.Name, cond []nft.Stmt, does ...nft.Stmt) {
-	var names []string
+	named := false
 	matches := []nft.Stmt{}
 	for _, u := range b.policy.Gateway.Uplinks {
-		if strings.HasSuffix(u, "*") {
+		if isPattern(u) {
 			matches = append(matches, nft.OIfIs{Name: u})
 		} else {
-			names = append(names, u)
+			named = true
 		}
 	}
-	if len(names) > 0 {
-		set := b.sets[layout.Uplinks.Name()]
-		if set == nil {
-			set = b.set(layout.Uplinks.Name())
-			for _, n := range names {
-				set.Elements = append(set.Elements, nft.Element{Key: b.wire.Ifname(n).Take()})
-			}
-		}
+	if named {
+		b.uplinkNames()
 		matches = append([]nft.Stmt{nft.OIfIn{Set: layout.Uplinks.Name().String()}}, matches...)
 	}
 	if len(matches) == 0 {
@@ -200,6 +193,19 @@ func (b *builder) leaving(chain layout.Name, cond []nft.Stmt, does ...nft.Stmt) 
 	}
 	for _, m := range matches {
 		b.rule(chain, append(append(cond[:len(cond):len(cond)], m), does...)...)
+	}
+}
+
+// uplinkNames enters the names of uplinks, patterns left out.
+func (b *builder) uplinkNames() {
+	if b.has(layout.Uplinks.Name()) {
+		return
+	}
+	set := b.set(layout.Uplinks.Name())
+	for _, u := range b.policy.Gateway.Uplinks {
+		if !isPattern(u) {
+			set.Elements = append(set.Elements, nft.Element{Key: b.wire.Ifname(u).Take()})
+		}
 	}
 }
 

@@ -9,31 +9,24 @@ import (
 	"github.com/snatctl/snatctl/policy"
 )
 
-// Uplinks as objects. The top byte of marks is ours: its low bits are the number of an uplink. The mark of
-// a flow says by which uplink it leaves; with markCameIn, by which it came in. Each packet that does not
-// come from that uplink gets the mark, and an ip rule sends it to the uplink's routing table: that of an
-// answer before all other routes, that of others behind the more specific ones of the table main.
+// Uplinks as objects. The top byte of marks is ours (policy.UplinkBits). The mark of a flow says by which
+// uplink it leaves; with policy.UplinkCameIn, by which it came in. Its packets get that mark, and ip rules
+// send them to the uplink's routing table: answers before all other routes, others behind the more specific
+// ones of the table main. What just came from the uplink gets none.
 //
 //	uplinks: ct mark & 0xff000000 vmap @marked     (one lookup a packet)
 //	uplinks: ct state new goto ways                (first packets only)
 //
 // What chooses are maps, so that a State with an uplink down changes elements alone.
-const (
-	markUplinks  = 0xff000000
-	markShift    = 24
-	markCameIn   = 0x80
-	priorityMark = -150 // NF_IP_PRI_MANGLE: behind conntrack, before routing and NAT
-)
+const priorityMark = -150 // NF_IP_PRI_MANGLE: behind conntrack, before routing and NAT
 
-func mark(number, bits int) uint32 { return uint32(number|bits) << markShift }
-
-// toward names a chain of one uplink.
-func toward(k layout.Kind, uplink string) layout.Name {
+// uplinkChain names a chain of one uplink.
+func uplinkChain(k layout.Kind, uplink string) layout.Name {
 	return layout.Name{Kind: k, Variant: layout.Variant{Then: uplink}}
 }
 
 func setMark(of nft.FieldKind, m uint32) nft.SetMark {
-	return nft.SetMark{Of: of, Keep: ^uint32(markUplinks), Value: m}
+	return nft.SetMark{Of: of, Keep: ^uint32(policy.UplinkBits), Value: m}
 }
 
 // ways enters which uplinks the zones of a policy choose, in the state that it has.
@@ -43,26 +36,32 @@ func (b *builder) ways(p *policy.Policy) {
 		return
 	}
 	numbers := g.Numbers()
+	accept := nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}}
+	b.uplinkNames()
 	for i := range g.Routed {
 		u := &g.Routed[i]
-		n := numbers[u.Name]
-		inside := nft.IIfIs{Name: u.Interface}
-		for _, c := range []struct {
-			chain layout.Kind
-			bits  int
-		}{{layout.ChainTo, 0}, {layout.ChainBack, markCameIn}} {
-			chain := toward(c.chain, u.Name)
-			b.rule(chain, inside, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}}) // on its way in
-			b.rule(chain, setMark(nft.PacketMark, mark(n, c.bits)))
-			m := b.set(layout.Marked.Name())
-			m.Elements = append(m.Elements, nft.Element{Key: b.wire.Mark(mark(n, c.bits)).Take(), Verdict: gotoChain(chain)})
-		}
-		from := toward(layout.ChainFrom, u.Name)
-		b.rule(from, setMark(nft.FlowMark, mark(n, markCameIn)))
-		b.rule(layout.ChainWays.Name(), inside, nft.Give{Verdict: gotoChain(from)})
-		via := toward(layout.ChainVia, u.Name)
-		b.rule(via, setMark(nft.FlowMark, mark(n, 0)))
-		b.rule(via, nft.Give{Verdict: gotoChain(toward(layout.ChainTo, u.Name))})
+		out := policy.UplinkMark(numbers[u.Name])
+		in := out | policy.UplinkCameIn
+		entering := nft.IIfIs{Name: u.Interface}
+
+		toward := uplinkChain(layout.ChainTo, u.Name)
+		b.rule(toward, entering, accept)
+		b.rule(toward, setMark(nft.PacketMark, out))
+		back := uplinkChain(layout.ChainBack, u.Name)
+		b.rule(back, entering, accept)
+		b.rule(back, nft.CtOriginal{}, nft.IIfIn{Set: layout.Uplinks.Name().String()}, accept) // the caller, by another way than before
+		b.rule(back, setMark(nft.PacketMark, in))
+		marked := b.set(layout.Marked.Name())
+		marked.Elements = append(marked.Elements,
+			nft.Element{Key: b.wire.Mark(out).Take(), Verdict: gotoChain(toward)},
+			nft.Element{Key: b.wire.Mark(in).Take(), Verdict: gotoChain(back)})
+
+		from := uplinkChain(layout.ChainFrom, u.Name)
+		b.rule(from, setMark(nft.FlowMark, in))
+		b.rule(layout.ChainWays.Name(), entering, nft.Give{Verdict: gotoChain(from)})
+		via := uplinkChain(layout.ChainVia, u.Name)
+		b.rule(via, setMark(nft.FlowMark, out))
+		b.rule(via, nft.Give{Verdict: gotoChain(toward)})
 	}
 	b.choices(p)
 }
@@ -118,7 +117,7 @@ func (b *builder) wayOf(z *policy.Zone, f inet.Family) (nft.Verdict, bool) {
 	case len(table) == 0:
 		return nft.Verdict{}, false
 	case !z.Uplink.Balance && len(z.Uplink.Names) == 1:
-		return gotoChain(toward(layout.ChainVia, table[0].Name)), true
+		return gotoChain(uplinkChain(layout.ChainVia, table[0].Name)), true
 	}
 	what := policy.Balance
 	if !z.Uplink.Balance {
@@ -130,7 +129,7 @@ func (b *builder) wayOf(z *policy.Zone, f inet.Family) (nft.Verdict, bool) {
 	if !b.has(name) {
 		m := b.set(name)
 		for slot, u := range table {
-			m.Elements = append(m.Elements, nft.Element{Key: b.wire.Slot(slot).Take(), Verdict: gotoChain(toward(layout.ChainVia, u.Name))})
+			m.Elements = append(m.Elements, nft.Element{Key: b.wire.Slot(slot).Take(), Verdict: gotoChain(uplinkChain(layout.ChainVia, u.Name))})
 		}
 		by := nft.Field{Kind: nft.NumgenInc, Mod: 1}
 		if z.Uplink.Balance {
@@ -146,7 +145,7 @@ func (b *builder) uplinkRules() {
 	if !b.holds(layout.Marked) {
 		return
 	}
-	find := nft.Vmap{Key: []nft.Field{{Kind: nft.FlowMark, And: markUplinks}}, Map: layout.Marked.Name().String()}
+	find := nft.Vmap{Key: []nft.Field{{Kind: nft.FlowMark, And: policy.UplinkBits}}, Map: layout.Marked.Name().String()}
 	b.hook(layout.ChainUplinks.Name(), nft.Hook{Type: "filter", Point: nft.Prerouting, Priority: priorityMark})
 	b.rule(layout.ChainUplinks.Name(), find)
 	b.rule(layout.ChainUplinks.Name(), nft.CtNew{}, nft.Give{Verdict: gotoChain(layout.ChainWays.Name())})

@@ -110,7 +110,7 @@ func (l *leaving) carryOut(ctx context.Context, table leaver) (failed error) {
 			n, err = table.Delete(ctx, keys)
 			is.Ended += n
 		} else {
-			n, err = table.Remark(ctx, keys, policy.UplinkMark(l.numbers[d.to]), policy.UplinkMask)
+			n, err = table.Remark(ctx, keys, policy.UplinkMark(l.numbers[d.to]), policy.UplinkBits)
 			is.Moved += n
 		}
 		l.out[d.from] = is
@@ -121,7 +121,7 @@ func (l *leaving) carryOut(ctx context.Context, table leaver) (failed error) {
 
 // leavingOf is a flow as a policy judges it.
 func leavingOf(f *ct.Flow) policy.Leaving {
-	l := policy.Leaving{Proto: f.Orig.Proto, From: f.Orig.Src, To: f.Orig.Dst, Answered: answered(f), Service: f.TranslatedDst()}
+	l := policy.Leaving{Proto: f.Orig.Proto, From: f.Orig.Src, To: f.Orig.Dst, Answered: answered(f), Service: f.TranslatedDst(), CameIn: f.Mark&policy.UplinkCameIn != 0}
 	if f.TranslatedSrc() {
 		l.Laddr = f.Reply.Dst.Addr()
 	}

@@ -54,6 +54,8 @@ zones:
 	add(inet.UDP, "10.1.0.1:6", "192.168.1.1:53", "10.1.0.1", one) // to the inside
 	add(inet.TCP, "10.9.0.1:7", "8.8.8.8:443", "10.9.0.1", one)    // nobody chose its way
 	add(inet.UDP, "10.1.0.1:8", "8.8.8.8:53", "192.0.2.10", 0)
+	add(inet.TCP, "10.2.0.1:9", "203.0.113.20:443", "10.2.0.1", one|policy.UplinkCameIn) // from outside, as from a zone's source
+	add(inet.UDP, "10.2.0.1:9", "203.0.113.20:443", "10.2.0.1", one|policy.UplinkCameIn)
 	table := &markedFlows{heldFlows{flows: flows, deleted: map[ct.Tuple]bool{}}, map[ct.Tuple]uint32{}}
 	l := departing(p.With(policy.State{Uplinks: map[string]policy.UplinkState{"isp1": {Down: true}}}), []string{"isp1"})
 	l.ways = func(f *ct.Flow) []string {
@@ -81,10 +83,10 @@ zones:
 			got = append(got, "stays")
 		}
 	}
-	if d := cmp.Diff([]string{"ended", "ended", "stays", "moved", "stays", "stays", "stays", "stays"}, got); d != "" {
+	if d := cmp.Diff([]string{"ended", "ended", "stays", "moved", "stays", "stays", "stays", "stays", "stays", "ended"}, got); d != "" {
 		t.Errorf("the flows (-want +got)\n%s", d)
 	}
-	if d := cmp.Diff(map[string]Left{"isp1": {Ended: 2, Moved: 1, Stay: 1}}, l.out); d != "" {
+	if d := cmp.Diff(map[string]Left{"isp1": {Ended: 3, Moved: 1, Stay: 2}}, l.out); d != "" {
 		t.Errorf("it tells (-want +got)\n%s", d)
 	}
 }

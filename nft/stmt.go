@@ -127,6 +127,8 @@ type (
 	CtNew struct{}
 	// CtEstablished matches packets of flows that have seen a reply.
 	CtEstablished struct{}
+	// CtOriginal matches packets that go the way of the flow's first one; its answers go the other.
+	CtOriginal struct{}
 	// CtInvalid matches packets that conntrack can assign to no flow: no chain of type nat sees them.
 	CtInvalid struct{}
 	// CtStatus matches a status bit of the flow, or its absence.
@@ -216,6 +218,7 @@ func (SetMark) stmt()               {}
 func (DportIs) stmt()               {}
 func (CtNew) stmt()                 {}
 func (CtEstablished) stmt()         {}
+func (CtOriginal) stmt()            {}
 func (CtInvalid) stmt()             {}
 func (Counter) stmt()               {}
 func (CtStatus) stmt()              {}
@@ -270,7 +273,8 @@ func (CtNew) String() string { return "ct state new" }
 
 func (CtEstablished) String() string { return "ct state established" }
 
-func (CtInvalid) String() string { return "ct state invalid" }
+func (CtOriginal) String() string { return "ct direction original" }
+func (CtInvalid) String() string  { return "ct state invalid" }
 
 func (Counter) String() string { return "counter" }
 

@@ -33,6 +33,7 @@ var stmtTexts = []struct {
 	{NAT{Source: true, Key: []Field{F(FlowMark), F(IPSaddr)}, Map: "m", Data: AddrRange4}, "snat ip to ct mark . ip saddr map @m"},
 	{CtNew{}, "ct state new"},
 	{CtEstablished{}, "ct state established"},
+	{CtOriginal{}, "ct direction original"},
 	{CtInvalid{}, "ct state invalid"},
 	{Counter{}, "counter"},
 	{FlowAdd{"ft"}, "flow add @ft"},

@@ -14,6 +14,7 @@ type Leaving struct {
 	Laddr    netip.Addr     // its source as it leaves; zero: it keeps its own
 	Service  bool           // its destination was translated
 	Answered bool           // it was established
+	CameIn   bool           // it was opened from outside, by the uplink
 }
 
 // Leave says what becomes of a connection through an uplink that is down. If goes is false it stays as it is:
@@ -22,7 +23,7 @@ type Leaving struct {
 // too; without a name it ends, so that the next packet begins a new connection.
 func (p *Policy) Leave(uplink string, l Leaving) (to string, goes bool) {
 	z := p.binds(uplink, l)
-	if z == nil {
+	if l.CameIn || z == nil {
 		return "", l.Proto != inet.TCP || !l.Answered
 	}
 	ways := p.Gateway.Ways(z.Uplink, inet.FamilyOf(l.From.Addr()))

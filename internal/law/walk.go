@@ -124,6 +124,8 @@ func (w *walk) stmt(s nft.Stmt) (v nft.Verdict, match bool) {
 		return v, !w.pkt.Invalid
 	case nft.CtEstablished:
 		return v, false
+	case nft.CtOriginal:
+		return v, !w.pkt.Invalid
 	case nft.CtInvalid:
 		return v, w.pkt.Invalid
 	case nft.Counter:

@@ -66,6 +66,9 @@ func (l *lowering) stmt(s nft.Stmt) {
 		l.bits(expr.CtKeySTATE, expr.CtStateBitNEW, expr.CmpOpNeq)
 	case nft.CtEstablished:
 		l.bits(expr.CtKeySTATE, expr.CtStateBitESTABLISHED, expr.CmpOpNeq)
+	case nft.CtOriginal:
+		l.add(&expr.Ct{Key: expr.CtKeyDIRECTION, Register: dataReg})
+		l.cmp(expr.CmpOpEq, expr.CtDirOriginal)
 	case nft.CtInvalid:
 		l.bits(expr.CtKeySTATE, expr.CtStateBitINVALID, expr.CmpOpNeq)
 	case nft.Counter:

@@ -63,8 +63,8 @@ func (a *around) undo() error {
 	return a.g.takeBack(a.done)
 }
 
-// planAddresses says what is to be done so that VIPs and laddrs end on this host:
-// gateway.addresses. Without it, what an earlier policy asked for has to go. An interface that does
+// planAddresses says what is to be done so that VIPs and laddrs end on this host, gateway.addresses, and
+// so that packets leave by their uplinks. Without them, what an earlier policy asked for has to go. An interface that does
 // not exist is worth a warning, as for uplinks: at boot it may come later.
 func (g *Gateway) planAddresses(w *Wanted) (route.Plan, error) {
 	plan, missing, err := g.compareAddresses(w)
@@ -82,7 +82,7 @@ func (g *Gateway) compareAddresses(w *Wanted) (p route.Plan, missing, err error)
 		return nil, nil, err
 	}
 	defer conn.Close()
-	host, err := conn.Read(g.table, w.Policy.Gateway.Addresses.Mode.OnHost())
+	host, err := conn.Read(g.table, route.AskFor(w.Policy))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -93,26 +93,48 @@ func (g *Gateway) compareAddresses(w *Wanted) (p route.Plan, missing, err error)
 	return route.Diff(host.Have, want), missing, err
 }
 
-// misplaced finds VIPs and laddrs that are not this host's, although gateway.addresses says so.
+// misplaced finds VIPs and laddrs that are not this host's, although gateway.addresses says so, and what the
+// routing of uplinks lacks.
 func (g *Gateway) misplaced(w *Wanted) ([]ct.Problem, error) {
 	plan, missing, err := g.compareAddresses(w)
 	problem := func(s ct.Severity, format string, args ...any) []ct.Problem {
 		return []ct.Problem{{Severity: s, Object: "gateway", Text: fmt.Sprintf(format, args...)}}
 	}
 	const repair = "`snatctl rollback 0 --dry-run` shows the difference, `snatctl rollback 0` repairs it"
-	switch adds, removes := plan.Split(); {
-	case errors.Is(err, route.ErrRefused):
+	ways, plan := plan.Uplinks()
+	adds, removes := plan.Split()
+	out := misled(w, ways, repair)
+	switch {
+	case errors.Is(err, route.ErrRefused), errors.Is(err, route.ErrTables):
 		return problem(ct.Critical, "%v", err), nil
 	case err != nil:
 		return nil, err
 	case missing != nil:
-		return problem(ct.Critical, "%v: answers to them do not come here", missing), nil
+		return append(out, problem(ct.Critical, "%v: answers to them do not come here", missing)...), nil
 	case len(adds) > 0:
-		return problem(ct.Critical, "routes or addresses of gateway.addresses are missing: +%d -%d; %s", len(adds), len(removes), repair), nil
+		return append(out, problem(ct.Critical, "routes or addresses of gateway.addresses are missing: +%d -%d; %s", len(adds), len(removes), repair)...), nil
 	case len(removes) > 0:
-		return problem(ct.Warning, "routes or addresses are left over that gateway.addresses made: -%d; %s", len(removes), repair), nil
+		return append(out, problem(ct.Warning, "routes or addresses are left over that gateway.addresses made: -%d; %s", len(removes), repair)...), nil
 	}
-	return nil, nil
+	return out, nil
+}
+
+// misled says what is wrong with the routes and rules of uplinks.
+func misled(w *Wanted, ways route.Plan, repair string) (out []ct.Problem) {
+	for _, c := range ways.Changes(route.NamesOf(w.Policy)) {
+		p := ct.Problem{Severity: ct.Critical, Object: "gateway", Text: "missing: " + c.Detail + "; " + repair}
+		switch {
+		case c.Action == route.Remove:
+			p.Severity, p.Text = ct.Warning, "left over: "+c.Detail+"; "+repair
+		case c.Action == route.Replace:
+			p.Text = "other than the policy says: " + c.Detail + "; " + repair
+		}
+		if c.Of == route.Uplink {
+			p.Object = "uplink " + c.Name
+		}
+		out = append(out, p)
+	}
+	return out
 }
 
 // carryOut carries out a plan, and returns what it did.
@@ -126,7 +148,7 @@ func (g *Gateway) carryOut(ctx context.Context, p route.Plan) (done route.Plan, 
 	}
 	defer conn.Close()
 	if done, err = conn.Apply(ctx, g.table, p); err != nil {
-		err = fmt.Errorf("gateway.addresses: %w", err)
+		err = fmt.Errorf("routes and addresses: %w", err)
 	}
 	return done, err
 }
@@ -153,10 +175,14 @@ func (g *Gateway) announce(p route.Plan) {
 }
 
 // tellAddresses says what a plan means, after all that changes in the table.
-func (d *Difference) tellAddresses(p route.Plan) {
+func (d *Difference) tellAddresses(w *Wanted, p route.Plan) {
 	actions := map[route.Action]tell.Action{route.Add: tell.AddObject, route.Remove: tell.RemoveObject, route.Replace: tell.ChangeObject}
-	for _, c := range p.Changes() {
-		d.Changes = append(d.Changes, tell.Change{Action: actions[c.Action], Kind: tell.KindAddress, Name: c.Name, Detail: c.Detail})
+	kinds := map[route.Subject]tell.Kind{route.Addresses: tell.KindAddress, route.Uplink: tell.KindUplink, route.Uplinks: tell.KindGateway}
+	for _, c := range p.Changes(route.NamesOf(w.Policy)) {
+		if c.Of == route.Uplinks {
+			c.Name = w.Ruleset.Table
+		}
+		d.Changes = append(d.Changes, tell.Change{Action: actions[c.Action], Kind: kinds[c.Of], Name: c.Name, Detail: c.Detail})
 	}
 }
 
@@ -164,6 +190,7 @@ func (d *Difference) tellAddresses(p route.Plan) {
 type Removed struct {
 	Table     bool
 	Addresses int // routes, addresses and neighbour proxies
+	Uplinks   int // routes and rules of uplinks
 }
 
 // removeAddresses removes all of ours, and returns what that was.
@@ -172,7 +199,7 @@ func (g *Gateway) removeAddresses(ctx context.Context) (done route.Plan, err err
 	if err != nil {
 		return nil, err
 	}
-	host, err := conn.Read(g.table, false)
+	host, err := conn.Read(g.table, route.Ask{})
 	conn.Close()
 	if err != nil {
 		return nil, err
@@ -180,10 +207,10 @@ func (g *Gateway) removeAddresses(ctx context.Context) (done route.Plan, err err
 	return g.carryOut(ctx, route.Diff(host.Have, route.State{}))
 }
 
-// AddressesMoved tells whether routes and addresses of this host are others than gateway.addresses
-// wants. Without it nobody looks.
+// AddressesMoved tells whether routes, rules and addresses of this host are others than gateway.addresses
+// and uplinks want. Without these nobody looks.
 func (g *Gateway) AddressesMoved(_ context.Context, w *Wanted) (bool, error) {
-	if !w.Policy.Gateway.Addresses.Mode.OnHost() {
+	if !route.AskFor(w.Policy).Any() {
 		return false, nil
 	}
 	plan, _, err := g.compareAddresses(w)

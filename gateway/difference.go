@@ -22,7 +22,7 @@ type Difference struct {
 type Result struct {
 	Difference
 	Table     bool       // it changes, or has changed
-	Addresses nft.Tally  // routes and addresses of gateway.addresses
+	Addresses nft.Tally  // routes, rules and addresses of gateway.addresses and uplinks
 	Stale     StaleFlows // that contradict the policy
 	Zoned     int        // flows that do so in other conntrack zones; they are left alone
 	Done      bool       // otherwise nothing was changed

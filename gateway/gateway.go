@@ -91,7 +91,7 @@ func (g *Gateway) Close() {
 // ErrNotHeld says that a gateway was opened to look at only.
 var ErrNotHeld = errors.New("the table is not held")
 
-// Remove deletes the table, and the routes and addresses that policies of this table asked for. A
+// Remove deletes the table, and the routes, rules and addresses that policies of this table asked for. A
 // table of that name that snatctl did not make stays unless foreign is set: a ForeignError.
 func (g *Gateway) Remove(ctx context.Context, foreign bool) (r Removed, err error) {
 	if g.lock == nil {
@@ -116,5 +116,6 @@ func (g *Gateway) Remove(ctx context.Context, foreign bool) (r Removed, err erro
 		}
 		return r, Unchanged(err)
 	}
-	return Removed{was, len(gone)}, nil
+	ways, rest := gone.Uplinks()
+	return Removed{was, len(rest), len(ways)}, nil
 }

@@ -36,10 +36,10 @@ services:
 `
 }
 
-// network lists all routes, addresses and neighbour proxies of a host, sorted.
+// network lists all routes, rules, addresses and neighbour proxies of a host, sorted.
 func network(t testing.TB, h *nstest.Host) string {
 	t.Helper()
-	return output(t, h, "sh", "-ec", "(ip route show table all; ip -6 route show table all; ip addr show; ip -6 neigh show proxy) | grep -v _lft | sort")
+	return output(t, h, "sh", "-ec", "(ip route show table all; ip -6 route show table all; ip rule; ip -6 rule; grep -H . /proc/sys/net/ipv4/conf/wan*/rp_filter || true; ip addr show; ip -6 neigh show proxy) | grep -v _lft | sort")
 }
 
 // settledNetwork waits until the kernel has entered what follows from a new world's addresses.
@@ -253,7 +253,7 @@ func TestAddressesKilled(t *testing.T) {
 	before := settledNetwork(t, h)
 	state := t.TempDir()
 	var files, there [2]string
-	for i, p := range []string{ownAddresses("routes"), strings.Replace(ownAddresses("{assign: wan0}"), "2001:db8:2::78", "2001:db8:2::79", 1)} {
+	for i, p := range []string{byUplinks(ownAddresses("routes")), strings.Replace(ownAddresses("{assign: wan0}"), "2001:db8:2::78", "2001:db8:2::79", 1)} {
 		files[i] = policyFile(t, p)
 		apply(t, h, p, "--state-dir", state)
 		there[i] = network(t, h)

@@ -45,7 +45,7 @@ func diffJSON(t *testing.T, h *nstest.Host, policy string, code int) report {
 	var out report
 	must(t, json.Unmarshal([]byte(r.Stdout), &out))
 	for _, c := range out.Changes {
-		if !slices.Contains([]string{"add", "remove", "change"}, c.Action) || !slices.Contains([]string{"gateway", "pool", "zone", "service", "real_server", "address"}, c.Kind) {
+		if !slices.Contains([]string{"add", "remove", "change"}, c.Action) || !slices.Contains([]string{"gateway", "pool", "zone", "service", "real_server", "address", "uplink"}, c.Kind) {
 			t.Errorf("a change reads %+v", c)
 		}
 	}

@@ -7,8 +7,9 @@ import (
 
 // Op is one step of a plan.
 type Op struct {
-	Remove bool // otherwise: add
-	Thing  Thing
+	Remove  bool // otherwise: add
+	Thing   Thing
+	Instead Thing // what it takes the place of, in one step; nil: nothing
 }
 
 // String returns "+ local route 203.0.113.10/32" or the like.
@@ -26,7 +27,11 @@ type Plan []Op
 func (p Plan) Inverse() Plan {
 	out := make(Plan, 0, len(p))
 	for _, o := range slices.Backward(p) {
-		out = append(out, Op{!o.Remove, o.Thing})
+		if o.Instead != nil {
+			out = append(out, Op{Thing: o.Instead, Instead: o.Thing})
+			continue
+		}
+		out = append(out, Op{Remove: !o.Remove, Thing: o.Thing})
 	}
 	return out
 }
@@ -44,6 +49,19 @@ func (p Plan) Split() (adds, removes Plan) {
 	return adds, removes
 }
 
+// Uplinks divides a plan into what is about uplinks and the rest.
+func (p Plan) Uplinks() (ways, rest Plan) {
+	for _, o := range p {
+		switch o.Thing.(type) {
+		case Way, Rule, Loose:
+			ways = append(ways, o)
+		default:
+			rest = append(rest, o)
+		}
+	}
+	return ways, rest
+}
+
 // Diff returns what makes want of have. What is needed comes before what is not any more
 // goes, and a proxy never exists without its route: so whoever finds a plan carried out in part
 // knows all of ours.
@@ -56,16 +74,19 @@ func Diff(have, want State) Plan {
 	oldAddrs, newAddrs := compare(have.Addresses, want.Addresses, func(a, b Address) int {
 		return cmp.Or(cmp.Compare(a.Interface, b.Interface), a.Addr.Compare(b.Addr))
 	})
+	newWays, oldWays := turns(have.Ways, want.Ways)
+	oldRules, newRules := compare(have.Rules, want.Rules, byRank)
+	slices.Reverse(oldRules)
 	return slices.Concat(
-		ops(false, switches), ops(false, newRoutes), ops(false, newProxies), ops(false, newAddrs),
-		ops(true, oldAddrs), ops(true, oldProxies), ops(true, oldRoutes))
+		ops(false, switches), ops(false, want.Loose), ops(false, newRoutes), ops(false, newProxies), ops(false, newAddrs), newWays, ops(false, newRules),
+		ops(true, oldRules), oldWays, ops(true, oldAddrs), ops(true, oldProxies), ops(true, oldRoutes))
 }
 
 // ops returns the operations that add or remove some things, in order.
 func ops[T Thing](remove bool, things []T) Plan {
 	p := make(Plan, len(things))
 	for i, t := range things {
-		p[i] = Op{remove, t}
+		p[i] = Op{Remove: remove, Thing: t}
 	}
 	return p
 }

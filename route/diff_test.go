@@ -46,7 +46,7 @@ func TestDiff(t *testing.T) {
 		t.Errorf("the plan is\n%s", text)
 	}
 	told := ""
-	for _, c := range plan.Changes() {
+	for _, c := range plan.Changes(Names{}) {
 		told += fmt.Sprintf("%c %s: %s\n", "+-~"[c.Action], c.Name, c.Detail)
 	}
 	if told != `~ wan0: proxy_ndp is switched on
@@ -79,8 +79,8 @@ func TestChangesJoin(t *testing.T) {
 	for i := range 256 {
 		texts = append(texts, fmt.Sprintf("local 203.0.113.%d/32", i), fmt.Sprintf("proxy 2001:db8::%x wan0", i))
 	}
-	got := Diff(State{}, state(texts...)).Changes()
-	want := []Change{{Add, "203.0.113.0/24", "local route"}, {Add, "2001:db8::/120", "neighbour proxy on wan0"}}
+	got := Diff(State{}, state(texts...)).Changes(Names{})
+	want := []Change{{Add, "203.0.113.0/24", "local route", Addresses}, {Add, "2001:db8::/120", "neighbour proxy on wan0", Addresses}}
 	if !slices.Equal(got, want) {
 		t.Errorf("told %v, want %v", got, want)
 	}

@@ -6,15 +6,41 @@ import (
 	"slices"
 
 	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/policy"
 )
 
 // Facts is what a host has, without what is ours.
 type Facts struct {
 	Interfaces []string
-	Own        []netip.Addr // addresses of interfaces
+	Own        []Address // addresses of interfaces, but for those that come and go by themselves (RFC 8981)
 	Links      []Link
 	Hops       []Hop
 	Neighbours []Neighbour // proxies that others entered
+
+	// Of the interfaces that Ask names:
+	Up     []string // they are up: routes can lead out of them
+	Up6    []string // routes of IPv6 can
+	Strict []Loose  // they drop packets that the table main would not send back by them
+	V6     bool     // this host has IPv6
+	Taken  []int    // routing tables that have routes of another policy's uplinks
+}
+
+// Ask says which facts a policy wants.
+type Ask struct {
+	Addresses bool     // those for gateway.addresses, which take a look at every route
+	Uplinks   []string // interfaces of uplinks
+}
+
+// Any tells whether the policy wants anything.
+func (a Ask) Any() bool { return a.Addresses || len(a.Uplinks) > 0 }
+
+// AskFor returns which facts Want needs.
+func AskFor(p *policy.Policy) (a Ask) {
+	a.Addresses = p.Gateway.Addresses.Mode.OnHost()
+	for i := range p.Gateway.Routed {
+		a.Uplinks = append(a.Uplinks, p.Gateway.Routed[i].Interface)
+	}
+	return a
 }
 
 // Link is a network whose hosts reach each other by asking for addresses: by ARP or neighbour

@@ -1,7 +1,8 @@
 // Package route says what makes a host the end of the way to its VIPs and laddrs: local routes,
 // addresses of an interface, neighbour proxies. Without them a packet to a
 // port that nothing uses goes back and forth between this gateway and its router, and on a link
-// nobody answers when neighbours ask for the address.
+// nobody answers when neighbours ask for the address. And it says what leads packets by their uplinks: a
+// routing table for each, and ip rules.
 //
 // The package is pure: it looks at a policy and at facts of a host, and returns values. Package
 // route/routelink reads and writes them.
@@ -13,7 +14,7 @@ import (
 	"net/netip"
 )
 
-// Protocol is the number that marks what is ours: rtm_protocol of routes, IFA_PROTO of
+// Protocol is the number that marks what is ours: rtm_protocol of routes, FRA_PROTOCOL of rules (Linux 4.17), IFA_PROTO of
 // addresses (Linux 5.18), NDA_PROTOCOL of neighbour proxies. Numbers below 5 belong to the
 // kernel and to administrators (rtnetlink(7)); nobody in iproute2's rt_protos has this one.
 const Protocol = 115
@@ -24,8 +25,11 @@ const Protocol = 115
 func Metric(table string) uint32 {
 	h := fnv.New32a()
 	h.Write([]byte(table))
-	return 1<<30 + h.Sum32()%(1<<30)
+	return LeastMetric + h.Sum32()%LeastMetric
 }
+
+// LeastMetric is the least that Metric gives.
+const LeastMetric = 1 << 30
 
 // Route makes a prefix this host's own, in the table local, which is asked before all others
 // (`ip route add local PREFIX dev lo`). It answers neighbours that ask for an IPv4 address, pings,
@@ -53,7 +57,7 @@ type Neighbour struct {
 // switched on and never off again, as forwarding is: nothing shows who else counts on it.
 type Proxying string
 
-// Thing is a Route, an Address, a Neighbour or a Proxying.
+// Thing is a Route, an Address, a Neighbour, a Proxying, a Way, a Rule or a Loose.
 type Thing interface {
 	fmt.Stringer
 	thing()
@@ -86,9 +90,12 @@ type State struct {
 	Addresses  []Address
 	Neighbours []Neighbour
 	Proxying   []Proxying // of those that some Neighbour needs
+	Ways       []Way
+	Rules      []Rule
+	Loose      []Loose // that were not; no host has any
 }
 
 // Empty tells whether there is nothing of ours.
 func (s State) Empty() bool {
-	return len(s.Routes) == 0 && len(s.Addresses) == 0 && len(s.Neighbours) == 0
+	return len(s.Routes) == 0 && len(s.Addresses) == 0 && len(s.Neighbours) == 0 && len(s.Ways) == 0 && len(s.Rules) == 0
 }

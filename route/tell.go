@@ -6,12 +6,23 @@ import (
 	"github.com/snatctl/snatctl/inet"
 )
 
-// Change is what a plan means for some addresses, or for an interface.
+// Change is what a plan means for some addresses, for an interface or for an uplink.
 type Change struct {
 	Action Action
-	Name   string // an address, range or prefix; an interface
+	Name   string // an address, range or prefix; an interface; an uplink
 	Detail string
+	Of     Subject
 }
+
+// Subject is what a change is about.
+type Subject uint8
+
+// The subjects.
+const (
+	Addresses Subject = iota
+	Uplink
+	Uplinks // all of them; without a name
+)
 
 // Action says what happens.
 type Action uint8
@@ -24,8 +35,8 @@ const (
 )
 
 // Changes tells what a plan means: neighbouring addresses to which the same happens are one
-// change.
-func (p Plan) Changes() []Change {
+// change, and so are the routes and the rules of an uplink.
+func (p Plan) Changes(names Names) []Change {
 	var out []Change
 	of := map[Change][]inet.Range{} // by a change without a name
 	var order []Change
@@ -42,7 +53,7 @@ func (p Plan) Changes() []Change {
 		}
 		switch t := o.Thing.(type) {
 		case Proxying:
-			out = append(out, Change{Replace, string(t), "proxy_ndp is switched on"})
+			out = append(out, Change{Action: Replace, Name: string(t), Detail: "proxy_ndp is switched on"})
 		case Route:
 			c.Detail = "local route"
 			collect(c, inet.PrefixRange(t.Dst))
@@ -60,7 +71,7 @@ func (p Plan) Changes() []Change {
 			out = append(out, c)
 		}
 	}
-	return out
+	return append(out, p.uplinkChanges(names)...)
 }
 
 // Assigned returns the addresses that the plan gives to interfaces.

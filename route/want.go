@@ -20,14 +20,28 @@ const Most = 4096
 // wants it.
 var ErrRefused = errors.New("gateway.addresses cannot be done here")
 
+// ErrTables says that the routing tables of a policy cannot be had on this host.
+var ErrTables = errors.New("gateway.routing_tables cannot be done here")
+
 // ErrNoInterface says that the interface that shall get the addresses does not exist, so far: at
 // boot it may come later.
 var ErrNoInterface = errors.New("there is no interface")
 
 // Want returns what a host needs so that packets to the policy's VIPs, laddrs and maps end on
-// it, as far as no interface has the addresses (gateway.addresses). The error is
-// ErrRefused or ErrNoInterface.
+// it, as far as no interface has the addresses (gateway.addresses), and so that packets leave by their
+// uplinks. The error is ErrRefused, ErrTables or ErrNoInterface; with the last of them comes what can be had.
 func Want(p *policy.Policy, f Facts) (State, error) {
+	ways, err := uplinks(p, f)
+	if err != nil {
+		return State{}, err
+	}
+	s, err := addresses(p, f)
+	s.Ways, s.Rules, s.Loose = ways.Ways, ways.Rules, ways.Loose
+	return s, err
+}
+
+// addresses returns what gateway.addresses needs.
+func addresses(p *policy.Policy, f Facts) (State, error) {
 	mode := p.Gateway.Addresses.Mode
 	if !mode.OnHost() {
 		return State{}, nil
@@ -38,7 +52,7 @@ func Want(p *policy.Policy, f Facts) (State, error) {
 	}
 	own := make([]inet.Range, len(f.Own))
 	for i, a := range f.Own {
-		own[i] = inet.AddrRange(a)
+		own[i] = inet.AddrRange(a.Addr)
 	}
 	ranges := cs.ranges(own)
 	if mode == policy.AddressesAssign {

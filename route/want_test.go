@@ -15,11 +15,19 @@ import (
 func host() Facts {
 	return Facts{
 		Interfaces: []string{"lo", "lan0", "wan0"},
-		Own:        addrs("20.0.2.1", "10.1.0.1", "2001:db8:2::1"),
+		Own:        own("wan0 20.0.2.1", "lan0 10.1.0.1", "wan0 2001:db8:2::1"),
 		Links: []Link{{"wan0", netip.MustParsePrefix("20.0.2.0/24")}, {"lan0", netip.MustParsePrefix("10.1.0.0/16")},
 			{"wan0", netip.MustParsePrefix("2001:db8::/32")}, {"lan0", netip.MustParsePrefix("2001:db8:5::/64")}},
 		Hops: []Hop{{netip.MustParseAddr("20.0.2.254"), "wan0"}, {netip.MustParseAddr("fe80::1"), "wan0"}},
 	}
+}
+
+func own(texts ...string) (out []Address) {
+	for _, t := range texts {
+		name, addr, _ := strings.Cut(t, " ")
+		out = append(out, Address{netip.MustParseAddr(addr), name})
+	}
+	return out
 }
 
 func addrs(texts ...string) (out []netip.Addr) {

@@ -18,7 +18,7 @@ func flushCommand() *cobra.Command {
 		Annotations: map[string]string{decides: ""},
 		Use:         "flush",
 		Short:       "remove the table and what belongs to it",
-		Long: `Remove snatctl's table, and the routes and addresses that gateway.addresses made. New connections are no longer translated. Established ones lose their
+		Long: `Remove snatctl's table, the routes and addresses that gateway.addresses made, and the routes and ip rules of uplinks. New connections are no longer translated. Established ones lose their
 translation too if no other NAT rules are left, because the kernel then stops translating
 altogether. No other table is touched, and forwarding stays as it is. A table of that name that
 snatctl did not make is kept, unless --foreign is given. A table that an agent holds is kept, too:

@@ -48,6 +48,7 @@ const (
 	KindService    Kind = "service"
 	KindRealServer Kind = "real_server" // listed below its service
 	KindAddress    Kind = "address"     // of routes and interfaces, not of the table
+	KindUplink     Kind = "uplink"
 )
 
 // Changes tells what a plan means for the objects of the policy. live is nil where there is

@@ -39,7 +39,7 @@ type UndoError struct{ Err error }
 
 // Error says so.
 func (e *UndoError) Error() string {
-	return fmt.Sprintf("routes or addresses COULD NOT BE TAKEN BACK: %v; apply again, or see `ip route show table local proto %d`", e.Err, route.Protocol)
+	return fmt.Sprintf("routes or addresses COULD NOT BE TAKEN BACK: %v; apply again, or see `ip route show table all proto %d` and `ip rule`", e.Err, route.Protocol)
 }
 
 // Unwrap returns the reason.
@@ -56,18 +56,19 @@ func (c *Conn) carry(ctx context.Context, table string, p route.Plan) (done rout
 		if err := ctx.Err(); err != nil {
 			return done, err
 		}
-		if s, ok := p[0].Thing.(route.Proxying); ok {
-			if err := proxying(s, p[0].Remove); err != nil {
-				return done, err
+		if alone(p[0]) {
+			switch err := c.one(p[0], m, at); {
+			case err == nil:
+				done = append(done, p[0])
+			case !p[0].Remove || !gone(err):
+				return done, fmt.Errorf("%s: %w", p[0], err)
 			}
-			done, p = append(done, p[0]), p[1:]
+			p = p[1:]
 			continue
 		}
 		n := 0
-		for ; n < len(p) && n < batchSize; n++ {
-			if _, other := p[n].Thing.(route.Proxying); other {
-				break
-			}
+		for n < len(p) && n < batchSize && !alone(p[n]) {
+			n++
 		}
 		results, err := c.send(p[:n], m, at)
 		if err != nil {
@@ -89,6 +90,30 @@ func (c *Conn) carry(ctx context.Context, table string, p route.Plan) (done rout
 		p = p[n:]
 	}
 	return done, nil
+}
+
+// alone tells whether a step does not go to the kernel together with others.
+func alone(o route.Op) bool {
+	switch o.Thing.(type) {
+	case route.Proxying, route.Loose, route.Way, route.Rule:
+		return true
+	}
+	return false
+}
+
+// one carries out one such step.
+func (c *Conn) one(o route.Op, m uint32, at indexes) error {
+	switch t := o.Thing.(type) {
+	case route.Proxying:
+		return proxying(t, o.Remove)
+	case route.Loose:
+		return loosen(t, o.Remove)
+	case route.Way:
+		return c.way(o, t, m, at)
+	case route.Rule:
+		return c.rule(t, o.Remove)
+	}
+	return nil
 }
 
 // gone tells whether the kernel did not find what it should remove.
@@ -124,6 +149,10 @@ func indexesOf(p route.Plan) (indexes, error) {
 			err = find(t.Interface, !o.Remove)
 		case route.Neighbour:
 			err = find(t.Interface, !o.Remove)
+		case route.Way:
+			if t.Interface != "" {
+				err = find(t.Interface, !o.Remove)
+			}
 		}
 		if err != nil {
 			return nil, err

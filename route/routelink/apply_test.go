@@ -3,6 +3,7 @@ package routelink
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/internal/nstest"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/route"
@@ -43,13 +45,28 @@ func everything() route.State {
 			{Addr: netip.MustParseAddr("203.0.113.10"), Interface: "wan0"}, {Addr: netip.MustParseAddr("2001:db8:7::1"), Interface: "wan1"},
 		},
 		Proxying: []route.Proxying{"wan0"},
+		Ways: []route.Way{
+			{Table: 20007, Family: inet.V4}, {Table: 20007, Family: inet.V4, Gateway: netip.MustParseAddr("192.0.2.1"), Interface: "wan0"},
+			{Table: 20007, Family: inet.V6}, {Table: 20007, Family: inet.V6, Gateway: netip.MustParseAddr("2001:db8:ffff::1"), Interface: "wan0"},
+			{Table: 20008, Family: inet.V4}, {Table: 20008, Family: inet.V4, Interface: "wan1"}, {Table: 20008, Family: inet.V6, Interface: "wan1"},
+		},
+		Rules: []route.Rule{
+			{Priority: 20000, Family: inet.V4, Mark: 0x88000000, Mask: 0xff000000, Table: 20007}, {Priority: 20000, Family: inet.V6, Mark: 0x88000000, Mask: 0xff000000, Table: 20007},
+			{Priority: 20001, Family: inet.V4, Mask: 0x7f000000}, {Priority: 20001, Family: inet.V6, Mask: 0x7f000000},
+			{Priority: 20001, Family: inet.V4, OIf: "wan0"}, {Priority: 20001, Family: inet.V4, From: netip.MustParseAddr("192.0.2.2")},
+			{Priority: 20002, Family: inet.V4, Mark: 0x08000000, Mask: 0x7f000000, Table: 20007}, {Priority: 20002, Family: inet.V6, Mark: 0x08000000, Mask: 0x7f000000, Table: 20007},
+			{Priority: 20002, Family: inet.V4, OIf: "wan0", Table: 20007}, {Priority: 20002, Family: inet.V6, From: netip.MustParseAddr("2001:db8:2::2"), Table: 20007},
+		},
 	}
 }
 
-// listing is all that the kernel has of routes, addresses and neighbour proxies, sorted.
+// everyFact asks for all facts.
+var everyFact = route.Ask{Addresses: true, Uplinks: []string{"wan0", "wan1", "wan9"}}
+
+// listing is all that the kernel has of routes, rules, addresses and neighbour proxies, sorted.
 func listing(t testing.TB, h *nstest.Host) string {
 	t.Helper()
-	out, err := h.Output(t.Context(), "sh", "-ec", "(ip route show table all; ip -6 route show table all; ip addr show; ip -6 neigh show proxy) | grep -v _lft | sort")
+	out, err := h.Output(t.Context(), "sh", "-ec", "(ip route show table all; ip -6 route show table all; ip rule; ip -6 rule; grep . /proc/sys/net/ipv4/conf/wan?/rp_filter; ip addr show; ip -6 neigh show proxy) | grep -v _lft | sort")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,13 +90,15 @@ func TestApplyAndRead(t *testing.T) {
 	w := settled(t)
 	h := w.Gateway
 	// Others' things, some of them as near to ours as can be.
-	run(t, h, `ip route add local 203.0.113.99 dev lo; ip route add blackhole 198.51.100.0/28 metric 7; ip -6 route add blackhole 2001:db8:99::/96
+	run(t, h, `ip rule add pref 20001 fwmark 0x08000000/0x7f000000 lookup 20007; ip rule add pref 20002 fwmark 0x08000000 lookup 20007; ip rule add pref 32765 from 10.66.0.0/16 lookup 100
+		ip route add default via 192.0.2.77 table 20007; ip route add 10.99.0.0/16 via 192.0.2.77 table 20007 proto 115 metric 3
+		ip route add local 203.0.113.99 dev lo; ip route add blackhole 198.51.100.0/28 metric 7; ip -6 route add blackhole 2001:db8:99::/96
 		ip route add local 203.0.113.98 dev lo table local proto 115 metric 5
 		ip -6 neigh add proxy 2001:db8:2::99 dev wan0; ip addr add 203.0.113.96/32 dev wan0 metric 7`)
 	before := listing(t, h)
 	with(t, h, func(c *Conn) error {
 		for _, table := range []string{"snatctl", "edge"} {
-			got, err := c.Read(table, true)
+			got, err := c.Read(table, everyFact)
 			if err != nil || !got.Have.Empty() {
 				t.Fatalf("before, %s has %v, %v", table, got.Have, err)
 			}
@@ -88,14 +107,14 @@ func TestApplyAndRead(t *testing.T) {
 		if _, err := c.Apply(t.Context(), "snatctl", route.Diff(route.State{}, want)); err != nil {
 			return err
 		}
-		got, err := c.Read("snatctl", true)
+		got, err := c.Read("snatctl", everyFact)
 		if err != nil {
 			return err
 		}
 		if left := route.Diff(got.Have, want); len(left) > 0 {
 			t.Errorf("after apply there is left to do: %v", left)
 		}
-		other, err := c.Read("edge", true)
+		other, err := c.Read("edge", everyFact)
 		if err != nil {
 			return err
 		}
@@ -103,14 +122,21 @@ func TestApplyAndRead(t *testing.T) {
 			t.Errorf("a policy with another table has %v", other.Have)
 		}
 		// Both have the same prefixes and leave them to each other.
-		second := route.State{Routes: want.Routes}
+		second := route.State{Routes: want.Routes, Ways: []route.Way{{Table: 21000, Family: inet.V4}}, Rules: []route.Rule{
+			{Priority: 21001, Family: inet.V4, Mask: 0x7f000000}, {Priority: 21002, Family: inet.V4, Mark: 0x08000000, Mask: 0x7f000000, Table: 21000}}}
 		if _, err := c.Apply(t.Context(), "edge", route.Diff(route.State{}, second)); err != nil {
 			return err
+		}
+		if got, err = c.Read("snatctl", everyFact); err != nil {
+			return err
+		}
+		if left, _ := route.Diff(got.Have, want).Uplinks(); len(left) > 0 || !slices.Contains(got.Facts.Taken, 21000) {
+			t.Errorf("what the other policy has is taken for ours: %v; taken: %v", left, got.Facts.Taken)
 		}
 		if _, err := c.Apply(t.Context(), "edge", route.Diff(second, route.State{})); err != nil {
 			return err
 		}
-		if got, err = c.Read("snatctl", true); err != nil {
+		if got, err = c.Read("snatctl", everyFact); err != nil {
 			return err
 		}
 		if left := route.Diff(got.Have, want); len(left) > 0 {
@@ -131,7 +157,7 @@ func TestReadFacts(t *testing.T) {
 		ip route add 1.2.3.0/24 nexthop via 192.0.2.77 nexthop via 198.18.1.77; ip route add default via 192.0.2.78 table 100
 		ip tuntap add tun7 mode tun; ip addr add 10.99.0.1 peer 10.99.0.2 dev tun7; ip link set tun7 up; ip route add 10.98.0.0/16 dev tun7`)
 	with(t, w.Gateway, func(c *Conn) error {
-		h, err := c.Read("snatctl", true)
+		h, err := c.Read("snatctl", everyFact)
 		if err != nil {
 			return err
 		}
@@ -167,7 +193,7 @@ func TestReadNothing(t *testing.T) {
 			return err
 		}
 		defer c.Close()
-		h, err := c.Read("snatctl", true)
+		h, err := c.Read("snatctl", everyFact)
 		if len(h.Have.Routes) > 0 {
 			t.Errorf("found %v", h.Have)
 		}
@@ -193,7 +219,7 @@ func TestApplyTakesBack(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "address 2001:db8:66::1 dev gone") {
 				t.Errorf("with a bad step at %d: %v", i, err)
 			}
-			got, err := c.Read("snatctl", true)
+			got, err := c.Read("snatctl", everyFact)
 			if len(got.Have.Proxying) > 0 {
 				t.Errorf("left switched on: %v", got.Have.Proxying)
 			}
@@ -231,7 +257,7 @@ func TestMendsWhatWasInterrupted(t *testing.T) {
 					return err
 				}
 				for _, want := range []route.State{everything(), {}} {
-					got, err := c.Read("snatctl", true)
+					got, err := c.Read("snatctl", everyFact)
 					if err != nil {
 						return err
 					}

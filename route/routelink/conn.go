@@ -18,7 +18,8 @@ import (
 type Conn struct {
 	socket *nl.NetlinkSocket
 	sh     *nl.SocketHandle
-	buf    []byte // of the last batch, to be used again
+	handle *netlink.Handle // for what is asked one by one
+	buf    []byte          // of the last batch, to be used again
 }
 
 // patience bounds how long one answer of the kernel may take.
@@ -43,11 +44,22 @@ func Open() (*Conn, error) {
 	_ = unix.SetsockoptInt(s.GetFd(), unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
 	_ = unix.SetsockoptInt(s.GetFd(), unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1)
 	_ = s.SetReceiveBufferSize(receiveBuffer, true)
-	return &Conn{socket: s, sh: &nl.SocketHandle{Socket: s}}, nil
+	handle, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err == nil {
+		err = handle.SetSocketTimeout(patience)
+	}
+	if err != nil {
+		s.Close()
+		return nil, fmt.Errorf("open a second socket to the kernel's routing: %w", err)
+	}
+	return &Conn{socket: s, sh: &nl.SocketHandle{Socket: s}, handle: handle}, nil
 }
 
-// Close closes the socket.
-func (c *Conn) Close() { c.socket.Close() }
+// Close closes the sockets.
+func (c *Conn) Close() {
+	c.socket.Close()
+	c.handle.Close()
+}
 
 // dump calls f with every answer to a request, all of one reading. begin is called before each
 // reading. A table that does not exist is an empty one.

@@ -16,6 +16,7 @@ import (
 type path struct {
 	dst    netip.Prefix
 	metric uint32
+	table  int
 	hops   []nextHop
 }
 
@@ -32,7 +33,7 @@ func pathOf(m []byte) (path, error) {
 	if err != nil {
 		return path{}, fmt.Errorf("a route cannot be read: %w", err)
 	}
-	w := path{dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0)}
+	w := path{table: int(head.Table), dst: netip.PrefixFrom(netip.IPv4Unspecified(), 0)}
 	if head.Family == unix.AF_INET6 {
 		w.dst = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 	}
@@ -45,6 +46,8 @@ func pathOf(m []byte) (path, error) {
 			}
 		case unix.RTA_PRIORITY:
 			w.metric = nl.NativeEndian().Uint32(a.Value)
+		case unix.RTA_TABLE:
+			w.table = int(nl.NativeEndian().Uint32(a.Value))
 		case unix.RTA_OIF:
 			one.index = int(nl.NativeEndian().Uint32(a.Value))
 		case unix.RTA_GATEWAY, unix.RTA_VIA:

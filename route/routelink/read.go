@@ -21,15 +21,14 @@ type Host struct {
 	Facts route.Facts
 }
 
-// Read reads which routes, addresses and proxies of a policy's table exist. all asks for the facts, too, which a policy
-// needs that wants something: they take a look at every route.
-func (c *Conn) Read(table string, all bool) (Host, error) {
-	r := reading{Conn: c, metric: route.Metric(table), all: all, links: map[int]link{}}
+// Read reads what of a policy's table exists, and the facts that are asked for.
+func (c *Conn) Read(table string, ask route.Ask) (Host, error) {
+	r := reading{Conn: c, metric: route.Metric(table), ask: ask, links: map[int]link{}, up: map[string]bool{}}
 	steps := []struct {
 		what string
 		read func() error
-	}{{"interfaces", r.readLinks}, {"addresses", r.readAddrs}, {"routes of ours", r.readOurs}, {"neighbour proxies", r.readProxies}}
-	if all {
+	}{{"interfaces", r.readLinks}, {"addresses", r.readAddrs}, {"routes of ours", r.readOurs}, {"rules", r.readRules}, {"neighbour proxies", r.readProxies}}
+	if ask.Addresses {
 		steps = append(steps, struct {
 			what string
 			read func() error
@@ -40,6 +39,9 @@ func (c *Conn) Read(table string, all bool) (Host, error) {
 			return Host{}, fmt.Errorf("read the host's %s: %w", s.what, err)
 		}
 	}
+	if len(ask.Uplinks) > 0 {
+		r.readUplinks()
+	}
 	return r.Host, nil
 }
 
@@ -48,8 +50,9 @@ type reading struct {
 	*Conn
 	Host
 	metric uint32
-	all    bool // the facts, too
+	ask    route.Ask
 	links  map[int]link
+	up     map[string]bool
 	others []inet.Range // our kind of routes, of other tables
 }
 
@@ -70,7 +73,8 @@ func (r *reading) readLinks() error {
 		a := l.Attrs()
 		r.links[a.Index] = link{a.Name, a.RawFlags&(unix.IFF_NOARP|unix.IFF_LOOPBACK|unix.IFF_POINTOPOINT) == 0}
 		r.Facts.Interfaces = append(r.Facts.Interfaces, a.Name)
-		if !r.all {
+		r.up[a.Name] = a.RawFlags&unix.IFF_UP != 0
+		if !r.ask.Addresses {
 			continue
 		}
 		if on, err := os.ReadFile(proxyNDP(a.Name)); err == nil && strings.TrimSpace(string(on)) == "1" {
@@ -92,6 +96,7 @@ func (r *reading) readAddrs() error {
 		}
 		var local, address netip.Addr
 		var metric uint32
+		flags := uint32(head.Flags)
 		proto := uint8(route.Protocol) // where the kernel does not know it
 		for _, a := range attrs {
 			switch a.Attr.Type {
@@ -101,6 +106,8 @@ func (r *reading) readAddrs() error {
 				address, _ = netip.AddrFromSlice(a.Value)
 			case unix.IFA_RT_PRIORITY:
 				metric = nl.NativeEndian().Uint32(a.Value)
+			case unix.IFA_FLAGS:
+				flags = nl.NativeEndian().Uint32(a.Value)
 			case ifaProto:
 				proto = a.Value[0]
 			}
@@ -116,7 +123,9 @@ func (r *reading) readAddrs() error {
 			r.Have.Addresses = append(r.Have.Addresses, route.Address{Addr: local, Interface: at.name})
 			return nil
 		}
-		r.Facts.Own = append(r.Facts.Own, local)
+		if flags&unix.IFA_F_TEMPORARY == 0 || local.Is4() { // of IPv4 the same bit says that it is a second address
+			r.Facts.Own = append(r.Facts.Own, route.Address{Addr: local, Interface: at.name})
+		}
 		if address.IsValid() && address != local {
 			r.Facts.Hops = append(r.Facts.Hops, route.Hop{Addr: address, Interface: at.name})
 		}
@@ -133,21 +142,26 @@ func (r *reading) link(index int, p netip.Prefix) {
 	}
 }
 
-// readOurs lets the kernel look for our protocol number in the table local.
+// readOurs lets the kernel look for our protocol number: in the table local, and in those of uplinks.
 func (r *reading) readOurs() error {
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
-		head := &nl.RtMsg{RtMsg: unix.RtMsg{Family: family, Table: unix.RT_TABLE_LOCAL, Protocol: route.Protocol}}
-		were, others := len(r.Have.Routes), len(r.others)
-		begin := func() { r.Have.Routes, r.others = r.Have.Routes[:were], r.others[:others] }
+		head := &nl.RtMsg{RtMsg: unix.RtMsg{Family: family, Protocol: route.Protocol}}
+		were, others, ways, taken := len(r.Have.Routes), len(r.others), len(r.Have.Ways), len(r.Facts.Taken)
+		begin := func() {
+			r.Have.Routes, r.others, r.Have.Ways, r.Facts.Taken = r.Have.Routes[:were], r.others[:others], r.Have.Ways[:ways], r.Facts.Taken[:taken]
+		}
 		err := r.dump(unix.RTM_GETROUTE, unix.RTM_NEWROUTE, head, begin, func(m []byte) error {
 			got := nl.DeserializeRtMsg(m)
-			if got.Family != family || got.Table != unix.RT_TABLE_LOCAL || got.Protocol != route.Protocol || got.Type != unix.RTN_LOCAL {
+			if got.Family != family || got.Protocol != route.Protocol {
 				return nil
 			}
 			w, err := pathOf(m)
 			switch {
 			case err != nil || !w.dst.IsValid():
 				return err
+			case w.table > unix.RT_TABLE_LOCAL:
+				r.takeWay(w, got.Type)
+			case w.table != unix.RT_TABLE_LOCAL || got.Type != unix.RTN_LOCAL:
 			case w.metric != r.metric:
 				r.others = append(r.others, inet.PrefixRange(w.dst))
 			default:

@@ -10,12 +10,15 @@ import (
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
+
+	"github.com/snatctl/snatctl/route"
 )
 
 // routing is what the rules and routes of a family tell flows apart by.
 type routing struct {
 	edges []netip.Addr // where what a rule or route matches begins or has ended, sorted; nil: every address is its own
-	marks []uint32     // that packets may have: none, and those that rules ask for
+	marks []uint32     // that packets may have: none, and those that rules of others ask for
+	ours  bool         // there are rules of ours: the mark of a flow says by which uplink it leaves
 	blind bool         // they ask for what is not known of a flow's packets: its type of service, ports
 }
 
@@ -53,6 +56,9 @@ func (r *routing) readRules(conn *netlink.Handle, family int) error {
 	}
 	for _, rule := range rules {
 		r.blind = r.blind || rule.Tos != 0 || rule.IPProto != 0 || rule.Sport != nil || rule.Dport != nil
+		if r.ours = r.ours || rule.Protocol == route.Protocol; rule.Protocol == route.Protocol && rule.Mask != nil {
+			continue
+		}
 		if rule.Mark != 0 && !slices.Contains(r.marks, rule.Mark) {
 			r.marks = append(r.marks, rule.Mark)
 		}

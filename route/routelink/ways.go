@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/route"
 )
 
 // Ways answers by which interfaces flows leave now, for the network namespace of the thread that
@@ -31,8 +32,11 @@ type Ways struct {
 }
 
 // pair is a client and whom its packets go to, or the first addresses of those that routing
-// does not tell from them.
-type pair struct{ from, to netip.Addr }
+// does not tell from them, and the mark by which rules of ours lead its packets.
+type pair struct {
+	from, to netip.Addr
+	mark     uint32
+}
 
 // Close gives back what was opened.
 func (w *Ways) Close() {
@@ -57,10 +61,13 @@ func (w *Ways) Of(f *ct.Flow) []string {
 	if to.Is6() {
 		r = &w.v6
 	}
-	p := pair{r.first(f.Orig.Src.Addr()), r.first(to)}
+	p := pair{from: r.first(f.Orig.Src.Addr()), to: r.first(to)}
+	if r.ours {
+		p.mark = route.Toward(f.Mark)
+	}
 	out, asked := w.known[p]
 	if !asked && !r.blind {
-		out = w.ask(r, f.Orig.Src.Addr(), to, p.from)
+		out = w.ask(r, f.Orig.Src.Addr(), to, p)
 		w.known[p] = out
 	}
 	return out
@@ -86,11 +93,11 @@ func (w *Ways) open() bool {
 }
 
 // ask asks the kernel. Between addresses that it cannot lead from one to the other there is no way.
-func (w *Ways) ask(r *routing, from, to, source netip.Addr) []string {
+func (w *Ways) ask(r *routing, from, to netip.Addr, p pair) []string {
 	var out []string
 	for _, mark := range r.marks {
 		routes, err := w.conn.RouteGetWithOptions(to.AsSlice(), &netlink.RouteGetOptions{
-			SrcAddr: from.AsSlice(), IifIndex: w.enters(from, source), Mark: mark, FIBMatch: true})
+			SrcAddr: from.AsSlice(), IifIndex: w.enters(from, p.from), Mark: mark | p.mark, FIBMatch: true})
 		if err != nil || len(routes) != 1 || routes[0].Type != unix.RTN_UNICAST {
 			return nil
 		}

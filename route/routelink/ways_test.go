@@ -3,6 +3,7 @@ package routelink
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -17,7 +18,7 @@ func flow(from, to string) *ct.Flow {
 }
 
 // TestWays changes the rules and routes of a gateway with two uplinks. A line of want is where
-// flows from one address to another leave; "-": nobody knows.
+// flows from one address to another, with a mark, leave; "-": nobody knows.
 func TestWays(t *testing.T) {
 	w := nstest.New(t, nstest.Options{})
 	for _, c := range []struct{ name, do, undo, want string }{
@@ -72,6 +73,13 @@ func TestWays(t *testing.T) {
 		{"by port", "ip rule add ipproto udp dport 53 lookup 100; ip route add default via 198.18.1.1 table 100", "ip rule del lookup 100; ip route flush table 100", `
 			10.1.5.9 1.2.3.4: -
 			fd01::9 2a00::1: wan0`},
+		{"by uplink", "ip rule add pref 20001 not fwmark 0/0x7f000000 lookup main suppress_prefixlength 0 proto 115; ip rule add pref 20002 fwmark 0x07000000/0x7f000000 lookup 20006 proto 115; ip route add default via 198.18.1.1 table 20006",
+			"ip rule del pref 20001; ip rule del pref 20002; ip route flush table 20006", `
+			10.1.5.9 1.2.3.4: wan0
+			10.1.5.9 1.2.3.4 07000001: wan1
+			10.1.5.9 1.2.3.4 87000000: wan0
+			10.1.5.9 8.8.8.8 07000000: wan0
+			10.1.5.9 192.168.1.1 07000000: dc0`},
 		{"and back", "", "", `
 			10.1.5.9 1.2.3.4: wan0
 			fd01::9 2a00::1: wan0`},
@@ -85,7 +93,16 @@ func TestWays(t *testing.T) {
 				for line := range strings.Lines(strings.TrimSpace(c.want)) {
 					call, want, _ := strings.Cut(strings.TrimSpace(line), ": ")
 					from, to, _ := strings.Cut(call, " ")
-					got := strings.Join(ways.Of(flow(from, to)), " ")
+					to, mark, _ := strings.Cut(to, " ")
+					f := flow(from, to)
+					if mark != "" {
+						n, err := strconv.ParseUint(mark, 16, 32)
+						if err != nil {
+							return err
+						}
+						f.Mark = uint32(n)
+					}
+					got := strings.Join(ways.Of(f), " ")
 					if got == "" {
 						got = "-"
 					}

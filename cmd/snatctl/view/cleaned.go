@@ -69,4 +69,7 @@ func Removed(w io.Writer, table string, r gateway.Removed) {
 	default:
 		fmt.Fprintf(w, "removed %d routes and addresses that gateway.addresses made\n", r.Addresses)
 	}
+	if r.Uplinks > 0 {
+		fmt.Fprintf(w, "removed %d routes and ip rules of uplinks\n", r.Uplinks)
+	}
 }

@@ -150,3 +150,54 @@ func TestMapHairpin(t *testing.T) {
 		t.Errorf("the error is about %s", h.quoted())
 	}
 }
+
+// Who sends an error about a neighbour's connection is seen by the neighbour's outer address (RFC 5508 REQ-5c).
+func TestMapErrors(t *testing.T) {
+	b := startBetween(t, oneMap)
+	b.want(lan, datagram("10.1.0.3:5000", "8.8.8.8:53"), "wan0: udp 198.51.100.131:5000 > 8.8.8.8:53")
+	b.want(wan, datagram("8.8.8.8:53", "198.51.100.131:5000"), "lan0: udp 8.8.8.8:53 > 10.1.0.3:5000")
+	b.want(lan, nstest.CraftICMP(netip.MustParseAddr("10.1.0.5"), netip.MustParseAddr("8.8.8.8"), 3, 1, 0, datagram("8.8.8.8:53", "10.1.0.3:5000")), "wan0: icmp 3/1 198.51.100.131 > 8.8.8.8")
+}
+
+// Queries of other kinds come through, redirects about translated connections and what is neither query nor error
+// do not (RFC 5508 REQ-10b, REQ-11).
+func TestOtherICMP(t *testing.T) {
+	b := startBetween(t, onePool)
+	host, server, laddr := netip.MustParseAddr("10.1.0.1"), netip.MustParseAddr("8.8.8.8"), netip.MustParseAddr("198.51.100.1")
+	for kind, length := range map[byte]int{13: 12, 17: 4} { // timestamps, address masks
+		b.want(lan, nstest.CraftICMP(host, server, kind, 0, 7<<16, make([]byte, length)), fmt.Sprintf("wan0: icmp %d/0 198.51.100.1 > 8.8.8.8", kind))
+		b.want(wan, nstest.CraftICMP(server, laddr, kind+1, 0, 7<<16, make([]byte, length)), fmt.Sprintf("lan0: icmp %d/0 8.8.8.8 > 10.1.0.1", kind+1))
+	}
+	b.want(lan, datagram("10.1.0.1:5000", "8.8.8.8:53"), "wan0: udp 198.51.100.1:5000 > 8.8.8.8:53")
+	b.nothing(wan, nstest.CraftICMP(router, laddr, 5, 1, 0x08080808, datagram("198.51.100.1:5000", "8.8.8.8:53")))
+	b.nothing(wan, nstest.CraftICMP(router, laddr, 9, 0, 0x01020708, make([]byte, 8))) // a router advertisement
+}
+
+// The gateway's own ICMP (RFC 5508 REQ-10a, d, e, f).
+func TestOwnICMP(t *testing.T) {
+	b := startBetween(t, onePool)
+	dying := func(packet []byte) []byte {
+		return nstest.Rehead(packet, func(head []byte) { head[8] = 1 })
+	}
+	h := b.want(lan, dying(datagram("10.1.0.1:5000", "8.8.8.8:53")), "lan0: icmp 11/0 192.0.2.2 > 10.1.0.1")
+	if h.quoted() != "udp 10.1.0.1:5000 > 8.8.8.8:53" || h.raw[1]>>5 != 6 {
+		t.Errorf("it is about %s, with TOS %#x", h.quoted(), h.raw[1])
+	}
+	b.want(lan, datagram("10.1.0.1:5000", "192.0.2.2:9"), "lan0: icmp 3/3 192.0.2.2 > 10.1.0.1")
+	b.want(lan, echo("10.1.0.1", "192.0.2.2", 8, 7), "lan0: icmp 0/0 192.0.2.2 > 10.1.0.1")
+	output(t, b.Gateway, "ip", "route", "add", "unreachable", "7.7.7.0/24")
+	b.want(lan, datagram("10.1.0.1:5000", "7.7.7.7:53"), "lan0: icmp 3/1 192.0.2.2 > 10.1.0.1")
+	b.nothing(lan, dying(nstest.CraftICMP(netip.MustParseAddr("10.1.0.1"), netip.MustParseAddr("8.8.8.8"), 3, 3, 0, datagram("8.8.8.8:53", "10.1.0.1:5000"))))
+	must(t, b.Gateway.Sysctl("net/ipv4/icmp_ratemask", "6168"))
+	must(t, b.Gateway.Sysctl("net/ipv4/icmp_ratelimit", "1000"))
+	for port := range 100 {
+		b.send(lan, dying(datagram(fmt.Sprintf("10.1.0.9:%d", 6000+port), "8.8.8.8:53")))
+	}
+	n := 0
+	for _, ok := b.next(nstest.Silence); ok && n < 100; _, ok = b.next(nstest.Silence) {
+		n++
+	}
+	if n == 0 || n > 50 {
+		t.Errorf("of 100 packets %d are answered", n)
+	}
+}

@@ -58,6 +58,12 @@ func TestMapsAreEndpointIndependent(t *testing.T) {
 			b.want(lan, packet(fmt.Sprintf("10.1.0.4:%d", port), "8.8.8.8:53"), "wan0: "+proto+fmt.Sprintf(" 198.51.100.132:%d > 8.8.8.8:53", port))
 		}
 	}
+	for i := 3; i <= 4; i++ { // the numbers of queries stay likewise
+		h := b.want(lan, echo(fmt.Sprintf("10.1.0.%d", i), "8.8.8.8", 8, 7), fmt.Sprintf("wan0: icmp 8/0 198.51.100.%d > 8.8.8.8", 128+i))
+		if h.From.Port() != 7 {
+			t.Errorf("number 7 leaves as %d", h.From.Port())
+		}
+	}
 }
 
 // A port that must change stays a well-known one, or none (RFC 4787 REQ-3a).

@@ -28,7 +28,7 @@ var pure = map[string][]string{
 	"compiler/tell":     {"cmp", "fmt", "maps", "net/netip", "slices", "strconv", "strings"},
 	"policy/format":     {"bytes", "fmt", "regexp", "slices", "sort", "strconv", "strings", "unicode", "unicode/utf8", "gopkg.in/yaml.v3"},
 	"policy/lint":       {"cmp", "embed", "fmt", "math", "net/netip", "slices", "sort", "strconv", "strings", "sync", "time", "github.com/rogpeppe/go-internal/txtar"},
-	"policy/rfc":        {"fmt", "slices", "strings", "time"},
+	"policy/rfc":        {"fmt", "net/netip", "slices", "strings", "time"},
 	"policy/findings": {"bufio", "bytes", "cmp", "crypto/sha256", "encoding/hex", "encoding/json", "encoding/xml", "errors", "fmt", "io", "maps", "net/url", "path", "regexp",
 		"slices", "strconv", "strings", "unicode", "github.com/mattn/go-runewidth"},
 	"translate":         {"cmp", "errors", "fmt", "net/netip", "regexp", "slices", "strings", "time", "gopkg.in/yaml.v3"},

@@ -69,3 +69,17 @@ func leastOf(t policy.Timeouts, states []string) time.Duration {
 	}
 	return least
 }
+
+// either holds where one of two judges does, about the objects of both.
+func either(a, b judge) judge {
+	return func(p *policy.Policy) (bool, []string) {
+		one, some := a(p)
+		other, more := b(p)
+		for _, o := range more {
+			if !slices.Contains(some, o) {
+				some = append(some, o)
+			}
+		}
+		return one || other, some
+	}
+}

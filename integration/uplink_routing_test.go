@@ -54,21 +54,21 @@ func TestUplinkRouting(t *testing.T) {
 	apply(t, h, text)
 	wantDiff(t, h, text, 0)
 	for packet, want := range map[string]string{
-		"8.8.8.8":                              "wan0",
-		"1.2.3.4":                              "wan0",
-		"1.2.3.4 " + mark("isp2", 0):           "wan1",
-		"1.2.3.4 " + mark("isp1", 0):           "wan0",
-		"2001:db8:9::9 " + mark("isp2", 0):     "wan1",
-		"8.8.8.8 " + mark("isp2", 0):           "wan0", // main has a route
-		"8.8.8.8 " + mark("isp2", 1<<31):       "wan1", // an answer
-		"2001:db8:9::9 " + mark("isp2", 1<<31): "wan1",
-		"192.168.1.1 " + mark("isp2", 0):       "dc0",
-		"1.2.3.4 from 198.18.1.2":              "wan1",
-		"1.2.3.4 from 192.0.2.2":               "wan0",
-		"10.1.5.9 from 198.18.1.2":             "lan0",
-		"1.2.3.4 oif wan1":                     "wan1",
-		"8.8.8.8 from 10.66.5.9 iif lan0":      "wan1", // by rule 32000, although main has a more specific route
-		"8.8.8.8 from 10.67.5.9 iif lan0":      "wan1",
+		"8.8.8.8":                                            "wan0",
+		"1.2.3.4":                                            "wan0",
+		"1.2.3.4 " + mark("isp2", 0):                         "wan1",
+		"1.2.3.4 " + mark("isp1", 0):                         "wan0",
+		"2001:db8:9::9 " + mark("isp2", 0):                   "wan1",
+		"8.8.8.8 " + mark("isp2", 0):                         "wan0", // main has a route
+		"8.8.8.8 " + mark("isp2", policy.UplinkCameIn):       "wan1", // an answer
+		"2001:db8:9::9 " + mark("isp2", policy.UplinkCameIn): "wan1",
+		"192.168.1.1 " + mark("isp2", 0):                     "dc0",
+		"1.2.3.4 from 198.18.1.2":                            "wan1",
+		"1.2.3.4 from 192.0.2.2":                             "wan0",
+		"10.1.5.9 from 198.18.1.2":                           "lan0",
+		"1.2.3.4 oif wan1":                                   "wan1",
+		"8.8.8.8 from 10.66.5.9 iif lan0":                    "wan1", // by rule 32000, although main has a more specific route
+		"8.8.8.8 from 10.67.5.9 iif lan0":                    "wan1",
 	} {
 		if got := leadsTo(t, h, packet); got != want {
 			t.Errorf("%s goes to %q, want %q", packet, got, want)

@@ -98,19 +98,13 @@ func (l Loose) String() string { return "net.ipv4.conf." + l.Interface + ".rp_fi
 // Behind returns the metric of the unreachable routes, behind Metric of the others.
 func Behind(metric uint32) uint32 { return metric | 1<<31 }
 
-// cameIn is the bit of marks that says that a connection came in by its uplink: its packets are answers.
-const cameIn = 1 << 31
-
-// numbered are the bits of marks that hold the number of an uplink.
-const numbered = policy.UplinkMask &^ cameIn
-
 // Toward returns the mark of a flow's packets on their way to whom it called: that of the uplink by which they
 // leave. Of a flow that came in by an uplink only the answers have one.
 func Toward(flow uint32) uint32 {
-	if flow&cameIn != 0 {
+	if flow&policy.UplinkCameIn != 0 {
 		return 0
 	}
-	return flow & numbered
+	return flow & policy.UplinkMask
 }
 
 // uplinks returns what leads packets by their uplinks. Answers come first: nothing that the table main says of
@@ -141,7 +135,7 @@ func uplinks(p *policy.Policy, f Facts) (s State, err error) {
 			}
 		}
 		if some {
-			s.Rules = append(s.Rules, Rule{Priority: tables.First + 1, Family: family, Mask: numbered})
+			s.Rules = append(s.Rules, Rule{Priority: tables.First + 1, Family: family, Mask: policy.UplinkMask})
 		}
 	}
 	for _, l := range f.Strict {
@@ -161,8 +155,8 @@ func (s *State) lead(u *policy.Uplink, family inet.Family, number int, g *policy
 	}
 	mark := policy.UplinkMark(number)
 	s.Rules = append(s.Rules,
-		Rule{Priority: first, Family: family, Mark: mark | cameIn, Mask: policy.UplinkMask, Table: table},
-		Rule{Priority: first + 2, Family: family, Mark: mark, Mask: numbered, Table: table})
+		Rule{Priority: first, Family: family, Mark: mark | policy.UplinkCameIn, Mask: policy.UplinkBits, Table: table},
+		Rule{Priority: first + 2, Family: family, Mark: mark, Mask: policy.UplinkMask, Table: table})
 	own := func(r Rule) {
 		r.Family = family
 		r.Priority = first + 1

@@ -6,6 +6,7 @@ import (
 	"github.com/snatctl/snatctl/agent"
 	"github.com/snatctl/snatctl/agent/health"
 	"github.com/snatctl/snatctl/agent/traffic"
+	"github.com/snatctl/snatctl/ct"
 )
 
 // scrape is what one is made of.
@@ -87,6 +88,19 @@ var many = map[*Metric]values{
 	zoneFlows: ofZones(func(z *traffic.Zone) float64 { return float64(z.Flows) }),
 	zoneNew:   ofZones(func(z *traffic.Zone) float64 { return float64(z.Opened) }),
 
+	serviceRefused: func(s *scrape, add func(float64, string, string)) {
+		for i := range s.figures.Services {
+			o := &s.figures.Services[i]
+			addRefused(add, o.Name, o.Limits, o.Refused)
+		}
+	},
+	zoneRefused: func(s *scrape, add func(float64, string, string)) {
+		for i := range s.figures.Zones {
+			o := &s.figures.Zones[i]
+			addRefused(add, o.Name, o.Limits, o.Refused)
+		}
+	},
+
 	poolUse:      ofPools(func(p *traffic.Pool) float64 { return p.Fullest }),
 	poolFailures: ofPools(func(p *traffic.Pool) float64 { return float64(p.Failures) }),
 	laddrFlows: func(s *scrape, add func(float64, string, string)) {
@@ -97,6 +111,14 @@ var many = map[*Metric]values{
 			}
 		}
 	},
+}
+
+// addRefused adds what an object's limits have refused. They are listed in the order in which packets meet
+// them, which is that of the keys backwards; values are added in the order of their labels.
+func addRefused(add func(float64, string, string), name string, limits []ct.Limit, refused []uint64) {
+	for i := len(limits) - 1; i >= 0; i-- {
+		add(float64(refused[i]), name, limits[i].Key)
+	}
 }
 
 func ofServices(value func(*traffic.Service) float64) values {

@@ -52,11 +52,11 @@ func (served) Lint() policy.Diagnostics {
 func counted(context.Context) (*traffic.Figures, error) {
 	laddr := ct.LaddrReport{Address: netip.MustParseAddr("198.51.100.1"), Flows: 12}
 	return &traffic.Figures{
-		Services: []traffic.Service{{ServiceReport: &ct.ServiceReport{Name: "web", New: 10, Flows: 9}, Opened: 100, Bytes: traffic.Bytes{In: 1000, Out: 2000}, Servers: []traffic.Server{
+		Services: []traffic.Service{{ServiceReport: &ct.ServiceReport{Name: "web", New: 10, Flows: 9, Limits: []ct.Limit{{Key: "new_per_client"}, {Key: "connections"}}}, Opened: 100, Refused: []uint64{7, 5}, Bytes: traffic.Bytes{In: 1000, Out: 2000}, Servers: []traffic.Server{
 			{ServerReport: &ct.ServerReport{Address: server1.Addr(), Port: 80, Flows: 6}, Opened: 70},
 			{ServerReport: &ct.ServerReport{Address: server2.Addr(), Port: 8080, Flows: 3}, Opened: 30},
 		}}},
-		Zones:     []traffic.Zone{{ZoneReport: &ct.ZoneReport{Name: "office", Flows: 12, New: 4}, Opened: 40}},
+		Zones:     []traffic.Zone{{ZoneReport: &ct.ZoneReport{Name: "office", Flows: 12, New: 4, Limits: []ct.Limit{{Key: "connections_per_client"}}}, Opened: 40, Refused: []uint64{3}}},
 		Pools:     []traffic.Pool{{Name: "few", Fullest: 0.75, Failures: 11, Laddrs: []traffic.Laddr{{LaddrReport: laddr}}}},
 		Conntrack: ct.Conntrack{Entries: 21, Max: 1000},
 		Events:    traffic.Events{New: 50, Destroy: 29, Lost: 2, Resyncs: 1},
@@ -99,6 +99,8 @@ func TestScrape(t *testing.T) {
 		`snatctl_service_flows{service="web"} 9`,
 		`snatctl_service_bytes_total{direction="in",service="web"} 1000`,
 		`snatctl_service_bytes_total{direction="out",service="web"} 2000`,
+		`snatctl_service_refused_connections_total{limit="new_per_client",service="web"} 7`,
+		`snatctl_service_refused_connections_total{limit="connections",service="web"} 5`,
 		`snatctl_service_quorum_met{service="web"} 1`,
 		`snatctl_service_servers_down{service="web"} 1`,
 		`snatctl_policy_error 1`,
@@ -121,6 +123,7 @@ func TestScrape(t *testing.T) {
 		`snatctl_check_duration_seconds_count{service="web"} 3`,
 		`snatctl_zone_flows{zone="office"} 12`,
 		`snatctl_zone_new_connections_total{zone="office"} 40`,
+		`snatctl_zone_refused_connections_total{limit="connections_per_client",zone="office"} 3`,
 		`snatctl_laddr_flows{laddr="198.51.100.1",pool="few"} 12`,
 		`snatctl_pool_max_destination_utilization_ratio{pool="few"} 0.75`,
 		`snatctl_pool_allocation_failures_total{pool="few"} 11`,
@@ -201,7 +204,7 @@ func TestPromtool(t *testing.T) {
 
 // Labels are of the policy, and of what the program does: none is a client's or a destination's.
 func TestLabels(t *testing.T) {
-	may := []string{"service", "server", "uplink", "zone", "pool", "laddr", "direction", "event", "reason", "result", "stage", "hash", "severity", "version", "goversion"}
+	may := []string{"service", "server", "limit", "uplink", "zone", "pool", "laddr", "direction", "event", "reason", "result", "stage", "hash", "severity", "version", "goversion"}
 	for _, row := range Table() {
 		for _, label := range row.Labels {
 			if !slices.Contains(may, label) {

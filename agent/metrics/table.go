@@ -48,6 +48,8 @@ var (
 	serviceFlows = metric(OfService, gauge, "service_flows", "Flows of the service that conntrack holds, those that wait to be forgotten included.", "service")
 	serviceBytes = metric(OfService, counter, "service_bytes_total", "Bytes of the service's flows since somebody first looked, ended flows included: direction in comes from clients, out goes to them. IP headers count.", "service", "direction")
 
+	serviceRefused = metric(OfService, counter, "service_refused_connections_total", "Connections that a limit of the service refused: as the table counts them, with what elements had counted that were made anew while the agent ran. A client that tries again counts again.", "service", "limit")
+
 	quorumMet   = metric(OfService, gauge, "service_quorum_met", "Whether as many real servers of the service are up as its quorum asks for: while 0, sorry servers take its new connections, or nobody does. Not of services without real servers.", "service")
 	serversDown = metric(OfService, gauge, "service_servers_down", "How many real servers of the service are down by their check.", "service")
 
@@ -59,8 +61,9 @@ var (
 
 	checkSeconds = metric(OfService, histograms, "check_duration_seconds", "How long checks of the service's real servers took, failed ones included.", "service")
 
-	zoneFlows = metric(OfZone, gauge, "zone_flows", "Flows of the zone that conntrack holds.", "zone")
-	zoneNew   = metric(OfZone, counter, "zone_new_connections_total", "Connections that the zone decided about, refused ones included: as the table counts them, with what elements had counted that were made anew while the agent ran.", "zone")
+	zoneFlows   = metric(OfZone, gauge, "zone_flows", "Flows of the zone that conntrack holds.", "zone")
+	zoneNew     = metric(OfZone, counter, "zone_new_connections_total", "Connections that the zone decided about, refused ones included: as the table counts them, with what elements had counted that were made anew while the agent ran.", "zone")
+	zoneRefused = metric(OfZone, counter, "zone_refused_connections_total", "The same of a zone's limits.", "zone", "limit")
 
 	laddrFlows   = metric(OfPool, gauge, "laddr_flows", "Flows that have the laddr as their source, of all zones and services that use the pool. Of pools with more than 256 laddrs those with flows are listed.", "pool", "laddr")
 	poolUse      = metric(OfPool, gauge, "pool_max_destination_utilization_ratio", "Share of a laddr's ports in use toward one destination, at the laddr and destination of the pool where it is largest. From 0.87 on new connections begin to fail.", "pool")

@@ -11,10 +11,11 @@ import (
 // smaller value for a beginning at 0, and would add what the others have counted once more.
 type counters map[counterKey]counter
 
-// counterKey is what is counted: an object, or a real server of it.
+// counterKey is what is counted: an object, a real server of it, or what a limit of it refuses.
 type counterKey struct {
 	Object
-	at netip.AddrPort
+	at    netip.AddrPort
+	limit string
 }
 
 // counter is what the elements said at a reading, and what those had counted that are gone by then.
@@ -40,5 +41,17 @@ func counterOf(r *ct.ServiceReport, n int) counterKey {
 	if n > 0 && all[n-1].Address == all[n].Address || n+1 < len(all) && all[n+1].Address == all[n].Address {
 		port = all[n].Port
 	}
-	return counterKey{Object{"service", r.Name}, netip.AddrPortFrom(all[n].Address, port)}
+	return counterKey{Object: Object{"service", r.Name}, at: netip.AddrPortFrom(all[n].Address, port)}
+}
+
+// refused enters what an object's limits have refused, and returns the sums in their order.
+func (c counters) refused(next counters, o Object, limits []ct.Limit) []uint64 {
+	if len(limits) == 0 {
+		return nil
+	}
+	out := make([]uint64, len(limits))
+	for i, l := range limits {
+		out[i] = c.count(next, counterKey{Object: o, limit: l.Key}, l.Refused)
+	}
+	return out
 }

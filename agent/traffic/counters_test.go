@@ -27,10 +27,14 @@ func TestCountersNeverGoDown(t *testing.T) {
 	} {
 		a := reported(true)
 		a.Services[0].New, a.Services[0].Uncounted, a.Services[0].Servers, a.Zones[1].New = c.service, false, c.servers, c.zone
+		a.Services[0].Limits, a.Zones[1].Limits = []ct.Limit{{Key: "connections", Refused: c.service}}, []ct.Limit{{Key: "connections", Refused: c.zone}}
 		f := totals.figures(a)
 		s := f.Services[0]
 		if got := [4]uint64{s.Opened, f.Zones[1].Opened, s.Servers[0].Opened, s.Servers[1].Opened}; got != c.want {
 			t.Errorf("reading %d: the sums are %v, want %v", i, got, c.want)
+		}
+		if len(s.Refused) != 1 || s.Refused[0] != c.want[0] || len(f.Zones[1].Refused) != 1 || f.Zones[1].Refused[0] != c.want[1] {
+			t.Errorf("reading %d: limits refused %v and %v", i, s.Refused, f.Zones[1].Refused)
 		}
 		if s.New != c.service {
 			t.Errorf("reading %d: status says %d", i, s.New)

@@ -30,7 +30,8 @@ type Figures struct {
 // Service is a service with what moves there. As JSON it has all keys of `snatctl status`.
 type Service struct {
 	*ct.ServiceReport
-	Opened  uint64   `json:"opened"` // New, with what elements had counted that are gone: it never goes down
+	Opened  uint64   `json:"opened"`            // New, with what elements had counted that are gone: it never goes down
+	Refused []uint64 `json:"refused,omitempty"` // by each of Limits; likewise
 	Bytes   Bytes    `json:"bytes"`
 	Rate    Rate     `json:"rate"`
 	Servers []Server `json:"real_servers"` // in place of ServiceReport's, and in their order
@@ -49,9 +50,10 @@ type Server struct {
 // Zone is a zone with what moves there.
 type Zone struct {
 	*ct.ZoneReport
-	Opened uint64 `json:"opened"` // as Service has it
-	Bytes  Bytes  `json:"bytes"`
-	Rate   Rate   `json:"rate"`
+	Opened  uint64   `json:"opened"`            // as Service has it
+	Refused []uint64 `json:"refused,omitempty"` // likewise
+	Bytes   Bytes    `json:"bytes"`
+	Rate    Rate     `json:"rate"`
 }
 
 // Bytes are what flows have carried since the sampler first looked, those that have ended included.

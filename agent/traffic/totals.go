@@ -99,7 +99,8 @@ func (t *totals) figures(a *gateway.Accounted) *Figures {
 		r := &f.Survey.Services[i]
 		moved := m.services[r.Name]
 		object := Object{"service", r.Name}
-		f.Services[i] = Service{r, t.counters.count(counters, counterKey{Object: object}, r.New), carried(object, moved), m.second(moved), make([]Server, len(r.Servers))}
+		f.Services[i] = Service{r, t.counters.count(counters, counterKey{Object: object}, r.New), t.counters.refused(counters, object, r.Limits),
+			carried(object, moved), m.second(moved), make([]Server, len(r.Servers))}
 		for n := range r.Servers {
 			rs := &r.Servers[n]
 			key := server{r.Name, netip.AddrPortFrom(rs.Address, rs.Port)}
@@ -118,7 +119,8 @@ func (t *totals) figures(a *gateway.Accounted) *Figures {
 		z := &f.Survey.Zones[i]
 		moved := m.zones[z.Name]
 		object := Object{"zone", z.Name}
-		f.Zones[i] = Zone{z, t.counters.count(counters, counterKey{Object: object}, z.New), carried(object, moved), m.second(moved)}
+		f.Zones[i] = Zone{z, t.counters.count(counters, counterKey{Object: object}, z.New), t.counters.refused(counters, object, z.Limits),
+			carried(object, moved), m.second(moved)}
 	}
 	t.bytes, t.counters, t.opened = bytes, counters, opened
 	f.Pools = poolsOf(a, t.ports.failures(a, &m))

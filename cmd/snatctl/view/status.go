@@ -48,6 +48,7 @@ func Status(out *plain.Writer, p gateway.Survey, k *report.Kept, all bool) error
 			continue
 		}
 		fmt.Fprintf(w, "zone %s: %s; %s, %s\n", plain.Text(z.Name), z.Action, countMany(z.Flows, "flow"), countMany(z.New, "new connection"))
+		printLimits(w, z.Limits)
 		printLaddrs(w, z.Laddrs, all)
 	}
 	printIdle(w, idle, "zone")
@@ -126,7 +127,17 @@ func printService(w io.Writer, s *ct.ServiceReport, k *report.Kept, all bool) {
 		t.add(cells...)
 	}
 	t.write(w)
+	printLimits(w, s.Limits)
 	printLaddrs(w, s.Laddrs, all)
+}
+
+// printLimits prints what bounds a service or zone, and what that has refused.
+func printLimits(w io.Writer, limits []ct.Limit) {
+	t := grid{titles: []string{"limit", "at most", "beyond", "refused"}}
+	for _, l := range limits {
+		t.add(l.Key, l.Bound, l.Action, comma(l.Refused))
+	}
+	t.write(w)
 }
 
 // adminWeight is the weight that the policy, or an operator, gives a real server. Without an agent only the

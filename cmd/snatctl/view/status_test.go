@@ -52,6 +52,7 @@ func sitePicture() gateway.Survey {
 				{Name: "large", VIP: []string{"203.0.113.12"}, Ports: []string{"tcp/80"}, Mode: "nat", Scheduler: "rr", Flows: 1, New: 1, Uncounted: true,
 					Servers: []ct.ServerReport{{Address: addr("192.168.1.1"), Port: 80, Weight: 1, Flows: 1}}},
 				{Name: "web", VIP: []string{"203.0.113.10", "2001:db8::10"}, Ports: []string{"tcp/80", "tcp/443"}, Mode: "nat", Scheduler: "wrr", Flows: 1203459, New: 4000001,
+					Limits: []ct.Limit{{Key: "new_per_client", Bound: "50/second burst 100 /64", Action: "drop", Refused: 12004}, {Key: "connections", Bound: "2000000", Action: "drop"}},
 					Servers: []ct.ServerReport{
 						{Address: addr("192.168.1.1"), Weight: 3, Flows: 903456, New: 3000001, BytesIn: 90 << 30, BytesOut: 1<<40 + 5<<38},
 						{Address: addr("192.168.1.2"), Port: 8080, Weight: 1, Flows: 300000, New: 1000000, BytesIn: 512, BytesOut: 3 << 20},
@@ -61,7 +62,7 @@ func sitePicture() gateway.Survey {
 					Gone: []ct.ServerReport{{Address: addr("192.168.1.7"), Port: 80, Weight: -1, Flows: 2, BytesIn: 100, BytesOut: 1000}}},
 			},
 			Zones: []ct.ZoneReport{
-				{Name: "lab", Action: "drop", New: 17},
+				{Name: "lab", Action: "drop", New: 17, Limits: []ct.Limit{{Key: "connections_per_client", Bound: "20", Action: "reject", Refused: 3}}},
 				{Name: "office", Action: "snat", Flows: 52001, New: 700000, Laddrs: []ct.LaddrReport{
 					{Address: addr("198.51.100.1"), Pool: "office", Flows: 52000, Busiest: at("8.8.8.8:443", inet.TCP), Ports: 51700, Capacity: 64512},
 					{Address: addr("198.51.100.2"), Pool: "office", Capacity: 64512},

@@ -153,6 +153,22 @@ func (b *builder) count(r *limiter, why string, counts, holds layout.Kind, key [
 	}
 }
 
+// stateSets makes the sets that count.
+func (b *builder) stateSets(r *limiter) {
+	for _, set := range []struct {
+		kind layout.Kind
+		is   bool
+	}{
+		{layout.Rates, r.limits.New.Count > 0},
+		{layout.Clients, r.limits.PerClient > 0}, {layout.HeldClients, r.limits.PerClient > 0},
+		{layout.Open, r.limits.Connections > 0}, {layout.HeldParts, r.limits.Connections > 0},
+	} {
+		if set.is {
+			b.set(r.set(set.kind))
+		}
+	}
+}
+
 // limitElements enters an object's limits, as reports have them, and how they refuse.
 func (b *builder) limitElements(of policy.Object, l *policy.Limits) {
 	zones := of.Kind == "zone"
@@ -217,7 +233,8 @@ func (st limitStage) enter(b *builder, sc schedule, e endpoint, ports inet.PortR
 	m.Elements = append(m.Elements, nft.Element{Key: key, KeyEnd: end, Verdict: st.next, Comment: st.service.Name})
 }
 
-// limitService enters a service's number at each of its VIPs, whatever real servers it has.
+// limitService enters a service's number at each of its VIPs, whatever real servers it has. The sets that
+// count stay where none is up, too: flows that live on count when others come back.
 func (b *builder) limitService(s *policy.Service) {
 	if !s.Limits.Any() {
 		return
@@ -229,6 +246,7 @@ func (b *builder) limitService(s *policy.Service) {
 		if !s.Called(f) {
 			continue
 		}
+		b.stateSets(&limiter{limits: &s.Limits, family: f})
 		m := b.set(layout.Limited.For(f, kind))
 		for _, p := range s.Ports {
 			e := endpoint{vip, p.Proto}

@@ -10,10 +10,10 @@ import (
 	"github.com/snatctl/snatctl/nft"
 )
 
-// counts are what the elements of a table have counted: new connections, by object.
+// counts are what the elements of a table have counted, by object: new connections, and those that limits refused.
 type counts struct {
 	services map[string]*ct.Service
-	zones    map[string]uint64
+	zones    map[string]*ct.Zone
 }
 
 // counts reads them. That takes much less than reading the table: slots of large policies do not count.
@@ -26,12 +26,12 @@ func (r *Reader) counts(ctx context.Context) (counts, error) {
 		return counts{}, err
 	}
 	b := readback.Bindings(&nft.Ruleset{Table: r.table, Sets: sets})
-	c := counts{make(map[string]*ct.Service, len(b.Services)), make(map[string]uint64, len(b.Zones))}
+	c := counts{make(map[string]*ct.Service, len(b.Services)), make(map[string]*ct.Zone, len(b.Zones))}
 	for i := range b.Services {
 		c.services[b.Services[i].Name] = &b.Services[i]
 	}
 	for i := range b.Zones {
-		c.zones[b.Zones[i].Name] = b.Zones[i].New
+		c.zones[b.Zones[i].Name] = &b.Zones[i]
 	}
 	return c, nil
 }
@@ -44,13 +44,16 @@ func (c *counts) enter(r *ct.Report) {
 		if counted == nil {
 			continue
 		}
-		s.New = counted.New
+		s.New, s.Limits = counted.New, counted.Limits
 		for n := range s.Servers {
 			s.Servers[n].New = newOf(counted, netip.AddrPortFrom(s.Servers[n].Address, s.Servers[n].Port))
 		}
 	}
 	for i := range r.Zones {
-		r.Zones[i].New = c.zones[r.Zones[i].Name]
+		z := &r.Zones[i]
+		if counted := c.zones[z.Name]; counted != nil {
+			z.New, z.Limits = counted.New, counted.Limits
+		}
 	}
 }
 

@@ -4,16 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/internal/nstest"
+	"github.com/snatctl/snatctl/policy"
 )
 
-// open connects, and says in a word what came of it. Connections that it opens stay open.
-func open(t *testing.T, from *nstest.Host, src, dst string) (net.Conn, string) {
+// tries makes a connection, and says in a word what came of it. One that opens stays open.
+func tries(t *testing.T, limit time.Duration, from *nstest.Host, src, dst string) (net.Conn, string) {
 	t.Helper()
-	c, err := from.DialWithin(700*time.Millisecond, "tcp", src, dst)
+	c, err := from.DialWithin(limit, "tcp", src, dst)
 	switch {
 	case err == nil:
 		if _, err := nstest.AskOn(c); err != nil {
@@ -30,17 +33,29 @@ func open(t *testing.T, from *nstest.Host, src, dst string) (net.Conn, string) {
 	return nil, ""
 }
 
-// opens makes connections one after the other, and says of each what came of it.
-func opens(t *testing.T, n int, from *nstest.Host, src, dst string) (conns []net.Conn, words []string) {
+// opens makes connections one after the other, of which this should come, and returns those that open.
+func opens(t *testing.T, from *nstest.Host, src, dst string, want ...string) (conns []net.Conn) {
 	t.Helper()
-	for range n {
-		c, word := open(t, from, src, dst)
+	for i, word := range want {
+		limit := 20 * time.Second
+		if word == "silent" {
+			limit = 700 * time.Millisecond // the kernel tries again after a second, which would count
+		}
+		c, got := tries(t, limit, from, src, dst)
+		if got != word {
+			t.Errorf("%s > %s, number %d of %v: %s", src, dst, i+1, want, got)
+		}
 		if c != nil {
 			conns = append(conns, c)
 		}
-		words = append(words, word)
 	}
-	return conns, words
+	return conns
+}
+
+// reopens waits until there is room for a connection.
+func reopens(t *testing.T, from *nstest.Host, src, dst string) {
+	t.Helper()
+	until(t, "room for "+src+" > "+dst, func() bool { _, got := tries(t, 20*time.Second, from, src, dst); return got == "open" })
 }
 
 // What is beyond a limit is refused, of the client or service that it is about and of no other; a
@@ -58,48 +73,117 @@ services:
   - {name: rate, vip: [203.0.113.3, "2001:db8::3"], ports: tcp/80, real_servers: [192.168.1.1, "fd05::1"], limits: {new_per_client: 1/hour, burst: 3, action: reject}}
   - {name: free, vip: [203.0.113.4, "2001:db8::4"], ports: tcp/80, real_servers: [192.168.1.1, "fd05::1"]}
 `)
-	want := func(what string, got []string, want ...string) {
-		t.Helper()
-		if fmt.Sprint(got) != fmt.Sprint(want) {
-			t.Errorf("%s: %v, want %v", what, got, want)
-		}
-	}
-	conns, got := opens(t, 4, s.Office, "10.1.200.1", "203.0.113.1:80")
-	want("one client", got, "open", "open", "open", "silent")
-	_, got = opens(t, 1, s.Office, "10.1.200.1", "203.0.113.1:81")
-	want("the same at another port of the service", got, "silent")
-	_, got = opens(t, 1, s.Office, "10.1.200.2", "203.0.113.1:80")
-	want("another client", got, "open")
-	_, got = opens(t, 1, s.Office, "10.1.200.1", "203.0.113.4:80")
-	want("another service", got, "open")
+	conns := opens(t, s.Office, "10.1.200.1", "203.0.113.1:80", "open", "open", "open", "silent")
+	opens(t, s.Office, "10.1.200.1", "203.0.113.1:81", "silent") // at another port of the service
+	opens(t, s.Office, "10.1.200.2", "203.0.113.1:80", "open")   // another client
+	opens(t, s.Office, "10.1.200.1", "203.0.113.4:80", "open")   // another service
 	conns[0].Close()
-	time.Sleep(300 * time.Millisecond) // until the close is seen, and the hold is over
-	_, got = opens(t, 2, s.Office, "10.1.200.1", "203.0.113.1:80")
-	want("after one closed", got, "open", "silent")
-	_, got = opens(t, 2, s.Office, "fd01::8000:0:0:1", "[2001:db8::1]:80")
-	_, more := opens(t, 2, s.Office, "fd01::8000:0:0:2", "[2001:db8::1]:80")
-	want("IPv6 clients of one /64", append(got, more...), "open", "open", "open", "silent")
+	reopens(t, s.Office, "10.1.200.1", "203.0.113.1:80")
+	opens(t, s.Office, "10.1.200.1", "203.0.113.1:80", "silent")
+	opens(t, s.Office, "fd01::8000:0:0:1", "[2001:db8::1]:80", "open", "open")
+	opens(t, s.Office, "fd01::8000:0:0:2", "[2001:db8::1]:80", "open", "silent") // of the same /64
 
-	conns, got = opens(t, 2, s.Office, "10.1.200.3", "203.0.113.2:80")
-	_, more = opens(t, 2, s.Office, "fd01::8000:0:0:3", "[2001:db8::2]:80")
-	want("all together, of both families", append(got, more...), "open", "open", "open", "refused")
-	_, got = opens(t, 1, s.Office, "10.1.200.4", "203.0.113.2:80")
-	want("all together, another client", got, "refused")
+	conns = opens(t, s.Office, "10.1.200.3", "203.0.113.2:80", "open", "open")
+	opens(t, s.Office, "fd01::8000:0:0:3", "[2001:db8::2]:80", "open", "refused") // both families together
+	opens(t, s.Office, "10.1.200.4", "203.0.113.2:80", "refused")                 // another client
 	conns[1].Close()
-	time.Sleep(300 * time.Millisecond)
-	_, got = opens(t, 2, s.Office, "10.1.200.4", "203.0.113.2:80")
-	want("all together, after one closed", got, "open", "refused")
+	reopens(t, s.Office, "10.1.200.4", "203.0.113.2:80")
+	opens(t, s.Office, "10.1.200.4", "203.0.113.2:80", "refused")
 
-	_, got = opens(t, 5, s.Office, "10.1.200.5", "203.0.113.3:80")
-	want("rate", got, "open", "open", "open", "refused", "refused")
-	_, got = opens(t, 4, s.Office, "fd01::8000:0:0:5", "[2001:db8::3]:80")
-	want("rate, IPv6", got, "open", "open", "open", "refused")
+	opens(t, s.Office, "10.1.200.5", "203.0.113.3:80", "open", "open", "open", "refused", "refused")
+	opens(t, s.Office, "fd01::8000:0:0:5", "[2001:db8::3]:80", "open", "open", "open", "refused")
 
-	_, got = opens(t, 3, s.Guests, "10.2.5.9", "8.8.8.8:80")
-	want("zone, of one client", got, "open", "open", "silent")
-	_, got = opens(t, 3, s.Guests, "fd02::9", "[2001:db8:8::8]:80")
-	want("zone, of one IPv6 client", got, "open", "open", "silent")
-	_, got = opens(t, 2, s.Office, "10.1.5.9", "8.8.8.8:80")
-	_, more = opens(t, 1, s.Office, "fd01::9", "[2001:db8:8::8]:80")
-	want("zone, all together", append(got, more...), "open", "open", "refused")
+	opens(t, s.Guests, "10.2.5.9", "8.8.8.8:80", "open", "open", "silent")
+	opens(t, s.Guests, "fd02::9", "[2001:db8:8::8]:80", "open", "open", "silent")
+	opens(t, s.Office, "10.1.5.9", "8.8.8.8:80", "open", "open")
+	opens(t, s.Office, "fd01::9", "[2001:db8:8::8]:80", "refused")
+}
+
+const limited = `
+version: 1
+gateway: {uplinks: [wan0, wan1]}
+zones:
+  - {name: office, from: 10.1.0.0/16, laddrs: 198.51.100.2, limits: {connections_per_client: 1, new_per_client: 10000/second, burst: 10000, action: reject}}
+services:
+  - {name: total, vip: 203.0.113.2, ports: tcp/80, scheduler: rr, real_servers: [192.168.1.1, 192.168.1.2], limits: {connections: 3, action: reject}}
+  - {name: free, vip: 203.0.113.4, ports: tcp/80, real_servers: [192.168.1.1, 192.168.1.2]}
+`
+
+// What limits refuse is counted by object and limit: status, the API and metrics say the same. Where a limit
+// changes, the table counts anew, open connections too, and the sums of metrics go on.
+func TestLimitsCount(t *testing.T) {
+	s := newSite(t, nstest.Options{})
+	a := runAgent(t, s.Gateway, limited, "--http", "127.0.0.1:0")
+	at := a.window(t)
+	a.scrape(t, at)
+	opens(t, s.Office, "10.1.200.1", "203.0.113.2:80", "open", "open", "open", "refused", "refused")
+	opens(t, s.Office, "10.1.5.9", "8.8.8.8:80", "open", "refused")
+	opens(t, s.Office, "10.1.200.7", "8.8.8.8:80", "open")
+
+	st := status(t, s.Gateway)
+	got := fmt.Sprint(st.Services[1].Limits, st.Zones[0].Limits)
+	want := fmt.Sprint([]ct.Limit{{Key: "connections", Bound: "3", Action: "reject", Refused: 2}},
+		[]ct.Limit{{Key: "new_per_client", Bound: "10000/second burst 10000", Action: "reject"}, {Key: "connections_per_client", Bound: "1", Action: "reject", Refused: 1}})
+	if got != want {
+		t.Errorf("status says %s, want %s", got, want)
+	}
+	if n := st.Services[1].New; n != 3 {
+		t.Errorf("the service took %d connections, want 3", n)
+	}
+	text := strings.Fields(prints(t, s.Gateway, "status", "--service", "total"))
+	if said := strings.Join(text, " "); !strings.Contains(said, "limit at most beyond refused connections 3 reject 2") {
+		t.Errorf("status says %s", said)
+	}
+	d := describe(t, s.Gateway, at)
+	d.get(t, "/api/v1/status", 200)
+	sums := scraped{
+		`snatctl_service_refused_connections_total{limit="connections",service="total"}`:       2,
+		`snatctl_zone_refused_connections_total{limit="connections_per_client",zone="office"}`: 1,
+		`snatctl_zone_refused_connections_total{limit="new_per_client",zone="office"}`:         0,
+	}
+	a.counts(t, at, sums)
+	changed := strings.Replace(limited, "connections: 3,", "connections: 2,", 1)
+	a.write(t, changed)
+	until(t, "the policy to be in force", func() bool { return snatctl(t, s.Gateway, changed, "diff").Code == 0 })
+	a.counts(t, at, sums)
+	opens(t, s.Office, "10.1.200.1", "203.0.113.2:80", "open", "open", "refused")
+}
+
+// Connections that are open keep their places when other objects change, real servers go down and up,
+// all of them, or the same policy is applied again.
+func TestLimitsKeepCounts(t *testing.T) {
+	s := startSite(t, limited)
+	conns := opens(t, s.Office, "10.1.200.1", "203.0.113.2:80", "open", "open")
+	opens(t, s.Office, "10.1.5.9", "8.8.8.8:80", "open")
+	full := func() {
+		t.Helper()
+		opens(t, s.Office, "10.1.200.9", "203.0.113.2:80", "refused")
+		opens(t, s.Office, "10.1.5.9", "8.8.8.8:80", "refused")
+	}
+	apply(t, s.Gateway, limited)
+	opens(t, s.Office, "10.1.200.1", "203.0.113.2:80", "open")
+	full()
+	wantDiff(t, s.Gateway, limited, 0)
+
+	more := limited + `  - {name: more, vip: 203.0.113.5, ports: tcp/80, real_servers: [192.168.1.1, 192.168.1.2], limits: {connections: 5, action: reject}}` + "\n"
+	apply(t, s.Gateway, more)
+	full()
+	apply(t, s.Gateway, limited)
+	full()
+
+	e := engaged(t, s.Gateway, limited)
+	full()
+	e.evict(t, map[string]policy.ServiceState{"total": down("192.168.1.1")})
+	full()
+	e.reshape(t)
+	full()
+	e.evict(t, map[string]policy.ServiceState{"total": down("192.168.1.1", "192.168.1.2")})
+	e.reshape(t)
+	e.evict(t, map[string]policy.ServiceState{"total": {}})
+	e.reshape(t)
+	full()
+	conns[0].Close()
+	conns[1].Close()
+	reopens(t, s.Office, "10.1.200.3", "203.0.113.2:80")
+	opens(t, s.Office, "10.1.5.9", "8.8.8.8:80", "refused")
 }

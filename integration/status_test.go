@@ -12,6 +12,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/internal/nstest"
 )
 
@@ -35,14 +36,16 @@ type statusReport struct {
 			Out     int    `json:"bytes_out"`
 			kept
 		} `json:"real_servers"`
-		Quorum any   `json:"quorum"`
-		Sorry  *bool `json:"sorry"`
+		Limits []ct.Limit `json:"limits"`
+		Quorum any        `json:"quorum"`
+		Sorry  *bool      `json:"sorry"`
 	} `json:"services"`
 	Zones []struct {
-		Name   string `json:"name"`
-		Action string `json:"action"`
-		Flows  int    `json:"flows"`
-		New    int    `json:"new_connections"`
+		Name   string     `json:"name"`
+		Action string     `json:"action"`
+		Flows  int        `json:"flows"`
+		New    int        `json:"new_connections"`
+		Limits []ct.Limit `json:"limits"`
 		Laddrs []struct {
 			Address string  `json:"address"`
 			Flows   int     `json:"flows"`

@@ -16,7 +16,7 @@ const pageHead = `# The RFCs about NAT
 
 This page is made from the table in ` + "`policy/rfc`" + `. Do not edit it: change that, and run ` + "`make docs`" + `.
 
-What RFC 4787 (UDP), RFC 5382 (TCP) and RFC 5508 (ICMP) ask of a NAT, in our own words, and what becomes of it here. The kernel translates, so some of it
+What RFC 4787 (UDP), RFC 5382 (TCP), RFC 5508 (ICMP) and RFC 6888 (carriers) ask of a NAT, in our own words, and what becomes of it here. The kernel translates, so some of it
 cannot be had: **not met** says why. What is met has a test that shows it with packets, or says by which key
 of the policy. For one policy, ` + "`snatctl explain rfc4787 -f FILE`" + ` says which of the answers is the one, and for which of its zones.
 

@@ -20,7 +20,7 @@ type Document struct {
 }
 
 // Documents are the RFCs that are known, in the order of their numbers.
-func Documents() []Document { return []Document{udp(), tcp(), icmp()} }
+func Documents() []Document { return []Document{udp(), tcp(), icmp(), cgn()} }
 
 // Name returns the RFC as commands write it: "rfc4787".
 func (d Document) Name() string { return fmt.Sprintf("rfc%d", d.Number) }

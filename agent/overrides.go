@@ -100,6 +100,9 @@ func (a *Agent) find(o Order) (*tended, health.ID, error) {
 
 // calls tells whether clients may call a service at a port.
 func calls(s *policy.Service, port uint16) bool {
+	if s.ByMark() {
+		return true
+	}
 	for _, p := range s.Ports {
 		if p.Ports.First <= port && port <= p.Ports.Last {
 			return true

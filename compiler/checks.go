@@ -16,7 +16,7 @@ func checkRule() []nft.Stmt {
 }
 
 // checksMeetVIPs tells whether the gateway checks a server under an address that is the VIP of
-// another service. In most policies none is, and the table needs no rule for checks. It looks at
+// another service, or whether a mark could take its checks there. In most policies none is, and the table needs no rule for checks. It looks at
 // addresses alone, since a check may call another port than clients do, and at sorry servers, too,
 // since a state may list them among the real ones: the answer depends on no state.
 func checksMeetVIPs(services []policy.Service) bool {
@@ -28,6 +28,9 @@ func checksMeetVIPs(services []policy.Service) bool {
 		for _, vip := range services[i].VIP {
 			vips[vip] = true
 		}
+	}
+	if slices.ContainsFunc(services, func(s policy.Service) bool { return s.ByMark() }) {
+		return true // others may mark checks, too
 	}
 	isVIP := func(rs policy.RealServer) bool { return vips[rs.Addr] }
 	return slices.ContainsFunc(services, func(s policy.Service) bool {

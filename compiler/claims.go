@@ -8,10 +8,11 @@ import (
 	"github.com/snatctl/snatctl/policy"
 )
 
-// endpoint is where clients call, less the port.
+// endpoint is where clients call, less the port; or the mark by which a service is found.
 type endpoint struct {
 	vip   netip.Addr
 	proto inet.Proto
+	mark  uint32
 }
 
 // claim is a service's wish for ports of an endpoint. An exact port wins over a range, a
@@ -34,6 +35,9 @@ func rankOf(r inet.PortRange) int {
 }
 
 func kindOf(s *policy.Service) layout.PortKind {
+	if s.ByMark() {
+		return layout.ByMark
+	}
 	exact, all := true, true
 	for _, p := range s.Ports {
 		exact = exact && p.Ports.Single()
@@ -58,7 +62,7 @@ func claimsOf(services []policy.Service) map[endpoint][]claim {
 			kind := kindOf(s)
 			for _, vip := range s.VIP {
 				for _, p := range s.Ports {
-					f(endpoint{vip, p.Proto}, claim{p.Ports, kind})
+					f(endpoint{vip: vip, proto: p.Proto}, claim{p.Ports, kind})
 				}
 			}
 		}
@@ -80,7 +84,10 @@ func claimsOf(services []policy.Service) map[endpoint][]claim {
 }
 
 // kindOfPorts returns the kind of map that one piece of ports needs.
-func kindOfPorts(r inet.PortRange) layout.PortKind {
+func (e endpoint) kindOfPorts(r inet.PortRange) layout.PortKind {
+	if e.mark != 0 {
+		return layout.ByMark
+	}
 	return [...]layout.PortKind{layout.ExactPorts, layout.PortRanges, layout.AllPorts}[rankOf(r)]
 }
 

@@ -20,6 +20,9 @@ func (a *Arrangement) fewEnoughToCount() bool {
 			if a.Lanes[s.Name].has(f) {
 				continue
 			}
+			if s.ByMark() && s.Called(f) {
+				n += slotCount(s, f)
+			}
 			vips := 0
 			for _, vip := range s.VIP {
 				if inet.FamilyOf(vip) == f {

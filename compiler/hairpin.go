@@ -19,18 +19,11 @@ import (
 // services took out of a range must not be found.
 func (b *builder) hairpin(s *policy.Service, callers []inet.Range, e endpoint, ports inet.PortRange) {
 	for _, piece := range b.left(e, ports, func(claim) bool { return true }) {
-		kind := kindOfPorts(piece)
-		key, end := b.serviceKeys(e, kind, piece)
-		if end == "" {
-			end = key
-		}
+		kind := e.kindOfPorts(piece)
 		for _, r := range callers {
 			set := b.set(hairpinName(r.Family(), kind, !r.Single() && kind != layout.PortRanges))
-			el := nft.Element{Key: b.wire.Addr(r.From).Take() + key, Comment: s.Name}
-			if set.Interval {
-				el.KeyEnd = b.wire.Addr(r.To).Take() + end
-			}
-			set.Elements = append(set.Elements, el)
+			key, end := b.sourceKeys(set, e, kind, piece, r)
+			set.Elements = append(set.Elements, nft.Element{Key: key, KeyEnd: end, Comment: s.Name})
 		}
 	}
 }
@@ -46,9 +39,8 @@ func (b *builder) hairpinRules() {
 		for _, f := range inet.Families {
 			for _, prefix := range []bool{false, true} {
 				if set := hairpinName(f, kind, prefix); b.has(set) {
-					fs := fieldsOf(f)
-					key := append([]nft.Field{fs.saddr}, serviceKey(kind, fs.ctDaddr, nft.F(nft.CtDport))...)
-					b.rule(layout.ChainFullNAT.Name(), nft.L4Is{Protos: transports}, nft.InSet{Key: key, Set: set.String()}, nft.Masq{})
+					key := withSource(f, kind, flowKey(f, kind))
+					b.rule(sentTo(kind), nft.L4Is{Protos: transports}, nft.InSet{Key: key, Set: set.String()}, nft.Masq{})
 				}
 			}
 		}

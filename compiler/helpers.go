@@ -31,7 +31,7 @@ func (b *builder) serviceHelpers(s *policy.Service, f inet.Family) {
 		}
 		for _, vip := range s.VIP {
 			for _, p := range s.Ports {
-				if e := (endpoint{vip, p.Proto}); inet.FamilyOf(vip) == f && p.Proto == c.Proto {
+				if e := (endpoint{vip: vip, proto: p.Proto}); inet.FamilyOf(vip) == f && p.Proto == c.Proto {
 					for _, piece := range b.left(e, p.Ports, func(claim) bool { return true }) {
 						b.serviceHelper(s, c, f, e, piece)
 					}
@@ -46,7 +46,7 @@ func (b *builder) serviceHelper(s *policy.Service, c policy.Control, f inet.Fami
 		return
 	}
 	ports = inet.PortRange{First: max(ports.First, c.Ports.First), Last: min(ports.Last, c.Ports.Last)}
-	kind := kindOfPorts(ports)
+	kind := e.kindOfPorts(ports)
 	m := b.set(layout.Helpers.For(f, kind))
 	key, end := b.serviceKeys(e, kind, ports)
 	m.Elements = append(m.Elements, nft.Element{Key: key, KeyEnd: end, Verdict: b.helper(c), Comment: s.Name})

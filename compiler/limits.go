@@ -216,7 +216,7 @@ func (sc *schedule) limit(b *builder, s *policy.Service) {
 	chain := layout.ChainLimits.For(f, sc.kind)
 	chain.Variant.Limits = limitsID(&s.Limits)
 	numbers, next := layout.Limited.For(f, sc.kind), layout.Admitted.For(f, sc.kind)
-	key := serviceKey(sc.kind, fieldsOf(f).daddr, nft.F(nft.Dport))
+	key := calledKey(f, sc.kind)
 	b.set(next)
 	if b.chains[chain] == nil {
 		b.rule(chain, nft.SetPriority{Key: key, Map: b.set(numbers).Name})
@@ -241,20 +241,15 @@ func (b *builder) limitService(s *policy.Service) {
 	}
 	of, kind := policy.Object{Kind: "service", Name: s.Name}, kindOf(s)
 	b.limitElements(of, &s.Limits)
-	for _, vip := range s.VIP {
-		f := inet.FamilyOf(vip)
-		if !s.Called(f) {
-			continue
-		}
-		b.stateSets(&limiter{limits: &s.Limits, family: f})
-		m := b.set(layout.Limited.For(f, kind))
-		for _, p := range s.Ports {
-			e := endpoint{vip, p.Proto}
-			for _, piece := range b.pieces(e, kind, p.Ports) {
+	for _, f := range inet.Families {
+		frontsOf(s, f, func(e endpoint, ports inet.PortRange) {
+			b.stateSets(&limiter{limits: &s.Limits, family: f})
+			m := b.set(layout.Limited.For(f, kind))
+			for _, piece := range b.pieces(e, kind, ports) {
 				key, end := b.serviceKeys(e, kind, piece)
 				m.Elements = append(m.Elements, nft.Element{Key: key, KeyEnd: end, Data: b.wire.Class(b.limitNumbers[of]).Take(), Comment: s.Name})
 			}
-		}
+		})
 	}
 }
 

@@ -50,7 +50,7 @@ func (b *builder) byService(chain layout.Name, kind layout.Kind) {
 	for _, ports := range layout.PortKinds {
 		for _, f := range inet.Families {
 			if m := kind.For(f, ports); b.has(m) {
-				b.rule(chain, nft.Vmap{Key: serviceKey(ports, fieldsOf(f).daddr, nft.F(nft.Dport)), Map: m.String()})
+				b.rule(chain, nft.Vmap{Key: calledKey(f, ports), Map: m.String()})
 			}
 		}
 	}

@@ -23,7 +23,7 @@ const (
 func (b *builder) rules() {
 	b.uplinkRules()
 	sendsOn := b.holds(layout.Services, layout.Inbound)
-	fullNAT := b.holds(layout.Laddrs, layout.LaddrsIn, layout.Remember, layout.Hairpin, layout.TimedServices)
+	fullNAT, byMark := b.followed()
 	b.timeoutRules()
 	b.segmentRules()
 	if sendsOn {
@@ -40,16 +40,28 @@ func (b *builder) rules() {
 		b.guardRules()
 		b.preparedRules()
 	}
-	if fullNAT || b.zonesDecide() {
+	if fullNAT || byMark || b.zonesDecide() {
 		b.hook(layout.ChainPostrouting.Name(), nft.Hook{Type: "nat", Point: nft.Postrouting, Priority: prioritySNAT})
 	}
 	if fullNAT {
 		b.chain(layout.ChainFullNAT.Name())
+	}
+	if byMark {
+		b.chain(layout.ChainByMark.Name())
+	}
+	if fullNAT || byMark {
 		b.serviceTimeoutRules()
 		b.rememberRules()
 		b.countServers()
 		b.hairpinRules()
 		b.fullNATRules()
+	}
+	if fullNAT || byMark || b.zonesDecide() {
+		v := nft.Verdict{Kind: nft.Accept}
+		if byMark {
+			v = gotoChain(layout.ChainByMark.Name())
+		}
+		b.marked(layout.ChainPostrouting.Name(), nil, v)
 	}
 	switch passed := (nft.Verdict{Kind: nft.Accept}); {
 	case b.zonesDecide() && fullNAT:
@@ -69,7 +81,7 @@ func (b *builder) rules() {
 		b.zoneRules()
 		b.refuseRules()
 	}
-	if (sendsOn || fullNAT || b.zonesDecide()) && b.policy.Gateway.Invalid == policy.Drop {
+	if (sendsOn || fullNAT || byMark || b.zonesDecide()) && b.policy.Gateway.Invalid == policy.Drop {
 		b.dropInvalid()
 	}
 	if b.usesChain(layout.ChainMasquerade.Name()) {
@@ -115,6 +127,27 @@ func tracks(s nft.Stmt) bool {
 	return false
 }
 
+// followed tells whether anything more becomes of connections that services sent on, in postrouting: of
+// those with a VIP, and of those by mark.
+func (b *builder) followed() (byVIP, byMark bool) {
+	for name := range b.sets {
+		switch name.Kind {
+		case layout.Laddrs, layout.LaddrsIn, layout.Remember, layout.Hairpin, layout.TimedServices:
+			byMark = byMark || name.Variant.Ports == layout.ByMark
+			byVIP = byVIP || name.Variant.Ports != layout.ByMark
+		}
+	}
+	return byVIP, byMark
+}
+
+// sentTo is the chain where what a service sent on is looked up by a key of some kind.
+func sentTo(kind layout.PortKind) layout.Name {
+	if kind == layout.ByMark {
+		return layout.ChainByMark.Name()
+	}
+	return layout.ChainFullNAT.Name()
+}
+
 // zonesDecide tells whether anything becomes of connections that no service sent on.
 func (b *builder) zonesDecide() bool {
 	return len(b.policy.Zones) > 0 || b.policy.Gateway.Unmatched != policy.Accept
@@ -149,7 +182,7 @@ func (b *builder) dispatch() {
 	for _, kind := range layout.PortKinds {
 		for _, f := range inet.Families {
 			if m := layout.Services.For(f, kind); b.has(m) {
-				b.rule(layout.ChainServices.Name(), nft.Vmap{Key: serviceKey(kind, fieldsOf(f).daddr, nft.F(nft.Dport)), Map: m.String()})
+				b.rule(layout.ChainServices.Name(), append(ofKind(f, kind), nft.Vmap{Key: calledKey(f, kind), Map: m.String()})...)
 			}
 		}
 	}
@@ -229,7 +262,7 @@ func (b *builder) rememberRules() {
 	for _, kind := range layout.PortKinds {
 		for _, f := range inet.Families {
 			if m := layout.Remember.For(f, kind); b.has(m) {
-				b.rule(layout.ChainFullNAT.Name(), nft.L4Is{Protos: transports}, nft.Vmap{Key: serviceKey(kind, fieldsOf(f).ctDaddr, nft.F(nft.CtDport)), Map: m.String()})
+				b.rule(sentTo(kind), append(sentOf(f, kind), nft.Vmap{Key: flowKey(f, kind), Map: m.String()})...)
 			}
 		}
 	}
@@ -239,19 +272,18 @@ func (b *builder) rememberRules() {
 // others that were sent on, those of NAT services above all, fall off the end of the chain
 // and keep the client's address, unless a hairpin holds it.
 func (b *builder) fullNATRules() {
-	match := nft.L4Is{Protos: transports}
 	for _, kind := range layout.PortKinds {
 		for _, f := range inet.Families {
-			key := serviceKey(kind, fieldsOf(f).ctDaddr, nft.F(nft.CtDport))
+			key, match := flowKey(f, kind), sentOf(f, kind)
 			variantsOf(func(t translation) {
 				n := layout.Name{Kind: layout.Laddrs, Family: f, Variant: t.variant()}
 				n.Variant.Ports = kind
 				if m := b.sets[n]; m != nil {
-					b.rule(layout.ChainFullNAT.Name(), match, t.nat(m, key))
+					b.rule(sentTo(kind), append(match, t.nat(m, key))...)
 				}
 			})
 			if m := layout.LaddrsIn.For(f, kind); b.has(m) {
-				b.rule(layout.ChainFullNAT.Name(), match, nft.Vmap{Key: key, Map: m.String()})
+				b.rule(sentTo(kind), append(match, nft.Vmap{Key: key, Map: m.String()})...)
 			}
 		}
 	}
@@ -324,6 +356,7 @@ func (b *builder) refuseRules() {
 	}
 	b.hook(layout.ChainForward.Name(), nft.Hook{Type: "filter", Point: nft.Forward, Priority: 0})
 	first := []nft.Stmt{nft.CtNew{}, nft.CtStatus{Bit: nft.Confirmed, Not: true}}
+	b.marked(layout.ChainForward.Name(), first, nft.Verdict{Kind: nft.Accept})
 	b.sentOn(layout.ChainForward.Name(), first, nft.Verdict{Kind: nft.Accept})
 	if elsewhere {
 		b.towardUplinks(layout.ChainForward.Name(), first, gotoChain(layout.ChainRefuse.Name()))

@@ -45,7 +45,7 @@ func needsList(s *policy.Service, f inet.Family, slots []policy.RealServer) bool
 // services took out of a range must not be found.
 func (b *builder) list(s *policy.Service, sc schedule, e endpoint, ports inet.PortRange) {
 	for _, piece := range b.left(e, ports, func(claim) bool { return true }) {
-		kind := kindOfPorts(piece)
+		kind := e.kindOfPorts(piece)
 		entered := make(map[string]bool)
 		for _, rs := range s.RealServers {
 			if inet.FamilyOf(rs.Addr) != sc.family {
@@ -78,7 +78,7 @@ func serversName(f inet.Family, kind layout.PortKind, keep bool) layout.Name {
 // real server's own or what the client called.
 func weightText(s *policy.Service, rs policy.RealServer) string {
 	w := layout.Weight{Weight: rs.Weight, Port: rs.Port, Down: rs.Down}
-	if !slices.ContainsFunc(s.Ports, func(p inet.ProtoPorts) bool { return p.Ports != inet.PortRange{First: rs.Port, Last: rs.Port} }) {
+	if !s.ByMark() && !slices.ContainsFunc(s.Ports, func(p inet.ProtoPorts) bool { return p.Ports != inet.PortRange{First: rs.Port, Last: rs.Port} }) {
 		w.Port = 0
 	}
 	return w.String()
@@ -89,21 +89,24 @@ func weightText(s *policy.Service, rs policy.RealServer) string {
 func (b *builder) countServers() {
 	for name, c := range b.chains {
 		if name.Kind == layout.ChainRemember {
-			c.Rules = append(b.serverRules(name.Family), c.Rules...)
+			c.Rules = append(b.serverRules(name), c.Rules...)
 		}
 	}
 }
 
-func (b *builder) serverRules(f inet.Family) []nft.Rule {
+func (b *builder) serverRules(remember layout.Name) []nft.Rule {
 	var rules []nft.Rule
+	f := remember.Family
 	for _, kind := range layout.PortKinds {
+		if (kind == layout.ByMark) != (remember.Variant.Ports == layout.ByMark) {
+			continue
+		}
 		for _, keep := range []bool{false, true} {
 			set := serversName(f, kind, keep)
 			if !b.has(set) {
 				continue
 			}
-			fs := fieldsOf(f)
-			key := append(serviceKey(kind, fs.ctDaddr, nft.F(nft.CtDport)), fs.daddr)
+			key := append(flowKey(f, kind), fieldsOf(f).daddr)
 			if !keep {
 				key = append(key, nft.F(nft.Dport))
 			}

@@ -25,14 +25,7 @@ func (b *builder) serve(s *policy.Service) {
 			continue
 		}
 		sched := b.schedule(s, f, kind)
-		for _, vip := range s.VIP {
-			if inet.FamilyOf(vip) != f {
-				continue
-			}
-			for _, p := range s.Ports {
-				b.port(s, sched, endpoint{vip, p.Proto}, p.Ports)
-			}
-		}
+		frontsOf(s, f, func(e endpoint, ports inet.PortRange) { b.port(s, sched, e, ports) })
 	}
 }
 
@@ -49,14 +42,8 @@ func (b *builder) lasting(s *policy.Service) {
 		if s.Mode != policy.FullNAT || len(b.ranges(s.Laddrs, f)) == 0 {
 			continue
 		}
-		for _, vip := range s.VIP {
-			if inet.FamilyOf(vip) != f {
-				continue
-			}
-			for _, p := range s.Ports { // even without real servers: those that drain keep their flows
-				b.fullNAT(s, f, endpoint{vip, p.Proto}, p.Ports)
-			}
-		}
+		// Even without real servers: those that drain keep their flows.
+		frontsOf(s, f, func(e endpoint, ports inet.PortRange) { b.fullNAT(s, f, e, ports) })
 	}
 }
 
@@ -134,10 +121,10 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind layout.PortKin
 	at := b.seat(list, chain)
 	sc.slotMap = at.slots
 	if len(at.chain.Rules) == 0 {
-		key := append(serviceKey(kind, fieldsOf(f).daddr, nft.F(nft.Dport)), gen)
+		key := append(calledKey(f, kind), gen)
 		nat := nft.NAT{Key: key, Map: sc.slotMap.Name, Data: sc.slotMap.Data}
-		if kind == layout.PortRanges && !sc.keep {
-			// nft does not see the port in a key of ranges, and wants the transport matched.
+		if (kind == layout.PortRanges || kind == layout.ByMark) && !sc.keep {
+			// nft does not see the port in a key of ranges or marks, and wants the transport matched.
 			b.rule(chain, nft.L4Is{Protos: transports}, nat)
 		} else {
 			b.rule(chain, nat)
@@ -145,6 +132,7 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind layout.PortKin
 	}
 	sc.sticky(b, s, nft.GotoChain(at.chain.Name))
 	sc.prepare(b, s)
+	sc.mark(b, s)
 	sc.limit(b, s)
 	sc.guard(s)
 	return sc
@@ -219,8 +207,8 @@ func emptyVerdict(e policy.OnEmpty) nft.Verdict {
 	return gotoChain(layout.ChainRefused.Name())
 }
 
-// serviceKey returns the fields by which a service of some kind is looked up.
-func serviceKey(kind layout.PortKind, daddr, dport nft.Field) []nft.Field {
+// portKey returns the fields by which a service on ports of some kind is looked up.
+func portKey(kind layout.PortKind, daddr, dport nft.Field) []nft.Field {
 	key := []nft.Field{daddr, nft.F(nft.L4Proto)}
 	if kind != layout.AllPorts {
 		key = append(key, dport)
@@ -264,6 +252,9 @@ func (b *builder) port(s *policy.Service, sc schedule, e endpoint, ports inet.Po
 
 // serviceKeys returns the key of a service's element, and its end in maps of ranges.
 func (b *builder) serviceKeys(e endpoint, kind layout.PortKind, ports inet.PortRange) (key, end string) {
+	if kind == layout.ByMark {
+		return b.wire.Mark(e.mark).Take(), ""
+	}
 	w := b.wire.Addr(e.vip).Proto(e.proto)
 	switch kind {
 	case layout.AllPorts:
@@ -276,15 +267,17 @@ func (b *builder) serviceKeys(e endpoint, kind layout.PortKind, ports inet.PortR
 
 func (b *builder) slot(sc schedule, e endpoint, ports inet.PortRange, slot int, rs policy.RealServer) {
 	var el nft.Element
-	w := b.wire.Addr(e.vip).Proto(e.proto)
+	called := func() *nft.Wire { return b.wire.Addr(e.vip).Proto(e.proto) }
 	switch sc.kind {
+	case layout.ByMark:
+		el.Key = b.wire.Mark(e.mark).Slot(slot).Take()
 	case layout.AllPorts:
-		el.Key = w.Slot(slot).Take()
+		el.Key = called().Slot(slot).Take()
 	case layout.ExactPorts:
-		el.Key = w.Port(ports.First).Slot(slot).Take()
+		el.Key = called().Port(ports.First).Slot(slot).Take()
 	case layout.PortRanges:
-		el.Key = w.Port(ports.First).SlotBig(slot).Take()
-		el.KeyEnd = b.wire.Addr(e.vip).Proto(e.proto).Port(ports.Last).SlotBig(slot).Take()
+		el.Key = called().Port(ports.First).SlotBig(slot).Take()
+		el.KeyEnd = called().Port(ports.Last).SlotBig(slot).Take()
 	}
 	port := rs.Port
 	if port == 0 {
@@ -302,7 +295,7 @@ func (b *builder) slot(sc schedule, e endpoint, ports inet.PortRange, slot int, 
 // must not be found here: that service may be one that keeps the client's address.
 func (b *builder) fullNAT(s *policy.Service, f inet.Family, e endpoint, ports inet.PortRange) {
 	for _, piece := range b.left(e, ports, func(claim) bool { return true }) {
-		kind := kindOfPorts(piece)
+		kind := e.kindOfPorts(piece)
 		t := b.translation(s.Laddrs, f, s.Select, poolOf{service: s})
 		name := layout.Name{Kind: layout.Laddrs, Family: f, Variant: t.variant()}
 		if t.chain != (layout.Name{}) {

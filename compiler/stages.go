@@ -47,10 +47,8 @@ func (g guardStage) enter(b *builder, sc schedule, e endpoint, ports inet.PortRa
 	allowed = inet.Subtract(allowed, inet.Of(f, g.service.Deny))
 	enter := func(ranges []inet.Range, v nft.Verdict) {
 		for _, r := range ranges {
-			key, _ := b.serviceKeys(e, sc.kind, inet.PortRange{First: ports.First, Last: ports.First})
-			end, _ := b.serviceKeys(e, sc.kind, inet.PortRange{First: ports.Last, Last: ports.Last})
-			m.Elements = append(m.Elements, nft.Element{
-				Key: b.wire.Addr(r.From).Take() + key, KeyEnd: b.wire.Addr(r.To).Take() + end, Verdict: v, Comment: g.service.Name})
+			key, end := b.sourceKeys(m, e, sc.kind, ports, r)
+			m.Elements = append(m.Elements, nft.Element{Key: key, KeyEnd: end, Verdict: v, Comment: g.service.Name})
 		}
 	}
 	enter(allowed, g.next)
@@ -62,8 +60,7 @@ func (b *builder) guardRules() {
 	for _, kind := range layout.PortKinds {
 		for _, f := range inet.Families {
 			if m := layout.Permitted.For(f, kind); b.has(m) {
-				key := append([]nft.Field{fieldsOf(f).saddr}, serviceKey(kind, fieldsOf(f).daddr, nft.F(nft.Dport))...)
-				b.rule(layout.ChainGuarded.Name(), nft.Vmap{Key: key, Map: m.String()})
+				b.rule(layout.ChainGuarded.Name(), nft.Vmap{Key: withSource(f, kind, calledKey(f, kind)), Map: m.String()})
 			}
 		}
 	}
@@ -86,7 +83,7 @@ type stickyMap struct {
 
 // variant folds the kinds: a key with a port serves exact ones and ranges alike.
 func (m stickyMap) variant() layout.Variant {
-	if m.kind != layout.AllPorts {
+	if m.kind != layout.AllPorts && m.kind != layout.ByMark {
 		return layout.Variant{}
 	}
 	return layout.Variant{Ports: m.kind, Keep: m.keep && m.family == inet.V4}
@@ -111,22 +108,26 @@ const (
 	hashSpan         = 1<<32 - 1
 )
 
-// key returns the fields of a key: the client, masked, and what it called.
-func (m stickyMap) key(bits int, daddr, dport nft.Field) []nft.Field {
+// key returns the fields of a key: the client, masked, and what it called. Of services by mark the mark
+// comes first, and a hash of the client behind it.
+func (m stickyMap) key(bits int, mark, daddr, dport nft.Field) []nft.Field {
 	client := fieldsOf(m.family).saddr
 	if bits < 8*nft.AddrType(m.family).Width() {
 		client.Bits = bits
 	}
+	hash := func(f nft.Field, seed uint32) nft.Field {
+		return nft.Field{Kind: nft.JHash, Of: []nft.Field{f}, Mod: hashSpan, Seed: seed}
+	}
 	var key []nft.Field
-	if m.family == inet.V4 {
+	switch {
+	case m.kind == layout.ByMark:
+		return []nft.Field{mark, hash(client, stickyClientSeed)}
+	case m.family == inet.V4:
 		key = []nft.Field{client, daddr, nft.F(nft.L4Proto)}
 		if m.kind != layout.AllPorts {
 			key = append(key, dport)
 		}
 		return key
-	}
-	hash := func(f nft.Field, seed uint32) nft.Field {
-		return nft.Field{Kind: nft.JHash, Of: []nft.Field{f}, Mod: hashSpan, Seed: seed}
 	}
 	key = []nft.Field{hash(client, stickyClientSeed), hash(daddr, m.seed)}
 	if m.kind != layout.AllPorts {
@@ -157,14 +158,14 @@ func (sc *schedule) sticky(b *builder, s *policy.Service, scheduler nft.Verdict)
 	b.set(next)
 	if b.chains[chain] == nil {
 		for _, m := range maps {
-			nat := nft.NAT{Key: m.key(bits, fieldsOf(f).daddr, nft.F(nft.Dport)), Map: b.set(m.name()).Name, Data: b.set(m.name()).Data}
+			nat := nft.NAT{Key: m.key(bits, packetMark, fieldsOf(f).daddr, nft.F(nft.Dport)), Map: b.set(m.name()).Name, Data: b.set(m.name()).Data}
 			if m.port != 0 {
 				nat.Ports = inet.PortRange{First: m.port, Last: m.port}
 			}
 			// NAT to a port, and hashes of ports, need to know that there are ports.
 			b.rule(chain, nft.L4Is{Protos: transports}, nat)
 		}
-		b.rule(chain, nft.Vmap{Key: serviceKey(sc.kind, fieldsOf(f).daddr, nft.F(nft.Dport)), Map: next.String()})
+		b.rule(chain, nft.Vmap{Key: calledKey(f, sc.kind), Map: next.String()})
 	}
 	sc.stages = append(sc.stages, stickyStage{s, scheduler})
 	sc.verdict = gotoChain(chain)
@@ -228,7 +229,7 @@ func (b *builder) remember(s *policy.Service, sc schedule, e endpoint, ports ine
 		}
 	}
 	for _, piece := range b.left(e, ports, func(claim) bool { return true }) {
-		kind := kindOfPorts(piece)
+		kind := e.kindOfPorts(piece)
 		m := b.set(layout.Remember.For(f, kind))
 		key, end := b.serviceKeys(e, kind, piece)
 		m.Elements = append(m.Elements, nft.Element{Key: key, KeyEnd: end, Verdict: jumpChain(chain), Comment: s.Name})
@@ -243,7 +244,7 @@ func (m stickyMap) rememberRule(bits int, timeout time.Duration) []nft.Stmt {
 	if len(m.name().Declare().Data.Members()) > 1 {
 		data = append(data, nft.F(nft.Dport))
 	}
-	update := nft.Update{Map: m.name().String(), Key: m.key(bits, fs.ctDaddr, nft.F(nft.CtDport)), Data: data, Timeout: timeout}
+	update := nft.Update{Map: m.name().String(), Key: m.key(bits, flowMark, fs.ctDaddr, nft.F(nft.CtDport)), Data: data, Timeout: timeout}
 	if m.port == 0 {
 		return []nft.Stmt{nft.L4Is{Protos: transports}, update}
 	}

@@ -104,6 +104,13 @@ func indexSticky(p *policy.Policy) stickyIndex {
 // claimant returns the service that claims what an entry's client called, nil if nobody does, and the
 // port that it called.
 func (idx stickyIndex) claimant(s *nft.Set, e nft.Element) (*policy.Service, uint16) {
+	if s.Key[0] == nft.FwMark && len(e.Key) == s.KeyWidth() { // and a hash of the client; no port
+		f := inet.V6
+		if s.Data.Members()[0] == nft.IPv4 {
+			f = inet.V4
+		}
+		return idx.services.Marked(f, binary.NativeEndian.Uint32([]byte(e.Key))), 0
+	}
 	vip, proto, port, ok := idx.called(s, e.Key)
 	if !ok {
 		return nil, 0

@@ -136,20 +136,14 @@ func (b *builder) serviceTimeouts(s *policy.Service, f inet.Family) {
 	if v == (nft.Verdict{}) {
 		return
 	}
-	for _, vip := range s.VIP {
-		if inet.FamilyOf(vip) != f {
-			continue
+	frontsOf(s, f, func(e endpoint, ports inet.PortRange) {
+		for _, piece := range b.left(e, ports, func(claim) bool { return true }) {
+			kind := e.kindOfPorts(piece)
+			m := b.set(layout.TimedServices.For(f, kind))
+			key, end := b.serviceKeys(e, kind, piece)
+			m.Elements = append(m.Elements, nft.Element{Key: key, KeyEnd: end, Verdict: v, Comment: s.Name})
 		}
-		for _, p := range s.Ports {
-			e := endpoint{vip, p.Proto}
-			for _, piece := range b.left(e, p.Ports, func(claim) bool { return true }) {
-				kind := kindOfPorts(piece)
-				m := b.set(layout.TimedServices.For(f, kind))
-				key, end := b.serviceKeys(e, kind, piece)
-				m.Elements = append(m.Elements, nft.Element{Key: key, KeyEnd: end, Verdict: v, Comment: s.Name})
-			}
-		}
-	}
+	})
 }
 
 // serviceTimeoutRules gives the flows of services theirs.
@@ -157,7 +151,7 @@ func (b *builder) serviceTimeoutRules() {
 	for _, kind := range layout.PortKinds {
 		for _, f := range inet.Families {
 			if m := layout.TimedServices.For(f, kind); b.has(m) {
-				b.rule(layout.ChainFullNAT.Name(), nft.L4Is{Protos: transports}, nft.Vmap{Key: serviceKey(kind, fieldsOf(f).ctDaddr, nft.F(nft.CtDport)), Map: m.String()})
+				b.rule(sentTo(kind), append(sentOf(f, kind), nft.Vmap{Key: flowKey(f, kind), Map: m.String()})...)
 			}
 		}
 	}

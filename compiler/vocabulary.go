@@ -17,8 +17,10 @@ func Vocabulary() *nft.Ruleset {
 	p.Gateway.Timeouts = &timeouts
 	b := newBuilder(&Arrangement{policy: p, CountsSlots: true})
 	for _, f := range inet.Families {
+		b.set(layout.Marks.Of(f))
 		b.set(layout.VIPs.Of(f))
 		b.set(layout.Name{Kind: layout.VIPs, Family: f, Variant: layout.Variant{Mapped: true}})
+		b.rule(layout.Name{Kind: layout.ChainMarked, Family: f}, nft.Vmap{Key: []nft.Field{packetMark}, Map: b.set(layout.Marked.Of(f)).Name})
 		for _, kind := range layout.PortKinds {
 			b.set(layout.Services.For(f, kind))
 			for _, m := range []layout.Kind{layout.LaddrsIn, layout.Helpers, layout.Onward, layout.Remember, layout.TimedServices} {
@@ -72,6 +74,7 @@ func Vocabulary() *nft.Ruleset {
 	b.rules() // and elsewhere
 	// Without laddrs of services, and without zones.
 	b.sentOn(layout.ChainPostrouting.Name(), nil, nft.Verdict{Kind: nft.Accept})
+	b.marked(layout.ChainPostrouting.Name(), nil, nft.Verdict{Kind: nft.Accept})
 	b.rule(layout.ChainPostrouting.Name(), nft.CtStatus{Bit: nft.DNAT}, nft.Give{Verdict: gotoChain(layout.ChainFullNAT.Name())})
 	for _, v := range []nft.Verdict{{Kind: nft.Accept}, {Kind: nft.Drop}, gotoChain(layout.ChainRefused.Name())} {
 		b.rule(layout.ChainZone.Name(), nft.Give{Verdict: v}) // what zones with conditions do

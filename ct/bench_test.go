@@ -17,7 +17,7 @@ func largePolicy() Bindings {
 	}
 	for i := range 30000 {
 		s := Service{Name: fmt.Sprintf("service-%05d", i), Mode: "nat", Scheduler: "rr",
-			Fronts: []Front{{addr(203, i), inet.ProtoPorts{Proto: inet.TCP, Ports: inet.PortRange{First: 80, Last: 80}}}}}
+			Fronts: []Front{{addr(203, i), inet.ProtoPorts{Proto: inet.TCP, Ports: inet.PortRange{First: 80, Last: 80}}, 0}}}
 		for n := range 4 {
 			s.Servers = append(s.Servers, Server{Addr: addr(192, i*4+n), Weight: 1})
 		}

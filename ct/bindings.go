@@ -2,6 +2,7 @@ package ct
 
 import (
 	"net/netip"
+	"strconv"
 
 	"github.com/snatctl/snatctl/inet"
 )
@@ -37,9 +38,26 @@ type Service struct {
 
 // Front is a place where a service takes connections. Ports inet.AnyPort means all. Where
 // those of several services hold a port, one port wins over a range, a range over all.
+//
+// With Mark, which takes the place of both, the service takes connections that bear it, and whose flows have it
+// in the lower 24 bits of their own mark. VIP then tells the family alone: 0.0.0.0 or ::.
 type Front struct {
 	VIP   netip.Addr
 	Ports inet.ProtoPorts
+	Mark  uint32
+}
+
+// MarkFront is where a service takes connections of a family that bear a mark.
+func MarkFront(f inet.Family, mark uint32) Front {
+	return Front{VIP: inet.Everything(f).From, Mark: mark}
+}
+
+// String returns "203.0.113.10 tcp/80", or "mark 7".
+func (f Front) String() string {
+	if f.Mark != 0 {
+		return "mark " + strconv.FormatUint(uint64(f.Mark), 10)
+	}
+	return f.VIP.String() + " " + f.Ports.String()
 }
 
 // Server is a real server. Port 0 takes connections at the port that the client called.

@@ -30,20 +30,19 @@ func (c Clash) String() string {
 // count all the same, unless both ask for interfaces and have none in common.
 func Clashes(ours, others Bindings) []Clash {
 	var out []Clash
-	fronts := make(map[front][]placed)
+	fronts := make(map[Front][]placed)
 	for i := range others.Services {
 		for _, f := range others.Services[i].Fronts {
-			at := front{vip: f.VIP, proto: f.Ports.Proto}
-			fronts[at] = append(fronts[at], placed{f.Ports.Ports, others.Services[i].Name})
+			fronts[f.at()] = append(fronts[f.at()], placed{f.Ports.Ports, others.Services[i].Name})
 		}
 	}
 	for i := range ours.Services {
 		s, told := &ours.Services[i], make(map[string]bool)
 		for _, f := range s.Fronts {
-			for _, o := range fronts[front{vip: f.VIP, proto: f.Ports.Proto}] {
+			for _, o := range fronts[f.at()] {
 				if !told[o.name] && f.Ports.Ports.Overlaps(o.ports) {
 					told[o.name] = true
-					out = append(out, Clash{"service", s.Name, "service " + o.name, f.VIP.String() + " " + f.Ports.String()})
+					out = append(out, Clash{"service", s.Name, "service " + o.name, f.String()})
 				}
 			}
 		}
@@ -60,6 +59,12 @@ func Clashes(ours, others Bindings) []Clash {
 		}
 	}
 	return out
+}
+
+// at is the front without its ports.
+func (f Front) at() Front {
+	f.Ports.Ports = inet.PortRange{}
+	return f
 }
 
 type placed struct {

@@ -26,7 +26,7 @@ func TestFronts(t *testing.T) {
 			port = inet.AnyPort
 		}
 		tcp := inet.ProtoPorts{Proto: inet.TCP, Ports: port}
-		b.Services = append(b.Services, Service{Name: v4(i).String(), Fronts: []Front{{v4(i), tcp}, {v6(i), tcp}},
+		b.Services = append(b.Services, Service{Name: v4(i).String(), Fronts: []Front{{v4(i), tcp, 0}, {v6(i), tcp, 0}},
 			Servers: []Server{{Addr: v4(n + i), Port: 80}, {Addr: v4(2*n + i)}, {Addr: v6(n + i), Port: 80}}[:2+i%2]})
 	}
 	x := NewIndex(b, nil)

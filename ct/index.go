@@ -15,6 +15,7 @@ type Index struct {
 	bindings Bindings
 	doors    doors                   // services by VIP, protocol and port: IPv4
 	fronts   map[front]card          // and IPv6; port 0 means any
+	marks    map[marked]card         // services by mark
 	ranges   map[front][]portSpan    // services by VIP and protocol (port 0) that take ranges of ports
 	cards    cards                   // services with their real servers
 	first    []int32                 // how many real servers the services before have; of all at the end
@@ -94,6 +95,15 @@ func NewIndex(b Bindings, local []netip.Addr) *Index {
 func (x *Index) enterService(i int32, s *Service) {
 	of := x.cards.of[i]
 	for _, f := range s.Fronts {
+		if f.Mark != 0 {
+			if x.marks == nil {
+				x.marks = make(map[marked]card)
+			}
+			if _, taken := x.marks[f.markOf()]; !taken {
+				x.marks[f.markOf()] = of
+			}
+			continue
+		}
 		key := front{f.VIP, f.Ports.Proto, f.Ports.Ports.First}
 		switch r := f.Ports.Ports; {
 		case r == inet.AnyPort:

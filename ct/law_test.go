@@ -208,7 +208,7 @@ func (r maker) bindings() Bindings {
 		s := Service{Name: fmt.Sprint("s", i)}
 		for range 1 + r.IntN(2) {
 			f := Front{netip.MustParseAddr(pick(r, "203.0.113.10", "203.0.113.11")), inet.ProtoPorts{Proto: pick(r, inet.TCP, inet.UDP),
-				Ports: pick(r, inet.PortRange{First: 80, Last: 80}, inet.PortRange{First: 81, Last: 81}, inet.PortRange{First: 70, Last: 90}, inet.AnyPort)}}
+				Ports: pick(r, inet.PortRange{First: 80, Last: 80}, inet.PortRange{First: 81, Last: 81}, inet.PortRange{First: 70, Last: 90}, inet.AnyPort)}, 0}
 			if !used[f] {
 				used[f] = true
 				s.Fronts = append(s.Fronts, f)

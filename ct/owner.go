@@ -29,6 +29,7 @@ type Owner struct {
 type match struct {
 	service, server int32 // none: no service, no real server that the service lists
 	card            card  // of service
+	marked          bool  // service took it by its mark
 	zone            int32
 	pool            *Pool
 	mapped          bool // the destination lies in a map of zone
@@ -122,13 +123,7 @@ func (x *Index) match(f *Flow) match {
 // matchDst finds who translated the destination.
 func (x *Index) matchDst(f *Flow, c *match) {
 	to := f.Orig.Dst
-	if c.card = x.service(f.Orig.Proto, to); c.card >= 0 {
-		c.service = x.cards.service(c.card)
-		if f.Reply.Src.Port() == 0 && f.Orig.hasEnds() { // a master's (Flow.master)
-			c.server = x.serverAt(c.service, f.Reply.Src.Addr())
-		} else {
-			c.server = x.server(c.card, to.Port(), f.Reply.Src)
-		}
+	if x.claimant(f, c); c.card >= 0 {
 		c.oddDst = c.server < 0
 		return
 	}

@@ -112,7 +112,7 @@ func ownerText(o Owner) string {
 
 // TestManyServers asks about a service with more real servers than are looked at one by one.
 func TestManyServers(t *testing.T) {
-	s := Service{Name: "big", Fronts: []Front{{netip.MustParseAddr("203.0.113.10"), parsePorts(t, "tcp/80")[0]}}}
+	s := Service{Name: "big", Fronts: []Front{{netip.MustParseAddr("203.0.113.10"), parsePorts(t, "tcp/80")[0], 0}}}
 	for i := range 40 {
 		s.Servers = append(s.Servers, Server{Addr: netip.AddrFrom4([4]byte{192, 168, 1, byte(i)}), Port: uint16(i % 2 * 8080)})
 	}

@@ -99,7 +99,7 @@ func parseService(t testing.TB, name string, keys map[string][]string) Service {
 	}
 	for _, at := range keys["at"] {
 		vip, pp, _ := strings.Cut(at, "/")
-		s.Fronts = append(s.Fronts, Front{netip.MustParseAddr(vip), parsePorts(t, pp)[0]})
+		s.Fronts = append(s.Fronts, Front{netip.MustParseAddr(vip), parsePorts(t, pp)[0], 0})
 	}
 	for _, at := range keys["servers"] {
 		at, weight, drains := strings.Cut(at, "*")

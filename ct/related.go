@@ -17,6 +17,7 @@ func (f *Flow) related() bool { return f.Status&Expected != 0 || f.Master.Src.Is
 func (f *Flow) master() (m Flow, ok bool) {
 	m.Orig = f.Master
 	m.CTZone, m.ReplyCTZone = f.CTZone, f.ReplyCTZone
+	m.Mark = f.Mark // which it has of its master (nf_conntrack_core.c, init_conntrack)
 	client, called := f.Master.Src.Addr(), f.Master.Dst.Addr()
 	server, source := called, client
 	switch {

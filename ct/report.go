@@ -29,6 +29,7 @@ type ServiceReport struct {
 	Name      string         `json:"name"`
 	VIP       []string       `json:"vip"`
 	Ports     []string       `json:"ports"`
+	Mark      uint32         `json:"mark,omitempty"` // in place of VIP and Ports, which are empty then
 	Mode      string         `json:"mode"`
 	Scheduler string         `json:"scheduler"`
 	Flows     uint64         `json:"flows"` // those of Gone too
@@ -40,6 +41,14 @@ type ServiceReport struct {
 	AllListed bool           `json:"-"` // Laddrs has all that its pools have
 	Past      uint64         `json:"-"` // of Flows: those with a real server or laddr that it does not have
 	Uncounted bool           `json:"-"` // New of its real servers is not known, and 0
+}
+
+// Called is what clients call: "203.0.113.10 tcp/80", or "mark 7".
+func (s *ServiceReport) Called() string {
+	if s.Mark != 0 {
+		return Front{Mark: s.Mark}.String()
+	}
+	return strings.Join(slices.Concat(s.VIP, s.Ports), " ")
 }
 
 // ServerReport is a real server and its flows. Port 0: the one that clients call, where the
@@ -141,6 +150,10 @@ func (t *Tally) service(i int, l *laddrList) ServiceReport {
 	s, sum := &t.index.bindings.Services[i], t.services[i]
 	r := ServiceReport{Name: s.Name, Mode: s.Mode, Scheduler: s.Scheduler, Flows: sum.flows, Past: sum.past, New: s.New, Uncounted: s.Uncounted, Limits: s.Limits, VIP: []string{}, Ports: []string{}}
 	for _, f := range s.Fronts {
+		if f.Mark != 0 {
+			r.Mark = f.Mark
+			continue
+		}
 		if vip := f.VIP.String(); !slices.Contains(r.VIP, vip) {
 			r.VIP = append(r.VIP, vip)
 		}

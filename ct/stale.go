@@ -132,7 +132,7 @@ func staleDst(was, will *Index, f *Flow, c match) (Reason, bool) {
 	case had.mapped:
 		return was.reason(had, "no longer maps "+at), true
 	case will.hasService(was.bindings.Services[had.service].Name):
-		return was.reason(had, "no longer takes "+f.Orig.Proto.String()+" at "+at), true
+		return was.reason(had, "no longer takes "+had.place(f)), true
 	}
 	return was.reason(had, "is no longer there"), true
 }

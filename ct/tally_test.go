@@ -154,7 +154,7 @@ func TestBusiest(t *testing.T) {
 func officePolicy(t testing.TB) Bindings {
 	return Bindings{
 		Services: []Service{{Name: "web", Mode: "nat", Scheduler: "rr", New: 7,
-			Fronts: []Front{{netip.MustParseAddr("203.0.113.10"), parsePorts(t, "tcp/80")[0]}},
+			Fronts: []Front{{netip.MustParseAddr("203.0.113.10"), parsePorts(t, "tcp/80")[0], 0}},
 			Servers: []Server{{Addr: netip.MustParseAddr("192.168.1.1"), Weight: 1, New: 5},
 				{Addr: netip.MustParseAddr("192.168.1.2"), Port: 8080, New: 2}}}},
 		Zones: []Zone{{Name: "office", Action: "snat", New: 3, Sources: ranges("10.1.0.0/16"),

@@ -11,17 +11,21 @@ import (
 func (w *Wanted) stale() verdict {
 	type pair struct {
 		vip    netip.Addr
+		mark   uint32         // in place of vip
 		server netip.AddrPort // port 0: any
 	}
 	var sorry map[pair]bool
 	for i := range w.Policy.Services {
 		s := &w.Policy.Services[i]
 		for _, rs := range s.SorryServers {
+			if sorry == nil {
+				sorry = make(map[pair]bool)
+			}
 			for _, vip := range s.VIP {
-				if sorry == nil {
-					sorry = make(map[pair]bool)
-				}
-				sorry[pair{vip, rs.Key()}] = true
+				sorry[pair{vip: vip, server: rs.Key()}] = true
+			}
+			if s.ByMark() {
+				sorry[pair{mark: s.Mark, server: rs.Key()}] = true
 			}
 		}
 	}
@@ -29,9 +33,13 @@ func (w *Wanted) stale() verdict {
 		return ct.Contradicts
 	}
 	return func(was, will *ct.Index, f *ct.Flow) (ct.Reason, bool) {
-		vip, server := f.Orig.Dst.Addr(), f.Reply.Src
-		if sorry[pair{vip, server}] || sorry[pair{vip, netip.AddrPortFrom(server.Addr(), 0)}] {
-			return ct.Reason{}, false
+		server := f.Reply.Src
+		for _, at := range []pair{{vip: f.Orig.Dst.Addr()}, {mark: f.Mark & ct.MarkBits}} {
+			for _, at.server = range []netip.AddrPort{server, netip.AddrPortFrom(server.Addr(), 0)} {
+				if sorry[at] {
+					return ct.Reason{}, false
+				}
+			}
 		}
 		return ct.Contradicts(was, will, f)
 	}

@@ -8,7 +8,15 @@ import (
 
 // Called finds the services of a policy by what clients call, without walking all of them. It is
 // safe for concurrent use.
-type Called struct{ claims map[calledAt][]calledClaim }
+type Called struct {
+	claims map[calledAt][]calledClaim
+	marks  map[markedAt]*Service
+}
+
+type markedAt struct {
+	family inet.Family
+	mark   uint32
+}
 
 type calledAt struct {
 	vip   netip.Addr
@@ -22,9 +30,14 @@ type calledClaim struct {
 
 // Called returns the index of a policy's services.
 func (p *Policy) Called() *Called {
-	c := &Called{make(map[calledAt][]calledClaim, len(p.Services))}
+	c := &Called{make(map[calledAt][]calledClaim, len(p.Services)), make(map[markedAt]*Service)}
 	for i := range p.Services {
 		s := &p.Services[i]
+		for _, f := range inet.Families {
+			if s.marks(f) {
+				c.marks[markedAt{f, s.Mark}] = s
+			}
+		}
 		for _, vip := range s.VIP {
 			for _, pp := range s.Ports {
 				at := calledAt{vip, pp.Proto}
@@ -50,3 +63,6 @@ func (c *Called) Service(proto inet.Proto, to netip.AddrPort) *Service {
 	}
 	return winner
 }
+
+// Marked returns the service that takes packets of a family with a mark; nil if none does.
+func (c *Called) Marked(f inet.Family, mark uint32) *Service { return c.marks[markedAt{f, mark}] }

@@ -31,7 +31,7 @@ func (s *Service) CheckedAt(t CheckType) inet.ProtoPorts {
 // checkHealthPort reports a health check that cannot know which port to ask.
 func (c *checker) checkHealthPort(s *Service) {
 	h := s.HealthCheck
-	if h == nil || h.Port != 0 || !h.Type.asksPort() || len(s.Ports) == 0 || s.CheckedAt(h.Type).Ports != inet.AnyPort {
+	if h == nil || h.Port != 0 || !h.Type.asksPort() || !s.ByMark() && (len(s.Ports) == 0 || s.CheckedAt(h.Type).Ports != inet.AnyPort) {
 		return
 	}
 	i := slices.IndexFunc(s.RealServers, func(rs RealServer) bool { return rs.Port == 0 })

@@ -25,6 +25,7 @@ func (c *checker) checkServices() {
 		}
 	}
 	c.checkClaims()
+	c.checkMarks()
 }
 
 // checkServiceAddresses holds a service's VIPs and real servers against each other.
@@ -198,8 +199,12 @@ func (c *checker) checkWeights(s *Service, servers []RealServer) {
 // their own and some have not: one translation cannot do both. Sorry servers take their place.
 func (c *checker) checkPorts(s *Service) {
 	exact := func(pp inet.ProtoPorts) bool { return pp.Ports.Single() }
-	if !slices.ContainsFunc(s.Ports, func(pp inet.ProtoPorts) bool { return !exact(pp) }) {
+	if !s.ByMark() && !slices.ContainsFunc(s.Ports, func(pp inet.ProtoPorts) bool { return !exact(pp) }) {
 		return
+	}
+	many, hint := "with a range of ports", "give all of them a port or none, or write the ports one by one"
+	if s.ByMark() {
+		many, hint = "packets with a mark may call any port", "give all of them a port or none"
 	}
 	for _, f := range inet.Families {
 		var with, without *RealServer
@@ -216,8 +221,8 @@ func (c *checker) checkPorts(s *Service) {
 			}
 		}
 		if with != nil && without != nil {
-			c.Fault(with.Pos, "S17", Object{"service", s.Name}, "give all of them a port or none, or write the ports one by one",
-				"with a range of ports, the %s %s has a port and the %s %s has none", whatWith, with, whatWithout, without)
+			c.Fault(with.Pos, "S17", Object{"service", s.Name}, hint,
+				many+", the %s %s has a port and the %s %s has none", whatWith, with, whatWithout, without)
 		}
 	}
 }

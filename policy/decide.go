@@ -15,6 +15,7 @@ type Packet struct {
 	Proto    inet.Proto
 	IIf      string // entering through; empty: not known, so that no zone with `iif` holds
 	OIf      string // leaving through; see Policy.WayOut for where it is not known
+	Mark     uint32 // the packet mark that others' rules have given it before services are looked up
 	Self     bool   // the gateway's own connection
 	Invalid  bool   // conntrack can assign it to no connection: then it is not the first of one, and no NAT sees it
 }
@@ -50,7 +51,7 @@ type Decision struct {
 //
 // What is invalid meets gateway.invalid and nothing else. For all others:
 //
-//  1. The service that claims the destination decides.
+//  1. The service that takes the packet's mark decides, else the one that claims the destination.
 //  2. Else the first zone that is mapped to the destination decides.
 //  3. The gateway's own connections pass.
 //  4. Else the first zone whose conditions all hold decides.
@@ -81,6 +82,7 @@ type decider struct {
 	policy *Policy
 	pkt    Packet
 	family inet.Family
+	passed bool // a service would have taken it, and lets it pass
 }
 
 // say notes a step.

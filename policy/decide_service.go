@@ -54,6 +54,9 @@ func (d *decider) services() bool {
 // any range that holds it, by a range before `*`. Validation saw to it that no two claims of
 // one rank meet.
 func (d *decider) service() *Service {
+	if s := d.marked(); s != nil {
+		return s
+	}
 	var winner *Service
 	best, known := 0, false
 	for i := range d.policy.Services {
@@ -143,7 +146,7 @@ func (d *decider) sorry(s *Service) string {
 // packet goes on as if there were no service at all.
 func (d *decider) empty(s *Service) bool {
 	if s.OnEmpty == EmptyPass {
-		d.Service = ""
+		d.Service, d.passed = "", true
 		d.say("service %s: no %s real server takes connections: on_empty is pass, as if the service did not exist", s.Name, d.family)
 		return false
 	}

@@ -13,6 +13,9 @@ import (
 // gets the source at the same offset, the gateway itself too. The zone's other conditions do
 // not matter here.
 func (d *decider) mapped() bool {
+	if d.passed { // what a service lets pass stays as it is until it leaves
+		return false
+	}
 	for i := range d.policy.Zones {
 		z := &d.policy.Zones[i]
 		if !z.Map.Contains(d.pkt.To.Addr()) {

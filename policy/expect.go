@@ -10,7 +10,7 @@ import (
 // Packet returns the packet that a test is about. Where the test does not say where it
 // leaves, WayOut does, unless a zone chooses among uplinks.
 func (p *Policy) Packet(t *Test) Packet {
-	pkt := Packet{From: t.From, To: t.To, Proto: t.Proto, IIf: t.IIf, OIf: t.OIf}
+	pkt := Packet{From: t.From, To: t.To, Proto: t.Proto, IIf: t.IIf, OIf: t.OIf, Mark: t.Mark}
 	if pkt.OIf == "" && len(p.exits(pkt)) == 0 {
 		pkt.OIf = p.WayOut(t.To.Addr())
 	}

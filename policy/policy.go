@@ -295,6 +295,7 @@ type Service struct {
 	VIP         []netip.Addr   // as written, and those of Interfaces once Resolve has entered them
 	Interfaces  []InterfaceVIP // whose addresses are VIPs, too
 	Ports       []inet.ProtoPorts
+	Mark        uint32 // in place of VIP and Ports: connections whose first packet bears it; 0: none
 	Mode        Mode
 	Scheduler   Scheduler
 	Persistence Persistence
@@ -374,6 +375,7 @@ type Test struct {
 	From, To netip.AddrPort
 	Proto    inet.Proto
 	IIf, OIf string
+	Mark     uint32 // that the packet bears
 	Expect   Expect
 }
 

@@ -168,9 +168,9 @@ func (s *Service) resolve(facts Facts) {
 }
 
 // Called tells whether a service has a VIP of a family, or may have one by an interface that nobody told the
-// addresses of.
+// addresses of, or takes packets of the family by their mark.
 func (s *Service) Called(f inet.Family) bool {
-	return slices.ContainsFunc(s.VIP, func(a netip.Addr) bool { return inet.FamilyOf(a) == f }) ||
+	return s.marks(f) || slices.ContainsFunc(s.VIP, func(a netip.Addr) bool { return inet.FamilyOf(a) == f }) ||
 		slices.ContainsFunc(s.Interfaces, func(v InterfaceVIP) bool { return !v.Known && v.takes(s, f) })
 }
 

@@ -205,7 +205,7 @@ func Room(p *policy.Policy) int {
 	fronts := 0
 	for i := range p.Services {
 		if s := &p.Services[i]; s.Scheduler.ByFlows() {
-			fronts += len(s.VIP) * len(s.Ports)
+			fronts += max(1, len(s.VIP)*len(s.Ports)) // one by mark has one
 		}
 	}
 	return mostElements / max(1, fronts)

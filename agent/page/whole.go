@@ -3,7 +3,6 @@ package page
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"strings"
 	"time"
 
@@ -80,12 +79,12 @@ func (s *Service) Enough() string {
 	return text
 }
 
-// Fronts are what clients call: "203.0.113.10 tcp/80".
+// Fronts are what clients call: "203.0.113.10 tcp/80", "mark 7".
 func (s *Service) Fronts() string {
 	if s.seen == nil {
 		return ""
 	}
-	return strings.Join(slices.Concat(s.seen.VIP, s.seen.Ports), " ")
+	return s.seen.Called()
 }
 
 // How is the mode and the scheduler: "nat, rr".

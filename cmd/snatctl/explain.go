@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +17,7 @@ type explainOptions struct {
 	files           []string
 	from, to, proto string
 	iif, oif        string
+	mark            string
 	state           string
 	self            bool
 	known           addressFlag
@@ -33,7 +35,8 @@ destination may become, and why, step by step. explain reads the policy alone, n
 
 Write an IPv6 address with a port in brackets: [2001:db8::1]:443. Without --oif the connection
 leaves through an uplink, unless it goes to a real server. Without --iif no zone with iif matches.
-If a VIP is the address of an interface, name it with --address.
+If a VIP is the address of an interface, name it with --address. Services by mark take it if --mark
+says that others' rules have marked it.
 
 With the name of an RFC, as rfc4787, it says what that asks of a NAT and how the policy answers.
 
@@ -57,6 +60,7 @@ Exit status: 0 explained, 1 invalid policy, 2 usage.`,
 	f.StringVar(&o.proto, "proto", "", "protocol: tcp, udp, sctp, icmp, icmpv6 or a `number`")
 	f.StringVar(&o.iif, "iif", "", "`interface` that the connection comes in through")
 	f.StringVar(&o.oif, "oif", "", "`interface` that the connection leaves through (default: an uplink, unless it goes to a real server)")
+	f.StringVar(&o.mark, "mark", "", "`mark` of the packet when services are looked up, as 7 or 0x7")
 	f.BoolVar(&o.self, "self", false, "the connection is the gateway's own")
 	f.StringVar(&o.state, "state", "new", "new, or invalid: a packet that belongs to no connection")
 	o.known.add(c)
@@ -108,6 +112,13 @@ func (o *explainOptions) packet() (policy.Packet, error) {
 		return pkt, fmt.Errorf("--state is %q: use new or invalid", o.state)
 	}
 	var err error
+	if o.mark != "" {
+		mark, err := strconv.ParseUint(o.mark, 0, 32)
+		if err != nil {
+			return pkt, fmt.Errorf("--mark is %q: use a number of 32 bits", o.mark)
+		}
+		pkt.Mark = uint32(mark)
+	}
 	if pkt.From, err = inet.ParseEndpoint(o.from); err != nil {
 		return pkt, fmt.Errorf("--from: %w", err)
 	}

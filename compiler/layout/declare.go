@@ -16,6 +16,10 @@ func (n Name) Declare() *nft.Set {
 		s.Key = []nft.Type{nft.Ifname}
 	case VIPs:
 		s.Key, s.Interval = []nft.Type{addr}, n.Variant.Mapped
+	case Marks:
+		s.Key = []nft.Type{nft.FwMark}
+	case Marked:
+		s.Key, s.Data = []nft.Type{nft.FwMark}, nft.VerdictData
 	case Services, Admitted, Scheduled, Helpers, Onward, Remember, LaddrsIn, TimedServices:
 		s.Key, s.Interval, s.Data = ServiceKey(n.Family, ports), ports == PortRanges, nft.VerdictData
 	case Limited:
@@ -27,7 +31,7 @@ func (n Name) Declare() *nft.Set {
 	case Open, HeldParts:
 		s.Key, s.Dynamic, s.Counting, s.Size = []nft.Type{n.number(), nft.Slot}, true, n.Kind == Open, LimitedParts
 	case Permitted:
-		s.Key, s.Interval, s.Data = append([]nft.Type{addr}, ServiceKey(n.Family, ports)...), true, nft.VerdictData
+		s.Key, s.Interval, s.Data = SourceKey(n.Family, ports), true, nft.VerdictData
 	case Sticky:
 		s.Key, s.Data, s.Dynamic = n.stickyKey(), n.stickyData(), true
 	case Turns, Slots:
@@ -40,7 +44,7 @@ func (n Name) Declare() *nft.Set {
 			s.Key = append(s.Key, nft.Service)
 		}
 	case Hairpin:
-		s.Key, s.Interval = append([]nft.Type{addr}, ServiceKey(n.Family, ports)...), ports == PortRanges || n.Variant.Prefix
+		s.Key, s.Interval = SourceKey(n.Family, ports), ports == PortRanges || n.Variant.Prefix
 	case Laddrs:
 		s.Key, s.Interval, s.Data = ServiceKey(n.Family, ports), ports == PortRanges, n.rangeData()
 	case Inbound, Mapped, Zones, Own:
@@ -96,13 +100,25 @@ func (n Name) number() nft.Type {
 	return nft.Class
 }
 
-// ServiceKey is what services are found by: VIP, protocol, and the port unless they take all.
+// ServiceKey is what services are found by: VIP, protocol, and the port unless they take all; or their mark.
 func ServiceKey(f inet.Family, ports PortKind) []nft.Type {
+	if ports == ByMark {
+		return append(make([]nft.Type, 0, 5), nft.FwMark)
+	}
 	key := append(make([]nft.Type, 0, 5), nft.AddrType(f), nft.Proto)
 	if ports != AllPorts {
 		key = append(key, nft.Service)
 	}
 	return key
+}
+
+// SourceKey is what sources are found by that call a service: the source comes first, but behind a mark,
+// since nft 1.0.6 lists a masked field in a way that it cannot load unless that is the first.
+func SourceKey(f inet.Family, ports PortKind) []nft.Type {
+	if ports == ByMark {
+		return append(ServiceKey(f, ports), nft.AddrType(f))
+	}
+	return append([]nft.Type{nft.AddrType(f)}, ServiceKey(f, ports)...)
 }
 
 // SlotData is what maps of slots hold: an address, and a port unless the client's is kept.
@@ -129,9 +145,12 @@ func (n Name) rangeData() nft.Data {
 	return nft.AddrRange4
 }
 
-// stickyKey is client, VIP, protocol and port. For IPv6 there are hashes in place of the addresses: nft
+// stickyKey is client, VIP, protocol and port, or the mark and a hash of the client. For IPv6 there are hashes in place of the addresses: nft
 // 1.0.6 garbles keys of more than 16 bytes.
 func (n Name) stickyKey() []nft.Type {
+	if n.Variant.Ports == ByMark {
+		return []nft.Type{nft.FwMark, nft.Slot}
+	}
 	ported := n.Variant.Ports != AllPorts
 	if n.Family == inet.V4 {
 		key := []nft.Type{nft.IPv4, nft.IPv4, nft.Proto}
@@ -148,7 +167,17 @@ func (n Name) stickyKey() []nft.Type {
 }
 
 func (n Name) stickyData() nft.Data {
-	return SlotData(n.Family, n.Family == inet.V6 || n.Variant.Keep && n.Variant.Ports == AllPorts)
+	return SlotData(n.Family, n.Family == inet.V6 || n.Variant.Keep && n.Variant.Ports != ExactPorts)
+}
+
+// FrontOf returns what tells where a service takes connections apart from where others do: a key of one of
+// its maps. A mark alone does not tell the family.
+func FrontOf(s *nft.Set, key string) string {
+	if len(s.Key) == 0 || s.Key[0] != nft.FwMark {
+		return key
+	}
+	n, _ := ParseSet(s.Name)
+	return n.Family.String() + key
 }
 
 // SlotFront returns the key of the service that an element of a map of slots belongs to: the key

@@ -204,6 +204,7 @@ var (
 			return true
 		},
 	}
+	wordMark    = number("", func(v *Variant) *int { return &v.Mark })
 	wordBits    = number("", func(v *Variant) *int { return &v.Bits })
 	translation = []word{wordBound, wordSpread, wordRandom}
 )

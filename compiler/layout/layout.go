@@ -4,11 +4,11 @@
 //
 // A packet of a new connection meets the chains in this order:
 //
-//	prerouting ─┬→ services → rr4-2-17, random4-5, …   DNAT to a real server
+//	prerouting ─┬→ services → rr4-2-17, random4-5, …   DNAT to a real server; by mark: through marked4/7
 //	output ─────┘           → refused                  a service without real servers
 //	forward → refuse → refused                         zones that reject (only where there are some)
 //	offloading                                         established flows (only with gateway.offload)
-//	postrouting ─┬→ fullnat → pool4/…                  SNAT of what FULLNAT services sent on
+//	postrouting ─┬→ fullnat → pool4/…                  SNAT of what FULLNAT services sent on; by mark: bymark
 //	             └→ zones → exclude/…, pool4/…, masquerading
 //
 // All but forward and offloading are NAT chains: the kernel shows them the first packet of a connection only.
@@ -44,6 +44,7 @@ const (
 	Uplinks           Kind = iota + 1 // interface names
 	VIPs                              // VIPs of services; with Mapped, addresses that are mapped 1:1
 	Services                          // VIP . protocol . port : where the service's connections go first
+	Marks                             // marks that services take; postrouting looks whether the flow has one
 	Limited                           // VIP . protocol . port : the number of a service with limits, as a priority
 	Admitted                          // VIP . protocol . port : where what limits let pass goes next
 	Over                              // number : what becomes of connections beyond a limit, which they count
@@ -56,6 +57,7 @@ const (
 	LimitedRejects                    // the same, in the hook forward: limits that reject
 	Permitted                         // source . VIP . protocol . port : on, or drop
 	Sticky                            // client . VIP . protocol . port : real server; entered by the packet path
+	Marked                            // mark : what comes behind the chain that gives the flow its mark
 	Scheduled                         // VIP . protocol . port : the scheduler, for clients without a real server
 	Helpers                           // VIP . protocol . port : the chain of the helper that reads the service's connections
 	Onward                            // VIP . protocol . port : where services go on behind what is set on their connections
@@ -106,6 +108,7 @@ const (
 	ChainServices
 	ChainGuarded  // checks the sources of services with allow or deny
 	ChainPrepared // sets what services want on their connections, before these are translated
+	ChainMarked   // gives the flow the mark of its service
 	ChainLimits   // bounds connections: of services with the same limits, or of a zone
 	ChainFull     // notes that a key of limits was found full, and refuses
 	ChainForward
@@ -116,6 +119,7 @@ const (
 	ChainRefuseZone
 	ChainOffload // puts established flows on the flowtable
 	ChainPostrouting
+	ChainByMark // as ChainFullNAT, of services by mark
 	ChainFullNAT
 	ChainZones
 	ChainElsewhere

@@ -53,7 +53,7 @@ func TestNamesOfAllTablesRoundTrip(t *testing.T) {
 // Objects may be called like the words of names.
 func TestObjectsNamedLikeWords(t *testing.T) {
 	zone := func(name string) layout.Object { return layout.Object{Of: layout.OfZone, Name: name} }
-	for _, object := range []string{"zone", "service", "random", "spread", "ports", "keep", "any", "7", "does", "table", "mapped"} {
+	for _, object := range []string{"zone", "service", "mark", "random", "spread", "ports", "keep", "any", "7", "does", "table", "mapped"} {
 		for _, n := range []layout.Name{
 			{Kind: layout.Own, Family: inet.V4, Object: zone(object)},
 			{Kind: layout.Own, Family: inet.V4, Variant: layout.Variant{Random: true}, Object: zone(object)},

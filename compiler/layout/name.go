@@ -62,6 +62,7 @@ type Variant struct {
 	Over    string // OverRate, OverClient or OverConnections
 	Limits  string // "by-10-second-5.all-100": values of limits
 
+	Mark int    // whose flows get it
 	Does bool   // "does": what a zone does, behind its conditions
 	Then string // the zones that are tried after the first, by slashes; or how many: "2-more-5cf0"
 }
@@ -80,17 +81,18 @@ const Shared = "shared"
 // round-robin counter serves all of its ports.
 type PortKind uint8
 
-// The kinds of ports, in order of precedence.
+// The kinds of ports.
 const (
 	ExactPorts PortKind = iota // single ones
 	PortRanges                 // ranges, or a mixture
 	AllPorts                   // none: every port of the protocol
+	ByMark                     // a mark, in place of VIP, protocol and port
 )
 
-// PortKinds are all of them.
-var PortKinds = [...]PortKind{ExactPorts, PortRanges, AllPorts}
+// PortKinds are all of them, in order of precedence.
+var PortKinds = [...]PortKind{ByMark, ExactPorts, PortRanges, AllPorts}
 
-var portWords = [...]string{"", "range", "any"}
+var portWords = [...]string{"", "range", "any", "mark"}
 
 // Name returns the name of a kind that there is one of.
 func (k Kind) Name() Name { return Name{Kind: k} }

@@ -45,13 +45,18 @@ func keyRange(e nft.Element) (inet.Range, bool) {
 	return inet.Range{From: from, To: to}, ok && ok2
 }
 
-// firstRange returns the addresses that come first in a key of several members.
+// firstRange returns the addresses that come first in a key of several members, or behind a mark.
 func firstRange(s *nft.Set, e *nft.Element) (inet.Range, bool) {
-	w, end := s.Key[0].Width(), e.KeyEnd
+	from, end := 0, e.KeyEnd
 	if end == "" {
 		end = e.Key
 	}
-	return keyRange(nft.Element{Key: e.Key[:w], KeyEnd: end[:w]})
+	source := s.Key[0]
+	if source == nft.FwMark && len(s.Key) > 1 {
+		from, source = source.Width(), s.Key[1]
+	}
+	to := from + source.Width()
+	return keyRange(nft.Element{Key: e.Key[from:to], KeyEnd: end[from:to]})
 }
 
 // excludedBy returns the zone whose list of excluded destinations a verdict leads to.
@@ -76,6 +81,10 @@ func SchedulerOf(v nft.Verdict) string {
 
 // familyOf returns the family of what a map is about.
 func familyOf(s *nft.Set) inet.Family {
+	if len(s.Key) > 0 && s.Key[0] == nft.FwMark { // which no key tells then
+		n, _ := layout.ParseSet(s.Name)
+		return n.Family
+	}
 	if len(s.Key) > 0 && s.Key[0] == nft.IPv6 {
 		return inet.V6
 	}

@@ -124,8 +124,11 @@ func serviceSays(p *policy.Policy, s *policy.Service) ct.Service {
 	out := ct.Service{Name: s.Name, Mode: string(s.Mode), Limits: limitsSay(&s.Limits)}
 	var families []inet.Family
 	for _, f := range inet.Families {
-		if !slices.ContainsFunc(s.VIP, func(a netip.Addr) bool { return inet.FamilyOf(a) == f }) {
+		if !s.Called(f) {
 			continue
+		}
+		if s.ByMark() {
+			out.Fronts = append(out.Fronts, ct.MarkFront(f, s.Mark))
 		}
 		families = append(families, f)
 		guarded := len(s.Allow) > 0 || len(s.Deny) > 0
@@ -150,7 +153,7 @@ func serviceSays(p *policy.Policy, s *policy.Service) ct.Service {
 	slices.SortFunc(out.Fronts, readback.CompareFronts)
 	for _, rs := range s.RealServers {
 		if slices.Contains(families, inet.FamilyOf(rs.Addr)) {
-			called := !slices.ContainsFunc(s.Ports, func(p inet.ProtoPorts) bool { return !p.Ports.Single() || p.Ports.First != rs.Port })
+			called := !s.ByMark() && !slices.ContainsFunc(s.Ports, func(p inet.ProtoPorts) bool { return !p.Ports.Single() || p.Ports.First != rs.Port })
 			if called {
 				rs.Port = 0
 			}

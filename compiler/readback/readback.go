@@ -138,7 +138,7 @@ func slotAt(s *nft.Set, e *nft.Element) int {
 	return int(binary.NativeEndian.Uint32(b))
 }
 
-// CompareFronts orders fronts by VIP, protocol and ports.
+// CompareFronts orders fronts by mark, VIP, protocol and ports.
 func CompareFronts(a, b ct.Front) int {
-	return cmp.Or(a.VIP.Compare(b.VIP), cmp.Compare(a.Ports.Proto, b.Ports.Proto), cmp.Compare(a.Ports.Ports.First, b.Ports.Ports.First), cmp.Compare(a.Ports.Ports.Last, b.Ports.Ports.Last))
+	return cmp.Or(cmp.Compare(a.Mark, b.Mark), a.VIP.Compare(b.VIP), cmp.Compare(a.Ports.Proto, b.Ports.Proto), cmp.Compare(a.Ports.Ports.First, b.Ports.Ports.First), cmp.Compare(a.Ports.Ports.Last, b.Ports.Ports.Last))
 }

@@ -2,6 +2,7 @@ package readback
 
 import (
 	"cmp"
+	"encoding/binary"
 	"net/netip"
 	"slices"
 	"strings"
@@ -86,7 +87,7 @@ func (rd *reading) readServices() {
 			return
 		}
 		sv.New += e.Packets
-		rd.fronts[e.Key+e.KeyEnd] = sv
+		rd.fronts[layout.FrontOf(s, e.Key+e.KeyEnd)] = sv
 		sv.Fronts = append(sv.Fronts, f)
 		sv.leads(s, e.Verdict)
 	}, layout.Services)
@@ -95,7 +96,7 @@ func (rd *reading) readServices() {
 			sv.leads(s, e.Verdict)
 			sv.admitted += e.Packets
 		}
-	}, layout.Admitted, layout.Scheduled, layout.Onward)
+	}, layout.Marked, layout.Admitted, layout.Scheduled, layout.Onward)
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		if sv := rd.services[e.Comment]; sv != nil {
 			sv.Helpers = append(sv.Helpers, rd.helper(s, e)...)
@@ -131,7 +132,7 @@ func (rd *reading) readServices() {
 	var front string // slots of one front are mostly adjacent
 	var of *Service
 	rd.each(func(s *nft.Set, e *nft.Element) {
-		if f := layout.SlotFront(e); f != front {
+		if f := layout.FrontOf(s, layout.SlotFront(e)); f != front {
 			front, of = f, rd.fronts[f]
 		}
 		rd.readSlot(of, s, e)
@@ -168,7 +169,7 @@ func isStage(v nft.Verdict) bool {
 		return false
 	}
 	n, _ := layout.ParseChain(v.Chain)
-	return n.Kind == layout.ChainGuarded || n.Kind == layout.ChainLimits || n.Kind == layout.ChainPrepared || n.Kind == layout.ChainSticky
+	return n.Kind == layout.ChainGuarded || n.Kind == layout.ChainLimits || n.Kind == layout.ChainMarked || n.Kind == layout.ChainPrepared || n.Kind == layout.ChainSticky
 }
 
 // leads notes where a service's connections go: to a scheduler, or nowhere.
@@ -322,8 +323,11 @@ func (rd *reading) boundServices() []ct.Service {
 	return out
 }
 
-// frontOf reads VIP, protocol and ports of a service's key.
+// frontOf reads VIP, protocol and ports of a service's key, or its mark.
 func frontOf(s *nft.Set, e *nft.Element) (ct.Front, bool) {
+	if len(s.Key) == 1 && s.Key[0] == nft.FwMark {
+		return ct.MarkFront(familyOf(s), binary.NativeEndian.Uint32([]byte(e.Key))), true
+	}
 	if len(s.Key) < 2 || len(e.Key) != s.KeyWidth() || s.Key[0] != nft.IPv4 && s.Key[0] != nft.IPv6 || s.Key[1] != nft.Proto {
 		return ct.Front{}, false
 	}

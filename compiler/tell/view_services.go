@@ -42,7 +42,7 @@ func ownersOf(r *nft.Ruleset) owners {
 			continue
 		}
 		for _, e := range s.Elements {
-			o[e.Key+e.KeyEnd] = e.Comment
+			o[layout.FrontOf(s, e.Key+e.KeyEnd)] = e.Comment
 		}
 	}
 	return o
@@ -50,8 +50,8 @@ func ownersOf(r *nft.Ruleset) owners {
 
 // of returns the service that a slot belongs to: the key less the slot, for ranges at
 // both ends.
-func (o owners) of(e nft.Element) string {
-	return o[layout.SlotFront(&e)]
+func (o owners) of(s *nft.Set, e *nft.Element) string {
+	return o[layout.FrontOf(s, layout.SlotFront(e))]
 }
 
 // distinct returns real servers, in order, once each: somebody may have changed a table so that
@@ -68,11 +68,11 @@ func (sv *serviceView) does() string {
 	return "fullnat with " + waysText(sv.read.Ways)
 }
 
-// ports returns where the service takes connections: "203.0.113.10 tcp/80".
+// ports returns where the service takes connections: "203.0.113.10 tcp/80", "mark 7".
 func (sv *serviceView) ports() []string {
 	out := make([]string, len(sv.read.Fronts))
 	for i, f := range sv.read.Fronts {
-		out[i] = f.VIP.String() + " " + f.Ports.String()
+		out[i] = f.String()
 	}
 	slices.SortFunc(out, layout.CompareNatural)
 	return slices.Compact(out)

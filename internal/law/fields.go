@@ -1,6 +1,7 @@
 package law
 
 import (
+	"encoding/binary"
 	"fmt"
 	"hash/fnv"
 	"net/netip"
@@ -33,8 +34,14 @@ func (w *walk) load(f nft.Field) (string, bool) {
 		}
 		return wire.Port(p).Take(), true
 	}
+	mark := func(m uint32) (string, bool) {
+		if f.And != 0 {
+			m &= f.And
+		}
+		return wire.Mark(m).Take(), true
+	}
 	switch f.Kind {
-	case nft.CtIPSaddr, nft.CtIP6Saddr, nft.CtIPDaddr, nft.CtIP6Daddr, nft.CtDport:
+	case nft.CtIPSaddr, nft.CtIP6Saddr, nft.CtIPDaddr, nft.CtIP6Daddr, nft.CtDport, nft.FlowMark:
 		if w.pkt.Invalid {
 			return "", false
 		}
@@ -64,6 +71,10 @@ func (w *walk) load(f nft.Field) (string, bool) {
 		return port(w.to.Port())
 	case nft.CtDport:
 		return port(w.pkt.To.Port())
+	case nft.PacketMark:
+		return mark(w.pkt.Mark)
+	case nft.FlowMark:
+		return mark(w.mark)
 	case nft.JHash:
 		return w.hash(f)
 	case nft.Priority:
@@ -118,8 +129,20 @@ func typeOf(f nft.Field) nft.Type {
 		return nft.Class
 	case nft.Sport, nft.Dport, nft.CtDport:
 		return nft.Service
+	case nft.PacketMark, nft.FlowMark:
+		return nft.FwMark
 	}
 	return nft.Slot
+}
+
+// turned returns a key that was loaded in the byte order in which a set compares it: marks among other members of
+// ranges are big-endian.
+func turned(s *nft.Set, key string) string {
+	if !s.Interval || len(s.Key) < 2 || s.Key[0] != nft.FwMark || len(key) < nft.FwMark.Width() {
+		return key
+	}
+	var wire nft.Wire
+	return wire.MarkBig(binary.NativeEndian.Uint32([]byte(key))).Take() + key[nft.FwMark.Width():]
 }
 
 // values loads fields that must be of the given types.

@@ -146,6 +146,7 @@ func (w *walk) key(s *nft.Set, fields []nft.Field) (k key, ok bool) {
 		return k, ok
 	}
 	k.bytes, ok = w.values(s.Key, fields, s.Name)
+	k.bytes = turned(s, k.bytes)
 	return k, ok
 }
 

@@ -30,6 +30,9 @@ func (p Packet) String() string {
 	if p.Junk != 0 {
 		fmt.Fprintf(&b, " junk %d", p.Junk)
 	}
+	if p.Mark != 0 {
+		fmt.Fprintf(&b, " mark %#x", p.Mark)
+	}
 	if p.Self {
 		b.WriteString(" self")
 	}
@@ -39,7 +42,7 @@ func (p Packet) String() string {
 	return b.String()
 }
 
-// ParsePacket reads "tcp 10.0.0.1:1024 > 8.8.8.8:53 iif lan0 oif wan0 self invalid".
+// ParsePacket reads "tcp 10.0.0.1:1024 > 8.8.8.8:53 iif lan0 oif wan0 mark 0x7 self invalid".
 func ParsePacket(s string) (Packet, error) {
 	var p Packet
 	words := strings.Fields(s)
@@ -78,6 +81,12 @@ func ParsePacket(s string) (Packet, error) {
 				return p, fmt.Errorf("%q: %w", s, err)
 			}
 			p.Junk = uint16(n)
+		case rest[0] == "mark":
+			n, err := strconv.ParseUint(rest[1], 0, 32)
+			if err != nil {
+				return p, fmt.Errorf("%q: %w", s, err)
+			}
+			p.Mark = uint32(n)
 		default:
 			return p, fmt.Errorf("%q: nobody knows %q", s, rest[0])
 		}

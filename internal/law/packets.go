@@ -29,6 +29,7 @@ type aim struct {
 	sources [2][]netip.Addr // by family, as side numbers them
 	dests   [2][]netip.Addr
 	ports   []uint16
+	marks   []uint32
 	inbound []inet.Range
 	iifs    []string
 	oifs    []string
@@ -67,6 +68,9 @@ func newAim(rand *rand.Rand, p *policy.Policy) *aim {
 		a.addrs(&a.sources, s.Hairpin.From)
 		a.portsOf(s.Ports)
 		a.controls(s.Controls())
+		if s.ByMark() {
+			a.marks = append(a.marks, s.Mark)
+		}
 		for _, vip := range s.VIP {
 			a.addrs(&a.dests, []inet.Range{inet.AddrRange(vip)})
 		}
@@ -142,6 +146,11 @@ func (a *aim) packet() Packet {
 	switch n := a.IntN(10); {
 	case n < 5 && len(a.policy.Services) > 0:
 		s := &a.policy.Services[a.IntN(len(a.policy.Services))]
+		if s.ByMark() {
+			p.Mark = s.Mark
+			near = append(s.Hairpins(inet.V4), s.Hairpins(inet.V6)...)
+			break
+		}
 		to = one(a, s.VIP)
 		near = s.Hairpins(inet.FamilyOf(to))
 		if pp := one(a, s.Ports); a.often(85) {
@@ -165,7 +174,19 @@ func (a *aim) packet() Packet {
 	from := one(a, a.sources[side(f)])
 	if len(near) > 0 && a.often(30) {
 		r := one(a, near)
+		if r.Family() != f { // of a service by mark: the packet is of the other family
+			r = inet.AddrRange(from)
+		}
 		from = one(a, []netip.Addr{r.From, r.To})
+	}
+	switch n := a.IntN(100); {
+	case n < 10 && len(a.marks) > 0:
+		p.Mark = one(a, a.marks)
+	case n < 13:
+		p.Mark = 99
+	}
+	if a.often(20) {
+		p.Mark |= 0x05000000 // which is none of the services' business
 	}
 	p.IIf, p.OIf = one(a, a.iifs), one(a, a.oifs)
 	if a.often(10) {

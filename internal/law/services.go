@@ -33,17 +33,12 @@ func Parse(yaml []byte) (*policy.Policy, policy.Diagnostics) {
 // service draws a service; what it must not combine is taken out later (see Policy).
 func (g *maker) service() string {
 	var b strings.Builder
-	var list []string
-	for range 1 + g.IntN(2) {
-		list = append(list, writeVIP(addr(vips, g.family(), 1+g.IntN(3))))
+	ranges := true // of ports: then all real servers have a port, or none
+	if g.often(15) {
+		b.WriteString(", mark: " + g.pick("7", "7", "8", "300", "16777215"))
+	} else {
+		ranges = g.fronts(&b)
 	}
-	fmt.Fprintf(&b, ", vip: [%s]", strings.Join(distinct(list), ", "))
-	list = nil
-	for range 1 + g.IntN(3) {
-		list = append(list, g.ports())
-	}
-	list = distinct(list)
-	fmt.Fprintf(&b, ", ports: [%s]", strings.Join(list, ", "))
 	scheduler := g.pick("", "rr", "rr", "wrr", "wrr", "random", "sh", "dh", "lc", "wlc")
 	if g.often(4) {
 		scheduler = "mh" // long tables
@@ -65,7 +60,7 @@ func (g *maker) service() string {
 		b.WriteString(", deny: " + g.ranges(5, clients, neighbours, outside))
 	}
 	if n := g.IntN(6); n > 0 {
-		fmt.Fprintf(&b, ", real_servers: [%s]", g.realServers(n, scheduler, persistent, strings.ContainsAny(strings.Join(list, ""), "-*")))
+		fmt.Fprintf(&b, ", real_servers: [%s]", g.realServers(n, scheduler, persistent, ranges))
 	}
 	b.WriteString(g.pick("", "", ", on_empty: reject", ", on_empty: drop", ", on_empty: pass"))
 	b.WriteString(g.timeouts(15))
@@ -83,6 +78,22 @@ func (g *maker) service() string {
 		b.WriteString(", hairpin: " + g.pick("true", "true", "false", g.ranges(5, servers, servers, clients, outside)))
 	}
 	return b.String() + g.pick("", ", mode: nat")
+}
+
+// fronts draws where clients call, and tells whether they may call many ports.
+func (g *maker) fronts(b *strings.Builder) (ranges bool) {
+	var list []string
+	for range 1 + g.IntN(2) {
+		list = append(list, writeVIP(addr(vips, g.family(), 1+g.IntN(3))))
+	}
+	fmt.Fprintf(b, ", vip: [%s]", strings.Join(distinct(list), ", "))
+	list = nil
+	for range 1 + g.IntN(3) {
+		list = append(list, g.ports())
+	}
+	list = distinct(list)
+	fmt.Fprintf(b, ", ports: [%s]", strings.Join(list, ", "))
+	return strings.ContainsAny(strings.Join(list, ""), "-*")
 }
 
 // realServers draws real servers. With ranges of ports all of them have a port or none; so

@@ -85,7 +85,7 @@ func (m *Machine) valid(s nft.Stmt) error {
 func tracks(r *nft.Ruleset) bool {
 	flows := func(fields []nft.Field) bool {
 		return slices.ContainsFunc(fields, func(f nft.Field) bool {
-			return f.Kind == nft.CtIPSaddr || f.Kind == nft.CtIP6Saddr || f.Kind == nft.CtIPDaddr || f.Kind == nft.CtIP6Daddr || f.Kind == nft.CtDport
+			return f.Kind == nft.CtIPSaddr || f.Kind == nft.CtIP6Saddr || f.Kind == nft.CtIPDaddr || f.Kind == nft.CtIP6Daddr || f.Kind == nft.CtDport || f.Kind == nft.FlowMark
 		})
 	}
 	if len(r.Objects) > 0 { // of ct timeouts (nft_ct_timeout_obj_init)
@@ -95,7 +95,7 @@ func tracks(r *nft.Ruleset) bool {
 		for _, rule := range c.Rules {
 			for _, s := range rule.Stmts {
 				switch s := s.(type) {
-				case nft.CtNew, nft.CtOriginal, nft.CtInvalid, nft.CtEstablished, nft.CtStatus, nft.Masq:
+				case nft.CtNew, nft.CtOriginal, nft.CtInvalid, nft.CtEstablished, nft.CtStatus, nft.SetMark, nft.Masq:
 					return true
 				case nft.NAT: // of its own family alone
 					if flows(s.Key) {

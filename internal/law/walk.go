@@ -22,6 +22,7 @@ type walk struct {
 	family   inet.Family
 	point    nft.Point // the hook
 	typ      string    // of the base chain
+	mark     uint32    // the flow's
 	dnat     bool      // the flow's status: the destination is another than it was
 	priority string    // of the packet, in wire form; empty: 0
 	out      Outcome
@@ -118,6 +119,10 @@ func (w *walk) stmt(s nft.Stmt) (v nft.Verdict, match bool) {
 	switch s := s.(type) {
 	case nft.L4Is:
 		return v, slices.Contains(s.Protos, w.pkt.Proto)
+	case nft.FamilyIs:
+		return v, s.Family == w.family
+	case nft.SetMark:
+		return v, w.setMark(s)
 	case nft.DportIs:
 		return v, w.pkt.Proto.HasPorts() && w.to.Port() == s.Port
 	case nft.CtNew:
@@ -214,6 +219,20 @@ func (w *walk) stmt(s nft.Stmt) (v nft.Verdict, match bool) {
 	}
 	fail("nobody knows the statement %T", s)
 	return v, false
+}
+
+// setMark changes the flow's mark, of which a packet that belongs to none has none (nft_ct_set_eval).
+func (w *walk) setMark(s nft.SetMark) bool {
+	if s.Keep&s.Value != 0 {
+		fail("%s keeps bits that it sets", s)
+	}
+	if s.Of != nft.FlowMark {
+		fail("%s: the packet's mark is for others", s)
+	}
+	if !w.pkt.Invalid {
+		w.mark = w.mark&s.Keep | s.Value
+	}
+	return true
 }
 
 // reject is allowed in some hooks only (nft_reject_validate, nft_reject_inet_validate).

@@ -95,6 +95,11 @@ var reasons = map[string]string{
 	"S20": "A block belongs to one source, and the clients of a service are not known in advance.",
 	"S21": "In mode fullnat every caller gets a laddr, and real servers answer to it, through the gateway. A hairpin would change nothing, although " +
 		"it looks as if it did.",
+	"S30": "A packet with the mark goes to the service wherever it calls, so a VIP or port would change nothing, although it looks as if it did.",
+	"S31": "A gateway with several uplinks keeps in the upper eight bits of marks which of them a connection takes. So that services by mark can " +
+		"stand beside that, they look at the lower 24 bits alone, as `meta mark & 0xffffff`.",
+	"S34": "A helper reads one protocol at one port, and a mark says nothing of ports. Give such connections a service with a VIP.",
+	"S32": "A packet bears one mark. Of two services with the same mark and real servers of one family, one would never get a connection.",
 
 	// Helpers.
 	"X10": "The kernel has helpers for a few protocols. What they read costs time, and whoever can send there can open ports, so none is meant for all ports.",

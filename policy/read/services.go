@@ -26,6 +26,8 @@ func (w *walker) service(n *yaml.Node) {
 			w.vips(v, &s)
 		case "ports":
 			s.Ports = w.servicePorts(v)
+		case "mark":
+			s.Mark = w.mark(v)
 		case "mode":
 			enum(w, v, k, &s.Mode)
 		case "scheduler":
@@ -70,6 +72,7 @@ func (w *walker) service(n *yaml.Node) {
 	})
 	s.Pos = w.pos(n)
 	s.Pos = s.At("name")
+	w.inPlaceOf(&s)
 	w.policy.Services = append(w.policy.Services, s)
 	w.named.services = append(w.named.services, pool)
 	if check != "" {

@@ -30,6 +30,8 @@ func (w *walker) test(n *yaml.Node) {
 			t.IIf, _ = w.iface(v, false)
 		case "oif":
 			t.OIf, _ = w.iface(v, false)
+		case "mark":
+			t.Mark = w.mark(v)
 		case "expect":
 			t.Expect = w.expect(v)
 		}

@@ -166,10 +166,8 @@ func (w *walker) fields(n *yaml.Node, s *words.Section, visit func(k *words.Keyw
 		visit(known, v)
 		w.path = path
 	}
-	for _, key := range s.Required {
-		if !(policy.Where{Keys: written}).Has(key) {
-			w.fail(n, "N03", "", "the key %q is missing", key)
-		}
+	for _, key := range s.Lacks(policy.Where{Keys: written}.Has) {
+		w.fail(n, "N03", "", "the key %q is missing", key)
 	}
 	return written
 }

@@ -17,6 +17,7 @@ type Keyword struct {
 	Words    []string // of a value that is one of a few words; in lists: words that may be the whole value
 	Min, Max int      // of a number
 	Required bool
+	Unless   string // of a required key: another one that may stand in its place
 	Default  string // what an absent key means, as it would be written; empty: see Absent
 	Absent   string // the same in words, where it is no value
 	Meaning  string
@@ -58,6 +59,7 @@ const (
 	aStatus            kind = "status code like `200`, or a range like `200-399`"
 	anUplink           kind = "name of an uplink"
 	aTableRange        kind = "range of numbers like `20000-20099`"
+	aMark              kind = "mark, a number from 1 to 16777215"
 	aPhrase            kind = "text that is not empty"
 	aHostName          kind = "name of a host"
 	aPage              kind = "path of a page, from its `/`"
@@ -81,7 +83,7 @@ func (k *Keyword) Name() string { return k.Path[strings.LastIndexByte(k.Path, '.
 type Section struct {
 	Keys     []*Keyword
 	Names    []string // of the keys
-	Required []string
+	Required []string // without those that another key may replace
 }
 
 // SectionOf returns the keys directly below a path, in the order of the table.
@@ -94,7 +96,7 @@ func SectionOf(path string) *Section {
 		}
 		s.Keys = append(s.Keys, k)
 		s.Names = append(s.Names, k.Name())
-		if k.Required {
+		if k.Required && k.Unless == "" {
 			s.Required = append(s.Required, k.Name())
 		}
 	}
@@ -124,6 +126,16 @@ func Keys(path string) []string {
 		}
 	}
 	return nil
+}
+
+// Lacks returns the required keys that are missing where some are written.
+func (s *Section) Lacks(written func(key string) bool) (missing []string) {
+	for _, k := range s.Keys {
+		if k.Required && !written(k.Name()) && !(k.Unless != "" && written(k.Unless)) {
+			missing = append(missing, k.Name())
+		}
+	}
+	return missing
 }
 
 // Find returns a key by its name, nil if there is none.

@@ -16,7 +16,7 @@ func (k *Keyword) Sample(value string) string {
 		switch {
 		case f == k && value != "":
 			fields = append(fields, f.Name()+": "+value)
-		case f != k && f.Required && f.Path != checkType && k.Path+f.Name() != "zones[].mapfrom":
+		case f != k && f.Required && (f.Unless != k.Name() || value == "") && f.Path != checkType && k.Path+f.Name() != "zones[].mapfrom":
 			fields = append(fields, f.Name()+": "+f.Example)
 		}
 	}

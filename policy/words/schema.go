@@ -97,8 +97,15 @@ func (ps properties) MarshalJSON() ([]byte, error) {
 func objectSchema(path string) *schema {
 	keys := SectionOf(path)
 	s := &schema{Type: "object", Required: keys.Required, Additional: false}
+	instead := make(map[string][]string) // keys that another one may replace
 	for _, k := range keys.Keys {
 		s.Properties = append(s.Properties, property{k.Name(), keySchema(k)})
+		if k.Unless != "" {
+			instead[k.Unless] = append(instead[k.Unless], k.Name())
+		}
+	}
+	for other, replaced := range instead { // of which there is one in the language
+		s.AnyOf = []*schema{{Required: replaced}, {Required: []string{other}}}
 	}
 	if path == "laddrs.NAME" {
 		s.AnyOf = []*schema{{Required: []string{"addresses"}}, {Required: []string{"nodes"}}}

@@ -114,6 +114,7 @@ func forms() []form {
 		{kind: aPercent, name: "percent", types: text, matches: []string{percent}},
 		{kind: aStatus, name: "status", types: []string{"string", "integer"}, matches: []string{status + `(-` + status + `)?`}, least: 100, most: 599},
 		{kind: anMSS, name: "mss", types: []string{"string", "integer"}, matches: []string{"clamp"}, least: policy.LeastMSS, most: policy.MostMSS},
+		{kind: aMark, name: "mark", types: []string{"integer"}, least: 1, most: policy.MaxMark},
 		{kind: aServicePort, name: "servicePort", types: text, matches: []string{`(tcp|udp|sctp)/(` + ports + `)`}},
 		{kind: aHelper, name: "helper", types: text, matches: []string{`(ftp|tftp|sip|pptp|h323)(/` + port + `(-` + port + `)?)?`}},
 		{kind: aZonePort, name: "zonePort", types: text, matches: []string{`(tcp|udp|sctp)/(` + ports + `)`, "icmp", "icmpv6"}},

@@ -61,6 +61,9 @@ func packetText(pkt policy.Packet) string {
 	if pkt.Self {
 		text += ", the gateway's own"
 	}
+	if pkt.Mark != 0 {
+		text += fmt.Sprintf(", with the mark %d", pkt.Mark)
+	}
 	if pkt.IIf != "" {
 		text += ", entering through " + plain.Text(pkt.IIf)
 	}

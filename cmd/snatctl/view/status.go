@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/snatctl/snatctl/agent"
 	"github.com/snatctl/snatctl/agent/report"
@@ -87,7 +86,7 @@ func printService(w io.Writer, s *ct.ServiceReport, k *report.Kept, all bool) {
 	if s.Scheduler != "" {
 		how += ", " + s.Scheduler
 	}
-	fmt.Fprintf(w, "service %s: %s at %s %s; %s, %s\n", plain.Text(s.Name), how, strings.Join(s.VIP, " "), strings.Join(s.Ports, " "),
+	fmt.Fprintf(w, "service %s: %s at %s; %s, %s\n", plain.Text(s.Name), how, s.Called(),
 		countMany(s.Flows, "flow"), countMany(s.New, "new connection"))
 	t := grid{titles: []string{"real server", "weight", "share", "new", "of new", "flows", "live bytes in", "live bytes out"}}
 	if k != nil {

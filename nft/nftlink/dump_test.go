@@ -101,7 +101,7 @@ func TestUserdataIsNfts(t *testing.T) {
 				typ     byte
 				members []nft.Type
 			}{{keyTypeof, want.Key}, {dataTypeof, want.Data.Members()}} {
-				if len(part.members) > 1 && !want.HasSlot() {
+				if len(part.members) > 1 && !want.Typeof() {
 					ours = slices.Insert(ours, before, part.typ, 8, 0, 4, exprConcat, 0, 0, 0, 1, 0)
 					before += 10
 				}

@@ -16,9 +16,10 @@ func checkRule() []nft.Stmt {
 }
 
 // checksMeetVIPs tells whether the gateway checks a server under an address that is the VIP of
-// another service, or whether a mark could take its checks there. In most policies none is, and the table needs no rule for checks. It looks at
-// addresses alone, since a check may call another port than clients do, and at sorry servers, too,
-// since a state may list them among the real ones: the answer depends on no state.
+// another service, or whether a service by mark could take its checks. In most policies none is and none could,
+// and the table needs no rule for checks. It looks at addresses alone, since a check may call another port than
+// clients do, and at sorry servers, too, since a state may list them among the real ones: the answer depends on no
+// state.
 func checksMeetVIPs(services []policy.Service) bool {
 	if !slices.ContainsFunc(services, func(s policy.Service) bool { return s.HealthCheck != nil }) {
 		return false

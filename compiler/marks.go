@@ -75,7 +75,9 @@ func (b *builder) marked(chain layout.Name, cond []nft.Stmt, v nft.Verdict) {
 // frontsOf calls do for every place where a service takes connections of a family.
 func frontsOf(s *policy.Service, f inet.Family, do func(e endpoint, ports inet.PortRange)) {
 	if s.ByMark() {
-		do(endpoint{mark: s.Mark}, inet.AnyPort)
+		if s.Called(f) {
+			do(endpoint{mark: s.Mark}, inet.AnyPort)
+		}
 		return
 	}
 	for _, vip := range s.VIP {

@@ -49,11 +49,12 @@ func (b *builder) segmentRules() {
 		b.rule(chain, nft.TCPOpens{}, lowerMSS(gateway))
 		return
 	}
-	if gateway == 0 {
-		b.rule(chain, nft.TCPOpens{}, nft.CtStatus{Bit: nft.DNAT}, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}})
-	} else {
-		b.rule(chain, nft.TCPOpens{}, nft.CtStatus{Bit: nft.DNAT}, nft.Give{Verdict: gotoChain(b.lower(gateway))})
+	served := nft.Verdict{Kind: nft.Accept}
+	if gateway != 0 {
+		served = gotoChain(b.lower(gateway))
 	}
+	b.rule(chain, nft.TCPOpens{}, nft.CtStatus{Bit: nft.DNAT}, nft.Give{Verdict: served})
+	b.marked(chain, []nft.Stmt{nft.TCPOpens{}}, served)
 	for _, f := range inet.Families {
 		if m := layout.Segments.Of(f); b.has(m) {
 			saddr := nft.F(nft.CtIPSaddr)

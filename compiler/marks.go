@@ -12,8 +12,8 @@ import (
 //
 //	services4/mark: 0x00000007 : goto marked4/7
 //	chain marked4/7: ct mark set ct mark & 0xff000007 | 0x00000007
-//	                 meta mark & 0x00ffffff vmap @marked4
-//	marked4: 0x00000007 : goto rr4-2-145/mark
+//	                 meta mark & 0x00ffffff vmap @aftermark4
+//	aftermark4: 0x00000007 : goto rr4-2-145/mark
 //
 // Behind that chain they go the way of all others, by keys that hold the mark in place of VIP, protocol and
 // port. What comes after routing asks for the flow's mark: others may have changed the packet's by then, as
@@ -36,7 +36,7 @@ func (sc *schedule) mark(b *builder, s *policy.Service) {
 	if !s.ByMark() {
 		return
 	}
-	next := layout.Marked.Of(sc.family)
+	next := layout.AfterMark.Of(sc.family)
 	b.set(next)
 	chain := layout.Name{Kind: layout.ChainMarked, Family: sc.family, Variant: layout.Variant{Mark: int(s.Mark)}}
 	if b.chains[chain] == nil {
@@ -50,7 +50,7 @@ func (sc *schedule) mark(b *builder, s *policy.Service) {
 
 func (st markStage) enter(b *builder, sc schedule, e endpoint, ports inet.PortRange) {
 	key, _ := b.serviceKeys(e, sc.kind, ports)
-	m := b.set(layout.Marked.Of(sc.family))
+	m := b.set(layout.AfterMark.Of(sc.family))
 	m.Elements = append(m.Elements, nft.Element{Key: key, Verdict: st.next, Comment: st.service.Name})
 }
 

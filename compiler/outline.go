@@ -142,7 +142,7 @@ func (o *Outline) Has(set string) bool {
 // a chain or map of that name.
 func (o *Outline) shapes(name layout.Name) bool {
 	switch {
-	case name.Kind == layout.ChainSchedule, name.Kind == layout.Table, name.Kind.HoldsSlots(), name.Kind == layout.Marked, name.Kind == layout.ChainMarked:
+	case name.Kind == layout.ChainSchedule, name.Kind == layout.Table, name.Kind.HoldsSlots(), name.Kind == layout.AfterMark, name.Kind == layout.ChainMarked:
 		return false
 	case name.Kind == layout.Servers: // clients that are remembered are counted by it
 		return o.remembers

@@ -20,7 +20,7 @@ func Vocabulary() *nft.Ruleset {
 		b.set(layout.Marks.Of(f))
 		b.set(layout.VIPs.Of(f))
 		b.set(layout.Name{Kind: layout.VIPs, Family: f, Variant: layout.Variant{Mapped: true}})
-		b.rule(layout.Name{Kind: layout.ChainMarked, Family: f}, nft.Vmap{Key: []nft.Field{packetMark}, Map: b.set(layout.Marked.Of(f)).Name})
+		b.rule(layout.Name{Kind: layout.ChainMarked, Family: f}, nft.Vmap{Key: []nft.Field{packetMark}, Map: b.set(layout.AfterMark.Of(f)).Name})
 		for _, kind := range layout.PortKinds {
 			b.set(layout.Services.For(f, kind))
 			for _, m := range []layout.Kind{layout.LaddrsIn, layout.Helpers, layout.Onward, layout.Remember, layout.TimedServices} {

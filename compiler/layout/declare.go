@@ -18,7 +18,7 @@ func (n Name) Declare() *nft.Set {
 		s.Key, s.Interval = []nft.Type{addr}, n.Variant.Mapped
 	case Marks:
 		s.Key = []nft.Type{nft.FwMark}
-	case Marked:
+	case AfterMark:
 		s.Key, s.Data = []nft.Type{nft.FwMark}, nft.VerdictData
 	case Services, Admitted, Scheduled, Helpers, Onward, Remember, LaddrsIn, TimedServices:
 		s.Key, s.Interval, s.Data = ServiceKey(n.Family, ports), ports == PortRanges, nft.VerdictData

@@ -18,7 +18,7 @@ var forms = [...]form{
 	LimitedRejects:    {word: "limited-rejects", family: true, object: objectMaybe},
 	Permitted:         {word: "permitted", family: true, words: []word{wordPorts}},
 	Sticky:            {word: "sticky", family: true, words: []word{wordPorts, wordKeep, wordServers}},
-	Marked:            {word: "marked", family: true},
+	AfterMark:         {word: "aftermark", family: true},
 	Scheduled:         {word: "scheduled", family: true, words: []word{wordPorts}},
 	Helpers:           {word: "helpers", family: true, words: []word{wordPorts}},
 	Onward:            {word: "onward", family: true, words: []word{wordPorts}},

@@ -57,7 +57,7 @@ const (
 	LimitedRejects                    // the same, in the hook forward: limits that reject
 	Permitted                         // source . VIP . protocol . port : on, or drop
 	Sticky                            // client . VIP . protocol . port : real server; entered by the packet path
-	Marked                            // mark : what comes behind the chain that gives the flow its mark
+	AfterMark                         // mark : what comes behind the chain that gives the flow its mark
 	Scheduled                         // VIP . protocol . port : the scheduler, for clients without a real server
 	Helpers                           // VIP . protocol . port : the chain of the helper that reads the service's connections
 	Onward                            // VIP . protocol . port : where services go on behind what is set on their connections

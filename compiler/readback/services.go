@@ -96,7 +96,7 @@ func (rd *reading) readServices() {
 			sv.leads(s, e.Verdict)
 			sv.admitted += e.Packets
 		}
-	}, layout.Marked, layout.Admitted, layout.Scheduled, layout.Onward)
+	}, layout.AfterMark, layout.Admitted, layout.Scheduled, layout.Onward)
 	rd.each(func(s *nft.Set, e *nft.Element) {
 		if sv := rd.services[e.Comment]; sv != nil {
 			sv.Helpers = append(sv.Helpers, rd.helper(s, e)...)

@@ -8,7 +8,7 @@ import (
 )
 
 // Services by mark are found by the mark of a connection's first packet. Nothing in a flow's tuples tells
-// later which service that was, so the flow gets the mark, too (ADR 22):
+// later which service that was, so the flow gets the mark, too (ADR 23):
 //
 //	services4/mark: 0x00000007 : goto marked4/7
 //	chain marked4/7: ct mark set ct mark & 0xff000007 | 0x00000007

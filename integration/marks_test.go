@@ -60,7 +60,7 @@ func TestServicesByMark(t *testing.T) {
 		packet{s.Office, "tcp [2001:db8:51::5]:80", "rs1 sees fd01::9"},
 		packet{s.Office, "udp 9.9.9.9:5353", "rs1 sees 192.168.2.250 | rs2 sees 192.168.2.250"},
 		packet{s.Office, "udp [2001:db8:99::9]:5353", "rs1 sees fd05:2::fa | rs2 sees fd05:2::fa"},
-		packet{s.Office, "tcp 203.0.113.10:8080", "rs3 sees 10.1.5.9"},     // the mark comes before the VIP
+		packet{s.Office, "tcp 203.0.113.10:8080", "rs3 sees 10.1.5.9"},      // the mark comes before the VIP
 		packet{s.Office, "tcp 203.0.113.10:8005", "rs1 sees 192.168.2.251"}, // which takes what nobody marked
 		packet{s.Gateway, "tcp 198.51.100.7:80", "rs1 sees 192.0.2.2 | rs2 sees 192.0.2.2"},
 		packet{s.Office, "tcp 198.51.101.1:80", "refused"},

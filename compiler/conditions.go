@@ -314,6 +314,13 @@ func (b *builder) excludeRules(z *policy.Zone, chain layout.Name) {
 // its own, whose elements count and bear its name; its translations in maps like those of
 // plain zones.
 func (b *builder) zoneDoes(z *policy.Zone, p place, chain layout.Name) {
+	if z.UplinkLaddrs != nil {
+		for _, r := range inet.Merge(z.From) {
+			b.snatBy(z, r, z.Name)
+		}
+		b.ownUplinkRules(z, chain)
+		return
+	}
 	for _, r := range inet.Merge(z.From) {
 		if z.Action == policy.Snat && z.Laddrs != nil && len(b.ranges(z.Laddrs, r.Family())) == 0 {
 			continue // its `to` holds no destination of that family
@@ -335,7 +342,7 @@ func (b *builder) zoneDoes(z *policy.Zone, p place, chain layout.Name) {
 			b.rule(chain, nft.Vmap{Key: []nft.Field{fieldsOf(f).saddr}, Map: m.String()})
 		}
 	}
-	b.translate(chain, z.Name)
+	b.translate(chain, z.Name, "")
 }
 
 // verdictOf returns the verdict of an action that translates by no map.

@@ -18,20 +18,22 @@ type translation struct {
 	spread bool   // the destination has a say in the choice
 	sel    policy.Select
 	random bool        // random source ports
+	via    string      // the uplink that they leave by; empty: whichever
 	chain  layout.Name // zero: none
 }
 
 // variant tells the map for this translation from others.
 func (t translation) variant() layout.Variant {
 	if t.chain != (layout.Name{}) {
-		return layout.Variant{}
+		return layout.Variant{Via: t.via}
 	}
-	return layout.Variant{Bound: t.ports, Spread: t.spread, Random: t.random}
+	return layout.Variant{Bound: t.ports, Spread: t.spread, Random: t.random, Via: t.via}
 }
 
 // poolOf tells whose a pool written in line is.
 type poolOf struct {
 	zone    *policy.Zone
+	via     string // for connections by that uplink; empty: for all
 	service *policy.Service
 }
 
@@ -57,6 +59,15 @@ func (of poolOf) object(p *policy.Pool) layout.Object {
 	return layout.Object{Of: layout.OfService, Name: of.service.Name}
 }
 
+// name names a set or chain of the pool.
+func (of poolOf) name(k layout.Kind, p *policy.Pool, f inet.Family) layout.Name {
+	n := layout.Name{Kind: k, Family: f, Object: of.object(p)}
+	if p.Name == "" {
+		n.Variant.Via = of.via
+	}
+	return n
+}
+
 // poolKey names a pool's chain.
 type poolKey struct {
 	pool   *policy.Pool
@@ -72,7 +83,7 @@ const hashSeed = 0x5ca1ab1e
 
 func (b *builder) translation(p *policy.Pool, f inet.Family, sel policy.Select, of poolOf) translation {
 	b.drain(p, f, of)
-	t := translation{ports: !p.Ports.IsZero(), sel: sel, spread: sel == policy.SelectSourceDestination, random: p.Random}
+	t := translation{via: of.via, ports: !p.Ports.IsZero(), sel: sel, spread: sel == policy.SelectSourceDestination, random: p.Random}
 	ranges := b.ranges(p, f)
 	kernels := sel == policy.SelectSource || t.spread // how the kernel itself chooses in a range
 	// nft 1.0.6 cannot load maps of IPv6 ranges with ports, nor what it lists for one address
@@ -106,7 +117,7 @@ func (b *builder) drain(p *policy.Pool, f inet.Family, of poolOf) {
 		}
 	}
 	for _, r := range inet.Merge(drained) {
-		b.interval(b.set(layout.Name{Kind: layout.Drained, Family: f, Object: of.object(p)}), r, nft.Element{})
+		b.interval(b.set(of.name(layout.Drained, p, f)), r, nft.Element{})
 	}
 }
 
@@ -125,7 +136,9 @@ func mergePools(p *policy.Policy) map[poolKey][]inet.Range {
 		}
 	}
 	for i := range p.Zones {
-		merge(p.Zones[i].Laddrs)
+		for _, pool := range p.Zones[i].Pools() {
+			merge(pool)
+		}
 	}
 	for i := range p.Services {
 		merge(p.Services[i].Laddrs)
@@ -151,7 +164,7 @@ func (b *builder) poolChain(p *policy.Pool, f inet.Family, t translation, of poo
 	if chain, ok := b.pools[id]; ok {
 		return chain
 	}
-	name := layout.Name{Kind: layout.Pool, Family: f, Object: of.object(p)}
+	name := of.name(layout.Pool, p, f)
 	if t.sel != policy.SelectSource {
 		name.Variant.Select = string(t.sel)
 	}

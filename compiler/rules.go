@@ -298,8 +298,9 @@ func (b *builder) zoneRules() {
 	}
 	b.bySource(layout.ChainZones.Name(), layout.Excludes)
 	b.zoneHelperRules(layout.ChainZones.Name(), "")
-	b.translate(layout.ChainZones.Name(), "")
+	b.translate(layout.ChainZones.Name(), "", "")
 	b.bySource(layout.ChainZones.Name(), layout.Actions)
+	b.leavingRules()
 	if b.policy.Gateway.Unmatched == policy.Drop {
 		b.rule(layout.ChainZones.Name(), nft.Give{Verdict: nft.Verdict{Kind: nft.Drop}})
 	}
@@ -307,27 +308,28 @@ func (b *builder) zoneRules() {
 }
 
 // translate translates by the maps of plain zones, or by those that a zone with conditions
-// owns.
-func (b *builder) translate(chain layout.Name, own string) {
+// owns; by those of what leaves by one uplink, if via is one.
+func (b *builder) translate(chain layout.Name, own, via string, cond ...nft.Stmt) {
 	match := nft.L4Is{Protos: transports}
 	for _, f := range inet.Families {
 		key := []nft.Field{fieldsOf(f).saddr}
 		for _, random := range []bool{false, true} {
-			t := translation{random: random}
+			t := translation{random: random, via: via} // none by uplink: U06
 			if m := b.sets[sourceMap(layout.Blocks, f, own, t.variant())]; m != nil {
 				b.rule(chain, match, t.nat(m, key))
 			}
 		}
-		if m := b.sets[sourceMap(layout.Mapped, f, own, layout.Variant{})]; m != nil {
+		if m := b.sets[sourceMap(layout.Mapped, f, own, layout.Variant{})]; m != nil && via == "" {
 			b.rule(chain, nft.NAT{Source: true, Key: key, Map: m.Name, Data: m.Data, Prefix: true})
 		}
 		variantsOf(func(t translation) {
+			t.via = via
 			by := func(m *nft.Set, key []nft.Field) {
-				stmts := []nft.Stmt{t.nat(m, key)}
+				stmts := cond[:len(cond):len(cond)]
 				if t.ports {
-					stmts = append([]nft.Stmt{match}, stmts...)
+					stmts = append(stmts, match)
 				}
-				b.rule(chain, stmts...)
+				b.rule(chain, append(stmts, t.nat(m, key))...)
 			}
 			name := sourceMap(layout.Zones, f, own, t.variant())
 			b.exactMaps(name, by)

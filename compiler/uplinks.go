@@ -58,7 +58,8 @@ func (b *builder) ways(p *policy.Policy) {
 
 		from := uplinkChain(layout.ChainFrom, u.Name)
 		b.rule(from, setMark(nft.FlowMark, in))
-		b.rule(layout.ChainWays.Name(), entering, nft.Give{Verdict: gotoChain(from)})
+		entered := b.set(layout.Entering.Name())
+		entered.Elements = append(entered.Elements, nft.Element{Key: b.wire.Ifname(u.Interface).Take(), Verdict: gotoChain(from)})
 		via := uplinkChain(layout.ChainVia, u.Name)
 		b.rule(via, setMark(nft.FlowMark, out))
 		b.rule(via, nft.Give{Verdict: gotoChain(toward)})
@@ -98,12 +99,19 @@ func (b *builder) choices(p *policy.Policy) {
 	}
 }
 
-// wayRules ends the chain of a zone with conditions, where uplinks are chosen.
+// wayRules ends the chain of a zone with conditions, where uplinks are chosen. (Rules without a map would do,
+// but a table that was read back could not tell whose they are.)
 func (b *builder) wayRules(z *policy.Zone, chain layout.Name) {
 	b.chain(chain)
 	for _, f := range inet.Families {
-		if v, ok := b.wayOf(z, f); z.Uplink.Written() && ok {
-			b.rule(chain, nft.FamilyIs{Family: f}, nft.Give{Verdict: v})
+		m := layout.Ways.Own(f, z.Name)
+		for _, r := range inet.Of(f, inet.Merge(z.From)) {
+			if v, ok := b.wayOf(z, f); ok {
+				b.interval(b.set(m), r, nft.Element{Verdict: v, Comment: z.Name})
+			}
+		}
+		if b.has(m) {
+			b.rule(chain, nft.Vmap{Key: []nft.Field{fieldsOf(f).saddr}, Map: m.String()})
 		}
 	}
 	b.rule(chain, nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}})
@@ -142,15 +150,19 @@ func (b *builder) wayOf(z *policy.Zone, f inet.Family) (nft.Verdict, bool) {
 
 // uplinkRules writes the hooks that mark packets.
 func (b *builder) uplinkRules() {
-	if !b.holds(layout.Marked) {
-		return
+	if b.holds(layout.Marked) {
+		b.leadingRules()
 	}
+}
+
+func (b *builder) leadingRules() {
 	find := nft.Vmap{Key: []nft.Field{{Kind: nft.FlowMark, And: policy.UplinkBits}}, Map: layout.Marked.Name().String()}
 	b.hook(layout.ChainUplinks.Name(), nft.Hook{Type: "filter", Point: nft.Prerouting, Priority: priorityMark})
 	b.rule(layout.ChainUplinks.Name(), find)
 	b.rule(layout.ChainUplinks.Name(), nft.CtNew{}, nft.Give{Verdict: gotoChain(layout.ChainWays.Name())})
 	b.hook(layout.ChainReroute.Name(), nft.Hook{Type: "route", Point: nft.Output, Priority: priorityMark})
 	b.rule(layout.ChainReroute.Name(), find)
+	b.rule(layout.ChainWays.Name(), nft.Vmap{Key: []nft.Field{nft.F(nft.IIfName)}, Map: layout.Entering.Name().String()})
 	b.bySource(layout.ChainWays.Name(), layout.WayConditional)
 	b.bySource(layout.ChainWays.Name(), layout.Ways)
 }

@@ -49,7 +49,7 @@ func Vocabulary() *nft.Ruleset {
 		for _, m := range []layout.Kind{layout.Mapped, layout.Inbound} {
 			b.set(m.Of(f))
 		}
-		for _, m := range []layout.Kind{layout.LimitedZones, layout.LimitedRejects, layout.Timed, layout.Excludes, layout.ZoneHelpers, layout.Actions, layout.Conditional, whereRefused.conditional} {
+		for _, m := range []layout.Kind{layout.LimitedZones, layout.LimitedRejects, layout.Laddrless, layout.Ways, layout.WayConditional, layout.Timed, layout.Excludes, layout.ZoneHelpers, layout.Actions, layout.Conditional, whereRefused.conditional} {
 			b.set(m.Of(f))
 		}
 		rejects := b.set(layout.Rejects.Of(f))
@@ -72,6 +72,8 @@ func Vocabulary() *nft.Ruleset {
 		}
 	}
 	b.rules() // and elsewhere
+	b.leadingRules()
+	b.leavingRules()
 	// Without laddrs of services, and without zones.
 	b.sentOn(layout.ChainPostrouting.Name(), nil, nft.Verdict{Kind: nft.Accept})
 	b.marked(layout.ChainPostrouting.Name(), nil, nft.Verdict{Kind: nft.Accept})

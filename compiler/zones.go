@@ -50,12 +50,14 @@ func (b *builder) zones() {
 }
 
 func (b *builder) zone(z *policy.Zone, r inet.Range) {
-	switch z.Action {
-	case policy.Snat:
+	switch {
+	case z.UplinkLaddrs != nil:
+		b.snatBy(z, r, "")
+	case z.Action == policy.Snat:
 		if v := b.snat(z, r, ""); v != (nft.Verdict{}) {
 			b.action(z, r, v, z.Laddrs.Name)
 		}
-	case policy.Reject:
+	case z.Action == policy.Reject:
 		b.reject(r, z.Name)
 	default:
 		b.action(z, r, b.verdictOf(z), "")
@@ -101,20 +103,26 @@ func (b *builder) snat(z *policy.Zone, r inet.Range, own string) nft.Verdict {
 		b.blocks(z, r, own)
 		return nft.Verdict{}
 	}
-	t := b.translation(z.Laddrs, f, z.Select, poolOf{zone: z})
+	return b.snatFrom(z, z.Laddrs, r, own, "")
+}
+
+// snatFrom is snat from a pool that is not one of blocks; via is the uplink whose connections get it.
+func (b *builder) snatFrom(z *policy.Zone, p *policy.Pool, r inet.Range, own, via string) nft.Verdict {
+	f := r.Family()
+	t := b.translation(p, f, z.Select, poolOf{zone: z, via: via})
 	if t.chain != (layout.Name{}) {
 		return gotoChain(t.chain)
 	}
-	b.zoneRange(z, r, t, own)
+	b.zoneRange(z, p, r, t, own)
 	if t.ports {
-		b.zoneRange(z, r, t.plain(b, z.Laddrs, f), own) // ICMP and others have no ports to bind
+		b.zoneRange(z, p, r, t.plain(b, p, f), own) // ICMP and others have no ports to bind
 	}
 	return nft.Verdict{}
 }
 
-func (b *builder) zoneRange(z *policy.Zone, r inet.Range, t translation, own string) {
+func (b *builder) zoneRange(z *policy.Zone, p *policy.Pool, r inet.Range, t translation, own string) {
 	m := b.set(sourceMap(layout.Zones, r.Family(), own, t.variant()))
-	b.interval(m, r, nft.Element{Data: t.bytes, Comment: owner(z.Name, z.Laddrs.Name)})
+	b.interval(m, r, nft.Element{Data: t.bytes, Comment: owner(z.Name, p.Name)})
 }
 
 // blocks enters the fixed block of ports of every source in a range (RFC 7422). Protocols
@@ -132,7 +140,7 @@ func (b *builder) blocks(z *policy.Zone, r inet.Range, own string) {
 	flush := func() {
 		if run.Range.Family() != 0 {
 			laddr := number.Laddr(run.Owner)
-			b.zoneRange(z, run.Range, translation{random: z.Laddrs.Random, bytes: b.rangeBytes(inet.AddrRange(laddr), inet.PortRange{})}, own)
+			b.zoneRange(z, z.Laddrs, run.Range, translation{random: z.Laddrs.Random, bytes: b.rangeBytes(inet.AddrRange(laddr), inet.PortRange{})}, own)
 		}
 	}
 	for a := r.From; ; a = a.Next() {

@@ -45,6 +45,8 @@ const (
 	PacketMark // meta mark: lives as long as the packet
 	FlowMark   // ct mark: the flow's, which all of its packets find
 	Priority   // of the packet, as queueing disciplines see it
+	IIfName    // the interface that the packet came in by
+	OIfName    // the interface that it leaves by
 )
 
 var fieldNames = map[FieldKind]string{
@@ -53,7 +55,7 @@ var fieldNames = map[FieldKind]string{
 	CtIPSaddr: "ct original ip saddr", CtIP6Saddr: "ct original ip6 saddr",
 	CtIPDaddr: "ct original ip daddr", CtIP6Daddr: "ct original ip6 daddr", CtDport: "ct original proto-dst",
 	PacketMark: "meta mark", FlowMark: "ct mark",
-	Priority: "meta priority",
+	Priority: "meta priority", IIfName: "iifname", OIfName: "oifname",
 }
 
 // F returns a plain field.

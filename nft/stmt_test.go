@@ -29,6 +29,8 @@ var stmtTexts = []struct {
 	{FamilyIs{inet.V6}, "meta nfproto ipv6"},
 	{SetMark{FlowMark, 0xff000000, 7}, "ct mark set ct mark & 0xff000007 | 0x00000007"},
 	{SetMark{PacketMark, 0, 7}, "meta mark set 0x00000007"},
+	{Vmap{[]Field{F(IIfName)}, "entering"}, "iifname vmap @entering"},
+	{Vmap{[]Field{F(OIfName)}, "leaving"}, "oifname vmap @leaving"},
 	{Vmap{[]Field{{Kind: PacketMark, And: 0xffffff}}, "m"}, "meta mark & 0x00ffffff vmap @m"},
 	{NAT{Source: true, Key: []Field{F(FlowMark), F(IPSaddr)}, Map: "m", Data: AddrRange4}, "snat ip to ct mark . ip saddr map @m"},
 	{CtNew{}, "ct state new"},

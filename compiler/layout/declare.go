@@ -14,6 +14,8 @@ func (n Name) Declare() *nft.Set {
 	switch n.Kind {
 	case Uplinks, IIf, OIf:
 		s.Key = []nft.Type{nft.Ifname}
+	case Entering, Leaving:
+		s.Key, s.Data = []nft.Type{nft.Ifname}, nft.VerdictData
 	case VIPs:
 		s.Key, s.Interval = []nft.Type{addr}, n.Variant.Mapped
 	case Marks:
@@ -55,7 +57,7 @@ func (n Name) Declare() *nft.Set {
 		s.Key, s.Data = []nft.Type{addr}, nft.AddrRange4Port
 	case LimitedZones, LimitedRejects, Timed, Segments, Conditional, Elsewhere, Excludes, Actions, Rejects, Does, RefuseConditional, RefuseElsewhere, RefuseDoes:
 		s.Key, s.Interval, s.Data = []nft.Type{addr}, true, nft.VerdictData
-	case Ways, WayConditional:
+	case Ways, WayConditional, Laddrless:
 		s.Key, s.Interval, s.Data = []nft.Type{addr}, true, nft.VerdictData
 	case Marked:
 		s.Key, s.Data = []nft.Type{nft.FwMark}, nft.VerdictData

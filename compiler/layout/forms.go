@@ -206,7 +206,9 @@ var (
 	}
 	wordMark    = number("", func(v *Variant) *int { return &v.Mark })
 	wordBits    = number("", func(v *Variant) *int { return &v.Bits })
+	wordVia     = worded("via-", func(v *Variant) *string { return &v.Via })
 	translation = []word{wordBound, wordSpread, wordRandom}
+	through     = []word{wordBound, wordSpread, wordRandom, wordVia}
 )
 
 // A pool that is selected by source and destination is called by a shorter word.

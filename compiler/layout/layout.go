@@ -98,12 +98,15 @@ const (
 	Marked                            // marks of flows : the chain that marks their packets
 	WayConditional                    // as Conditional, where uplinks are chosen
 	Ways                              // sources : their uplink, or the chain that chooses it
+	Entering                          // interfaces of uplinks : the chain that marks flows that come in by them
 	Choice                            // slot : uplink; of several that a zone may have
+	Leaving                           // interfaces of uplinks : the chain of zones with laddrs for each of them
+	Laddrless                         // sources of such zones : drop, of what leaves by an uplink that they have no laddr for
 )
 
 // The chains, in the order in which the table lists them.
 const (
-	ChainPrerouting Kind = iota + Choice + 1
+	ChainPrerouting Kind = iota + Laddrless + 1
 	ChainOutput
 	ChainServices
 	ChainGuarded  // checks the sources of services with allow or deny
@@ -144,6 +147,7 @@ const (
 	ChainFrom     // marks a flow as one that came in by an uplink
 	ChainVia      // marks a flow and its packet: they leave by an uplink
 	ChainTo       // marks a packet: it leaves by an uplink, unless a more specific route counts
+	ChainOut      // gives laddrs for one uplink
 	ChainBack     // marks a packet: it is an answer, and leaves by an uplink
 )
 

@@ -46,6 +46,7 @@ type Variant struct {
 	Bound  bool   // "ports": source ports are bound too
 	Spread bool   // "spread": the destination has a say in the choice
 	Random bool   // "random": random source ports
+	Via    string // "isp1": of connections that leave by that uplink alone
 	Select string // how a pool's chain chooses, as the policy calls it; "": by source
 
 	Scheduler string // "rr", "wrr", "random", "sh", "dh" or "mh"

@@ -12,6 +12,7 @@ import (
 // has several where families, or protocols with and without ports, fare differently.
 type Way struct {
 	Action                string         // as ct.Zone's
+	Via                   string         // the uplink that the connections leave by; empty: whichever
 	Pool                  string         // of translations: its name; "" for one written in line
 	Laddrs                []inet.Range   // of a pool written in line
 	Outside               inet.Range     // of a map
@@ -22,7 +23,7 @@ type Way struct {
 }
 
 func (w *Way) equal(o *Way) bool {
-	return w.Action == o.Action && w.Pool == o.Pool && w.Outside == o.Outside && w.Ports == o.Ports && w.Block == o.Block && w.Select == o.Select &&
+	return w.Action == o.Action && w.Via == o.Via && w.Pool == o.Pool && w.Outside == o.Outside && w.Ports == o.Ports && w.Block == o.Block && w.Select == o.Select &&
 		w.Bound == o.Bound && w.Spread == o.Spread && w.Random == o.Random && slices.Equal(w.Laddrs, o.Laddrs)
 }
 
@@ -66,7 +67,7 @@ func (rd *reading) wayOf(s *nft.Set, e *nft.Element, pool string) Way {
 	case s.Data == nft.VerdictData && n.Kind.BySource() && !rd.chooses(e.Verdict):
 		return Way{Action: actionBy(e.Verdict)}
 	}
-	w := Way{Action: "snat", Pool: pool}
+	w := Way{Action: "snat", Pool: pool, Via: n.Variant.Via}
 	switch {
 	case s.Data == nft.VerdictData:
 		chain, _ := layout.ParseChain(e.Verdict.Chain)

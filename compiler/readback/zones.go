@@ -23,6 +23,7 @@ type Zone struct {
 	pools    []*Pool
 	Ways     []Way // what it does
 	Helpers  []Helper
+	Uplink   string // the choice of uplinks, as policies write it; "": it makes none
 	Timeouts string // that are not the gateway's, as policies write them
 }
 
@@ -82,6 +83,11 @@ func (rd *reading) readZones() {
 			z.Helpers = append(z.Helpers, rd.helper(s, e)...)
 		}
 	}, layout.ZoneHelpers)
+	rd.each(func(s *nft.Set, e *nft.Element) {
+		if z := rd.zones[e.Comment]; z != nil && z.Uplink == "" {
+			z.Uplink = chosenBy(e.Verdict)
+		}
+	}, layout.Ways)
 	rd.readLimits(true, func(name string) *[]ct.Limit {
 		if z := rd.zones[name]; z != nil {
 			return &z.Limits
@@ -94,6 +100,15 @@ func (rd *reading) readZones() {
 		}
 	}
 	rd.readConditions()
+}
+
+// chosenBy returns the choice of uplinks that a verdict leads to.
+func chosenBy(v nft.Verdict) string {
+	n, _ := layout.ParseChain(v.Chain)
+	if names := strings.Split(n.Variant.Then, "/"); n.Kind == layout.ChainChoose && len(names) > 1 {
+		return "[" + strings.Join(names, ", ") + "]"
+	}
+	return n.Variant.Then
 }
 
 // does notes what one element makes of a zone's connections.

@@ -178,6 +178,9 @@ func zoneChanges(was, will *readback.Zone) []string {
 	if a, b := conditionsText(was), conditionsText(will); a != b {
 		parts = append(parts, cmp.Or(a, "always")+" → "+cmp.Or(b, "always"))
 	}
+	if a, b := cmp.Or(was.Uplink, "none"), cmp.Or(will.Uplink, "none"); a != b {
+		parts = append(parts, "uplink "+a+" → "+b)
+	}
 	parts = append(parts, drainChange(was.Drained, will.Drained)...)
 	parts = append(parts, readback.LimitsChange(was.Limits, will.Limits)...)
 	if a, b := excludeText(was), excludeText(will); a != b {
@@ -191,6 +194,9 @@ func zoneText(z *readback.Zone) string {
 	text := doesText(z) + drainText(z.Drained)
 	if when := conditionsText(z); when != "" {
 		text += ", " + when
+	}
+	if z.Uplink != "" {
+		text += ", uplink " + z.Uplink
 	}
 	if limits := readback.LimitsText(z.Limits); limits != "" {
 		text += ", " + limits

@@ -31,6 +31,7 @@ func (c *changes) gateway(live, want *nft.Ruleset, plan nft.Plan, t touched) {
 			details = append(details, fmt.Sprintf("%c uplink %s", mark, strings.Trim(op.Set.KeyString(*e), `"`)))
 		}
 	}
+	details = append(details, uplinkChanges(plan)...)
 	details = append(details, offloadChanges(plan)...)
 	details = append(details, gatewayTimeouts(live, want)...)
 	details = append(details, ruleChanges(plan)...)

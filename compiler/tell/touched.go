@@ -87,7 +87,7 @@ func (t *touched) element(n layout.Name, owner, more string) {
 	case layout.Over:
 		t.limited(n, owner)
 		return // more is a limit
-	case layout.LimitedZones, layout.LimitedRejects:
+	case layout.LimitedZones, layout.LimitedRejects, layout.Ways, layout.WayConditional, layout.Laddrless:
 		t.zones[owner] = true
 	case layout.Services, layout.Limited, layout.Admitted, layout.Helpers, layout.Onward, layout.Laddrs, layout.LaddrsIn, layout.Scheduled, layout.Marks, layout.AfterMark, layout.Permitted, layout.Remember, layout.Hairpin, layout.TimedServices:
 		t.services[owner] = true
@@ -116,12 +116,27 @@ func (t touched) limited(n layout.Name, owner string) {
 // matches is entered without an owner too.
 func (t *touched) stray(mark nft.Mark, s *nft.Set, kind layout.Kind, e *nft.Element, owner string) {
 	switch {
-	case owner != "" || s.Data == nft.NoData || kind == layout.Pool || kind == layout.Table:
+	case owner != "" || s.Data == nft.NoData || kind == layout.Pool || kind == layout.Table || leads(kind, e.Verdict):
 	case kind == layout.Rejects && e.Verdict.Chain == layout.ChainRefused.String():
 		t.unmatched = true
 	case mark == nft.Delete:
 		t.strays = append(t.strays, fmt.Sprintf("- element %s of %s, which is not the policy's", s.ElementString(*e), s.Name))
 	}
+}
+
+// leads tells whether it is an element about an uplink.
+func leads(kind layout.Kind, v nft.Verdict) bool {
+	switch layout.KindOfChain(v.Chain) {
+	case layout.ChainTo, layout.ChainBack:
+		return kind == layout.Marked
+	case layout.ChainFrom:
+		return kind == layout.Entering
+	case layout.ChainVia:
+		return kind == layout.Choice
+	case layout.ChainOut:
+		return kind == layout.Leaving
+	}
+	return false
 }
 
 // ownPool notes the object that a pool belongs to, or the pool if it has a name.

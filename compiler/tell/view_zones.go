@@ -37,6 +37,9 @@ func wayText(w *readback.Way) string {
 	if w.Pool == "" {
 		text = "laddrs " + rangesText(w.Laddrs)
 	}
+	if w.Via != "" {
+		text = w.Via + ": " + text
+	}
 	if how := howText(w); how != "" {
 		text += " (" + how + ")"
 	}

@@ -73,7 +73,7 @@ func (l *lowering) guards(fields []nft.Field) {
 // words returns how many 32-bit words a field fills.
 func words(f nft.Field) int {
 	switch f.Kind {
-	case nft.IP6Saddr, nft.IP6Daddr, nft.CtIP6Saddr, nft.CtIP6Daddr:
+	case nft.IP6Saddr, nft.IP6Daddr, nft.CtIP6Saddr, nft.CtIP6Daddr, nft.IIfName, nft.OIfName:
 		return 4
 	}
 	return 1
@@ -99,6 +99,12 @@ func (l *lowering) loadOne(f nft.Field, word, behind int, big bool) int {
 	switch f.Kind {
 	case nft.Priority:
 		l.add(&expr.Meta{Key: expr.MetaKeyPRIORITY, Register: r})
+	case nft.IIfName:
+		l.add(&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: r})
+		return word + 4
+	case nft.OIfName:
+		l.add(&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: r})
+		return word + 4
 	case nft.L4Proto:
 		l.add(&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: r})
 	case nft.Sport:

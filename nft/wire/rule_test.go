@@ -31,6 +31,8 @@ var stmts = []struct {
 	{nft.FamilyIs{Family: inet.V6}, "[meta 1=00000001 2=0000000f][cmp 1=00000001 2=00000000 3=(1=0a)]"},
 	{nft.SetMark{Of: nft.FlowMark, Keep: 0xff000000, Value: 7}, "[ct 1=00000001 2=00000003][bitwise 1=00000001 2=00000001 3=00000004 4=(1=000000ff) 5=(1=07000000) 6=00000000][ct 2=00000003 4=00000001]"},
 	{nft.SetMark{Of: nft.PacketMark, Value: 7}, "[immediate 1=00000001 2=(1=07000000)][meta 2=00000003 3=00000001]"},
+	{nft.Vmap{Key: []nft.Field{nft.F(nft.IIfName)}, Map: "m"}, "[meta 1=00000001 2=00000006][lookup 1=m 2=00000001 3=00000000 5=00000000]"},
+	{nft.Vmap{Key: []nft.Field{nft.F(nft.OIfName)}, Map: "m"}, "[meta 1=00000001 2=00000007][lookup 1=m 2=00000001 3=00000000 5=00000000]"},
 	{nft.Vmap{Key: []nft.Field{{Kind: nft.PacketMark, And: 0xffffff}}, Map: "m"}, "[meta 1=00000001 2=00000003][bitwise 1=00000001 2=00000001 3=00000004 4=(1=ffffff00) 5=(1=00000000) 6=00000000][lookup 1=m 2=00000001 3=00000000 5=00000000]"},
 	{nft.CtNew{}, ct("02", "08000000")},
 	{nft.CtEstablished{}, ct("02", "02000000")},

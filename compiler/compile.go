@@ -25,7 +25,7 @@ func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 		return nil, policy.Diagnostics{*d}
 	}
 	b := newBuilder(Arrange(p))
-	if b.uplinksChosen(); b.diags.Err() != nil {
+	if b.perUplink(); b.diags.Err() != nil {
 		return nil, b.diags
 	}
 	return b.compile(p)
@@ -43,20 +43,14 @@ func (b *builder) compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 	return b.finish()
 }
 
-// uplinksChosen refuses zones that choose an uplink: the table does not lead connections yet, and a key
-// that does nothing would look as if it did.
-func (b *builder) uplinksChosen() {
+// perUplink refuses zones with laddrs per uplink: the table does not know them yet, and a key that does
+// nothing would look as if it did.
+func (b *builder) perUplink() {
 	for i := range b.policy.Zones {
-		z := &b.policy.Zones[i]
-		at := z.At("uplink")
-		switch {
-		case z.UplinkLaddrs != nil:
-			at = z.At("laddrs")
-		case !z.Uplink.Written():
-			continue
+		if z := &b.policy.Zones[i]; z.UplinkLaddrs != nil {
+			b.fail(z.At("laddrs"), "K07", "zone "+z.Name, "zone "+z.Name+": this version knows no laddrs per uplink",
+				"write one pool, or action: masquerade, which takes an address of the uplink's interface")
 		}
-		b.fail(at, "K07", "zone "+z.Name, "zone "+z.Name+": this version cannot send connections through a chosen uplink",
-			"leave uplink out, and choose the way by routes; oif tells zones apart by the interface that they leave through")
 	}
 }
 

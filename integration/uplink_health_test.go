@@ -2,14 +2,11 @@ package integration
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/snatctl/snatctl/internal/compiled"
 	"github.com/snatctl/snatctl/internal/nstest"
-	"github.com/snatctl/snatctl/policy"
 )
 
 // watchedUplinks is a policy with two uplinks that are asked twice a second, by ICMP and by TCP.
@@ -23,26 +20,6 @@ zones:
   - {name: office, from: 10.1.0.0/16, laddrs: 198.51.100.1}
 `
 
-// routeMarked leads what is marked for an uplink by its router.
-func routeMarked(t *testing.T, h *nstest.Host, text string) {
-	t.Helper()
-	p := compiled.Policy(t, []byte(text))
-	for name, n := range p.Gateway.Numbers() {
-		u := p.Gateway.Uplink(name)
-		for _, next := range u.Gateways {
-			family := "-4"
-			if next.Is6() {
-				family = "-6"
-			}
-			script := fmt.Sprintf("ip %s rule show pref 10%d | grep -q . || ip %[1]s rule add pref 10%[2]d fwmark %#[3]x/%#[4]x lookup %[5]d; ip %[1]s route replace default via %[6]s dev %[7]s table %[5]d",
-				family, n, policy.UplinkMark(n), uint32(policy.UplinkMask), p.Gateway.TableOf(n), next, u.Interface)
-			if _, err := h.Output(t.Context(), "sh", "-ec", script); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-}
-
 // twoWays is a world with two uplinks that have routers, and an agent that watches them.
 type twoWays struct {
 	*nstest.World
@@ -50,15 +27,14 @@ type twoWays struct {
 	agent *agentRun
 }
 
-func startTwoWays(t *testing.T) *twoWays {
+func startTwoWays(t *testing.T, policy string) *twoWays {
 	t.Helper()
 	w := &twoWays{World: nstest.New(t, nstest.Options{RealServers: 1})}
 	var err error
 	w.Routers, err = w.AddRouters(t.Context())
 	must(t, err)
 	must(t, w.World.Outside.ServeTCP("0.0.0.0:80"))
-	routeMarked(t, w.Gateway, watchedUplinks)
-	w.agent = runAgent(t, w.Gateway, watchedUplinks)
+	w.agent = runAgent(t, w.Gateway, policy)
 	w.await(t, "isp1", "up")
 	w.await(t, "isp2", "up")
 	return w
@@ -101,7 +77,7 @@ func (w *twoWays) await(t *testing.T, name, state string) (u uplinkStatus) {
 // The next agent knows that. It is up again only after it has answered some times in a row.
 func TestUplinkHealth(t *testing.T) {
 	t.Parallel()
-	w := startTwoWays(t)
+	w := startTwoWays(t, watchedUplinks)
 	ctx := t.Context()
 	for i, how := range []struct {
 		name   string
@@ -137,7 +113,6 @@ func TestUplinkHealth(t *testing.T) {
 		}
 		back := time.Now()
 		must(t, how.rise(how.router))
-		routeMarked(t, w.Gateway, watchedUplinks)
 		w.await(t, name, "up")
 		if early := time.Since(back); early < time.Second { // three checks in a row, one each 500 ms
 			t.Errorf("%s: it is up again after %v", how.name, early)
@@ -149,7 +124,7 @@ func TestUplinkHealth(t *testing.T) {
 // where they are, and that is said.
 func TestUplinkByHand(t *testing.T) {
 	t.Parallel()
-	w := startTwoWays(t)
+	w := startTwoWays(t, watchedUplinks)
 	r := ctl(t, w.Gateway, "uplink", "drain", "isp1", "--for", "1h")
 	if r.Code != 0 || !strings.Contains(r.Stdout, "uplink isp1 (wan0): drained") {
 		t.Fatalf("drain: %d %s%s", r.Code, r.Stdout, r.Stderr)

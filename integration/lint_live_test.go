@@ -82,6 +82,8 @@ ln -s /lib/systemd/system/nftables.service /etc/systemd/system/sysinit.target.wa
 		{name: "a strict uplink", code: "H05", fault: "echo 1 > /proc/sys/net/ipv4/conf/wan1/rp_filter", repair: "echo 2 > /proc/sys/net/ipv4/conf/wan1/rp_filter"},
 		{name: "a full table", code: "C01", around: `echo 1 > max; mount --bind max /proc/sys/net/netfilter/nf_conntrack_max`},
 		{name: "a short timeout", code: "C02", fault: "echo 30 > /proc/sys/net/netfilter/nf_conntrack_udp_timeout", repair: "echo 120 > /proc/sys/net/netfilter/nf_conntrack_udp_timeout"},
+		{name: "a timeout that does not count", code: "R05", policy: strings.Replace(faultless, "gateway: {", "gateway: {timeouts: {udp: 120s}, ", 1),
+			fault: "echo 600 > /proc/sys/net/netfilter/nf_conntrack_udp_timeout_stream", repair: "echo 120 > /proc/sys/net/netfilter/nf_conntrack_udp_timeout_stream"},
 		{name: "no accounting", code: "C03", fault: "echo 0 > /proc/sys/net/netfilter/nf_conntrack_acct", repair: "echo 1 > /proc/sys/net/netfilter/nf_conntrack_acct"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

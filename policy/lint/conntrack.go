@@ -1,10 +1,6 @@
 package lint
 
-import (
-	"fmt"
-	"strconv"
-	"strings"
-)
+import "fmt"
 
 // crowded finds a conntrack table with little room, and one whose chains are long: a kernel
 // gives max and buckets the same size, or four flows a bucket before Linux 5.15
@@ -25,56 +21,6 @@ func crowded(r *run, h Host) {
 }
 
 func percent(part, whole int) int { return int(int64(part) * 100 / int64(whole)) }
-
-// atLeast is a timeout and the least seconds that an RFC asks for.
-type atLeast struct {
-	key  string // below net/netfilter
-	secs int
-	rfc  string
-}
-
-// timeouts are those that the RFCs about NAT know. TCP's transitory ones are of connections
-// that open or close (RFC 5382, REQ-5); what a reset ended may go at once.
-func timeouts() []atLeast {
-	const tcp, udp, icmp = "RFC 5382, REQ-5", "RFC 4787, REQ-5", "RFC 5508, REQ-2"
-	return []atLeast{
-		{"nf_conntrack_udp_timeout", 120, udp}, {"nf_conntrack_udp_timeout_stream", 120, udp},
-		{"nf_conntrack_tcp_timeout_established", 7440, tcp},
-		{"nf_conntrack_tcp_timeout_syn_sent", 240, tcp}, {"nf_conntrack_tcp_timeout_syn_recv", 240, tcp},
-		{"nf_conntrack_tcp_timeout_fin_wait", 240, tcp}, {"nf_conntrack_tcp_timeout_close_wait", 240, tcp},
-		{"nf_conntrack_tcp_timeout_last_ack", 240, tcp}, {"nf_conntrack_tcp_timeout_time_wait", 240, tcp},
-		{"nf_conntrack_icmp_timeout", 60, icmp}, {"nf_conntrack_icmpv6_timeout", 60, icmp},
-	}
-}
-
-// shortTimeouts reports the timeouts below what RFCs ask for, all in one finding: one command
-// lengthens them all.
-func shortTimeouts(r *run, h Host) {
-	var short, repair []string
-	last := ""
-	asked := func() { // the RFC follows the last of its timeouts
-		if last != "" {
-			short[len(short)-1] += " (" + last + ")"
-		}
-	}
-	for _, t := range timeouts() {
-		secs, err := strconv.Atoi(h.Sysctls["net/netfilter/"+t.key])
-		if err != nil || secs >= t.secs {
-			continue
-		}
-		if t.rfc != last {
-			asked()
-			last = t.rfc
-		}
-		short = append(short, fmt.Sprintf("%s %d < %d s", strings.TrimPrefix(t.key, "nf_conntrack_"), secs, t.secs))
-		repair = append(repair, fmt.Sprintf("net.netfilter.%s=%d", t.key, t.secs))
-	}
-	asked()
-	if len(short) > 0 {
-		r.find(r.gatewayAt(""), "conntrack", "sysctl -w "+strings.Join(repair, " "),
-			"flows are forgotten sooner than the RFCs require, and their later packets get another translation or none: %s", strings.Join(short, ", "))
-	}
-}
 
 // unaccounted finds what reports need and the kernel does not keep. A value of 2 for events
 // tells of no end of a flow that is older than its first listener.

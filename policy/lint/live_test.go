@@ -78,9 +78,14 @@ var hosts = map[string]struct{ bad, good func(h *Host) }{
 	"S23": {bad: inside("192.168.1.9"), good: inside("192.168.1.9")},
 	"S24": {bad: dialUp(), good: dialUp("20.0.4.7")},
 	"C01": {bad: func(h *Host) { h.Conntrack.Max = 65536; h.Conntrack.Buckets = 65536 }},
-	"C02": {bad: func(h *Host) { h.Sysctls["net/netfilter/nf_conntrack_udp_timeout"] = "30" }},
+	"C02": {bad: sysctl("net/netfilter/nf_conntrack_udp_timeout", "30"), good: sysctl("net/netfilter/nf_conntrack_udp_timeout", "30")},
+	"R05": {bad: sysctl("net/netfilter/nf_conntrack_udp_timeout", "180"), good: sysctl("net/netfilter/nf_conntrack_udp_timeout", "180")},
 	"X16": {bad: func(h *Host) { h.Sysctls["net/netfilter/nf_conntrack_helper"] = "1" }},
 	"C03": {bad: func(h *Host) { h.Sysctls["net/netfilter/nf_conntrack_acct"] = "0" }},
+}
+
+func sysctl(key, value string) func(h *Host) {
+	return func(h *Host) { h.Sysctls[key] = value }
 }
 
 func owns(addr string) func(h *Host) {
@@ -283,6 +288,13 @@ func TestLive(t *testing.T) {
 		{"timeouts of two RFCs are one finding", masquerading, func(h *Host) {
 			h.Sysctls["net/netfilter/nf_conntrack_icmp_timeout"], h.Sysctls["net/netfilter/nf_conntrack_tcp_timeout_fin_wait"] = "30", "120"
 		}, "C02 icmp_timeout 30 < 60 s (RFC 5508, REQ-2)"},
+		{"timeouts that the policy decides", strings.Replace(masquerading, "gateway: {", "gateway: {timeouts: {udp: 120s, icmp: 60s}, ", 1), func(h *Host) {
+			h.Sysctls["net/netfilter/nf_conntrack_udp_timeout_stream"], h.Sysctls["net/netfilter/nf_conntrack_icmp_timeout"] = "30", "30"
+			h.Sysctls["net/netfilter/nf_conntrack_tcp_timeout_fin_wait"] = "120"
+		}, "C02 tcp_timeout_fin_wait 120 < 240 s"},
+		{"timeouts of the host that count no more", strings.Replace(masquerading, "gateway: {", "gateway: {timeouts: {udp: 120s}, ", 1), func(h *Host) {
+			h.Sysctls["net/netfilter/nf_conntrack_udp_timeout_stream"] = "600"
+		}, "R05 net.netfilter.nf_conntrack_udp_timeout_stream is 600 s, and udp_stream is 120 s"},
 		{"events of listeners alone", masquerading, func(h *Host) { h.Sysctls["net/netfilter/nf_conntrack_events"] = "2" }, "C03 net.netfilter.nf_conntrack_events is 2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -56,6 +56,7 @@ func tcp() Document {
 			{Verdict: MetByKey, Key: "unmatched: drop", Why: "It is dropped in silence, as the RFC wants where answers are against the policy (REQ-4a).", Test: "TestUnsolicitedSYN"},
 		}},
 		{"REQ-5", Must, "An idle connection is kept for 2 hours and 4 minutes, one that opens or closes for 4 minutes.", []Answer{
+			offloaded,
 			{When: "`timeouts` of a state of TCP are shorter", Holds: either(established, transitory), Verdict: NotMet, Key: "timeouts: rfc",
 				Why: "The kernel's own are 5 days, but 5 minutes as soon as something is not acknowledged, and 30 s to 2 minutes for what opens or closes."},
 			{Verdict: MetByKey, Key: "timeouts", Why: "All timeouts of TCP are long enough, also while something is not acknowledged.", Test: "TestTCPTimeouts"},

@@ -42,6 +42,10 @@ func hairpins() []Answer {
 	}
 }
 
+// offloaded is an answer to timeouts.
+var offloaded = Answer{When: "`gateway.offload` is on", Holds: func(p *policy.Policy) (bool, []string) { return p.Gateway.Offload != policy.OffloadOff, nil }, Verdict: NotMet, Key: "offload: off",
+	Why: "A flow that was on the flowtable has what is left of the machine's timeouts (net/netfilter/nf_flow_table_core.c)."}
+
 // readBy makes a judge of which zones have helpers for a protocol.
 func readBy(proto inet.Proto, but ...policy.Helper) judge {
 	return zones(func(_ *policy.Policy, z *policy.Zone) bool {
@@ -74,6 +78,7 @@ func udp() Document {
 		}},
 		{"REQ-4", Should, "An even port stays even, an odd one odd.", oneToOne("map", "A port stays the same while it is free. The kernel does not look at parity when it must choose another.", "TestPortsKeepTheirClass")},
 		{"REQ-5", Must, "A mapping lives for two minutes at least.", []Answer{
+			offloaded,
 			{When: "`timeouts` of `udp` or `udp_stream` are shorter", Holds: shorter(least, timers...), Verdict: NotMet, Key: "timeouts: rfc",
 				Why: "The kernel's own timeouts are 30 s before an answer and 120 s behind it."},
 			{Verdict: MetByKey, Key: "timeouts", Why: "All timeouts of UDP are long enough.", Test: "TestTimeouts"},
@@ -82,6 +87,7 @@ func udp() Document {
 			{Verdict: MetByKey, Key: "timeouts", Why: "A zone with `ports` may have `timeouts` of its own.", Test: "TestTimeouts"}}},
 		{"REQ-5b", May, "The time may be configured.", []Answer{{Verdict: MetByKey, Key: "timeouts", Why: "By gateway, zone and service.", Test: "TestTimeouts"}}},
 		{"REQ-5c", Should, "A mapping lives for five minutes unless configured.", []Answer{
+			offloaded,
 			{When: "`timeouts` of `udp` or `udp_stream` are shorter", Holds: shorter(usual, timers...), Verdict: NotMet, Key: "timeouts: rfc", Why: "What a policy does not say is the kernel's."},
 			{Verdict: MetByKey, Key: "timeouts", Why: "All timeouts of UDP are long enough.", Test: "TestTimeouts"},
 		}},

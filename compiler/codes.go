@@ -12,6 +12,5 @@ func Codes() []policy.Code {
 		{Code: "K04", Meaning: "IPv6 sources have blocks of ports, which nft cannot handle."},
 		{Code: "K05", Meaning: "VIPs are the addresses of an interface, and nobody told which these are."},
 		{Code: policy.NoNode, Meaning: "The policy is for several nodes, and this machine is none of them, or nobody told which."},
-		{Code: "K07", Meaning: "A zone has laddrs per uplink, which this version cannot carry out."},
 	}
 }

@@ -24,11 +24,7 @@ func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 		_, d := p.At("")
 		return nil, policy.Diagnostics{*d}
 	}
-	b := newBuilder(Arrange(p))
-	if b.perUplink(); b.diags.Err() != nil {
-		return nil, b.diags
-	}
-	return b.compile(p)
+	return newBuilder(Arrange(p)).compile(p)
 }
 
 // compile does the work of Compile.
@@ -41,17 +37,6 @@ func (b *builder) compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 	b.zones()
 	b.ways(p)
 	return b.finish()
-}
-
-// perUplink refuses zones with laddrs per uplink: the table does not know them yet, and a key that does
-// nothing would look as if it did.
-func (b *builder) perUplink() {
-	for i := range b.policy.Zones {
-		if z := &b.policy.Zones[i]; z.UplinkLaddrs != nil {
-			b.fail(z.At("laddrs"), "K07", "zone "+z.Name, "zone "+z.Name+": this version knows no laddrs per uplink",
-				"write one pool, or action: masquerade, which takes an address of the uplink's interface")
-		}
-	}
 }
 
 // unresolved refuses interfaces whose addresses are VIPs and not known.

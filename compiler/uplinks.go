@@ -136,9 +136,7 @@ func (b *builder) wayOf(z *policy.Zone, f inet.Family) (nft.Verdict, bool) {
 	chain.Kind = layout.ChainChoose
 	if !b.has(name) {
 		m := b.set(name)
-		for slot, u := range table {
-			m.Elements = append(m.Elements, nft.Element{Key: b.wire.Slot(slot).Take(), Verdict: gotoChain(uplinkChain(layout.ChainVia, u.Name))})
-		}
+		m.Elements = b.chosenBy(name, g)
 		by := nft.Field{Kind: nft.NumgenInc, Mod: 1}
 		if z.Uplink.Balance {
 			by = nft.Field{Kind: nft.JHash, Of: []nft.Field{fieldsOf(f).saddr}, Mod: uint32(len(table)), Seed: hashSeed}

@@ -95,19 +95,25 @@ func (f *Force) carryOut(ctx context.Context, swaps []compiler.Swap) error {
 	if ds.Err() != nil {
 		return ds.Err()
 	}
-	plan, err := planOf(t)
+	if err := f.change(ctx, t.Live, t.Want); err != nil {
+		return err
+	}
+	t.Done()
+	return nil
+}
+
+// change sends what makes a part of the table another.
+func (f *Force) change(ctx context.Context, live, want *nft.Ruleset) error {
+	plan, err := planOf(live, want)
 	if err != nil {
 		return err
 	}
-	plan = readback.Carry(f.g.conn.Count(ctx, plan))
-	if plan.Empty() {
-		t.Done()
+	if plan = readback.Carry(f.g.conn.Count(ctx, plan)); plan.Empty() {
 		return nil
 	}
 	if err := f.commit(func(at nftlink.Generation) error { return f.g.conn.Apply(ctx, plan, at) }); err != nil {
-		return blame(t.Live, t.Want, err)
+		return blame(live, want, err)
 	}
-	t.Done()
 	return nil
 }
 
@@ -133,14 +139,14 @@ func (f *Force) commit(send func(at nftlink.Generation) error) error {
 // whatever is no generation: a transaction that names it is carried out at any.
 const whatever nftlink.Generation = 0
 
-// planOf returns what leads through a transition. Its rules have no handles, so where some of a
+// planOf returns what makes a part of the table another. Its rules have no handles, so where some of a
 // chain's change all of them are replaced.
-func planOf(t *compiler.Transition) (nft.Plan, error) {
-	live, err := wire.Forms(t.Live)
+func planOf(was, is *nft.Ruleset) (nft.Plan, error) {
+	live, err := wire.Forms(was)
 	if err != nil {
 		return nft.Plan{}, err
 	}
-	want, err := wire.Forms(t.Want)
+	want, err := wire.Forms(is)
 	if err != nil {
 		return nft.Plan{}, err
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/snatctl/snatctl/internal/nstest"
 )
 
-// twoUplinks is a policy in which offices leave by isp1 first, and guests by isp2, each with the address
-// of the interface, and the lab with one that is good everywhere.
+// twoUplinks is a policy in which offices leave by isp1 first, and guests by isp2, each with laddrs
+// of the uplink's own net, and the lab with one that is good everywhere.
 const twoUplinks = `
 version: 1
 gateway:
@@ -20,8 +20,9 @@ gateway:
 laddrs:
   own: 203.0.113.1
 zones:
-  - {name: office, from: [10.1.0.0/16, "fd01::/64"], uplink: [isp1, isp2], action: masquerade}
-  - {name: guests, from: 10.2.0.0/16, uplink: [isp2, isp1], action: masquerade}
+  - {name: office, from: 10.1.0.0/16, uplink: [isp1, isp2], laddrs: {isp1: 192.0.2.10, isp2: 198.18.1.10}}
+  - {name: office6, from: fd01::/64, uplink: [isp1, isp2], action: masquerade}
+  - {name: guests, from: 10.2.0.0/16, uplink: [isp2, isp1], laddrs: {isp1: 192.0.2.10, isp2: 198.18.1.10}}
   - {name: lab, from: 10.66.0.0/16, uplink: [isp1, isp2], laddrs: own}
 `
 
@@ -97,21 +98,21 @@ func TestFailover(t *testing.T) {
 			office, err := f.Office.OpenStream("", "8.8.8.8:80")
 			must(t, err)
 			defer office.Close()
-			for got, want := range map[string]string{guests.Answer.Peer.Addr().String(): "198.18.1.2", lab.Answer.Peer.Addr().String(): "203.0.113.1", office.Answer.Peer.Addr().String(): "192.0.2.2"} {
+			for got, want := range map[string]string{guests.Answer.Peer.Addr().String(): "198.18.1.10", lab.Answer.Peer.Addr().String(): "203.0.113.1", office.Answer.Peer.Addr().String(): "192.0.2.10"} {
 				if got != want {
 					t.Fatalf("a stream leaves as %s, want %s", got, want)
 				}
 			}
 			call, call6 := startVoice(t, f.Office, "8.8.8.8:53"), startVoice(t, f.Office, "[2001:db8:8::8]:53")
-			call.from(t, "192.0.2.2")
+			call.from(t, "192.0.2.10")
 			call6.from(t, "2001:db8:2::2")
 
 			must(t, die(ctx, 0))
 			must(t, f.Announce(ctx, 1)) // as a protocol between routers would, by and by
-			took := call.from(t, "198.18.1.2")
+			took := call.from(t, "198.18.1.10")
 			took6 := call6.from(t, "2001:db8:3::2")
 			t.Logf("%s: a UDP flow goes on after %v, one of IPv6 after %v", way, took.Round(time.Millisecond), took6.Round(time.Millisecond))
-			if got := f.new(t, f.Office); got != "198.18.1.2" {
+			if got := f.new(t, f.Office); got != "198.18.1.10" {
 				t.Errorf("new connections leave as %s", got)
 			}
 			u := f.status(t, "isp1")
@@ -127,7 +128,7 @@ func TestFailover(t *testing.T) {
 
 			f.agent.kill() // the next one knows that isp1 was down
 			f.agent.start(t)
-			if got := f.new(t, f.Office); got != "198.18.1.2" {
+			if got := f.new(t, f.Office); got != "198.18.1.10" {
 				t.Errorf("with another agent new connections leave as %s", got)
 			}
 
@@ -137,10 +138,10 @@ func TestFailover(t *testing.T) {
 			if early := time.Since(back); early < time.Second { // three checks in a row, one each 500 ms
 				t.Errorf("it is up again after %v", early)
 			}
-			if got := f.new(t, f.Office); got != "192.0.2.2" {
+			if got := f.new(t, f.Office); got != "192.0.2.10" {
 				t.Errorf("after its return new connections leave as %s", got)
 			}
-			call.from(t, "198.18.1.2")
+			call.from(t, "198.18.1.10")
 			must(t, guests.Alive())
 			must(t, lab.Alive())
 			if down := f.agent.logged("uplink_down"); len(down) != 1 || !strings.Contains(down[0], "uplink=isp1") {

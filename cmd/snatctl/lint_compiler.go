@@ -19,8 +19,6 @@ func compilerRules() []lint.Rule {
 			"them with `--address wan0=203.0.113.7`. lint leaves such VIPs out, says so, and finds nothing about them."},
 		policy.NoNode: {Why: "Each node has laddrs of its own. A gateway that guessed which node it is would use those of another, and take its connections. So a node that " +
 			"the policy does not have is an error, and never all nodes together."},
-		"K07": {Why: "explain knows laddrs per uplink already, and the table does not have them yet. A key that does nothing would look " +
-			"as if it did, so it is refused."},
 	}
 	var rules []lint.Rule
 	for _, c := range compiler.Codes() {

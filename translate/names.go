@@ -57,8 +57,11 @@ var uses = map[uint16]string{
 	5060: "sip", 5061: "sip", 5432: "postgres", 6379: "redis", 6443: "kube", 8080: "web", 8443: "web", 9200: "elastic", 11211: "memcached",
 }
 
-// serviceName is the name of a service that has none: web-203.0.113.10-tcp-80.
+// serviceName is the name of a service that has none: web-203.0.113.10-tcp-80, or mark-7.
 func serviceName(s *policy.Service) string {
+	if s.ByMark() {
+		return fmt.Sprintf("mark-%d", s.Mark)
+	}
 	var parts []string
 	var ports inet.ProtoPorts
 	if len(s.Ports) > 0 {

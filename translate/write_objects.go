@@ -97,12 +97,16 @@ func (d *document) zone(z *Zone, given names) *format.Mapping {
 func (d *document) service(s *Service, given names) *format.Mapping {
 	m := new(format.Mapping)
 	m.Set("name", format.Text(given.give(cmp.Or(s.Name, serviceName(&s.Service)))))
-	vips := make([]string, len(s.VIP))
-	for i, a := range s.VIP {
-		vips[i] = a.String()
+	if s.ByMark() {
+		m.Set("mark", format.Number(int(s.Mark)))
+	} else {
+		vips := make([]string, len(s.VIP))
+		for i, a := range s.VIP {
+			vips[i] = a.String()
+		}
+		m.Set("vip", format.Texts(vips...))
+		m.Set("ports", ports(s.Ports))
 	}
-	m.Set("vip", format.Texts(vips...))
-	m.Set("ports", ports(s.Ports))
 	m.Set("mode", format.Text(string(s.Mode)))
 	m.Set("scheduler", format.Text(string(s.Scheduler)))
 	if s.Persistence.Timeout > 0 {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -164,6 +165,12 @@ func packet(t *testing.T, p *policy.Policy, s string) (pkt policy.Packet) {
 			pkt.IIf = f[i+1]
 		case "oif":
 			pkt.OIf = f[i+1]
+		case "mark":
+			n, err := strconv.ParseUint(f[i+1], 0, 32)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pkt.Mark = uint32(n)
 		}
 	}
 	return pkt

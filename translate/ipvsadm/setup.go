@@ -20,8 +20,6 @@ func (t *table) setup() *translate.Setup {
 			matches = append(matches, v)
 		case t.isSNAT(v):
 			t.ledger.Whole(v.words()...)
-		case v.mark != "":
-			t.lose(v, "M032")
 		case t.isZero(v):
 			zero = append(zero, v)
 		default:
@@ -48,7 +46,7 @@ func (t *table) isZero(v *service) bool {
 
 // isSNAT tells whether a service is the switch of lvs-snat v2's rules.
 func (t *table) isSNAT(v *service) bool {
-	return v.mark == snatMark && (v.value("scheduler", "") == "snat_sched" || t.dialect == translate.LVSSNATv2 && len(v.servers) == 0)
+	return v.mark == snatMark && !v.six && (v.value("scheduler", "") == "snat_sched" || t.dialect == translate.LVSSNATv2 && len(v.servers) == 0)
 }
 
 // lose reports a service and all that belongs to it.
@@ -79,19 +77,31 @@ func (t *table) regular(v *service) *translate.Service {
 	case v.proto == inet.ICMP || v.proto == inet.ICMPv6:
 		t.lose(v, "M113")
 		return nil
+	case v.mark > policy.MaxMark:
+		t.lose(v, "M047")
+		return nil
 	}
 	out := translate.NewService()
 	out.Origin = v.Origin
-	out.VIP = []netip.Addr{v.addr}
-	out.Ports = []inet.ProtoPorts{{Proto: v.proto, Ports: inet.PortRange{First: v.port, Last: v.port}}}
-	if v.port == 0 {
-		out.Ports[0].Ports = inet.AnyPort
-		t.zeroPort(v)
+	if out.Mark = v.mark; v.mark == 0 {
+		out.VIP = []netip.Addr{v.addr}
+		out.Ports = []inet.ProtoPorts{{Proto: v.proto, Ports: inet.PortRange{First: v.port, Last: v.port}}}
+		if v.port == 0 {
+			out.Ports[0].Ports = inet.AnyPort
+			t.zeroPort(v)
+		}
 	}
 	t.servers(v, out)
 	if len(out.Servers) == 0 && len(v.servers) > 0 {
 		t.loseRest(v)
 		return nil
+	}
+	if v.mark != 0 {
+		more := ""
+		if len(v.servers) == 0 {
+			more = "`mark`, for both families: no real server tells which; the rules that mark packets stay"
+		}
+		t.ledger.Note(v.Place, "M032", v.Text, more)
 	}
 	t.ledger.Whole(v.head...)
 	for i := range v.extra {

@@ -37,7 +37,7 @@ func (t *table) fullnat(v *service, out *translate.Service) {
 	default:
 		t.ledger.Note(v.Place, "M037", v.Text, "")
 		out.Mode = policy.NAT
-		out.Hairpin.From = []inet.Range{inet.Everything(inet.FamilyOf(v.addr))}
+		out.Hairpin.From = []inet.Range{inet.Everything(v.family())}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/translate"
 )
@@ -119,7 +120,7 @@ func (t *table) persistence(v *service, g *given, out *translate.Service) {
 
 // granularity carries -M over: a dotted mask, or the length of a prefix of IPv6.
 func (t *table) granularity(v *service, g *given, p *policy.Persistence) {
-	if v.addr.Is6() {
+	if v.family() == inet.V6 {
 		bits, err := parseNumber("the mask", g.value, 1, 128)
 		if err != nil {
 			t.problem(&call{line: v.Place.Line, args: []arg{{text: v.Text}}}, err, "")

@@ -32,7 +32,8 @@ type key struct {
 	proto inet.Proto
 	addr  netip.Addr
 	port  uint16
-	mark  string // of -f, with the family; else empty
+	mark  uint32 // of -f; else 0
+	six   bool   // -6, beside -f
 	match string // of -H; else empty
 }
 
@@ -41,6 +42,14 @@ type origin struct {
 	translate.Origin
 	head    []translate.Word // the command and the object's name
 	options []given          // the other options
+}
+
+// family returns the family of what a service takes.
+func (k key) family() inet.Family {
+	if k.addr.Is6() || k.six {
+		return inet.V6
+	}
+	return inet.V4
 }
 
 // service is a virtual service.
@@ -225,10 +234,7 @@ func (t *table) key(c *command) (k key, err error) {
 			if err != nil {
 				return k, err
 			}
-			k.mark = fmt.Sprint(n)
-			if c.has("ipv6") {
-				k.mark += "-ipv6"
-			}
+			k.mark, k.six = uint32(n), c.has("ipv6")
 		}
 	}
 	if k == (key{}) {

@@ -39,7 +39,7 @@ func (t *table) server(c *command) error {
 			return err
 		}
 	}
-	if port < 0 || (r.how == "gatewaying" || r.how == "ipip") && k.mark == "" {
+	if port < 0 || (r.how == "gatewaying" || r.how == "ipip") && k.mark == 0 {
 		port = int(k.port)
 	}
 	r.addr, r.port = addr, uint16(port)
@@ -229,7 +229,7 @@ type net struct {
 }
 
 // snatMark is the mark by which lvs-snat v2 has its rules; no other will do.
-const snatMark = "1"
+const snatMark = 1
 
 // rule carries out -K, -k and -H of lvs-snat v2.
 func (t *table) rule(c *command) (err error) {
@@ -255,7 +255,7 @@ func (t *table) rule(c *command) (err error) {
 			return err
 		}
 	}
-	if k, err := t.key(c); err != nil || k.mark != snatMark {
+	if k, err := t.key(c); err != nil || k.mark != snatMark || k.six {
 		t.ledger.ReportAs("M111", c.text(), "SNAT rules are of -f 1: the kernel refuses the line", c.words()...)
 		return nil
 	}

@@ -38,7 +38,7 @@ func (k *translator) group(s *Statement) {
 	k.groups[s.Word(1)] = g
 	for _, b := range s.Body {
 		if b.Word(0) == "fwmark" {
-			k.report("M032", "", b)
+			k.mark(b, g)
 			continue
 		}
 		vips, code := k.vipRange(b.Word(0))
@@ -53,6 +53,17 @@ func (k *translator) group(s *Statement) {
 		k.whole(b, 2)
 		g.at = append(g.at, endpoint{vips: vips, ports: port, from: b})
 	}
+}
+
+// mark reads a mark of a group. Its family, where it has one, is that of the real servers or it takes nothing.
+func (k *translator) mark(b *Statement, g *group) {
+	n, ok := markOf(b.Word(1))
+	if !ok {
+		k.report("M207", "", b)
+		return
+	}
+	k.whole(b, 3)
+	g.at = append(g.at, endpoint{mark: n, from: b})
 }
 
 // vipRange reads the addresses of one line of a group: one, A.B.C.D-E, A-B, or A/len. The code says what is wrong.

@@ -37,7 +37,7 @@ func (k *translator) mode(v *virtual, svc *translate.Service) bool {
 		case name != "NAT" && name != "FNAT":
 			k.lose("M030", "", r.Statement)
 			continue
-		case r.addr.Is4() != v.at[0].vips[0].Is4():
+		case inet.FamilyOf(r.addr) != v.family():
 			k.lose("M003", "it is left out: its family is not that of the virtual server", r.Statement)
 			continue
 		case unusable(v, r.addr):

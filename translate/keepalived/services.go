@@ -11,11 +11,19 @@ import (
 	"github.com/snatctl/snatctl/translate"
 )
 
-// claim is what one virtual server of IPVS is known by.
+// claim is what one virtual server of IPVS is known by: address, protocol and port, or the mark and a family.
 type claim struct {
-	vip   netip.Addr
-	proto inet.Proto
+	vip    netip.Addr
+	proto  inet.Proto
+	ports  inet.PortRange
+	mark   uint32
+	family inet.Family
+}
+
+// sort is what the services of one virtual server differ in.
+type sort struct {
 	ports inet.PortRange
+	mark  uint32
 }
 
 // services makes services of a virtual server, one for each of its ports.
@@ -24,12 +32,16 @@ func (k *translator) services(v *virtual) {
 	case len(v.snat) > 0 || v.match:
 		k.rules(v)
 		return
-	case v.mark != "":
-		k.drop(v, "M032")
+	case len(v.at) == 0 && v.mark != "":
+		k.drop(v, "M207")
 		return
 	case len(v.at) == 0:
 		k.drop(v, "M031")
 		return
+	case v.mark != "" && v.at[0].mark > policy.MaxMark:
+		k.drop(v, "M047")
+		return
+	case v.at[0].mark != 0:
 	case len(v.at[0].vips) == 0 && v.at[0].ports != inet.AnyPort:
 		k.drop(v, "M207")
 		return
@@ -41,48 +53,78 @@ func (k *translator) services(v *virtual) {
 	if !ok {
 		return
 	}
-	sorted := make(map[inet.PortRange]*translate.Service)
-	var order []inet.PortRange
+	sorted := make(map[sort]*translate.Service)
+	var order []sort
 	for _, e := range v.at {
-		var own []netip.Addr
-		for _, a := range e.vips {
-			c := claim{a, v.proto, e.ports}
-			if was, taken := k.claims[c]; taken {
-				k.Note(e.from.At, "M229", e.from.Text, "the first one decides, at line "+strconv.Itoa(was.Line))
-				continue
-			}
-			k.claims[c] = e.from.At
-			own = append(own, a)
-		}
-		if len(own) == 0 {
+		own, some := k.claim(v, e)
+		if !some {
 			continue
 		}
-		svc := sorted[e.ports]
+		kind := sort{e.ports, e.mark}
+		svc := sorted[kind]
 		if svc == nil {
 			one := *base
 			svc = &one
-			svc.Ports = []inet.ProtoPorts{{Proto: v.proto, Ports: e.ports}}
+			if svc.Mark = e.mark; e.mark == 0 {
+				svc.Ports = []inet.ProtoPorts{{Proto: v.proto, Ports: e.ports}}
+			}
 			svc.Servers, svc.Sorry = slices.Clone(base.Servers), slices.Clone(base.Sorry)
-			sorted[e.ports] = svc
-			order = append(order, e.ports)
+			sorted[kind] = svc
+			order = append(order, kind)
 		}
 		svc.VIP = append(svc.VIP, own...)
 	}
 	if len(order) == 0 {
 		k.drop(v, "M229")
 	}
-	for i, p := range order {
-		svc := sorted[p]
+	for i, kind := range order {
+		svc := sorted[kind]
 		if v.of != "" {
 			k.use("group", v.of)
 			svc.Name = v.of
-			if len(order) > 1 || i > 0 {
+			switch {
+			case kind.mark != 0:
+				svc.Name += "-mark-" + strconv.Itoa(int(kind.mark))
+			case len(order) > 1 || i > 0:
 				svc.Name += "-" + strings.NewReplacer("/", "-", "*", "all").Replace(svc.Ports[0].String())
 			}
 		}
 		k.persistence(v, svc)
 		k.setup.Services = append(k.setup.Services, svc)
 	}
+}
+
+// claim takes what an endpoint of a virtual server is, as far as none before has it: addresses, or a mark.
+func (k *translator) claim(v *virtual, e endpoint) (own []netip.Addr, some bool) {
+	take := func(c claim) bool {
+		was, taken := k.claims[c]
+		if taken {
+			k.Note(e.from.At, "M229", e.from.Text, "the first one decides, at line "+strconv.Itoa(was.Line))
+			return false
+		}
+		k.claims[c] = e.from.At
+		return true
+	}
+	if e.mark > policy.MaxMark {
+		k.Note(e.from.At, "M047", e.from.Text, "")
+		return nil, false
+	}
+	if e.mark != 0 {
+		if of := e.from.Word(2); e.from.Word(0) == "fwmark" && of != "" && (of == "inet6") != (v.family() == inet.V6) {
+			k.Note(e.from.At, "M003", e.from.Text, "it is left out: its family is not that of the real servers")
+			return nil, false
+		}
+		if some = take(claim{mark: e.mark, family: v.family()}); some {
+			k.Note(e.from.At, "M032", e.from.Text, "")
+		}
+		return nil, some
+	}
+	for _, a := range e.vips {
+		if take(claim{vip: a, proto: v.proto, ports: e.ports}) {
+			own = append(own, a)
+		}
+	}
+	return own, len(own) > 0
 }
 
 // drop loses a virtual server. What was already said of its parts stands.

@@ -77,7 +77,7 @@ func (k *translator) scheduler(v *virtual, svc *translate.Service) {
 	}
 	for _, f := range v.flags {
 		switch flag := f.Word(0); {
-		case flag == "ops" && v.proto == inet.UDP:
+		case flag == "ops" && (v.proto == inet.UDP || v.mark != ""):
 			k.report("M034", "", f)
 		case (flag == "sh-port" || flag == "flag-2") && name == "sh", (flag == "mh-port" || flag == "flag-2") && name == "mh":
 			k.report("M017", "", f)
@@ -116,10 +116,10 @@ func (k *translator) persistence(v *virtual, svc *translate.Service) {
 			k.report("M018", "it is left out: it does nothing without persistence", v.mask)
 		case !ok:
 			k.report("M020", "", v.mask)
-		case svc.VIP[0].Is4() && bits <= 32 && bits > 0:
+		case v.family() == inet.V4 && bits <= 32 && bits > 0:
 			p.Mask4 = bits
 			k.whole(v.mask, 2)
-		case svc.VIP[0].Is6() && bits > 0:
+		case v.family() == inet.V6 && bits > 0:
 			p.Mask6 = bits
 			k.whole(v.mask, 2)
 		default:

@@ -90,3 +90,9 @@ func addresses(text string) (r inet.Range, code string) {
 	}
 	return inet.Range{From: from, To: to}, ""
 }
+
+// markOf reads a mark, which has 32 bits; 0 is none.
+func markOf(text string) (uint32, bool) {
+	n, err := strconv.ParseUint(text, 10, 32)
+	return uint32(n), err == nil && n > 0
+}

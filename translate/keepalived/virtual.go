@@ -39,11 +39,25 @@ type virtual struct {
 	cond    []*Statement // of a match
 }
 
-// endpoint is a VIP with what clients call there. No VIPs: any address, 0.0.0.0.
+// endpoint is a VIP with what clients call there, or a mark. No VIPs: any address, 0.0.0.0.
 type endpoint struct {
 	vips  []netip.Addr
 	ports inet.PortRange // AnyPort: every port
+	mark  uint32         // 0: none
 	from  *Statement
+}
+
+// family returns the family of a virtual server, which the real servers of one by mark tell.
+func (v *virtual) family() inet.Family {
+	for _, e := range v.at {
+		if len(e.vips) > 0 {
+			return inet.FamilyOf(e.vips[0])
+		}
+	}
+	for _, r := range v.servers {
+		return inet.FamilyOf(r.addr)
+	}
+	return inet.V4
 }
 
 // number is a number that a statement says.
@@ -85,6 +99,9 @@ func (k *translator) heading(v *virtual) bool {
 	switch s.Word(1) {
 	case "fwmark":
 		v.mark = s.Word(2)
+		if n, ok := markOf(v.mark); ok {
+			v.at = []endpoint{{mark: n, from: s}}
+		}
 		k.block(s, 3)
 		return true
 	case "match":

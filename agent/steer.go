@@ -60,7 +60,7 @@ func (a *Agent) judgeUplinks(ctx context.Context, batch []health.Verdict) {
 				continue
 			}
 			if w.input.Targets[i] = healthOf(v.State); w.input.Targets[i] == balance.Down {
-				w.reason = v.ID.Server.String() + ": " + v.Reason
+				w.reason = TargetText(v.ID.Server) + ": " + v.Reason
 			}
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/snatctl/snatctl/internal/nstest"
 )
 
-// routesAlone is a diff of gateway.addresses alone: a script for nft makes tables, not routes.
-var routesAlone = regexp.MustCompile(`^(\+ address .*\n)+would change routes and addresses of this host: .*\n$`)
+// routesAlone is a diff of gateway.addresses and of the routing of uplinks alone: a script for nft makes tables, not routes.
+var routesAlone = regexp.MustCompile(`^(\+ (address|uplink|gateway \S+: ip rules) .*\n)+would change routes and addresses of this host: .*\n$`)
 
 // For every valid policy the table that apply makes by netlink and the one that nft makes
 // of compile's script are listed alike, snatctl calls both its own, and the listing loads

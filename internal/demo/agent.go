@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,7 +31,7 @@ func (d *demo) third(ctx context.Context, policy string) error {
 	if _, err := d.edit(policy, web4, checked); err != nil {
 		return err
 	}
-	agent, err := d.startAgent(ctx)
+	agent, err := d.startAgent(ctx, "policy.yaml")
 	if err != nil {
 		return err
 	}
@@ -44,7 +45,7 @@ func (d *demo) third(ctx context.Context, policy string) error {
 	if err := wait(ctx, 1500*time.Millisecond); err != nil {
 		return err
 	}
-	if err := d.status(ctx); err != nil {
+	if err := d.status(ctx, "web", "down:", "service web"); err != nil {
 		return err
 	}
 	rs := d.world.RS[2]
@@ -76,7 +77,7 @@ func (d *demo) third(ctx context.Context, policy string) error {
 		d.say("   The agent said %s after %.1f s. Calls until then: %s.\n   Calls of the next 1.5 s: %s.\n", s.until, took.Seconds(), before, after)
 		d.wants(after[""] == 0, "%d calls failed after the agent's word", after[""])
 		d.wants((after[rs.Name] > 0) == (s.until == "server_up"), "%s answered %d calls", rs.Name, after[rs.Name])
-		if err := d.status(ctx); err != nil {
+		if err := d.status(ctx, "web", "down:", "service web"); err != nil {
 			return err
 		}
 	}
@@ -92,8 +93,8 @@ func (d *demo) wants(ok bool, format string, args ...any) {
 	}
 }
 
-// status shows the part of `snatctl status` that is about real servers.
-func (d *demo) status(ctx context.Context) error {
+// status shows the parts of `snatctl status` that begin with some words, with their indented lines.
+func (d *demo) status(ctx context.Context, of string, words ...string) error {
 	out, err := d.world.Gateway.Output(ctx, d.snatctl, "status")
 	if err != nil {
 		return err
@@ -101,28 +102,25 @@ func (d *demo) status(ctx context.Context) error {
 	var b strings.Builder
 	inside := false
 	for line := range strings.Lines(out) {
-		switch {
-		case strings.HasPrefix(line, "down:"), strings.HasPrefix(line, "service web"):
-			inside = true
-		case !strings.HasPrefix(line, " "):
-			inside = false
+		if !strings.HasPrefix(line, " ") {
+			inside = slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(line, w) })
 		}
 		if inside {
 			b.WriteString(line)
 		}
 	}
-	d.command("snatctl status     (what it says of web)", b.String())
+	d.command("snatctl status     (what it says of "+of+")", b.String())
 	d.say("")
 	return nil
 }
 
 // startAgent starts an agent on the gateway, and waits until its policy is in force.
-func (d *demo) startAgent(ctx context.Context) (*nstest.Speaker, error) {
-	agent, err := d.world.Gateway.Speak(d.snatctl, "agent", "-f", filepath.Join(d.dir, "policy.yaml"), "--socket", filepath.Join(d.dir, "agent.sock"))
+func (d *demo) startAgent(ctx context.Context, file string) (*nstest.Speaker, error) {
+	agent, err := d.world.Gateway.Speak(d.snatctl, "agent", "-f", filepath.Join(d.dir, file), "--socket", filepath.Join(d.dir, "agent.sock"))
 	if err != nil {
 		return nil, err
 	}
-	d.command("snatctl agent -f policy.yaml &", "")
+	d.command("snatctl agent -f "+file+" &", "")
 	if _, err := agent.Hear(ctx, agentPatience, "msg=policy_applied"); err != nil {
 		agent.Stop()
 		return nil, err

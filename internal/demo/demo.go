@@ -55,7 +55,10 @@ func (d *demo) run(ctx context.Context) error {
 	if policy, err = d.second(ctx, policy); err != nil {
 		return err
 	}
-	return d.third(ctx, policy)
+	if err := d.third(ctx, policy); err != nil {
+		return err
+	}
+	return d.fourth(ctx)
 }
 
 // build makes the world and starts the servers that answer in it.
@@ -293,7 +296,7 @@ func (d *demo) summary() bool {
 		d.verdict(false, fmt.Sprintf("%d of %d checks failed.", d.failed, d.passed+d.failed))
 		return false
 	}
-	d.verdict(true, fmt.Sprintf("All %d checks passed: every call went where the policy says, before and after the change,\na real server that died got no call any more, and %d transferred bytes came through it in order.", d.passed, d.bytes))
+	d.verdict(true, fmt.Sprintf("All %d checks passed: every call went where the policy says, before and after the change,\na real server that died got no call any more, a call outlived its uplink, and %d transferred bytes came through it in order.", d.passed, d.bytes))
 	return true
 }
 

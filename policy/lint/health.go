@@ -36,12 +36,17 @@ func slowChecks(r *run) {
 	})
 }
 
+// lateness is how long it may take until a check has failed often enough.
+func lateness(fall int, interval, timeout time.Duration) time.Duration {
+	return time.Duration(fall-1)*max(interval, timeout) + interval + timeout
+}
+
 // patience is how long a dead server may get connections without a warning.
 const patience = time.Minute
 
 func lateChecks(r *run) {
 	r.eachCheck(func(c *policy.HealthCheck, object, path string) {
-		if late := time.Duration(c.Fall-1)*max(c.Interval, c.Timeout) + c.Interval + c.Timeout; late > patience {
+		if late := lateness(c.Fall, c.Interval, c.Timeout); late > patience {
 			at := "interval"
 			if !c.Has(at) {
 				at = "fall"

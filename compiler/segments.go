@@ -46,7 +46,7 @@ func (b *builder) segmentRules() {
 	chain := layout.ChainSegments.Name()
 	b.hook(chain, nft.Hook{Type: "filter", Point: nft.Forward, Priority: priorityMangle})
 	if !zones {
-		b.rule(chain, nft.TCPOpens{}, lowerMSS(gateway))
+		b.gatewaySegments(gateway)
 		return
 	}
 	served := nft.Verdict{Kind: nft.Accept}
@@ -65,6 +65,12 @@ func (b *builder) segmentRules() {
 		}
 	}
 	if gateway != 0 {
-		b.rule(chain, nft.TCPOpens{}, lowerMSS(gateway))
+		b.gatewaySegments(gateway)
 	}
+}
+
+// gatewaySegments is the rule for all others. Its comment says the size in the policy's words, for diffs.
+func (b *builder) gatewaySegments(m policy.MSS) {
+	c := b.chain(layout.ChainSegments.Name())
+	c.Rules = append(c.Rules, nft.Rule{Stmts: []nft.Stmt{nft.TCPOpens{}, lowerMSS(m)}, Comment: m.String()})
 }

@@ -4,6 +4,7 @@ import (
 	"net"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -37,6 +38,9 @@ services:
 `
 	s := startSite(t, policy)
 	wantDiff(t, s.Gateway, policy, 0)
+	if r := wantDiff(t, s.Gateway, strings.NewReplacer("mss: clamp", "mss: 1400", "mss: 1000", "mss: clamp").Replace(policy), 1); !strings.Contains(r.Stdout, "mss clamp → 1400") || !strings.Contains(r.Stdout, "~ zone office: mss 1000 → clamp") {
+		t.Errorf("diff says\n%s", r.Stdout)
+	}
 	output(t, s.Gateway, "ip", "link", "set", "wan0", "mtu", "1400")
 	output(t, s.Gateway, "ip", "link", "set", "wan1", "mtu", "1400")
 	const stamps = 12 // bytes of TCP timestamps in each segment

@@ -46,6 +46,7 @@ func Read(r *nft.Ruleset, only *Only) *Table {
 	rd.readZones()
 	rd.readDrained()
 	rd.readTimeouts()
+	rd.readSegments()
 	return &Table{Services: rd.ordered, Zones: rd.zoneList, Pools: rd.finishNamed()}
 }
 

@@ -25,6 +25,7 @@ type Zone struct {
 	Helpers  []Helper
 	Uplink   string // the choice of uplinks, as policies write it; "": it makes none
 	Timeouts string // that are not the gateway's, as policies write them
+	MSS      string // that is not the gateway's, as policies write it
 }
 
 // From returns the sources that come to the zone, sorted.

@@ -187,7 +187,8 @@ func zoneChanges(was, will *readback.Zone) []string {
 		parts = append(parts, "exclude "+cmp.Or(a, "none")+" → "+cmp.Or(b, "none"))
 	}
 	parts = append(parts, helpersChange(was.Helpers, will.Helpers)...)
-	return append(parts, timeoutsChange(was.Timeouts, will.Timeouts)...)
+	parts = append(parts, timeoutsChange(was.Timeouts, will.Timeouts)...)
+	return append(parts, mssChange(was.MSS, will.MSS, "the gateway's")...)
 }
 
 func zoneText(z *readback.Zone) string {
@@ -209,6 +210,9 @@ func zoneText(z *readback.Zone) string {
 	}
 	if z.Timeouts != "" {
 		text += ", timeouts " + z.Timeouts
+	}
+	if z.MSS != "" {
+		text += ", mss " + z.MSS
 	}
 	return text
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/snatctl/snatctl/compiler/layout"
+	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/nft"
 )
 
@@ -34,6 +35,7 @@ func (c *changes) gateway(live, want *nft.Ruleset, plan nft.Plan, t touched) {
 	details = append(details, uplinkChanges(plan)...)
 	details = append(details, offloadChanges(plan)...)
 	details = append(details, gatewayTimeouts(live, want)...)
+	details = append(details, mssChange(readback.MSS(live), readback.MSS(want), "none")...)
 	details = append(details, ruleChanges(plan)...)
 	if t.unmatched {
 		details = append(details, "what no zone matches: sources that are rejected change")
@@ -79,7 +81,7 @@ func ruleChanges(plan nft.Plan) []string {
 			continue
 		}
 		for _, r := range op.Rules {
-			if whole[part{op.Mark, mapOf(r)}] {
+			if whole[part{op.Mark, mapOf(r)}] || op.Chain.Name == layout.ChainSegments.String() && r.Comment != "" { // mssChange says it
 				continue
 			}
 			id := rule{op.Chain.Name, r.Form}

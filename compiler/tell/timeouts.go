@@ -27,3 +27,12 @@ func gatewayTimeouts(live, want *nft.Ruleset) []string {
 	const kernel = "the kernel's own"
 	return []string{"timeouts " + cmp.Or(was, kernel) + " → " + cmp.Or(will, kernel)}
 }
+
+// mssChange says how large the segments of an object's connections are now; nothing where that is the same.
+// Without a size of its own an object has another's.
+func mssChange(was, will, others string) []string {
+	if was == will {
+		return nil
+	}
+	return []string{"mss " + cmp.Or(was, others) + " → " + cmp.Or(will, others)}
+}

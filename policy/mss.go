@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/snatctl/snatctl/inet"
@@ -29,14 +30,15 @@ func (m MSS) String() string {
 	return strconv.Itoa(int(m))
 }
 
-// segments says how large the connection's segments may be: those of a service, or to what is mapped, as the
-// gateway says, all others as the first zone without conditions that has the source.
+// segments says how large the connection's segments may be: those of a service that translates or is by
+// mark, or to what is mapped, as the gateway says, all others as the first zone without conditions that has the source.
 func (d *decider) segments() {
 	if d.pkt.Proto != inet.TCP || d.pkt.Self || d.pkt.Invalid || d.Verdict != Accept {
 		return
 	}
 	d.MSS = d.policy.Gateway.MSS
-	translated := len(d.DNAT) > 1 || len(d.DNAT) == 1 && d.DNAT[0] != d.pkt.To
+	translated := len(d.DNAT) > 1 || len(d.DNAT) == 1 && d.DNAT[0] != d.pkt.To ||
+		slices.ContainsFunc(d.policy.Services, func(s Service) bool { return s.ByMark() && s.Name == d.Service })
 	for i := range d.policy.Zones {
 		z := &d.policy.Zones[i]
 		if translated || z.Conditional() || !z.HasSource(d.pkt.From.Addr()) {

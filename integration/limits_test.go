@@ -187,3 +187,76 @@ func TestLimitsKeepCounts(t *testing.T) {
 	reopens(t, s.Office, "10.1.200.3", "203.0.113.2:80")
 	opens(t, s.Office, "10.1.5.9", "8.8.8.8:80", "refused")
 }
+
+// Many connections are counted in parts: there are never more than the limit says, most of its places are
+// taken before any connection is refused, and all are taken in the end.
+func TestLimitsInParts(t *testing.T) {
+	const limit = 10_000
+	f := newFlooded(t, fmt.Sprintf(`
+version: 1
+zones:
+  - {name: crowd, from: 10.9.0.0/16, map: 198.18.0.0/16, limits: {connections: %d}}
+`, limit))
+	refused := func() int { return int(status(t, f.Gateway).Zones[0].Limits[0].Refused) }
+	f.send(limit / 2)
+	first := 0
+	for f.sent < 2*limit {
+		before := f.sent
+		f.try(limit / 50)
+		if now := f.entries(); now > limit {
+			t.Fatalf("%d of %d connections are open", now, limit)
+		}
+		if first == 0 && refused() > 0 {
+			first = before
+		}
+	}
+	t.Logf("the first connection of %d is refused at %d to %d", limit, first, first+limit/50)
+	if first < limit*7/10 {
+		t.Errorf("connections are refused from %d on", first)
+	}
+	until(t, "all places to be taken", func() bool {
+		n := f.entries()
+		if n < limit { // a busy machine loses some on the way
+			f.sent = limit / 2
+			f.try(2*limit - f.sent)
+		}
+		return n == limit
+	})
+}
+
+// A client that floods a service holds no more flows than it may, from however many addresses of its /64, and
+// everybody else is served.
+func TestLimitsFlood(t *testing.T) {
+	s := startSite(t, `
+version: 1
+gateway: {uplinks: [wan0, wan1]}
+services:
+  - {name: dns, vip: [203.0.113.1, "2001:db8::1"], ports: udp/53, real_servers: [192.168.1.1, "fd05::1"], limits: {connections: 100, connections_per_client: 20, mask6: 64}}
+  - {name: free, vip: 203.0.113.4, ports: udp/53, real_servers: [192.168.1.1]}
+`)
+	const many = 150
+	for i := range many {
+		for _, f := range [][2]string{{"10.1.200.1", "203.0.113.1:53"}, {fmt.Sprintf("fd01::8000:0:1:%x", i+1), "[2001:db8::1]:53"}} {
+			c, err := s.Office.Dial("udp", f[0], f[1])
+			must(t, err)
+			t.Cleanup(func() { c.Close() })
+			_, err = c.Write([]byte("?\n"))
+			must(t, err)
+		}
+	}
+	for _, vip := range []string{"203.0.113.1", "2001:db8::1"} {
+		if n := len(flowsWith(t, s.Gateway, func(f nstest.Flow) bool { return f.Orig.Dst.Addr().String() == vip })); n != 20 {
+			t.Errorf("%d flows to %s, want 20", n, vip)
+		}
+	}
+	for i := range 30 {
+		for _, to := range []string{"203.0.113.1:53", "203.0.113.4:53"} {
+			_, err := s.Office.Ask("udp", fmt.Sprintf("10.1.201.%d:0", i+1), to)
+			must(t, err)
+		}
+	}
+	l := status(t, s.Gateway).Services[0].Limits
+	if l[0].Refused < 2*many*9/10 || l[1].Refused != 0 {
+		t.Errorf("limits refused %v", l)
+	}
+}

@@ -85,6 +85,8 @@ type contest struct {
 	// timestamps and events on, which costs every new connection something; rows that
 	// have both gateways do so tell what is due to the rules.
 	accounting accounting
+
+	before func(context.Context, *lab.Gateway) error // what ours does before each round; nil: nothing
 }
 
 // accounting holds what conntrack notes of each connection: sysctls below net.netfilter.
@@ -162,6 +164,11 @@ const turn = 500
 // round sends all flows through both gateways, in turns, and returns how many a second each
 // takes up in its median turn.
 func (c contest) round(ctx context.Context, ours, theirs *lab.Gateway) (mine, hand float64, err error) {
+	if c.before != nil {
+		if err := c.before(ctx, ours); err != nil {
+			return 0, 0, err
+		}
+	}
 	var took [2]lab.Series
 	contenders := [2]*lab.Gateway{ours, theirs}
 	first := 0

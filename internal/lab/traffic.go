@@ -49,6 +49,15 @@ func ZoneFlows(n, flows int) []Flow {
 // hosts is how many sources a zone of the sample has.
 const hosts = 254
 
+// ClientFlows calls the VIP of a service from a single address.
+func ClientFlows(flows int) []Flow {
+	out := make([]Flow, flows)
+	for i := range out {
+		out[i] = Flow{at(sample.Sources, 1), at(sample.VIPs, 0), uint16(1024 + i%60000)}
+	}
+	return out
+}
+
 // LastServiceFlows calls the last of n services alone: what comes last in a list that is
 // walked costs most.
 func LastServiceFlows(n, flows int) []Flow {

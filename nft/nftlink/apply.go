@@ -48,11 +48,12 @@ func (c *Conn) Delete(ctx context.Context, table string) (bool, error) {
 	return err == nil, err
 }
 
-// Entered returns the table's dynamic maps with what rules have entered into them.
+// Entered returns the table's dynamic maps with what rules have entered into them. Dynamic sets, which only
+// count and may be large, are not read.
 func (c *Conn) Entered(ctx context.Context, r *nft.Ruleset) ([]*nft.Set, error) {
 	var out []*nft.Set
 	for _, s := range r.Sets {
-		if !s.Dynamic {
+		if !s.Dynamic || s.Data == nft.NoData {
 			continue
 		}
 		live := *s

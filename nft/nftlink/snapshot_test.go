@@ -25,11 +25,15 @@ table inet snatctl {
 		comment "not ours"
 		counter packets 3 bytes 30 accept comment "all"
 	}
+	set open { type ipv4_addr; flags dynamic; size 65536; elements = { 10.9.9.9 ct count over 5 } }
+	set rates { type ipv4_addr; flags dynamic,timeout; size 65536; timeout 1h; elements = { 10.9.9.9 limit rate over 5/second burst 9 packets } }
 	chain second { ip saddr { 10.1.0.0/16, 10.2.0.0-10.2.0.9 } tcp dport vmap { 22 : accept, 80 : goto third }; }
 	chain third {
 		ip saddr 10.3.0.1 jump { counter; ip daddr 10.3.0.2 return; drop; }
 		ip saddr 10.3.0.3 jump { reject with icmp type host-unreachable; }
 		update @seen { ip saddr timeout 5m }
+		add @open { ip saddr ct count over 5 } drop
+		update @rates { ip saddr timeout 1h limit rate over 5/second burst 9 packets } drop
 		counter name "hits" quota name "much" limit name "slow"
 		ct state established,related meta mark set ip saddr map @marks
 		ip saddr . tcp dport @counted log prefix "seen " group 2

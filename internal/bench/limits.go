@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/snatctl/snatctl/internal/lab"
+	"github.com/snatctl/snatctl/internal/sample"
+)
+
+// limited is a policy of one service, which ServiceFlows(1, …) calls, and limits may bound; limits may be empty.
+// Another stands beside it.
+func limited(limits string) []byte {
+	return fmt.Appendf(nil, "version: 1\nservices:\n"+
+		"  - {name: first, vip: %s, ports: [tcp/80, udp/80], hairpin: false, real_servers: [%s]%s}\n"+
+		"  - {name: second, vip: %s, ports: [tcp/80, udp/80], hairpin: false, real_servers: [%s]}\n",
+		sample.VIPs, sample.Addr(sample.Servers, 1), limits, sample.Addr(sample.VIPs, 1), sample.Addr(sample.Servers, 2))
+}
+
+// limitedZone is the same of a zone, which ZoneFlows leave from.
+func limitedZone(limits string) []byte {
+	return fmt.Appendf(nil, "version: 1\nzones:\n  - {name: first, from: %s, laddrs: 198.19.0.0-198.19.0.3%s}\n", sample.Sources+"/10", limits)
+}
+
+const threeLimits = ", limits: {connections: 1000000, connections_per_client: 100, new_per_client: 1000/second, burst: 2000}"
+
+// limits measures what limits cost, and what they are for.
+func (b *bench) limits(ctx context.Context) error {
+	ours, theirs, end, err := gateways(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	for _, g := range []*lab.Gateway{ours, theirs} {
+		// Connections that were reset stay until all of a round have been counted, on busy machines too.
+		if err := g.Gateway.Sysctl("net/netfilter/nf_conntrack_tcp_timeout_close", "120"); err != nil {
+			return err
+		}
+	}
+	const (
+		all    = ", limits: {connections: 1000000}"
+		client = ", limits: {connections_per_client: 100}"
+		rate   = ", limits: {new_per_client: 1000/second, burst: 2000}"
+		one    = ", limits: {connections_per_client: 10000}"
+	)
+	connect, send := (*lab.Gateway).Connects, (*lab.Gateway).Datagrams
+	flows, many := lab.ServiceFlows(1, b.size.flows), b.size.table/2
+	fresh := lab.ServiceFlows(1, many+b.size.flows)[many:]
+	held := func(ctx context.Context, g *lab.Gateway) error {
+		if _, err := g.Datagrams(ctx, lab.ServiceFlows(1, many)); err != nil {
+			return err
+		}
+		return g.TakesUp(ctx, many)
+	}
+	for _, c := range []contest{
+		{what: "TCP connects, all three limits", policy: limited(threeLimits), rival: limited(""), flows: flows[:b.size.connects], send: connect, nat: "--dst-nat"},
+		{what: "  to a service without limits beside it", policy: limited(threeLimits), rival: limited(""), flows: lab.LastServiceFlows(2, b.size.connects), send: connect, nat: "--dst-nat"},
+		{what: "UDP flows, each of another client: new_per_client", policy: limited(rate), rival: limited(""), flows: flows, send: send, nat: "--dst-nat"},
+		{what: "  connections_per_client", policy: limited(client), rival: limited(""), flows: flows, send: send, nat: "--dst-nat"},
+		{what: "  connections", policy: limited(all), rival: limited(""), flows: flows, send: send, nat: "--dst-nat"},
+		{what: "  all three limits", policy: limited(threeLimits), rival: limited(""), flows: flows, send: send, nat: "--dst-nat"},
+		{what: fmt.Sprintf("  all three, %d clients held", many), policy: limited(threeLimits), rival: limited(""), flows: fresh, send: send, nat: "--dst-nat", before: held},
+		{what: "  all three, of a zone", policy: limitedZone(threeLimits), rival: limitedZone(""), flows: lab.ZoneFlows(1000, b.size.flows), send: send, nat: "--src-nat"},
+		{what: "UDP flows of one client, connections_per_client", policy: limited(one), rival: limited(""), flows: lab.ClientFlows(min(b.size.flows, 10000)), send: send, nat: "--dst-nat"},
+	} {
+		b.say("  %s", c.what)
+		c.accounting = asApplySets
+		if err := c.run(ctx, b, ours, theirs); err != nil {
+			return fmt.Errorf("%s: %w", c.what, err)
+		}
+	}
+	return b.flooded(ctx, ours, theirs)
+}
+
+// flood is how many flows a second one client begins, and for how long others are measured beside it.
+const flood = 40000
+
+// flooded measures the connections of others to a service that one client floods: with limits, without them, and
+// without the flood.
+func (b *bench) flooded(ctx context.Context, ours, theirs *lab.Gateway) error {
+	const what = "TCP connects of others, while one client begins %d UDP flows a second"
+	b.say("  "+what, flood)
+	for g, text := range map[*lab.Gateway][]byte{ours: limited(", limits: {connections: 20000, connections_per_client: 100}"), theirs: limited("")} {
+		file, err := b.write("flooded.yaml", text)
+		if err != nil {
+			return err
+		}
+		if _, err := lab.Run(ctx, g.Gateway, b.snatctl, "apply", "-f", file); err != nil {
+			return err
+		}
+	}
+	var with, without, quiet, held, filled lab.Series
+	for range b.n {
+		for _, c := range []struct {
+			g         *lab.Gateway
+			a         int
+			rate, all *lab.Series
+		}{{ours, flood, &with, &held}, {theirs, flood, &without, &filled}, {ours, 0, &quiet, nil}} {
+			rate, entries, err := others(ctx, c.g, c.a, b.size.connects)
+			if err != nil {
+				return err
+			}
+			*c.rate = append(*c.rate, rate)
+			if c.all != nil {
+				*c.all = append(*c.all, float64(entries))
+			}
+		}
+	}
+	b.add(row{what: fmt.Sprintf(what, flood), ours: with.Rate(), theirs: "without limits: " + without.Rate(), ratio: with.Over(without)})
+	b.add(row{what: "  none of them fails", ours: with.Rate(), theirs: "no flood: " + quiet.Rate(), ratio: with.Over(quiet)})
+	b.add(row{what: "  flows that the flood holds in conntrack", ours: held.Count(), theirs: "without limits: " + filled.Count()})
+	return nil
+}
+
+// others connects to the first service from many clients, one after the other, while one client floods it. It
+// returns connects a second, and how many flows the flood has.
+func others(ctx context.Context, g *lab.Gateway, flood, connects int) (rate float64, entries int, err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var wg sync.WaitGroup
+	if flood > 0 {
+		wg.Go(func() { floods(ctx, g, flood) })
+		time.Sleep(time.Second) // until the client has what it may have
+	}
+	took, err := g.Connects(ctx, lab.ServiceFlows(1, connects+2)[2:]) // the second is who floods
+	stop()
+	wg.Wait()
+	if err != nil {
+		return 0, 0, err
+	}
+	lab.Pause()
+	list, err := g.Gateway.Output(context.WithoutCancel(ctx), "conntrack", "-L", "-p", "udp", "-o", "id")
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, c := range list {
+		if c == '\n' {
+			entries++
+		}
+	}
+	if err := g.Gateway.FlushFlows(context.WithoutCancel(ctx)); err != nil {
+		return 0, 0, err
+	}
+	lab.Pause()
+	return float64(connects) / took.Seconds(), entries, nil
+}
+
+// floods begins so many flows a second until it is stopped, all of one client.
+func floods(ctx context.Context, g *lab.Gateway, rate int) {
+	all := lab.ClientFlows(60000)
+	const clump = 40
+	tick := time.NewTicker(time.Second * clump / time.Duration(rate))
+	defer tick.Stop()
+	for i := 0; ctx.Err() == nil; i = (i + clump) % len(all) {
+		if _, err := g.Datagrams(ctx, all[i:i+clump]); err != nil {
+			return
+		}
+		<-tick.C
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -26,7 +27,7 @@ func limitedZone(limits string) []byte {
 
 const threeLimits = ", limits: {connections: 1000000, connections_per_client: 100, new_per_client: 1000/second, burst: 2000}"
 
-// limits measures what limits cost, and what they are for.
+// limits measures what limits cost beside the same policy without, and what they are for.
 func (b *bench) limits(ctx context.Context) error {
 	ours, theirs, end, err := gateways(ctx)
 	if err != nil {
@@ -41,37 +42,57 @@ func (b *bench) limits(ctx context.Context) error {
 	}
 	const (
 		all    = ", limits: {connections: 1000000}"
+		narrow = ", limits: {connections: 150000}"
 		client = ", limits: {connections_per_client: 100}"
 		rate   = ", limits: {new_per_client: 1000/second, burst: 2000}"
-		one    = ", limits: {connections_per_client: 10000}"
 	)
 	connect, send := (*lab.Gateway).Connects, (*lab.Gateway).Datagrams
-	flows, many := lab.ServiceFlows(1, b.size.flows), b.size.table/2
-	fresh := lab.ServiceFlows(1, many+b.size.flows)[many:]
-	held := func(ctx context.Context, g *lab.Gateway) error {
-		if _, err := g.Datagrams(ctx, lab.ServiceFlows(1, many)); err != nil {
-			return err
-		}
-		return g.TakesUp(ctx, many)
-	}
-	for _, c := range []contest{
-		{what: "TCP connects, all three limits", policy: limited(threeLimits), rival: limited(""), flows: flows[:b.size.connects], send: connect, nat: "--dst-nat"},
-		{what: "  to a service without limits beside it", policy: limited(threeLimits), rival: limited(""), flows: lab.LastServiceFlows(2, b.size.connects), send: connect, nat: "--dst-nat"},
-		{what: "UDP flows, each of another client: new_per_client", policy: limited(rate), rival: limited(""), flows: flows, send: send, nat: "--dst-nat"},
-		{what: "  connections_per_client", policy: limited(client), rival: limited(""), flows: flows, send: send, nat: "--dst-nat"},
-		{what: "  connections", policy: limited(all), rival: limited(""), flows: flows, send: send, nat: "--dst-nat"},
-		{what: "  all three limits", policy: limited(threeLimits), rival: limited(""), flows: flows, send: send, nat: "--dst-nat"},
-		{what: fmt.Sprintf("  all three, %d clients held", many), policy: limited(threeLimits), rival: limited(""), flows: fresh, send: send, nat: "--dst-nat", before: held},
-		{what: "  all three, of a zone", policy: limitedZone(threeLimits), rival: limitedZone(""), flows: lab.ZoneFlows(1000, b.size.flows), send: send, nat: "--src-nat"},
-		{what: "UDP flows of one client, connections_per_client", policy: limited(one), rival: limited(""), flows: lab.ClientFlows(min(b.size.flows, 10000)), send: send, nat: "--dst-nat"},
+	flows, many := lab.ServiceFlows(1, b.size.flows/2), b.size.table/2
+	after := func(n int) []lab.Flow { return lab.ServiceFlows(1, many+n)[many:] }
+	for _, c := range []struct {
+		contest
+		limits string
+		held   []lab.Flow // that stand before
+	}{
+		{contest{what: "TCP connects, all three limits", flows: flows[:b.size.connects], send: connect}, threeLimits, nil},
+		{contest{what: "UDP flows, each of another client: new_per_client", flows: flows, send: send}, rate, nil},
+		{contest{what: "  connections_per_client", flows: flows, send: send}, client, nil},
+		{contest{what: "  connections", flows: flows, send: send}, all, nil},
+		{contest{what: "  all three limits", flows: flows, send: send}, threeLimits, nil},
+		{contest{what: fmt.Sprintf("  connections_per_client, %d clients held", many), flows: after(len(flows)), send: send}, client, lab.ServiceFlows(1, many)},
+		{contest{what: fmt.Sprintf("  connections 150000, %d held", many), flows: after(b.size.connects), send: send}, narrow, lab.ServiceFlows(1, many)},
+		{contest{what: "UDP flows of one client, connections_per_client: the first 1000", flows: lab.ClientFlows(1000), send: send}, ", limits: {connections_per_client: 1000}", nil},
+		{contest{what: "  the first 10000", flows: lab.ClientFlows(10000), send: send}, ", limits: {connections_per_client: 10000}", nil},
 	} {
 		b.say("  %s", c.what)
-		c.accounting = asApplySets
+		c.nat, c.accounting, c.policy, c.rival = "--dst-nat", asApplySets, limited(c.limits), limited("")
+		c.before = func(ctx context.Context, g *lab.Gateway) error { return b.anew(ctx, g, c.held) }
 		if err := c.run(ctx, b, ours, theirs); err != nil {
 			return fmt.Errorf("%s: %w", c.what, err)
 		}
 	}
+	zone := contest{what: "UDP flows of a zone, all three limits", policy: limitedZone(threeLimits), rival: limitedZone(""), flows: lab.ZoneFlows(1000, len(flows)), send: send, nat: "--src-nat",
+		accounting: asApplySets, before: func(ctx context.Context, g *lab.Gateway) error { return b.anew(ctx, g, nil) }}
+	b.say("  %s", zone.what)
+	if err := zone.run(ctx, b, ours, theirs); err != nil {
+		return fmt.Errorf("%s: %w", zone.what, err)
+	}
 	return b.flooded(ctx, ours, theirs)
+}
+
+// anew makes the table of a contest anew, in which no flow counts that a round before has left, and lets some flows
+// stand.
+func (b *bench) anew(ctx context.Context, g *lab.Gateway, held []lab.Flow) error {
+	if err := clear(ctx, g.Gateway); err != nil {
+		return err
+	}
+	if _, err := lab.Run(ctx, g.Gateway, b.snatctl, "apply", "-f", filepath.Join(b.dir, "rate.yaml")); err != nil {
+		return err
+	}
+	if _, err := g.Datagrams(ctx, held); err != nil {
+		return err
+	}
+	return g.TakesUp(ctx, len(held))
 }
 
 // flood is how many flows a second one client begins, and for how long others are measured beside it.

@@ -61,6 +61,7 @@ func NewService() *Service { return &Service{Service: policy.DefaultService()} }
 // Server is a real server.
 type Server struct {
 	policy.RealServer
+	Most   int // connections that it may have at a time; 0: any number
 	Origin Origin
 }
 

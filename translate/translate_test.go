@@ -39,10 +39,10 @@ func sample() *Setup {
 			if i == 3 && j != 1 {
 				continue
 			}
-			v.Servers = append(v.Servers, Server{policy.RealServer{Addr: netip.MustParseAddr(addr), Port: 8080, Weight: 2 - j}, Origin{at(21 + 10*i + j), "-r " + addr}})
+			v.Servers = append(v.Servers, Server{policy.RealServer{Addr: netip.MustParseAddr(addr), Port: 8080, Weight: 2 - j}, 0, Origin{at(21 + 10*i + j), "-r " + addr}})
 		}
 		v.Check = &Check{HealthCheck: policy.DefaultHealthCheck(policy.CheckHTTP), Origin: Origin{Place: at(60 + i)}}
-		v.Sorry = []Server{{policy.RealServer{Addr: netip.MustParseAddr("192.168.1.9"), Port: 80, Weight: 1}, Origin{Place: at(70 + i)}}}
+		v.Sorry = []Server{{policy.RealServer{Addr: netip.MustParseAddr("192.168.1.9"), Port: 80, Weight: 1}, 0, Origin{Place: at(70 + i)}}}
 		s.Services = append(s.Services, v)
 	}
 	last := s.Services[0]
@@ -81,8 +81,8 @@ func TestLedger(t *testing.T) {
 	c, d := l.Enter(at(2), "-x"), l.Enter(at(2), "5")
 	e := l.Enter(at(2), "--odd")
 	l.Whole(a, b)
-	l.Report("M033", "", c, d)
-	l.Report("M033", "", c, d)
+	l.Report("M050", "", c, d)
+	l.Report("M050", "", c, d)
 	r := l.Close()
 	if len(r.Gaps) != 2 || r.Gaps[1].Code != Unknown || r.Gaps[1].Construct != l.Text(e) || r.Count != [...]int{0, 1, 0, 2} {
 		t.Errorf("the report is %+v", r)
@@ -90,7 +90,7 @@ func TestLedger(t *testing.T) {
 	if r.Warnings() != 2 || r.Unaccounted() != 1 {
 		t.Errorf("there are %d warnings and %d lines not understood", r.Warnings(), r.Unaccounted())
 	}
-	if got, want := r.Gaps[0].String(), "old.conf:2: warning: -x 5: it is left out: a policy has no limits of connections [M033]"; got != want {
+	if got, want := r.Gaps[0].String(), "old.conf:2: warning: -x 5: it is left out: see whether `limits` of the service say what was meant [M050]"; got != want {
 		t.Errorf("a gap is %q, want %q", got, want)
 	}
 }

@@ -23,6 +23,10 @@ func writeGateway(g *policy.Gateway) *format.Mapping {
 		some = true
 		m.Set("invalid", format.Text(string(g.Invalid)))
 	}
+	if g.Timeouts != nil {
+		some = true
+		m.Set("timeouts", writeTimeouts(g.Timeouts))
+	}
 	if !some {
 		return nil
 	}
@@ -136,7 +140,13 @@ func (d *document) service(s *Service, given names) *format.Mapping {
 	if s.OnEmpty != policy.EmptyReject {
 		m.Set("on_empty", format.Text(string(s.OnEmpty)))
 	}
+	if s.Limits.Any() {
+		m.Set("limits", writeLimits(&s.Limits))
+	}
 	d.health(s, m)
+	if s.Timeouts != nil {
+		m.Set("timeouts", writeTimeouts(s.Timeouts))
+	}
 	return m
 }
 

@@ -13,6 +13,9 @@ import (
 // setup makes a setup of the table: what the old kernel would do, in the policy's words.
 func (t *table) setup() *translate.Setup {
 	s := translate.New(t.file)
+	for _, c := range t.timeouts {
+		s.Last(c[0], c[1], c[2])
+	}
 	var zero, matches []*service
 	for _, v := range t.services {
 		switch {
@@ -142,6 +145,7 @@ func (t *table) loseRest(v *service) {
 
 // servers carries the real servers over.
 func (t *table) servers(v *service, out *translate.Service) {
+	var bounds []bound
 	most, full := 0, false
 	for _, r := range v.servers {
 		most = max(most, r.weight)
@@ -165,14 +169,52 @@ func (t *table) servers(v *service, out *translate.Service) {
 			t.say(&r.origin, "M107", fmt.Sprintf("weight %d", weight), r.find("weight").words...)
 		}
 		t.ledger.Whole(r.head...)
-		for _, g := range r.options {
-			t.serverOption(r, &g)
+		s := translate.Server{RealServer: policy.RealServer{Addr: r.addr, Port: portTo(r.port, v.port), Weight: weight}, Origin: r.Origin}
+		for i := range r.options {
+			if g := &r.options[i]; g.name == "u-threshold" || g.name == "l-threshold" {
+				bounds = append(bounds, t.threshold(r, g, &s)...)
+			} else {
+				t.serverOption(r, g)
+			}
 		}
-		out.Servers = append(out.Servers, translate.Server{RealServer: policy.RealServer{Addr: r.addr, Port: portTo(r.port, v.port), Weight: weight}, Origin: r.Origin})
+		out.Servers = append(out.Servers, s)
 	}
 	if full {
 		out.Mode = policy.FullNAT
 	}
+	some := out.Bound()
+	for _, b := range bounds {
+		code := "M048"
+		switch {
+		case some && b.given.name == "l-threshold":
+			code = "M049"
+		case some:
+			code = "M033"
+		}
+		t.say(&b.of.origin, code, "", b.given.words...)
+	}
+}
+
+// bound is a threshold of a real server.
+type bound struct {
+	of    *server
+	given *given
+}
+
+// threshold reads a threshold of a real server. What becomes of it, all servers of the service tell.
+func (t *table) threshold(r *server, g *given, s *translate.Server) []bound {
+	n, err := parseNumber("the threshold", g.value, 0, 1<<31-1)
+	switch {
+	case err != nil:
+		t.problem(&call{line: r.Place.Line, args: []arg{{text: r.Text}}}, err, "")
+		return nil
+	case n == 0:
+		t.ledger.Whole(g.words...)
+		return nil
+	case g.name == "u-threshold":
+		s.Most = n
+	}
+	return []bound{{r, g}}
 }
 
 // maxWeight is the largest weight of a policy; newer kernels have larger ones.
@@ -189,12 +231,6 @@ func portTo(port, called uint16) uint16 {
 // serverOption accounts for an option of a real server.
 func (t *table) serverOption(r *server, g *given) {
 	switch g.name {
-	case "u-threshold", "l-threshold":
-		if g.value == "0" {
-			t.ledger.Whole(g.words...)
-			return
-		}
-		t.say(&r.origin, "M033", "", g.words...)
 	case "tun-type", "tun-port", "tun-nocsum", "tun-csum", "tun-remcsum", "numeric", "ipv6":
 		t.say(&r.origin, "M108", "", g.words...)
 	default:

@@ -12,6 +12,9 @@ import (
 // bare is the timeout of -p without a number (ipvsadm.c; its man page says 300).
 const bare = "360"
 
+// mostTimeout is the longest timeout that ipvsadm takes, in seconds: 31 days.
+const mostTimeout = 2678400
+
 // options carries the options of a service over.
 func (t *table) options(v *service, out *translate.Service) {
 	t.scheduler(v, out)
@@ -32,7 +35,7 @@ func (t *table) options(v *service, out *translate.Service) {
 		case "synproxy":
 			t.unless(v, g, "M035", "disable")
 		case "vsestablish-timeout", "conn-timeout":
-			t.unless(v, g, "M036", "0")
+			t.lasts(v, g, out)
 		case "proxy-protocol":
 			t.unless(v, g, "M116", "disable")
 		case "dest-check":
@@ -46,6 +49,19 @@ func (t *table) options(v *service, out *translate.Service) {
 		default:
 			t.say(&v.origin, "M115", "", g.words...)
 		}
+	}
+}
+
+// lasts carries the timeout of open connections over.
+func (t *table) lasts(v *service, g *given, out *translate.Service) {
+	n, err := parseNumber("the timeout", g.value, 0, mostTimeout)
+	switch {
+	case err != nil:
+		t.problem(&call{line: v.Place.Line, args: []arg{{text: v.Text}}}, err, "")
+	case n == 0 || out.Last(n):
+		t.ledger.Whole(g.words...)
+	default:
+		t.say(&v.origin, "M051", "", g.words...)
 	}
 }
 
@@ -104,7 +120,7 @@ func (t *table) persistence(v *service, g *given, out *translate.Service) {
 	if value == "" {
 		value = bare
 	}
-	seconds, err := parseNumber("the timeout", value, 1, 2678400)
+	seconds, err := parseNumber("the timeout", value, 1, mostTimeout)
 	if err != nil {
 		t.problem(&call{line: v.Place.Line, args: []arg{{text: v.Text}}}, err, "")
 		return

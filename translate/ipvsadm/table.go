@@ -22,9 +22,10 @@ type table struct {
 	zones    []*zone
 	rules    []*rule
 	problems translate.Unreadable
-	saved    bool // the file is a dump or listing: what is never saved may be missing
-	laddrs   bool // some command gives laddrs
-	toa      bool // it was said that FULLNAT adds no TOA
+	saved    bool     // the file is a dump or listing: what is never saved may be missing
+	laddrs   bool     // some command gives laddrs
+	timeouts [][3]int // of --set: TCP, TCP that closes, UDP, in seconds
+	toa      bool     // it was said that FULLNAT adds no TOA
 }
 
 // key is what services are told apart by.
@@ -163,7 +164,7 @@ func (t *table) apply(c *command) {
 	case "clear":
 		t.clear(c)
 	case "set":
-		t.ledger.ReportAs("M110", c.text(), "", c.words()...)
+		err = t.set(c)
 	case "start-daemon":
 		t.ledger.ReportAs("M039", c.text(), "", c.words()...)
 	case "restore":
@@ -177,6 +178,24 @@ func (t *table) apply(c *command) {
 	case err != nil:
 		t.problem(c.call, err, "")
 	}
+}
+
+// set carries out --set, of which 0 changes nothing.
+func (t *table) set(c *command) (err error) {
+	var n [3]int
+	values := strings.Fields(c.text())
+	for i := range n {
+		if n[i], err = parseNumber("the timeout", values[max(0, len(values)-3+i)], 0, mostTimeout); err != nil {
+			return err
+		}
+	}
+	if n == [3]int{} {
+		t.ledger.Whole(c.words()...)
+		return nil
+	}
+	t.timeouts = append(t.timeouts, n)
+	t.ledger.ReportAs("M110", c.text(), "", c.words()...)
+	return nil
 }
 
 // clear forgets everything, as ipvsadm -C does.

@@ -162,9 +162,16 @@ func (k *translator) quiet(v *virtual) {
 			k.report("M258", "", s)
 		}
 	}
-	for _, s := range append([]*Statement{v.persist, v.mask, v.sorry, v.kind, v.alpha, v.hosts, v.deny, v.allow, v.quorum.from, v.hyst.from}, v.flags...) {
+	for _, s := range append([]*Statement{v.persist, v.mask, v.sorry, v.kind, v.alpha, v.hosts, v.deny, v.allow, v.quorum.from, v.hyst.from, v.open}, v.flags...) {
 		if s != nil {
 			k.report("M258", "", s)
+		}
+	}
+	for _, r := range v.servers {
+		for _, s := range []*Statement{r.most, r.least} {
+			if s != nil && k.Fate(s.Refs[0]) == 0 {
+				k.report("M258", "", s)
+			}
 		}
 	}
 }

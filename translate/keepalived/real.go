@@ -23,6 +23,8 @@ type real struct {
 	host    string
 	hosts   *Statement
 	checks  []*Statement
+	most    *Statement // uthreshold
+	least   *Statement // lthreshold
 }
 
 // real reads a real_server block. It returns nil for one that is lost.
@@ -67,6 +69,10 @@ func (k *translator) inReal(r *real, s *Statement) {
 		k.whole(s, 2)
 	case word == "lb_kind" || word == "lvs_method":
 		r.method = s
+	case word == "uthreshold":
+		r.most = s
+	case word == "lthreshold":
+		r.least = s
 	case word == "virtualhost":
 		r.host, r.hosts = s.Word(1), s
 	case word == "alpha":

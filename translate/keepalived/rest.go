@@ -43,7 +43,7 @@ func (k *translator) global(s *Statement) {
 		case strings.HasPrefix(word, "lvs_sync_daemon"):
 			k.lose("M039", "", b)
 		case word == "lvs_timeouts":
-			k.lose("M110", "", b)
+			k.lasting = append(k.lasting, b)
 		case hasPrefix(word, ofServers):
 			k.lose("M211", "", b)
 		default:

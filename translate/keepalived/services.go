@@ -90,6 +90,7 @@ func (k *translator) services(v *virtual) {
 			}
 		}
 		k.persistence(v, svc)
+		k.lasts(v, svc)
 		k.setup.Services = append(k.setup.Services, svc)
 	}
 }
@@ -162,6 +163,7 @@ func (k *translator) service(v *virtual) (*translate.Service, bool) {
 			RealServer: policy.RealServer{Addr: r.addr, Port: r.port, Weight: weight},
 			Origin:     translate.Origin{Place: r.At, Text: r.Text}})
 	}
+	k.bound(v, svc)
 	svc.Check = k.choose(v, probes)
 	k.virtualhosts(v)
 	k.scheduler(v, svc)

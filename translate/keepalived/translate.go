@@ -43,6 +43,13 @@ func Translate(src policy.Source, o Options) (*translate.Result, error) {
 	k.statements(tree.Statements)
 	k.egress()
 	k.unused()
+	for _, s := range k.lasting {
+		if len(k.setup.Services)+len(k.setup.Zones) > 0 {
+			k.timeouts(s)
+		} else {
+			k.lose("M211", "", s)
+		}
+	}
 	result, err := k.setup.Finish(k.Ledger, k.dialect, k.by)
 	if err != nil {
 		return nil, err
@@ -70,6 +77,7 @@ type translator struct {
 	zero    []*virtual                 // virtual servers 0.0.0.0 0
 	snat    []snatRule                 // of lvs-snat v2
 	matches []*virtual                 // virtual servers by match, of DPVS
+	lasting []*Statement               // lvs_timeouts
 }
 
 // statements carries out all statements of the file: first those that others name.

@@ -91,6 +91,12 @@ func addresses(text string) (r inet.Range, code string) {
 	return inet.Range{From: from, To: to}, ""
 }
 
+// number32 reads a number of at most 31 bits.
+func number32(text string) (int, bool) {
+	n, err := strconv.ParseUint(text, 10, 31)
+	return int(n), err == nil
+}
+
 // markOf reads a mark, which has 32 bits; 0 is none.
 func markOf(text string) (uint32, bool) {
 	n, err := strconv.ParseUint(text, 10, 32)

@@ -33,6 +33,7 @@ type virtual struct {
 	pool    *Statement // laddr_group_name
 	deny    *Statement // daddr_group_name
 	allow   *Statement // waddr_group_name
+	open    *Statement // est_timeout, establish_timeout, conn_timeout
 	snat    []*Statement
 	servers []*real
 	match   bool         // virtual_server match, of DPVS
@@ -190,6 +191,11 @@ func (k *translator) inVirtual(v *virtual, s *Statement) {
 		v.deny = s
 	case "waddr_group_name":
 		v.allow = s
+	case "est_timeout", "establish_timeout", "conn_timeout":
+		if v.open != nil {
+			k.report("M004", "the later line decides: line "+strconv.Itoa(s.At.Line), v.open)
+		}
+		v.open = s
 	case "snat_rule":
 		v.snat = append(v.snat, s)
 	case "src-range", "dst-range", "iif", "oif":

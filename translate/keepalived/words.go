@@ -8,8 +8,8 @@ var once = map[string]bool{"protocol": true, "lb_algo": true, "lvs_sched": true,
 var lostWords = map[string]string{
 	"quorum_up": "M212", "quorum_down": "M212", "notify_up": "M212", "notify_down": "M212", "omega": "M213",
 	"net_mask": "M045", "smtp_alert": "M214", "snmp_name": "M214", "ha_suspend": "M045", "nat_mask": "M045", "vip_bind_dev": "M045", "ip_family": "M045",
-	"uthreshold": "M033", "lthreshold": "M033", "max_conn": "M033", "bps": "M033", "bps_limit": "M033", "cps_limit": "M033", "limit_proportion": "M033",
-	"syn_proxy": "M035", "est_timeout": "M036", "establish_timeout": "M036", "conn_timeout": "M036",
+	"max_conn": "M050", "bps": "M050", "bps_limit": "M050", "cps_limit": "M050", "limit_proportion": "M050",
+	"syn_proxy":    "M035",
 	"abs_priority": "M223", "hash_target": "M224", "proxy_protocol": "M225", "expire_quiescent_conn": "M045", "quic": "M224",
 	"clear_policies": "M045", "log_all_failures": "M214",
 }

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/compiler/tell"
 	"github.com/snatctl/snatctl/ct"
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/route"
 	"github.com/snatctl/snatctl/route/routelink"
 )
@@ -174,11 +177,18 @@ func (g *Gateway) announce(p route.Plan) {
 	}
 }
 
-// tellAddresses says what a plan means, after all that changes in the table.
-func (d *Difference) tellAddresses(w *Wanted, p route.Plan) {
+// tellAddresses says what a plan means, after all that changes in the table. live is the table as it was, which
+// knows uplinks that the policy has no more.
+func (d *Difference) tellAddresses(w *Wanted, live *nft.Ruleset, p route.Plan) {
+	names := route.NamesOf(w.Policy)
+	for mark, name := range readback.Uplinks(live) {
+		if table := w.Policy.Gateway.TableOf(policy.MarkedUplink(mark)); names.Tables[table] == "" {
+			names.Tables[table] = name
+		}
+	}
 	actions := map[route.Action]tell.Action{route.Add: tell.AddObject, route.Remove: tell.RemoveObject, route.Replace: tell.ChangeObject}
 	kinds := map[route.Subject]tell.Kind{route.Addresses: tell.KindAddress, route.Uplink: tell.KindUplink, route.Uplinks: tell.KindGateway}
-	for _, c := range p.Changes(route.NamesOf(w.Policy)) {
+	for _, c := range p.Changes(names) {
 		if c.Of == route.Uplinks {
 			c.Name = w.Ruleset.Table
 		}

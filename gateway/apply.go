@@ -79,7 +79,7 @@ func (g *Gateway) Commit(ctx context.Context, w *Wanted, o ApplyOptions) (*Chang
 		return nil, err
 	}
 	c.left = a.after(ctx)
-	c.did.difference.tellAddresses(c.w, a.plan)
+	c.did.difference.tellAddresses(c.w, c.did.live, a.plan)
 	c.inForce(ctx)
 	return c, nil
 }

@@ -109,6 +109,6 @@ func (g *Gateway) Diff(ctx context.Context, w *Wanted, cleanup bool) (r Result, 
 	g.tell(Telling)
 	defer g.took(Telling, time.Now())
 	r.Difference, err = c.measure(w.Ruleset)
-	r.tellAddresses(w, addresses)
+	r.tellAddresses(w, c.live, addresses)
 	return r, err
 }

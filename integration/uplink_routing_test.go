@@ -109,6 +109,11 @@ func TestUplinkRouting(t *testing.T) {
 		t.Errorf("taken back: %s", cmp.Diff(there, settled))
 	}
 
+	fewer := strings.Replace(text, `, isp2: {interface: wan1, gateway: [198.18.1.1, "2001:db8:3::1"]}`, "", 1)
+	if got := diffJSON(t, h, fewer, 1).names("remove", "uplink"); got != "isp2 isp2" {
+		t.Errorf("with one uplink less diff removes the uplinks %q", got)
+	}
+
 	other := strings.Replace(text, "gateway: {", "gateway: {table: other, ", 1)
 	if r := snatctl(t, h, other, "apply"); r.Code != 1 || !strings.Contains(r.Stderr, "the uplinks of another policy on this host have table") || !strings.Contains(r.Stderr, "nothing was changed") {
 		t.Errorf("another policy takes the same tables: %d %s", r.Code, r.Stderr)
@@ -162,6 +167,26 @@ func TestUplinkRoutingDrift(t *testing.T) {
 	apply(t, h, text, "--state-dir", dir)
 	if now := strings.Replace(settledNetwork(t, h), "wan0/rp_filter:2", "wan0/rp_filter:0", 1); now != there {
 		t.Errorf("apply does not repair: %s", cmp.Diff(there, now))
+	}
+}
+
+// An agent brings back what somebody else removes, and the route of an interface that was down.
+func TestUplinkRoutingAgent(t *testing.T) {
+	t.Parallel()
+	w := startTwoWays(t, watchedUplinks)
+	h, n := w.Gateway, tableOf(t, watchedUplinks, "isp2")
+	there := ruled(settledNetwork(t, h))
+	for _, fault := range []string{
+		"ip rule del pref 20002 oif wan0; ip -6 rule del pref 20001 oif wan1",
+		fmt.Sprintf("ip route del default dev wan1 table %d", n),
+		"ip link set wan1 down; sleep 0.3; ip link set wan1 up; ip -6 addr replace 2001:db8:3::2/64 dev wan1",
+	} {
+		output(t, h, "sh", "-ec", fault)
+		eventually(t, "the agent to mend "+fault, func() bool { return ruled(network(t, h)) == there })
+	}
+	w.await(t, "isp2", "up")
+	if len(w.agent.logged("drift_found")) == 0 {
+		t.Error("the log has no drift")
 	}
 }
 

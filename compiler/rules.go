@@ -84,6 +84,7 @@ func (b *builder) rules() {
 	if (sendsOn || fullNAT || byMark || b.zonesDecide()) && b.policy.Gateway.Invalid == policy.Drop {
 		b.dropInvalid()
 	}
+	b.synProxyRules()
 	if b.usesChain(layout.ChainMasquerade.Name()) {
 		b.rule(layout.ChainMasquerade.Name(), nft.Masq{})
 	}
@@ -121,7 +122,7 @@ func trackingRule() nft.Rule {
 
 func tracks(s nft.Stmt) bool {
 	switch s.(type) {
-	case nft.CtNew, nft.CtInvalid, nft.CtStatus, nft.Masq:
+	case nft.CtNew, nft.CtInvalid, nft.CtStray, nft.CtStatus, nft.Masq:
 		return true
 	}
 	return false
@@ -193,10 +194,17 @@ func (b *builder) dispatch() {
 // with the source that they have. The rule is the first in forward.
 func (b *builder) dropInvalid() {
 	b.hook(layout.ChainForward.Name(), nft.Hook{Type: "filter", Point: nft.Forward, Priority: 0})
-	c := b.chain(layout.ChainForward.Name())
+	b.before(layout.ChainForward.Name(), func() {
+		b.leaving(layout.ChainForward.Name(), []nft.Stmt{nft.CtInvalid{}}, nft.Counter{}, nft.Give{Verdict: nft.Verdict{Kind: nft.Drop}})
+	})
+}
+
+// before puts the rules that f appends to a chain in front of those that it has.
+func (b *builder) before(chain layout.Name, f func()) {
+	c := b.chain(chain)
 	others := c.Rules
 	c.Rules = nil
-	b.leaving(layout.ChainForward.Name(), []nft.Stmt{nft.CtInvalid{}}, nft.Counter{}, nft.Give{Verdict: nft.Verdict{Kind: nft.Drop}})
+	f()
 	c.Rules = append(c.Rules, others...)
 }
 

@@ -13,6 +13,9 @@ import (
 // priorityMangle is where packets are rewritten (NF_IP_PRI_MANGLE).
 const priorityMangle = -150
 
+// priorityTranslated is behind the translation of destinations (NF_IP_PRI_NAT_DST).
+const priorityTranslated = -90
+
 // segments enters the size of a plain zone's segments, where it is not the gateway's.
 func (b *builder) segments(z *policy.Zone, r inet.Range) {
 	if z.MSS == 0 || z.MSS == b.policy.Gateway.MSS {
@@ -40,6 +43,7 @@ func lowerMSS(m policy.MSS) nft.Stmt {
 // segmentRules lowers what forwarded SYN and SYN-ACK say. What a service sent on, or a map, has the gateway's.
 func (b *builder) segmentRules() {
 	gateway, zones := b.policy.Gateway.MSS, b.holds(layout.Segments)
+	b.ownSegments(gateway)
 	if gateway == 0 && !zones {
 		return
 	}
@@ -73,4 +77,16 @@ func (b *builder) segmentRules() {
 func (b *builder) gatewaySegments(m policy.MSS) {
 	c := b.chain(layout.ChainSegments.Name())
 	c.Rules = append(c.Rules, nft.Rule{Stmts: []nft.Stmt{nft.TCPOpens{}, lowerMSS(m)}, Comment: m.String()})
+}
+
+// ownSegments lowers what a SYN proxy says to either side, since its segments are not forwarded: the SYN-ACK belongs to
+// no connection, the SYN to one that a service sent on. The hook is behind that, for its route to be the real server's.
+func (b *builder) ownSegments(m policy.MSS) {
+	if m == 0 || !b.policy.ProxiesSyn() {
+		return
+	}
+	chain := layout.ChainAnswers.Name()
+	b.hook(chain, nft.Hook{Type: "filter", Point: nft.Output, Priority: priorityTranslated})
+	b.rule(chain, nft.TCPOpens{}, nft.CtStray{}, lowerMSS(m))
+	b.rule(chain, nft.TCPOpens{}, nft.CtStatus{Bit: nft.DNAT}, lowerMSS(m))
 }

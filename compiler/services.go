@@ -39,6 +39,7 @@ func (b *builder) lasting(s *policy.Service) {
 		}
 		b.serviceTimeouts(s, f)
 		b.serviceHelpers(s, f)
+		b.synProxy(s, f)
 		if s.Mode != policy.FullNAT || len(b.ranges(s.Laddrs, f)) == 0 {
 			continue
 		}
@@ -244,6 +245,9 @@ func (b *builder) port(s *policy.Service, sc schedule, e endpoint, ports inet.Po
 	}
 	if s.Persistence.Timeout > 0 && len(sc.slots) > 0 {
 		b.remember(s, sc, e, ports)
+	}
+	if s.SynProxy.On && e.proto == inet.TCP && len(sc.slots) > 0 {
+		b.answer(s, sc.family, e, ports)
 	}
 	if len(sc.hairpin) > 0 {
 		b.hairpin(s, sc.hairpin, e, ports)

@@ -15,6 +15,7 @@ func Vocabulary() *nft.Ruleset {
 	p.Gateway.Unmatched = policy.Drop
 	timeouts := policy.RFCTimeouts()
 	p.Gateway.Timeouts = &timeouts
+	p.Services = []policy.Service{{SynProxy: policy.SynProxy{On: true}}} // for rules alone: it has no fragment
 	b := newBuilder(&Arrangement{policy: p, CountsSlots: true})
 	for _, f := range inet.Families {
 		b.set(layout.Marks.Of(f))
@@ -27,6 +28,8 @@ func Vocabulary() *nft.Ruleset {
 				b.set(m.For(f, kind))
 			}
 			b.set(layout.Permitted.For(f, kind))
+			b.set(layout.Proxied.For(f, kind))
+			b.set(layout.Handshakes.For(f, kind))
 			for _, prefix := range []bool{false, true} {
 				b.set(hairpinName(f, kind, prefix))
 			}

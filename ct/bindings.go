@@ -31,6 +31,10 @@ type Service struct {
 	Hairpin []inet.Range
 	New     uint64 // new connections since the table's elements were made; refused sources don't count
 	Limits  []Limit
+	// SynProxy tells that a SYN proxy answers its handshakes, and Syns how many segments that open a
+	// connection it has met. Those of clients that completed theirs are in New.
+	SynProxy bool
+	Syns     uint64
 	// Uncounted tells that its real servers' New is not known: the table holds more slots
 	// than it counts (compiler, mostCounted).
 	Uncounted bool

@@ -20,7 +20,7 @@ type around struct {
 	w    *Wanted
 	plan route.Plan
 	done route.Plan
-	off  func() // takes back forwarding and timeouts, as far as they were set
+	off  func() // sets sysctls back, as far as they were set
 }
 
 // planAround finds out what there is to do.
@@ -31,7 +31,13 @@ func (g *Gateway) planAround(w *Wanted) (*around, error) {
 
 // before does what the new table needs. After an error it has changed nothing.
 func (a *around) before(ctx context.Context) (err error) {
-	if a.off, err = a.g.forwardingOn(a.w); err != nil {
+	forwarding, err := a.g.forwardingOn(a.w)
+	if err != nil {
+		return err
+	}
+	pickUp, err := a.g.pickUpOff(a.w.Policy)
+	if a.off = func() { pickUp(); forwarding() }; err != nil {
+		a.off()
 		return err
 	}
 	timeouts, err := a.g.timeoutsOn(a.w.Policy)
@@ -39,8 +45,7 @@ func (a *around) before(ctx context.Context) (err error) {
 		a.off()
 		return err
 	}
-	forwarding := a.off
-	a.off = func() { timeouts(); forwarding() }
+	a.off = func() { timeouts(); pickUp(); forwarding() }
 	needed, _ := a.plan.Split()
 	if a.done, err = a.g.carryOut(ctx, needed); err != nil {
 		a.off()

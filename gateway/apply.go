@@ -147,6 +147,9 @@ func (c *Change) Finish(ctx context.Context) (Result, error) {
 	}
 	g.releaseClients(ctx, c.w)
 	g.accountingOn(c.w.Policy)
+	if _, err := g.pickUpOff(c.w.Policy); err != nil {
+		g.tell(Warning{err})
+	}
 	if !c.cleans() {
 		c.supersede()
 		return r, c.left

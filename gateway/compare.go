@@ -48,7 +48,7 @@ func (g *Gateway) against(now present, want *nft.Ruleset) (c comparison, err err
 	c.present = now
 	g.tell(Comparing)
 	defer g.took(Comparing, time.Now())
-	formed, err := wire.Forms(compiler.KeepTimeouts(c.live, want))
+	formed, err := wire.Forms(compiler.KeepSynProxy(c.live, compiler.KeepTimeouts(c.live, want)))
 	if err != nil {
 		return c, err
 	}
@@ -64,7 +64,7 @@ func (c *comparison) measure(want *nft.Ruleset) (d Difference, err error) {
 			return d, err
 		}
 	}
-	d.Changes = tell.Changes(c.live, compiler.KeepTimeouts(c.live, want), c.plan)
+	d.Changes = tell.Changes(c.live, compiler.KeepSynProxy(c.live, compiler.KeepTimeouts(c.live, want)), c.plan)
 	return d, nil
 }
 

@@ -70,7 +70,7 @@ func differs(t testing.TB, g *Gateway, p *policy.Policy) nft.Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := wire.Forms(compiler.KeepTimeouts(live, compiled.Ruleset(t, p)))
+	want, err := wire.Forms(compiler.KeepSynProxy(live, compiler.KeepTimeouts(live, compiled.Ruleset(t, p))))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,6 +35,14 @@ func FamilyOf(a netip.Addr) Family {
 	return 0
 }
 
+// HeaderLen returns the length of the family's header without options, in bytes (RFC 791, RFC 8200).
+func (f Family) HeaderLen() int {
+	if f == V6 {
+		return 40
+	}
+	return 20
+}
+
 // String returns "IPv4" or "IPv6".
 func (f Family) String() string {
 	switch f {

@@ -74,6 +74,7 @@ type Point string
 // The points that chains of ours are called at.
 const (
 	Prerouting  Point = "prerouting"
+	Input       Point = "input"
 	Forward     Point = "forward"
 	Output      Point = "output"
 	Postrouting Point = "postrouting"

@@ -19,6 +19,7 @@ func (c *checker) checkServices() {
 				c.checkWeights(s, l.list)
 			}
 			c.checkPorts(s)
+			c.checkSynProxy(s)
 			c.checkHealthPort(s)
 			c.checkServiceHelpers(s)
 			c.checkLimits(s.At("limits"), Object{"service", s.Name}, s.Has("limits"), &s.Limits)

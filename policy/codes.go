@@ -59,6 +59,8 @@ func Codes() []Code {
 		{"S31", "A mark does not fit into 24 bits."},
 		{"S32", "Two services take packets of one family with the same mark."},
 		{"S34", "A service by mark has helpers."},
+		{"S35", "A service without tcp has a SYN proxy."},
+		{"S42", "A service by mark has a SYN proxy."},
 		{"T02", "A test expects a zone or service that does not exist."},
 		{"T03", "The addresses of a test's packet are of different families."},
 		{"U01", "An uplink is named twice, or like a word of the language."},

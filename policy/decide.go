@@ -49,7 +49,7 @@ type Decision struct {
 // Uplinks written as objects: who comes in by one is answered through it; for all others the first zone
 // whose `from`, `to`, `ports` and `iif` hold chooses the way, if it has `uplink`.
 //
-// What is invalid meets gateway.invalid and nothing else. For all others:
+// What is invalid meets a service's syn_proxy and gateway.invalid, and nothing else. For all others:
 //
 //  1. The service that takes the packet's mark decides, else the one that claims the destination.
 //  2. Else the first zone that is mapped to the destination decides.

@@ -15,6 +15,7 @@ func (d *decider) services() bool {
 		return false
 	}
 	d.Service = s.Name
+	d.synProxy(s)
 	client := d.pkt.From.Addr()
 	switch {
 	case contains(s.Deny, client):
@@ -54,14 +55,31 @@ func (d *decider) services() bool {
 // any range that holds it, by a range before `*`. Validation saw to it that no two claims of
 // one rank meet.
 func (d *decider) service() *Service {
-	if s := d.marked(); s != nil {
-		return s
+	winner, best, known := d.claimant()
+	if winner == nil || !d.answers(winner) { // who completes the handshake does so before anybody looks at a mark
+		if s := d.marked(); s != nil {
+			return s
+		}
 	}
-	var winner *Service
-	best, known := 0, false
+	for i := range d.policy.Services {
+		d.unresolved(&d.policy.Services[i])
+	}
+	switch {
+	case !known:
+		d.say("no service has the VIP %s", d.pkt.To.Addr())
+	case winner == nil:
+		d.say("no service at the VIP %s takes %s", d.pkt.To.Addr(), d.pkt.called())
+	default:
+		d.say("service %s: takes %s on %s%s, by %s", winner.Name, d.pkt.called(), d.pkt.To.Addr(), winner.ofInterface(d.pkt.To.Addr()), [...]string{"its exact port", "a range of ports", "all ports"}[best])
+	}
+	return winner
+}
+
+// claimant returns the service whose VIP and ports the packet calls, the rank of its claim, and whether some
+// service has the VIP.
+func (d *decider) claimant() (winner *Service, best int, known bool) {
 	for i := range d.policy.Services {
 		s := &d.policy.Services[i]
-		d.unresolved(s)
 		if !slices.Contains(s.VIP, d.pkt.To.Addr()) {
 			continue
 		}
@@ -75,15 +93,7 @@ func (d *decider) service() *Service {
 			}
 		}
 	}
-	switch {
-	case !known:
-		d.say("no service has the VIP %s", d.pkt.To.Addr())
-	case winner == nil:
-		d.say("no service at the VIP %s takes %s", d.pkt.To.Addr(), d.pkt.called())
-	default:
-		d.say("service %s: takes %s on %s%s, by %s", winner.Name, d.pkt.called(), d.pkt.To.Addr(), winner.ofInterface(d.pkt.To.Addr()), [...]string{"its exact port", "a range of ports", "all ports"}[best])
-	}
-	return winner
+	return winner, best, known
 }
 
 // unresolved says that the service would take the packet, if it calls an address of an interface that

@@ -41,6 +41,12 @@ func DefaultPersistence() Persistence { return Persistence{Mask4: 32, Mask6: 128
 // nft's own limits have it.
 func DefaultLimits() Limits { return Limits{Burst: 5, Action: Drop, Mask4: 32, Mask6: 128} }
 
+// DefaultSynProxy is a SYN proxy of which nothing is written yet: an Ethernet's segment size, and the
+// window scale that Linux has with its default net.ipv4.tcp_rmem.
+func DefaultSynProxy() SynProxy {
+	return SynProxy{On: true, MSS: 1460, WScale: 7, Timestamp: true, Sack: true}
+}
+
 // DefaultHealthCheck is a health check of which nothing is written yet but its type.
 func DefaultHealthCheck(t CheckType) HealthCheck {
 	c := HealthCheck{Type: t, Interval: 2 * time.Second, Timeout: time.Second, Rise: 2, Fall: 3}

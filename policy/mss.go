@@ -32,13 +32,15 @@ func (m MSS) String() string {
 
 // segments says how large the connection's segments may be: those of a service that translates or is by
 // mark, or to what is mapped, as the gateway says, all others as the first zone without conditions that has the source.
+// Those of the gateway itself have no limit, but where services have a SYN proxy, which speaks in clients' names: calls
+// of services then do.
 func (d *decider) segments() {
-	if d.pkt.Proto != inet.TCP || d.pkt.Self || d.pkt.Invalid || d.Verdict != Accept {
+	changed := len(d.DNAT) > 1 || len(d.DNAT) == 1 && d.DNAT[0] != d.pkt.To
+	if d.pkt.Proto != inet.TCP || d.pkt.Invalid || d.Verdict != Accept || d.pkt.Self && !(changed && d.policy.ProxiesSyn()) {
 		return
 	}
 	d.MSS = d.policy.Gateway.MSS
-	translated := len(d.DNAT) > 1 || len(d.DNAT) == 1 && d.DNAT[0] != d.pkt.To ||
-		slices.ContainsFunc(d.policy.Services, func(s Service) bool { return s.ByMark() && s.Name == d.Service })
+	translated := changed || slices.ContainsFunc(d.policy.Services, func(s Service) bool { return s.ByMark() && s.Name == d.Service })
 	for i := range d.policy.Zones {
 		z := &d.policy.Zones[i]
 		if translated || z.Conditional() || !z.HasSource(d.pkt.From.Addr()) {

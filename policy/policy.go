@@ -301,6 +301,7 @@ type Service struct {
 	Persistence Persistence
 	Allow, Deny []inet.Range
 	Hairpin     Hairpin // of mode nat alone
+	SynProxy    SynProxy
 	RealServers []RealServer
 	Laddrs      *Pool // nil in mode nat
 	Select      Select

@@ -16,13 +16,15 @@ func (n Name) Declare() *nft.Set {
 		s.Key = []nft.Type{nft.Ifname}
 	case Entering, Leaving:
 		s.Key, s.Data = []nft.Type{nft.Ifname}, nft.VerdictData
+	case Proxied:
+		s.Key, s.Interval = ServiceKey(n.Family, ports), ports == PortRanges
 	case VIPs:
 		s.Key, s.Interval = []nft.Type{addr}, n.Variant.Mapped
 	case Marks:
 		s.Key = []nft.Type{nft.FwMark}
 	case AfterMark:
 		s.Key, s.Data = []nft.Type{nft.FwMark}, nft.VerdictData
-	case Services, Admitted, Scheduled, Helpers, Onward, Remember, LaddrsIn, TimedServices:
+	case Services, Admitted, Scheduled, Helpers, Onward, Remember, LaddrsIn, Handshakes, TimedServices:
 		s.Key, s.Interval, s.Data = ServiceKey(n.Family, ports), ports == PortRanges, nft.VerdictData
 	case Limited:
 		s.Key, s.Interval, s.Data = ServiceKey(n.Family, ports), ports == PortRanges, nft.ClassData
@@ -79,7 +81,7 @@ func (n Name) Declare() *nft.Set {
 // services, of real servers, and of zones. Nothing else in the table counts.
 func (n Name) Counts() bool {
 	switch n.Kind {
-	case Over, Admitted, Services, Permitted, Turns, Table, Servers, Inbound:
+	case Over, Admitted, Services, Permitted, Proxied, Turns, Table, Servers, Inbound:
 		return true
 	case Slots:
 		return !n.Variant.Uncounted

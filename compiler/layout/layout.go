@@ -62,6 +62,8 @@ const (
 	Helpers                           // VIP . protocol . port : the chain of the helper that reads the service's connections
 	Onward                            // VIP . protocol . port : where services go on behind what is set on their connections
 	Remember                          // VIP . protocol . port : the chain that enters the client
+	Proxied                           // VIP . protocol . port of services whose handshakes a SYN proxy answers
+	Handshakes                        // VIP . protocol . port : the chain that answers
 	Turns                             // VIP . protocol . port . slot : real server; of services with a lane of their own
 	Slots                             // the same; of all other services
 	Table                             // slot : real server; of one service
@@ -107,6 +109,7 @@ const (
 // The chains, in the order in which the table lists them.
 const (
 	ChainPrerouting Kind = iota + Laddrless + 1
+	ChainUnproven        // in front of conntrack: handshakes that a SYN proxy answers pass it by
 	ChainOutput
 	ChainServices
 	ChainGuarded  // checks the sources of services with allow or deny
@@ -114,9 +117,12 @@ const (
 	ChainMarked   // gives the flow the mark of its service
 	ChainLimits   // bounds connections: of services with the same limits, or of a zone
 	ChainFull     // notes that a key of limits was found full, and refuses
+	ChainInput    // as ChainForward, for VIPs that the host has
 	ChainForward
-	ChainRefused // resets and rejects
-	ChainRefuse  // what zones in the hook forward do; those in between are listed with it
+	ChainStray    // what belongs to no flow: handshakes that a SYN proxy answers
+	ChainSynProxy // answers them
+	ChainRefused  // resets and rejects
+	ChainRefuse   // what zones in the hook forward do; those in between are listed with it
 	ChainRefuseElsewhere
 	ChainRefuseWhen
 	ChainRefuseZone
@@ -136,6 +142,7 @@ const (
 	ChainHelper   // has a helper of the kernel read the connection
 	ChainRemember // enters a client with its real server
 	ChainSegments // sees SYN and SYN-ACK
+	ChainAnswers  // sees those of SYN proxies
 	ChainLower    // lowers the size of segments that they tell
 	ChainTimeouts // gives a flow ct timeout objects
 	ChainUplinks  // hook: finds the uplink of every packet

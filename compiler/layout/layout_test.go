@@ -102,7 +102,7 @@ func TestForeignNames(t *testing.T) {
 			t.Errorf("set %q reads as %+v", text, n)
 		}
 	}
-	for _, text := range []string{"", "rr4", "rr4-", "rr4-02", "rr4-2-", "rr-2", "zone", "zone/", "zone/x/y", "input", "sticky4"} {
+	for _, text := range []string{"", "rr4", "rr4-", "rr4-02", "rr4-2-", "rr-2", "zone", "zone/", "zone/x/y", "syn-proxy/1460", "syn-proxy/1460-07", "syn-proxy/1460-7-sack-timestamp", "sticky4"} {
 		if n, ok := layout.ParseChain(text); ok {
 			t.Errorf("chain %q reads as %+v", text, n)
 		}

@@ -62,6 +62,7 @@ type Variant struct {
 	Rejects bool   // "rejects": of zones whose limits reject
 	Over    string // OverRate, OverClient or OverConnections
 	Limits  string // "by-10-second-5.all-100": values of limits
+	Offer   Offer  // "1460-7-timestamp-sack": what a SYN proxy offers
 
 	Mark int    // whose flows get it
 	Does bool   // "does": what a zone does, behind its conditions

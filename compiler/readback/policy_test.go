@@ -150,6 +150,8 @@ func serviceSays(p *policy.Policy, s *policy.Service) ct.Service {
 			}
 		}
 	}
+	tcp := func(f ct.Front) bool { return f.Ports.Proto == inet.TCP && len(s.Active(inet.FamilyOf(f.VIP))) > 0 }
+	out.SynProxy = s.SynProxy.On && slices.ContainsFunc(out.Fronts, tcp)
 	slices.SortFunc(out.Fronts, readback.CompareFronts)
 	for _, rs := range s.RealServers {
 		if slices.Contains(families, inet.FamilyOf(rs.Addr)) {

@@ -36,6 +36,8 @@ type Service struct {
 type Family struct {
 	Leads    nft.Verdict // to the scheduler, or nowhere, behind all stages
 	Remember nft.Verdict // to the chain that enters clients; none: the service keeps none
+
+	Offer layout.Offer // of the SYN proxy that answers; zero: none does
 }
 
 func (sv *Service) Family(f inet.Family) *Family {
@@ -128,6 +130,7 @@ func (rd *reading) readServices() {
 			sv.Family(familyOf(s)).Remember = e.Verdict
 		}
 	}, layout.Remember)
+	rd.readSynProxies()
 	rd.each(rd.readServer, layout.Servers)
 	var front string // slots of one front are mostly adjacent
 	var of *Service

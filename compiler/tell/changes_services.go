@@ -119,6 +119,9 @@ func (sv *serviceView) describe() string {
 	if t := sv.read.Timeouts; t != "" {
 		text += ", timeouts " + t
 	}
+	if proxy := sv.synProxy(); proxy != "" {
+		text += ", " + proxy
+	}
 	return text
 }
 
@@ -149,7 +152,11 @@ func serviceChanges(was, will *serviceView) []string {
 		parts = append(parts, cmp.Or(a, "no hairpin")+" → "+cmp.Or(b, "no hairpin"))
 	}
 	parts = append(parts, helpersChange(was.read.Helpers, will.read.Helpers)...)
-	return append(parts, timeoutsChange(was.read.Timeouts, will.read.Timeouts)...)
+	parts = append(parts, timeoutsChange(was.read.Timeouts, will.read.Timeouts)...)
+	if a, b := was.synProxy(), will.synProxy(); a != b {
+		parts = append(parts, cmp.Or(a, "no SYN proxy")+" → "+cmp.Or(b, "no SYN proxy"))
+	}
+	return parts
 }
 
 func allowedText(allowed []inet.Range) string {

@@ -58,6 +58,9 @@ func (l *Law) Check(pkt Packet) error {
 	if err := agree(&d, pkt, outcomes); err != nil {
 		return err
 	}
+	if err := l.proxied(&d, pkt, outcomes); err != nil {
+		return err
+	}
 	if err := l.fair(&d, pkt, outcomes); err != nil {
 		return err
 	}
@@ -85,6 +88,19 @@ func (l *Law) service(name string) *policy.Service {
 	for i := range l.Policy.Services {
 		if s := &l.Policy.Services[i]; s.Name == name {
 			return s
+		}
+	}
+	return nil
+}
+
+// proxied tells where a SYN proxy answers that should not, or does not and should: it stands before
+// all else that a service with real servers does.
+func (l *Law) proxied(d *policy.Decision, pkt Packet, outcomes []Outcome) error {
+	s := l.service(d.Service)
+	want := s != nil && s.SynProxy.On && pkt.Proto == inet.TCP && !pkt.Self && !pkt.Invalid && len(s.Active(inet.FamilyOf(pkt.To.Addr()))) > 0
+	for _, o := range outcomes {
+		if o.Answered != want {
+			return fmt.Errorf("answered by a SYN proxy: the policy says %v, the ruleset %v", want, o.Answered)
 		}
 	}
 	return nil

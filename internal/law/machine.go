@@ -37,6 +37,7 @@ type Outcome struct {
 
 	ToBy, FromBy Choice // how they were chosen
 
+	Answered  bool // a SYN proxy completed the handshake first
 	Untracked bool // chains of type nat were not asked: the kernel tracks no flows
 
 	Service string          // the service whose element was hit

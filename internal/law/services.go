@@ -64,6 +64,9 @@ func (g *maker) service() string {
 	}
 	b.WriteString(g.pick("", "", ", on_empty: reject", ", on_empty: drop", ", on_empty: pass"))
 	b.WriteString(g.timeouts(15))
+	if g.often(25) && strings.Contains(b.String(), "tcp/") {
+		b.WriteString(", syn_proxy: " + g.pick("true", "true", "false", "{mss: 1400}", "{wscale: 10, sack: false}", "{timestamp: false}"))
+	}
 	if g.often(30) { // which no packet depends on: only a State does
 		b.WriteString(g.pick(", health_check: none", ", health_check: {type: icmp}, panic: 30%", ", health_check: {type: tcp, port: 80}, quorum: 50%, hysteresis: 1, slow_start: 10s, on_down: end"))
 	}

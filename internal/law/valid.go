@@ -95,7 +95,7 @@ func tracks(r *nft.Ruleset) bool {
 		for _, rule := range c.Rules {
 			for _, s := range rule.Stmts {
 				switch s := s.(type) {
-				case nft.CtNew, nft.CtOriginal, nft.CtInvalid, nft.CtEstablished, nft.CtStatus, nft.SetMark, nft.Masq:
+				case nft.CtNew, nft.CtOriginal, nft.CtInvalid, nft.CtStray, nft.CtEstablished, nft.CtStatus, nft.SetMark, nft.Masq:
 					return true
 				case nft.NAT: // of its own family alone
 					if flows(s.Key) {

@@ -25,19 +25,31 @@ type walk struct {
 	mark     uint32    // the flow's
 	dnat     bool      // the flow's status: the destination is another than it was
 	priority string    // of the packet, in wire form; empty: 0
+	passedBy bool      // conntrack never saw it
+	answered bool      // a SYN proxy took it
 	out      Outcome
 }
 
 func (w *walk) run() {
-	points := []nft.Point{nft.Prerouting, nft.Forward, nft.Postrouting}
-	if w.pkt.Self {
-		points = []nft.Point{nft.Output, nft.Postrouting}
-	}
 	w.out.Verdict = policy.Accept
+	switch {
+	case w.pkt.Self:
+		w.pass(nft.Output, nft.Postrouting)
+		return
+	case !w.pass(nft.Prerouting):
+	case w.passedBy, w.pkt.Invalid && w.pkt.Proto == inet.TCP:
+		w.stray()
+	default:
+		w.pass(nft.Forward, nft.Postrouting)
+	}
+}
+
+// pass takes the packet through hooks, and tells whether it gets to their end.
+func (w *walk) pass(points ...nft.Point) bool {
 	for _, w.point = range points {
 		for _, c := range w.machine.hooks[w.point] {
 			w.typ = c.Hook.Type
-			if w.typ == "nat" && w.pkt.Invalid {
+			if w.typ == "nat" && (w.pkt.Invalid || w.passedBy) {
 				continue // it has no flow that could be translated (nf_nat_inet_fn)
 			}
 			if w.typ == "nat" && !w.machine.tracks {
@@ -48,15 +60,16 @@ func (w *walk) run() {
 				if w.out.Verdict == policy.Accept {
 					w.out.Verdict = policy.Drop
 				}
-				return
+				return false
+			}
+			if to := w.out.DNAT; w.typ == "nat" && to.IsValid() && (w.point == nft.Prerouting || w.point == nft.Output) {
+				// The kernel sets the bit only if something changes (nf_nat_setup_info).
+				w.dnat = to != w.to
+				w.to = to
 			}
 		}
-		if to := w.out.DNAT; to.IsValid() && (w.point == nft.Prerouting || w.point == nft.Output) {
-			// The kernel sets the bit only if something changes (nf_nat_setup_info).
-			w.dnat = to != w.to
-			w.to = to
-		}
 	}
+	return true
 }
 
 // chain returns the verdict of a chain, and none where the packet falls off its end.
@@ -126,7 +139,7 @@ func (w *walk) stmt(s nft.Stmt) (v nft.Verdict, match bool) {
 	case nft.DportIs:
 		return v, w.pkt.Proto.HasPorts() && w.to.Port() == s.Port
 	case nft.CtNew:
-		return v, !w.pkt.Invalid
+		return v, !w.pkt.Invalid && !w.passedBy
 	case nft.CtEstablished:
 		return v, false
 	case nft.CtOriginal:
@@ -135,8 +148,10 @@ func (w *walk) stmt(s nft.Stmt) (v nft.Verdict, match bool) {
 		return v, w.pkt.Invalid
 	case nft.Counter:
 		return v, true
+	case nft.TCPSyn, nft.CtStray, nft.NoTrack, nft.AnswerSyn:
+		return w.synProxy(s)
 	case nft.CtStatus:
-		if w.pkt.Invalid {
+		if w.pkt.Invalid || w.passedBy {
 			return v, false // whatever is asked of the flow's status (nft_ct_get_eval)
 		}
 		switch s.Bit {

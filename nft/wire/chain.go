@@ -39,7 +39,7 @@ var hookNames = [...]string{"prerouting", "input", "forward", "output", "postrou
 
 // hookNumbers are the hooks that chains of ours are called at.
 var hookNumbers = map[nft.Point]uint32{
-	nft.Prerouting: unix.NF_INET_PRE_ROUTING, nft.Forward: unix.NF_INET_FORWARD,
+	nft.Prerouting: unix.NF_INET_PRE_ROUTING, nft.Input: unix.NF_INET_LOCAL_IN, nft.Forward: unix.NF_INET_FORWARD,
 	nft.Output: unix.NF_INET_LOCAL_OUT, nft.Postrouting: unix.NF_INET_POST_ROUTING,
 }
 

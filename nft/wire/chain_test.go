@@ -22,7 +22,7 @@ func chainMessage(c *nft.Chain) []byte {
 func TestChains(t *testing.T) {
 	for _, name := range []string{"prerouting", "forward", "c"} {
 		chains := []*nft.Chain{{Name: name}}
-		for _, p := range []nft.Point{nft.Prerouting, nft.Forward, nft.Output, nft.Postrouting} {
+		for _, p := range []nft.Point{nft.Prerouting, nft.Input, nft.Forward, nft.Output, nft.Postrouting} {
 			for _, priority := range []int32{0, -300, 1 << 20} {
 				chains = append(chains, &nft.Chain{Name: name, Hook: &nft.Hook{Type: "filter", Point: p, Priority: priority}})
 			}
@@ -48,9 +48,9 @@ func TestForeignChains(t *testing.T) {
 		t.Error("a chain that drops by policy is read as one of ours")
 	}
 	hook, at := nfnl.OpenNest(chainMessage(&nft.Chain{Name: "c"}), chainHook)
-	hook = nfnl.AppendU32(hook, hookNum, unix.NF_INET_LOCAL_IN)
+	hook = nfnl.AppendU32(hook, hookNum, 5)
 	nfnl.CloseNest(hook, at)
 	if got := DecodeChain(hook, "t"); got.Hook == nil || got.Hook.Point != "" {
-		t.Errorf("a chain that is called at input is read with the hook %v", got.Hook)
+		t.Errorf("a chain that is called at ingress is read with the hook %v", got.Hook)
 	}
 }

@@ -59,8 +59,11 @@ var namesObject = map[string]bool{"lookup": true, "dynset": true, "objref": true
 
 // moduleOf returns the module that has an expression.
 func moduleOf(expression string) string {
-	if expression == "reject" {
+	switch expression {
+	case "reject":
 		return "nft_reject_inet"
+	case "notrack":
+		return "nft_ct"
 	}
 	return "nft_" + expression
 }

@@ -107,4 +107,6 @@ var reasons = map[string]string{
 	"X12": "A connection has one helper, or none.",
 	"X13": "Connections that are refused say nothing, and open nothing.",
 	"X14": "The kernel's code that translates PPTP and H.323 is for IPv4 alone (nf_nat_pptp, nf_nat_h323).",
+	"S42": "The proxy answers a SYN before anybody has marked it, and opens the connection itself, without a mark: no packet would ever come to the service.",
+	"S35": "A SYN proxy answers the handshakes of TCP. Other protocols have none, so it would do nothing for this service.",
 }

@@ -42,6 +42,8 @@ func (w *walker) service(n *yaml.Node) {
 			s.Deny = w.ranges(w.items(v, wantAddresses))
 		case "hairpin":
 			s.Hairpin = w.hairpin(v)
+		case "syn_proxy":
+			s.SynProxy = w.synProxy(v)
 		case "real_servers":
 			s.RealServers = w.realServers(v)
 		case "laddrs":

@@ -119,7 +119,7 @@ func Keys(path string) []string {
 	}{{"", Root}, {"gateway", Gateway}, {"gateway.addresses", Addresses}, {"gateway.uplinks.NAME", Uplink}, {"gateway.uplinks.NAME.check", UplinkCheck}, {"gateway.timeouts", GatewayTimeouts}, {"zones[].timeouts", ZoneTimeouts}, {"services[].timeouts", ServiceTimeouts},
 		{"nodes.NAME", Node}, {"fleet", Fleet}, {"laddrs.NAME", Pool}, {"laddrs.NAME.addresses[]", Laddr},
 		{"zones[]", Zone}, {"health_checks.NAME", HealthCheck}, {"services[]", Service}, {"services[].health_check", HealthCheck},
-		{"services[].vip", InterfaceVIP}, {"services[].vip[]", InterfaceVIP}, {"services[].persistence", Persistence}, {"services[].limits", Limits}, {"zones[].limits", ZoneLimits},
+		{"services[].vip", InterfaceVIP}, {"services[].vip[]", InterfaceVIP}, {"services[].persistence", Persistence}, {"services[].syn_proxy", SynProxy}, {"services[].limits", Limits}, {"zones[].limits", ZoneLimits},
 		{"services[].real_servers[]", RealServer}, {"services[].sorry_servers[]", RealServer}, {"tests[]", Test}, {"tests[].expect", Expect}} {
 		if s.path == path {
 			return s.Names
@@ -159,6 +159,7 @@ var (
 	Service         = SectionOf("services[]")
 	InterfaceVIP    = SectionOf("services[].vip")
 	Persistence     = SectionOf("services[].persistence")
+	SynProxy        = SectionOf("services[].syn_proxy")
 	Addresses       = SectionOf("gateway.addresses")
 	GatewayTimeouts = SectionOf("gateway.timeouts")
 	ZoneTimeouts    = SectionOf("zones[].timeouts")

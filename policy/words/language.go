@@ -16,7 +16,7 @@ var (
 
 // language is every key of the policy language, in the order in which the reference shows
 // them.
-var language = withUplinkKeys(withFlowKeys(slices.Concat(machineKeys, zoneHelperKeys, zoneLimitKeys, healthCheckKeys, serviceKeys, serviceHelperKeys, serviceLimitKeys, serviceHealthKeys, testKeys)))
+var language = withUplinkKeys(withFlowKeys(slices.Concat(machineKeys, zoneHelperKeys, zoneLimitKeys, healthCheckKeys, serviceKeys, serviceHelperKeys, serviceLimitKeys, synProxyKeys, serviceHealthKeys, testKeys)))
 
 // machineKeys are the sections of a file, and the keys of gateway, pools and zones.
 var machineKeys = []Keyword{

@@ -110,6 +110,8 @@ func (k *Keyword) Sample(value string) string {
 		return "{version: 1, zones: [{name: office, from: 10.1.0.0/16, action: accept, limits: " + m + "}]}"
 	case "services[].persistence":
 		return "{version: 1, " + services + ", persistence: " + m + "}]}"
+	case "services[].syn_proxy":
+		return "{version: 1, " + services + ", syn_proxy: " + m + "}]}"
 	case "services[].real_servers[]":
 		return "{version: 1, " + services + ", real_servers: [" + m + "]}]}"
 	case "tests[]":

@@ -156,6 +156,9 @@ func TestSizeDoesNotGrow(t *testing.T) {
 		small, large int
 	}{
 		{"services", func(n int) []byte { return sample.Services(n, 2) }, 5000, 30000},
+		{"services with limits", func(n int) []byte {
+			return bytes.ReplaceAll(sample.Services(n, 2), []byte("    mode: nat\n"), []byte("    mode: nat\n    limits: {connections: 10000, connections_per_client: 100, new_per_client: 50/second}\n"))
+		}, 5000, 30000},
 		{"zones", sample.Zones, 1000, 10000},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -163,6 +166,9 @@ func TestSizeDoesNotGrow(t *testing.T) {
 			closed(t, small)
 			if s, l := sizeOf(small), sizeOf(large); s != l {
 				t.Errorf("%d %s make %+v, %d make %+v", c.small, c.name, s, c.large, l)
+			}
+			if _, found := strings.CutSuffix(c.name, "limits"); found != strings.Contains(script(t, small), "limits4") {
+				t.Error("the policies are not what they should be")
 			}
 			if n := len(large.Chains); n > 4000 {
 				t.Errorf("%d chains, at most 4,000 may be", n)

@@ -40,6 +40,7 @@ func (k *kernel) walk(t *testing.T, r *rand.Rand) (states int, err error) {
 	yaml = law.WithoutSynProxy(yaml)
 	p, ds := law.Parse(yaml)
 	must(t, ds.Err())
+	loosen(p)
 	law.Sorry(r, p)
 	w, ds := gateway.Compile(p, nil)
 	if ds.Err() != nil || len(p.Services) == 0 {

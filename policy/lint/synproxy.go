@@ -54,6 +54,17 @@ func notOffloaded(r *run) {
 	})
 }
 
+// answeredElsewhere tells of gateways with several uplinks, whose SYN proxies answer by the table main.
+func answeredElsewhere(r *run) {
+	if len(r.Gateway.Routed) < 2 {
+		return
+	}
+	r.eachProxied(func(s *policy.Service, object string) {
+		r.find(s.At("syn_proxy"), object, "take syn_proxy out if clients come in by another uplink than that of the default route",
+			"syn_proxy answers all clients by the host's default route, whichever uplink they come in by")
+	})
+}
+
 func silentRefusals(r *run) {
 	r.eachProxied(func(s *policy.Service, object string) {
 		for _, key := range []string{"allow", "deny"} {
@@ -104,6 +115,11 @@ func routed(routes []Route, a netip.Addr) bool {
 
 func synProxyRules() []Rule {
 	return []Rule{{
+		Code: "S43", Severity: policy.Warning, check: answeredElsewhere,
+		Title: "A SYN proxy answers clients of all uplinks by one of them.",
+		Why: "A gateway with several uplinks remembers with each connection by which it came in. What a SYN proxy answers belongs to no connection yet, and what it " +
+			"opens then is the gateway's own: both leave by the routes of the table main. A provider that drops sources which are not its own cuts off the clients of the others.",
+	}, {
 		Code: "S36", Severity: policy.Warning, check: largeSegments,
 		Title: "A SYN proxy offers segments that are larger than the usual MTU.",
 		Why: "Clients may send segments of the size that the proxy offers, whatever the real server would have said. If a network on the way carries less, their first " +

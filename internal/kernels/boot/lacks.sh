@@ -35,6 +35,7 @@ without nft_chain_nat "this kernel has no chains of type nat (module nft_chain_n
 printf 'version: 1\ngateway: {offload: software}\n' >/run/offload.yaml
 without nft_flow_offload "this kernel has no expression flow_offload (module nft_flow_offload" /run/offload.yaml
 without nf_flow_table_inet "this kernel has no flowtables (modules nf_flow_table_inet" /run/offload.yaml
+without nft_synproxy "this kernel has no expression synproxy (module nft_synproxy" examples/syn-proxy.yaml
 without nf_tables "this kernel has no nftables: it needs Linux 5.10 or newer with module nf_tables"
 depmod
 exit $status

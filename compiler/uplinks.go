@@ -46,7 +46,7 @@ func (b *builder) ways(p *policy.Policy) {
 
 		toward := uplinkChain(layout.ChainTo, u.Name)
 		b.rule(toward, entering, accept)
-		b.rule(toward, setMark(nft.PacketMark, out))
+		b.rule(toward, setMark(nft.PacketMark, out), accept) // else the next zone would choose, behind one with conditions
 		back := uplinkChain(layout.ChainBack, u.Name)
 		b.rule(back, entering, accept)
 		b.rule(back, nft.CtOriginal{}, nft.IIfIn{Set: layout.Uplinks.Name().String()}, accept) // the caller, by another way than before

@@ -299,7 +299,23 @@ func zoneSays(p *policy.Policy, z *policy.Zone, sources []inet.Range) ct.Zone {
 		out.Pools = blocksSay(p, z, sources)
 	case z.Laddrs != nil:
 		out.Pools = poolSays(z.Laddrs, families)
+	case z.UplinkLaddrs != nil:
+		out.Pools = poolsSay(z, families)
 	}
+	return out
+}
+
+// poolsSay returns the pools of a zone with laddrs per uplink; those written in line count as one.
+func poolsSay(z *policy.Zone, families []inet.Family) (out []ct.Pool) {
+	for _, p := range z.Pools() {
+		said := poolSays(p, families)[0]
+		if i := slices.IndexFunc(out, func(o ct.Pool) bool { return o.Name == said.Name }); i >= 0 {
+			out[i].Laddrs = inet.Merge(append(out[i].Laddrs, said.Laddrs...))
+		} else if len(said.Laddrs) > 0 {
+			out = append(out, said)
+		}
+	}
+	slices.SortFunc(out, func(a, b ct.Pool) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }
 

@@ -256,7 +256,7 @@ services:
 		}
 	}
 	l := status(t, s.Gateway).Services[0].Limits
-	if l[0].Refused < 2*many*9/10 || l[1].Refused != 0 {
+	if l[0].Refused < many || l[1].Refused != 0 {
 		t.Errorf("limits refused %v", l)
 	}
 }

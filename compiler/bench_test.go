@@ -20,7 +20,7 @@ func mustParse(t testing.TB, text []byte) *policy.Policy {
 
 func mustCompile(t testing.TB, p *policy.Policy) *nft.Ruleset {
 	t.Helper()
-	r, ds := newBuilder(Arrange(p)).compile(p)
+	r, ds := Compile(p)
 	if r == nil {
 		t.Fatal(ds)
 	}

@@ -3,7 +3,7 @@ package compiler
 import "github.com/snatctl/snatctl/policy"
 
 // Codes returns what Compile's diagnostics may be about, in the order of their codes: what is
-// valid and cannot be carried out. Codes are never reused: K03, and X01 for keys that a version
+// valid and cannot be carried out. Codes are never reused: K03, K07, and X01 for keys that a version
 // could not carry out yet, are taken.
 func Codes() []policy.Code {
 	return []policy.Code{

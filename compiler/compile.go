@@ -24,11 +24,7 @@ func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 		_, d := p.At("")
 		return nil, policy.Diagnostics{*d}
 	}
-	return newBuilder(Arrange(p)).compile(p)
-}
-
-// compile does the work of Compile.
-func (b *builder) compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
+	b := newBuilder(Arrange(p))
 	b.unresolved()
 	b.room = b.measure()
 	for i := range p.Services {

@@ -21,7 +21,7 @@ const compileCases = "testdata/compile/*.txtar"
 func TestCompile(t *testing.T) {
 	golden.Run(t, compileCases, func(t *testing.T, input []golden.File) []golden.File {
 		p := parse(t, input)
-		r, ds := newBuilder(Arrange(p)).compile(p)
+		r, ds := Compile(p)
 		if (r == nil) != (ds.Err() != nil) {
 			t.Errorf("the ruleset is %v, the error %v", r, ds.Err())
 		}

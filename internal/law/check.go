@@ -61,6 +61,9 @@ func (l *Law) Check(pkt Packet) error {
 	if err := l.proxied(&d, pkt, outcomes); err != nil {
 		return err
 	}
+	if err := l.led(&d, pkt, outcomes); d.Verdict == policy.Accept && err != nil {
+		return err
+	}
 	if err := l.fair(&d, pkt, outcomes); err != nil {
 		return err
 	}

@@ -24,7 +24,7 @@ func (l *Law) fair(d *policy.Decision, pkt Packet, outcomes []Outcome) error {
 	case s != nil && s.Mode == policy.FullNAT:
 		pool, sel = s.Laddrs, s.Select
 	case z != nil && len(d.SNAT) > 0:
-		pool, sel = z.Laddrs, z.Select
+		pool, sel = z.PoolThrough(&l.Policy.Gateway, pkt.OIf), z.Select
 	}
 	for _, o := range outcomes {
 		if s != nil && len(d.DNAT) > 1 && !by(l.schedulerFields(s.Scheduler, f), o.ToBy.By) {

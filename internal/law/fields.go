@@ -42,7 +42,7 @@ func (w *walk) load(f nft.Field) (string, bool) {
 	}
 	switch f.Kind {
 	case nft.CtIPSaddr, nft.CtIP6Saddr, nft.CtIPDaddr, nft.CtIP6Daddr, nft.CtDport, nft.FlowMark:
-		if w.pkt.Invalid {
+		if w.pkt.Invalid || w.passedBy {
 			return "", false
 		}
 	}
@@ -71,8 +71,12 @@ func (w *walk) load(f nft.Field) (string, bool) {
 		return port(w.to.Port())
 	case nft.CtDport:
 		return port(w.pkt.To.Port())
+	case nft.IIfName:
+		return wire.Ifname(w.iif()).Take(), w.iif() != ""
+	case nft.OIfName:
+		return wire.Ifname(w.oif()).Take(), w.oif() != ""
 	case nft.PacketMark:
-		return mark(w.pkt.Mark)
+		return mark(w.packetMark)
 	case nft.FlowMark:
 		return mark(w.mark)
 	case nft.JHash:
@@ -129,6 +133,8 @@ func typeOf(f nft.Field) nft.Type {
 		return nft.Class
 	case nft.Sport, nft.Dport, nft.CtDport:
 		return nft.Service
+	case nft.IIfName, nft.OIfName:
+		return nft.Ifname
 	case nft.PacketMark, nft.FlowMark:
 		return nft.FwMark
 	}

@@ -40,15 +40,16 @@ type Outcome struct {
 	Answered  bool // a SYN proxy completed the handshake first
 	Untracked bool // chains of type nat were not asked: the kernel tracks no flows
 
-	Service string          // the service whose element was hit
-	Passed  bool            // that element accepted: the service lets pass what it cannot place
-	Zone    string          // the zone that did something last
-	Helper  string          // of the kernel, that reads the connection: the object's name
-	Entered []Entry         // what the packet entered into dynamic maps
-	MSS     policy.MSS      // how large segments may be
-	After   []time.Duration // the flow's timeouts by state; nil: the kernel's
-	Bounds  []string        // the limits that were asked, and not reached but for the last
-	Beyond  string          // the limit that was reached; empty: none
+	Service              string          // the service whose element was hit
+	Passed               bool            // that element accepted: the service lets pass what it cannot place
+	Zone                 string          // the zone that did something last
+	Helper               string          // of the kernel, that reads the connection: the object's name
+	Entered              []Entry         // what the packet entered into dynamic maps
+	MSS                  policy.MSS      // how large segments may be
+	PacketMark, FlowMark uint32          // as they leave
+	After                []time.Duration // the flow's timeouts by state; nil: the kernel's
+	Bounds               []string        // the limits that were asked, and not reached but for the last
+	Beyond               string          // the limit that was reached; empty: none
 }
 
 // Entry is an element that a rule entered into a dynamic map.

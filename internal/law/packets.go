@@ -43,6 +43,9 @@ func newAim(rand *rand.Rand, p *policy.Policy) *aim {
 		a.sources[side(f)], a.dests[side(f)] = slices.Clone(both), slices.Clone(both)
 	}
 	a.interfaces(&a.oifs, p.Gateway.Uplinks)
+	if len(p.Gateway.Routed) > 0 {
+		a.interfaces(&a.iifs, p.Gateway.Uplinks)
+	}
 	for i := range p.Zones {
 		z := &p.Zones[i]
 		a.addrs(&a.sources, z.From)
@@ -57,8 +60,8 @@ func newAim(rand *rand.Rand, p *policy.Policy) *aim {
 			a.addrs(&a.sources, []inet.Range{z.Map})
 			a.inbound = append(a.inbound, z.Map)
 		}
-		if z.Laddrs != nil {
-			a.laddrs(z.Laddrs)
+		for _, pool := range z.Pools() {
+			a.laddrs(pool)
 		}
 	}
 	for i := range p.Services {

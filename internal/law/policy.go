@@ -78,8 +78,9 @@ func (d *draft) remove(what string) bool {
 // maker draws what policies are made of. It knows few addresses, so that ranges meet.
 type maker struct {
 	*rand.Rand
-	pools []poolDraft
-	edges [windows][2][]int // where ranges of a window began and ended
+	pools  []poolDraft
+	routed []string          // uplinks that are objects
+	edges  [windows][2][]int // where ranges of a window began and ended
 }
 
 type poolDraft struct {
@@ -100,7 +101,7 @@ func (g *maker) names(n int) []string {
 }
 
 func (g *maker) draft() *draft {
-	g.pools, g.edges = nil, [windows][2][]int{}
+	g.pools, g.routed, g.edges = nil, nil, [windows][2][]int{}
 	d := &draft{gateway: g.gateway()}
 	for _, name := range g.names(g.IntN(5)) {
 		d.objects = append(d.objects, object{"pool", name, g.pool(name)})
@@ -124,7 +125,10 @@ func (g *maker) interfaces(names ...string) string {
 
 func (g *maker) gateway() string {
 	var keys []string
-	if g.often(70) {
+	switch n := g.IntN(100); {
+	case n < 20:
+		keys = append(keys, "uplinks: "+g.uplinks())
+	case n < 70:
 		keys = append(keys, "uplinks: "+g.interfaces("wan0", "wan1", "wan*", "ppp*", "ppp0", "ppp", "p*", "fifteen-letters", "fifteen-letter*"))
 	}
 	if g.often(60) {
@@ -202,6 +206,8 @@ func (g *maker) zone() string {
 	refuses := false
 	from := g.ranges(15, clients, clients, neighbours, servers)
 	switch n := g.IntN(20); {
+	case n < 6 && len(g.routed) > 0:
+		b.WriteString(", " + g.byUplink())
 	case n < 9:
 		text, block := g.source(true)
 		if block && g.often(80) { // blocks are for few sources
@@ -222,6 +228,11 @@ func (g *maker) zone() string {
 	if !refuses && g.often(20) {
 		b.WriteString(g.limits(g.pick("", "drop", "reject")))
 	}
+	choice := ""
+	if !refuses {
+		choice = g.choice()
+		b.WriteString(choice)
+	}
 	if g.often(25) {
 		b.WriteString(", to: " + g.ranges(20, outside, outside, vips, servers, mapped, clients))
 	}
@@ -231,7 +242,7 @@ func (g *maker) zone() string {
 	if g.often(15) {
 		b.WriteString(", iif: " + g.interfaces("lan0", "lan1", "lan*", "wan0", "gone", "fifteen-letter*"))
 	}
-	if g.often(20) {
+	if choice == "" && g.often(20) {
 		b.WriteString(", oif: " + g.interfaces("wan0", "wan1", "wan*", "lan0", "ppp0", "ppp*", "p*", "gone", "fifteen-letters"))
 	}
 	if g.often(30) {

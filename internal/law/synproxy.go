@@ -49,6 +49,7 @@ func (w *walk) stray() {
 		fail("the packet passed conntrack by, and nobody answers it")
 	default:
 		w.out, w.passedBy, w.pkt.Self, w.pkt.Mark = before, false, true, 0
+		w.packetMark, w.mark = 0, 0
 		w.out.Answered = true
 		w.pass(nft.Output, nft.Postrouting)
 	}

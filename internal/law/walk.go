@@ -14,24 +14,27 @@ import (
 
 // walk is one packet on its way through the hooks.
 type walk struct {
-	machine  *Machine
-	dice     *choices
-	entered  []Entry
-	pkt      Packet         // as it came
-	from, to netip.AddrPort // as it is now
-	family   inet.Family
-	point    nft.Point // the hook
-	typ      string    // of the base chain
-	mark     uint32    // the flow's
-	dnat     bool      // the flow's status: the destination is another than it was
-	priority string    // of the packet, in wire form; empty: 0
-	passedBy bool      // conntrack never saw it
-	answered bool      // a SYN proxy took it
-	out      Outcome
+	machine    *Machine
+	dice       *choices
+	entered    []Entry
+	pkt        Packet         // as it came
+	from, to   netip.AddrPort // as it is now
+	family     inet.Family
+	point      nft.Point // the hook
+	typ        string    // of the base chain
+	mark       uint32    // the flow's
+	packetMark uint32    // as it is now
+	dnat       bool      // the flow's status: the destination is another than it was
+	priority   string    // of the packet, in wire form; empty: 0
+	passedBy   bool      // conntrack never saw it
+	answered   bool      // a SYN proxy took it
+	out        Outcome
 }
 
 func (w *walk) run() {
 	w.out.Verdict = policy.Accept
+	w.packetMark = w.pkt.Mark
+	defer func() { w.out.PacketMark, w.out.FlowMark = w.packetMark, w.mark }()
 	switch {
 	case w.pkt.Self:
 		w.pass(nft.Output, nft.Postrouting)
@@ -143,7 +146,7 @@ func (w *walk) stmt(s nft.Stmt) (v nft.Verdict, match bool) {
 	case nft.CtEstablished:
 		return v, false
 	case nft.CtOriginal:
-		return v, !w.pkt.Invalid
+		return v, !w.pkt.Invalid && !w.passedBy
 	case nft.CtInvalid:
 		return v, w.pkt.Invalid
 	case nft.Counter:
@@ -236,20 +239,6 @@ func (w *walk) stmt(s nft.Stmt) (v nft.Verdict, match bool) {
 	return v, false
 }
 
-// setMark changes the flow's mark, of which a packet that belongs to none has none (nft_ct_set_eval).
-func (w *walk) setMark(s nft.SetMark) bool {
-	if s.Keep&s.Value != 0 {
-		fail("%s keeps bits that it sets", s)
-	}
-	if s.Of != nft.FlowMark {
-		fail("%s: the packet's mark is for others", s)
-	}
-	if !w.pkt.Invalid {
-		w.mark = w.mark&s.Keep | s.Value
-	}
-	return true
-}
-
 // reject is allowed in some hooks only (nft_reject_validate, nft_reject_inet_validate).
 func (w *walk) reject() {
 	if w.point == nft.Postrouting {
@@ -301,7 +290,7 @@ func (w *walk) note(set string, el nft.Element) {
 		}
 	case "services", "permitted":
 		w.out.Service, w.out.Passed = name, el.Verdict.Kind == nft.Accept
-	case "zones", "own", "actions", "excludes", "mapped", "blocks", "rejects", "inbound", "does", "refuse-does":
+	case "zones", "own", "actions", "excludes", "mapped", "blocks", "rejects", "inbound", "does", "refuse-does", "laddrless":
 		w.out.Zone = name
 	}
 }

@@ -168,7 +168,9 @@ func claimsOf(p *policy.Policy) claims {
 		if z.Map.Family() != 0 {
 			cs = append(cs, claim{"the map of zone " + z.Name, false, []inet.Range{z.Map}})
 		}
-		pool(z.Laddrs, "zone "+z.Name)
+		for _, l := range z.Pools() {
+			pool(l, "zone "+z.Name)
+		}
 	}
 	return cs
 }

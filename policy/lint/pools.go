@@ -31,8 +31,10 @@ func (r *run) pools() []owned {
 		out = append(out, owned{&r.Laddrs[i], "pool " + r.Laddrs[i].Name})
 	}
 	r.eachZone(func(z *policy.Zone, object string) {
-		if z.Laddrs != nil && z.Laddrs.Name == "" {
-			out = append(out, owned{z.Laddrs, object})
+		for _, p := range z.Pools() {
+			if p.Name == "" {
+				out = append(out, owned{p, object})
+			}
 		}
 	})
 	r.eachService(func(s *policy.Service, object string) {
@@ -127,7 +129,9 @@ func networkAddress(r *run) {
 func unusedPool(r *run) {
 	used := make(map[*policy.Pool]bool)
 	for i := range r.Zones {
-		used[r.Zones[i].Laddrs] = true
+		for _, p := range r.Zones[i].Pools() {
+			used[p] = true
+		}
 	}
 	for i := range r.Services {
 		used[r.Services[i].Laddrs] = true
@@ -187,10 +191,7 @@ func poolOfOne(r *run) {
 
 func manyFaces(r *run) {
 	r.eachZone(func(z *policy.Zone, object string) {
-		if z.Laddrs == nil || z.Select == policy.SelectSource {
-			return
-		}
-		if n, _ := addresses(z.Laddrs); n > 1 {
+		if z.Select != policy.SelectSource && slices.ContainsFunc(z.Pools(), func(p *policy.Pool) bool { n, _ := addresses(p); return n > 1 }) {
 			r.find(z.At("select"), object, "write select: source, or leave it out",
 				"with select: %s, connections of one client leave with several addresses: logins tied to an address, and calls between peers, break (RFC 4787, REQ-2)", z.Select)
 		}

@@ -139,6 +139,9 @@ func sameOutcome(a, b *policy.Zone) bool {
 	if a.Action != b.Action || a.Map != b.Map || !slices.Equal(a.Exclude, b.Exclude) {
 		return false
 	}
+	if a.UplinkLaddrs != nil || b.UplinkLaddrs != nil || a.Uplink.String() != b.Uplink.String() {
+		return false
+	}
 	if a.Laddrs == nil || b.Laddrs == nil {
 		return a.Laddrs == b.Laddrs
 	}

@@ -33,8 +33,10 @@ func unroutedLaddr(r *run) {
 	ranges := unroutedRanges()
 	wide := make(map[*policy.Pool]string) // by which zone
 	r.eachZone(func(z *policy.Zone, object string) {
-		if z.Laddrs != nil && anywhere(z.To) && wide[z.Laddrs] == "" {
-			wide[z.Laddrs] = object
+		for _, p := range z.Pools() {
+			if anywhere(z.To) && wide[p] == "" {
+				wide[p] = object
+			}
 		}
 	})
 	for _, p := range r.pools() {

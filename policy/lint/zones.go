@@ -100,7 +100,11 @@ func (r *run) besideServers() map[*policy.Pool][]inet.Range {
 			out[s.Laddrs] = append(out[s.Laddrs], onLink(rs.Addr))
 		}
 	})
-	r.eachZone(func(z *policy.Zone, _ string) { delete(out, z.Laddrs) })
+	r.eachZone(func(z *policy.Zone, _ string) {
+		for _, p := range z.Pools() {
+			delete(out, p)
+		}
+	})
 	return out
 }
 

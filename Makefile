@@ -7,7 +7,7 @@ FUZZTIME ?= 10s
 SOAKTIME ?= 10m
 SOAK ?= 1
 
-.PHONY: help demo build deps test-deps test unit integration golden docs fuzz soak kernels bench compare screenshots packages test-packages quarter-hour release-files lint check clean
+.PHONY: help demo build deps test-deps test unit integration golden docs generate fuzz soak kernels bench compare screenshots packages test-packages quarter-hour release-files lint check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ golden: ## rewrite the golden files; review them like code
 
 docs: ## rewrite the pages that are made from the code: docs/commands.md, logs.md, metrics.md, rfc.md, lint.md, policy.md, policy.schema.json, the table in migrate.md
 	$(GO) test ./cmd/snatctl ./policy/words ./agent/journal ./agent/metrics ./policy/rfc ./translate -run '^(TestCommandsPage|TestLogsPage|TestMetricsPage|TestRFCPage|TestReference|TestSchemaDocument|TestTableOfConstructs)$$' -update
+
+generate: ## compile the programs that run in the kernel (clang, llvm, libbpf-dev)
+	$(GO) generate ./toa/toalink
 
 fuzz: ## fuzz each target for FUZZTIME
 	@for t in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \

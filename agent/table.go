@@ -135,7 +135,7 @@ func beside(changes []tell.Change, services []string) []tell.Change {
 // besideUplinks leaves out what the states of uplinks change: where zones send connections.
 func besideUplinks(changes []tell.Change) []tell.Change {
 	return slices.DeleteFunc(slices.Clone(changes), func(c tell.Change) bool {
-		return c.Kind != tell.KindService && c.Kind != tell.KindRealServer && c.Kind != tell.KindPool && c.Kind != tell.KindAddress
+		return c.Kind != tell.KindService && c.Kind != tell.KindRealServer && c.Kind != tell.KindPool && c.Kind != tell.KindAddress && c.Kind != tell.KindClients
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/compiler/tell"
@@ -12,22 +13,32 @@ import (
 	"github.com/snatctl/snatctl/policy"
 	"github.com/snatctl/snatctl/route"
 	"github.com/snatctl/snatctl/route/routelink"
+	"github.com/snatctl/snatctl/toa/toalink"
 )
 
-// around is what goes beside a transaction: forwarding, routes and addresses.
+// around is what goes beside a transaction: forwarding, routes and addresses, programs at interfaces.
 type around struct {
-	g    *Gateway
-	w    *Wanted
-	plan route.Plan
-	done route.Plan
-	off  func() // sets sysctls back, as far as they were set
+	g       *Gateway
+	w       *Wanted
+	plan    route.Plan
+	done    route.Plan
+	callers *toalink.Plan // has real servers learn who called
+	told    *toalink.Done // nil: nothing is done yet
+	off     func()        // sets sysctls back, as far as they were set
 }
 
 // planAround finds out what there is to do.
 func (g *Gateway) planAround(w *Wanted) (*around, error) {
 	plan, err := g.planAddresses(w)
-	return &around{g: g, w: w, plan: plan, off: func() {}}, err
+	if err != nil {
+		return nil, err
+	}
+	callers, err := g.planCallers(w.Policy)
+	return &around{g: g, w: w, plan: plan, callers: callers, off: func() {}}, err
 }
+
+// empty tells whether there is nothing to do that lasts.
+func (a *around) empty() bool { return len(a.plan) == 0 && a.callers.Empty() }
 
 // before does what the new table needs. After an error it has changed nothing.
 func (a *around) before(ctx context.Context) (err error) {
@@ -49,6 +60,10 @@ func (a *around) before(ctx context.Context) (err error) {
 	needed, _ := a.plan.Split()
 	if a.done, err = a.g.carryOut(ctx, needed); err != nil {
 		a.off()
+		return err
+	}
+	if a.told, err = a.callers.Before(); err != nil {
+		err = errors.Join(err, a.undo())
 	}
 	return err
 }
@@ -62,13 +77,23 @@ func (a *around) after(ctx context.Context) error {
 	if err != nil {
 		return incomplete("the policy is in force, but addresses that it does not name may be left: %w; apply again", err)
 	}
+	if err := a.told.After(); err != nil {
+		return incomplete("the policy is in force, but a program that it does not need may be left: %w; apply again", err)
+	}
 	return nil
+}
+
+// release lets go of what undo needs.
+func (a *around) release() {
+	if a.told != nil {
+		a.told.Close()
+	}
 }
 
 // undo takes all of it back.
 func (a *around) undo() error {
 	a.off()
-	return a.g.takeBack(a.done)
+	return errors.Join(takeBackCallers(a.told), a.g.takeBack(a.done))
 }
 
 // planAddresses says what is to be done so that VIPs and laddrs end on this host, gateway.addresses, and
@@ -206,6 +231,7 @@ type Removed struct {
 	Table     bool
 	Addresses int // routes, addresses and neighbour proxies
 	Uplinks   int // routes and rules of uplinks
+	Callers   int // interfaces that had the program of client_address
 }
 
 // removeAddresses removes all of ours, and returns what that was.
@@ -223,11 +249,16 @@ func (g *Gateway) removeAddresses(ctx context.Context) (done route.Plan, err err
 }
 
 // AddressesMoved tells whether routes, rules and addresses of this host are others than gateway.addresses
-// and uplinks want. Without these nobody looks.
+// and uplinks want, or the programs others than client_address wants. Without these nobody looks.
 func (g *Gateway) AddressesMoved(_ context.Context, w *Wanted) (bool, error) {
-	if !route.AskFor(w.Policy).Any() {
+	if route.AskFor(w.Policy).Any() {
+		if plan, _, err := g.compareAddresses(w); err != nil || len(plan) > 0 {
+			return len(plan) > 0, err
+		}
+	}
+	if !slices.ContainsFunc(w.Policy.Services, func(s policy.Service) bool { return s.TellsClients() }) {
 		return false, nil
 	}
-	plan, _, err := g.compareAddresses(w)
-	return len(plan) > 0, err
+	plan, err := g.planCallers(w.Policy)
+	return err == nil && !plan.Empty(), err
 }

@@ -80,12 +80,16 @@ func (g *Gateway) Commit(ctx context.Context, w *Wanted, o ApplyOptions) (*Chang
 	}
 	c.left = a.after(ctx)
 	c.did.difference.tellAddresses(c.w, c.did.live, a.plan)
+	c.did.difference.tellCallers(a.callers)
+	if o.Confirm == 0 {
+		a.release()
+	}
 	c.inForce(ctx)
 	return c, nil
 }
 
 // changes tells whether a plan, or what goes beside it, changes anything that lasts.
-func (c *Change) changes(p nft.Plan) bool { return !p.Empty() || len(c.around.plan) > 0 }
+func (c *Change) changes(p nft.Plan) bool { return !p.Empty() || !c.around.empty() }
 
 // Changed tells whether it has changed anything; otherwise Finish has nothing to do for who only wanted
 // things to be as they are.
@@ -140,7 +144,7 @@ func (c *Change) Finish(ctx context.Context) (Result, error) {
 		ctx = c.Trial.going
 	}
 	g, did := c.g, c.did
-	r := Result{Difference: did.difference, Table: !did.plan.Empty(), Addresses: tallyOf(c.around.plan), Done: true}
+	r := Result{Difference: did.difference, Table: !did.plan.Empty(), Addresses: tallyOf(c.around.plan), Callers: c.around.callers.Tally(), Done: true}
 	g.announce(c.around.plan)
 	if did.live != nil && !did.plan.Empty() {
 		g.settle()

@@ -91,6 +91,11 @@ func (g *Gateway) Diff(ctx context.Context, w *Wanted, cleanup bool) (r Result, 
 		return r, err
 	}
 	r.Addresses = tallyOf(addresses)
+	callers, err := g.planCallers(w.Policy)
+	if err != nil {
+		return r, err
+	}
+	r.Callers = callers.Tally()
 	c, err := g.compare(ctx, w.Ruleset)
 	if err != nil {
 		return r, err
@@ -110,5 +115,6 @@ func (g *Gateway) Diff(ctx context.Context, w *Wanted, cleanup bool) (r Result, 
 	defer g.took(Telling, time.Now())
 	r.Difference, err = c.measure(w.Ruleset)
 	r.tellAddresses(w, c.live, addresses)
+	r.tellCallers(callers)
 	return r, err
 }

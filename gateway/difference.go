@@ -23,13 +23,16 @@ type Result struct {
 	Difference
 	Table     bool       // it changes, or has changed
 	Addresses nft.Tally  // routes, rules and addresses of gateway.addresses and uplinks
+	Callers   nft.Tally  // interfaces with the program of client_address; one that changes counts in both
 	Stale     StaleFlows // that contradict the policy
 	Zoned     int        // flows that do so in other conntrack zones; they are left alone
 	Done      bool       // otherwise nothing was changed
 }
 
 // Empty tells whether the kernel is as the policy says, but for flows.
-func (r Result) Empty() bool { return !r.Table && r.Addresses == (nft.Tally{}) }
+func (r Result) Empty() bool {
+	return !r.Table && r.Addresses == (nft.Tally{}) && r.Callers == (nft.Tally{})
+}
 
 // Told returns the difference with what it means for flows: how many end, and of which object.
 func (r Result) Told() Difference {

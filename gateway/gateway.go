@@ -108,14 +108,16 @@ func (g *Gateway) Remove(ctx context.Context, foreign bool) (r Removed, err erro
 	if err != nil {
 		return r, Unchanged(err)
 	}
+	told, programs, err := g.removeCallers()
+	if err != nil {
+		return r, Unchanged(errors.Join(err, g.takeBack(gone)))
+	}
+	defer told.Close()
 	was, err := g.conn.Delete(ctx, g.table)
 	if err != nil {
 		err = fmt.Errorf("remove table inet %s: %w", g.table, err)
-		if left := g.takeBack(gone); left != nil {
-			err = errors.Join(err, left)
-		}
-		return r, Unchanged(err)
+		return r, Unchanged(errors.Join(err, takeBackCallers(told), g.takeBack(gone)))
 	}
 	ways, rest := gone.Uplinks()
-	return Removed{was, len(rest), len(ways)}, nil
+	return Removed{was, len(rest), len(ways), programs}, nil
 }

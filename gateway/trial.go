@@ -103,6 +103,7 @@ func (t *Trial) confirm(answer func(Answer)) {
 
 func (t *Trial) watch(ctx context.Context, cancel func()) {
 	defer close(t.done)
+	defer t.change.around.release()
 	defer cancel()
 	why := ""
 	select {

@@ -143,6 +143,7 @@ func (c *checker) checkTwins(s *Service, l serverList) {
 // checkServiceLaddrs holds a service's laddrs and hairpin against its mode and real servers.
 func (c *checker) checkServiceLaddrs(s *Service) {
 	about := Object{"service", s.Name}
+	c.checkClientAddress(s)
 	if s.Mode != NAT && !s.Hairpin.IsZero() {
 		c.Fault(s.At("hairpin"), "S21", about, "remove hairpin, or write mode: nat", "mode fullnat needs no hairpin: real servers answer to laddrs, whoever calls")
 	}

@@ -48,7 +48,11 @@ func (d *decider) services() bool {
 		d.DNAT = nil
 		return d.end(Drop, "service %s: has no %s laddr", s.Name, d.family)
 	}
-	return d.accept("service %s: mode fullnat, scheduler %s: to %s, which sees %s", s.Name, s.Scheduler, oneOf(servers), oneOf(d.Source().Targets))
+	sees := oneOf(d.Source().Targets)
+	if s.TellsClients() && d.pkt.Proto == inet.TCP {
+		sees += ", and the client's address in a TCP option (client_address: toa)"
+	}
+	return d.accept("service %s: mode fullnat, scheduler %s: to %s, which sees %s", s.Name, s.Scheduler, oneOf(servers), sees)
 }
 
 // service returns the service that claims what the packet calls: by its exact port before

@@ -309,6 +309,8 @@ type Service struct {
 	Timeouts    *Timeouts // nil, and what it does not say: the gateway's
 	Helpers     []Watched // none: the kernel reads nothing of its connections
 	Limits      Limits
+	// ClientAddress is of mode fullnat and TCP alone.
+	ClientAddress ClientAddress
 
 	HealthCheck  *HealthCheck  // one of Policy.HealthChecks, or one written in line; nil: never checked
 	Quorum       Quorum        // with fewer real servers up, the sorry servers take the new connections

@@ -5,14 +5,14 @@ set -euo pipefail
 
 declare -A package=([nft]=nftables [conntrack]=conntrack [ip]=iproute2 [ping]=iputils-ping [unshare]=util-linux [setpriv]=util-linux [jq]=jq)
 if [ "${1:-}" = test ]; then
-  package+=([nfcapd]=nfdump [mandoc]=mandoc [chromium]=chromium [promtool]=prometheus [curl]=curl [keepalived]=keepalived [etcd]=etcd-server [vsftpd]=vsftpd [in.tftpd]=tftpd-hpa)
+  package+=([nfcapd]=nfdump [mandoc]=mandoc [chromium]=chromium [promtool]=prometheus [curl]=curl [keepalived]=keepalived [etcd]=etcd-server [vsftpd]=vsftpd [in.tftpd]=tftpd-hpa [clang]="clang llvm libbpf-dev libc6-dev" [cc]=gcc [python3]=python3)
 fi
 if [ "${1:-}" = packages ]; then
   package+=([debootstrap]=debootstrap [systemd-nspawn]=systemd-container [nsenter]=util-linux [lintian]=lintian [rpm]=rpm [rpmlint]=rpmlint [cpio]=cpio [buildah]=buildah [busybox]=busybox-static)
 fi
 missing=()
 for program in "${!package[@]}"; do
-  command -v "$program" >/dev/null || missing+=("${package[$program]}")
+  command -v "$program" >/dev/null || missing+=(${package[$program]}) # some programs need several packages
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then

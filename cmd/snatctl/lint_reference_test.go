@@ -48,7 +48,7 @@ A finding may be meant. Then a comment says so, with a reason:
 
 var kinds = []struct{ letter, title string }{
 	{"Z", "Zones"}, {"P", "Pools"}, {"S", "Services"}, {"A", "Health checks"}, {"H", "Host"}, {"C", "Conntrack"}, {"F", "Files and fleets"}, {"G", "Gateway"},
-	{"N", "Names and form"}, {"T", "Tests"}, {"I", "Ignores"}, {"K", "Limits of the table"}, {"R", "Timeouts"}, {"X", "Helpers"}, {"U", "Uplinks"}, {"L", "Limits"},
+	{"N", "Names and form"}, {"T", "Tests"}, {"I", "Ignores"}, {"K", "Limits of the table"}, {"R", "Timeouts"}, {"X", "Helpers"}, {"U", "Uplinks"}, {"L", "Limits"}, {"B", "Clients' addresses"},
 }
 
 func reference() []byte {

@@ -49,6 +49,7 @@ const (
 	KindRealServer Kind = "real_server" // listed below its service
 	KindAddress    Kind = "address"     // of routes and interfaces, not of the table
 	KindUplink     Kind = "uplink"
+	KindClients    Kind = "client_address" // of programs at interfaces, not of the table
 )
 
 // Changes tells what a plan means for the objects of the policy. live is nil where there is

@@ -101,6 +101,12 @@ var reasons = map[string]string{
 	"S34": "A helper reads one protocol at one port, and a mark says nothing of ports. Give such connections a service with a VIP.",
 	"S32": "A packet bears one mark. Of two services with the same mark and real servers of one family, one would never get a connection.",
 
+	// Clients' addresses.
+	"B01": "In mode nat the client's address is the source of the packets that the real server gets. The option would be a second copy.",
+	"B02": "UDP and SCTP have no place that a real server's program could read it from.",
+
+	"B03": "The program that writes the option stands where packets leave. It tells services apart by what their clients called.",
+
 	// Helpers.
 	"X10": "The kernel has helpers for a few protocols. What they read costs time, and whoever can send there can open ports, so none is meant for all ports.",
 	"X11": "The kernel would read none of these connections: no connection has the helper's protocol and port.",

@@ -50,6 +50,8 @@ func (w *walker) service(n *yaml.Node) {
 			pool, s.Laddrs = w.poolOrList(v)
 		case "select":
 			enum(w, v, k, &s.Select)
+		case "client_address":
+			enum(w, v, k, &s.ClientAddress)
 		case "on_empty":
 			enum(w, v, k, &s.OnEmpty)
 		case "helpers":

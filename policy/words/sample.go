@@ -48,6 +48,8 @@ func (k *Keyword) Sample(value string) string {
 		if value == "" {
 			fields = append(fields, "laddrs: 192.168.1.250")
 		}
+	case "services[].client_address":
+		fields = append(fields, "mode: fullnat", "laddrs: 192.168.1.250")
 	case "services[].mode":
 		if value == string(policy.FullNAT) {
 			fields = append(fields, "laddrs: 192.168.1.250")

@@ -56,6 +56,9 @@ func Result(w *plain.Writer, table string, r gateway.Result) error {
 	if a := r.Addresses; a.Add+a.Delete > 0 {
 		fmt.Fprintf(w, "%s routes and addresses of this host: +%d -%d\n", verb, a.Add, a.Delete)
 	}
+	if c := r.Callers; c.Add+c.Delete > 0 {
+		fmt.Fprintf(w, "%s programs of client_address at interfaces: +%d -%d\n", verb, c.Add, c.Delete)
+	}
 	stale(w, r.Stale, r.Done)
 	zoned(w, r.Zoned)
 	return w.Err()

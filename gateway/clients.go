@@ -1,0 +1,124 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/snatctl/snatctl/compiler/tell"
+	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/route/routelink"
+	"github.com/snatctl/snatctl/toa"
+	"github.com/snatctl/snatctl/toa/toalink"
+)
+
+// callers is what the program that tells real servers who called is to know: services with client_address.
+// Its interfaces are those that lead to the real servers now. A real server without a way is worth a warning:
+// an interface may come later.
+func (g *Gateway) callers(p *policy.Policy) (*toa.Program, error) {
+	want := new(toa.Program)
+	for i := range p.Services {
+		if s := &p.Services[i]; s.TellsClients() {
+			want.Services = append(want.Services, told(s))
+		}
+	}
+	if len(want.Services) == 0 {
+		return want, nil
+	}
+	ways, err := routelink.Toward(want.Servers())
+	if err != nil {
+		return nil, fmt.Errorf("client_address: find the interfaces toward real servers: %w", err)
+	}
+	for server, iface := range ways {
+		if iface == "" {
+			g.tell(Warning{fmt.Errorf("client_address: there is no way to real server %s, so it is not told who calls: apply again once there is one", server)})
+		} else if !slices.Contains(want.Interfaces, iface) {
+			want.Interfaces = append(want.Interfaces, iface)
+		}
+	}
+	slices.Sort(want.Interfaces)
+	return want, nil
+}
+
+// told returns a service as the program knows it.
+func told(s *policy.Service) toa.Service {
+	t := toa.Service{Name: s.Name, VIPs: s.VIP}
+	for _, p := range s.Ports {
+		if p.Proto == inet.TCP {
+			t.Ports = append(t.Ports, p.Ports)
+		}
+	}
+	for _, list := range [][]policy.RealServer{s.RealServers, s.SorryServers} {
+		for i := range list {
+			t.Servers = append(t.Servers, list[i].Addr)
+		}
+	}
+	slices.SortFunc(t.Servers, netip.Addr.Compare)
+	t.Servers = slices.Compact(t.Servers)
+	return t
+}
+
+// planCallers says what is to be done so that real servers learn who called.
+func (g *Gateway) planCallers(p *policy.Policy) (*toalink.Plan, error) {
+	want, err := g.callers(p)
+	if err != nil {
+		return nil, err
+	}
+	return toalink.Compare(g.table, want)
+}
+
+// tellCallers says what a plan means.
+func (d *Difference) tellCallers(p *toalink.Plan) {
+	var names []string
+	for i := range p.Program.Services {
+		names = append(names, p.Program.Services[i].Name)
+	}
+	for _, iface := range p.Put {
+		c := tell.Change{Action: tell.ChangeObject, Kind: tell.KindClients, Name: iface, Detail: "toa: " + atMost(names, named)}
+		if p.New(iface) {
+			c.Action = tell.AddObject
+		}
+		d.Changes = append(d.Changes, c)
+	}
+	for _, iface := range p.Drop {
+		d.Changes = append(d.Changes, tell.Change{Action: tell.RemoveObject, Kind: tell.KindClients, Name: iface, Detail: "toa"})
+	}
+}
+
+// atMost lists the first names.
+func atMost(names []string, most int) string {
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
+
+// removeCallers removes the programs of the table, and returns what takes that back.
+func (g *Gateway) removeCallers() (*toalink.Done, int, error) {
+	plan, err := toalink.Compare(g.table, new(toa.Program))
+	if err != nil {
+		return nil, 0, err
+	}
+	done, err := plan.Before()
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := done.After(); err != nil {
+		return nil, 0, errors.Join(err, done.Undo())
+	}
+	return done, len(plan.Drop), nil
+}
+
+// takeBackCallers brings back the programs that stood before.
+func takeBackCallers(done *toalink.Done) error {
+	if done == nil {
+		return nil
+	}
+	if err := done.Undo(); err != nil {
+		return &routelink.UndoError{Err: err}
+	}
+	return nil
+}

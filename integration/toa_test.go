@@ -1,0 +1,111 @@
+package integration
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/snatctl/snatctl/internal/nstest"
+)
+
+const toaPolicy = `
+version: 1
+services:
+  - name: web
+    vip: [203.0.113.10, "2001:db8::10"]
+    ports: [tcp/81, tcp/8010-8099]
+    mode: fullnat
+    laddrs: [192.168.2.250-192.168.2.253, "fd06::fa"]
+    client_address: toa
+    real_servers: [192.168.1.1, 192.168.1.2, "fd05::1", "fd05::2"]
+`
+
+// told asks a service who called, as its real server read it from the SYN.
+func told(t testing.TB, from *nstest.Host, to string) (client, server string) {
+	t.Helper()
+	c, err := from.Dial("tcp", "", to)
+	must(t, err)
+	defer c.Close()
+	must(t, c.SetDeadline(time.Now().Add(20*time.Second)))
+	line, err := bufio.NewReader(c).ReadString('\n')
+	must(t, err)
+	return c.LocalAddr().String(), strings.TrimSpace(line)
+}
+
+// Real servers of a service with client_address learn who called; those of other services do not. diff shows
+// the program, a second apply changes nothing, flush removes it.
+func TestClientAddress(t *testing.T) {
+	s := newSite(t, nstest.Options{})
+	for _, rs := range s.RS[:2] {
+		must(t, rs.ServeCallers(":81"))
+		must(t, rs.ServeCallers(":8042"))
+	}
+	if r := wantDiff(t, s.Gateway, toaPolicy, 1); !strings.Contains(r.Stdout, "+ client_address dc0: toa: web\n") {
+		t.Errorf("diff shows\n%s", r.Stdout)
+	}
+	apply(t, s.Gateway, toaPolicy)
+	wantDiff(t, s.Gateway, toaPolicy, 0)
+	for range 4 {
+		for _, to := range []string{"203.0.113.10:81", "[2001:db8::10]:81", "203.0.113.10:8042", "[2001:db8::10]:8042"} {
+			if client, server := told(t, s.Outside, to); client != server {
+				t.Errorf("%s: the real server takes %s for the client %s", to, server, client)
+			}
+		}
+	}
+	silent := strings.Replace(toaPolicy, "    client_address: toa\n", "", 1)
+	apply(t, s.Gateway, silent)
+	wantDiff(t, s.Gateway, silent, 0)
+	if _, server := told(t, s.Outside, "203.0.113.10:81"); server != "nobody" {
+		t.Errorf("without client_address the real server learns of %s", server)
+	}
+	if out := output(t, s.Gateway, "tc", "qdisc", "show", "dev", "dc0"); strings.Contains(out, "clsact") {
+		t.Errorf("without client_address dc0 has\n%s", out)
+	}
+	apply(t, s.Gateway, toaPolicy)
+	if r := ctl(t, s.Gateway, "flush"); r.Code != 0 || !strings.Contains(r.Stdout, "removed the programs of client_address from 1 interface") {
+		t.Errorf("flush exits %d and says\n%s%s", r.Code, r.Stdout, r.Stderr)
+	}
+	if out := output(t, s.Gateway, "tc", "qdisc", "show", "dev", "dc0"); strings.Contains(out, "clsact") {
+		t.Errorf("after flush dc0 has\n%s", out)
+	}
+}
+
+// The servers that are shipped as examples, in C, Go and Python, read who called.
+func TestClientAddressExamples(t *testing.T) {
+	s := newSite(t, nstest.Options{})
+	policy, err := os.ReadFile("../examples/client-address/policy.yaml")
+	must(t, err)
+	apply(t, s.Gateway, strings.Replace(string(policy), "tcp/8080", "tcp/81", 1))
+	dir := t.TempDir()
+	for _, e := range []struct {
+		name string
+		make []string // makes DIR/server; nil: nothing to make
+		run  []string
+	}{
+		{"c", []string{"cc", "-Wall", "-Werror", "-O2", "-o", dir + "/c", "../examples/client-address/server.c"}, []string{dir + "/c", "81"}},
+		{"go", []string{"go", "build", "-o", dir + "/go", "../examples/client-address/server.go"}, []string{dir + "/go", "81"}},
+		{"python", nil, []string{"python3", "../examples/client-address/server.py", "81"}},
+	} {
+		t.Run(e.name, func(t *testing.T) {
+			if e.make != nil {
+				if out, err := exec.Command(e.make[0], e.make[1:]...).CombinedOutput(); err != nil {
+					t.Fatalf("%v: %s", err, out)
+				}
+			}
+			for _, rs := range s.RS[:2] {
+				b := start(t, rs, nil, e.run[0], e.run[1:]...)
+				defer b.end(t, syscall.SIGTERM)
+				until(t, e.name+" to listen", func() bool { return run(t, rs, "sh", "-c", "ss -tlnH sport = :81 | grep -q .").Code == 0 })
+			}
+			for _, to := range []string{"203.0.113.10:81", "[2001:db8::10]:81", "203.0.113.10:81"} {
+				if client, server := told(t, s.Outside, to); client != server {
+					t.Errorf("%s: the real server takes %s for the client %s", to, server, client)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,97 @@
+package nstest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// toaKind is the kind of the TCP option that tells a client's address and port.
+const toaKind = 254
+
+// ServeCallers answers every connection to addr with the client that an option of its SYN told of, or
+// "nobody", then sends back whatever it receives. It reads the SYN as any program can (tcp(7), TCP_SAVED_SYN).
+func (h *Host) ServeCallers(addr string) error {
+	save := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
+		if e := c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_SAVE_SYN, 1) }); e != nil {
+			return e
+		}
+		return err
+	}}
+	var l net.Listener
+	err := h.Do(func() (err error) {
+		l, err = save.Listen(context.Background(), "tcp", addr)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", h.Name, err)
+	}
+	h.owns(l)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				if _, err := fmt.Fprintln(c, toldOf(c.(*net.TCPConn))); err == nil {
+					io.Copy(c, c)
+				}
+			}()
+		}
+	}()
+	return nil
+}
+
+// toldOf returns the client that the SYN of a connection told of.
+func toldOf(c *net.TCPConn) string {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err.Error()
+	}
+	syn, size := make([]byte, 512), uint32(512)
+	var e syscall.Errno
+	err = raw.Control(func(fd uintptr) {
+		_, _, e = unix.Syscall6(unix.SYS_GETSOCKOPT, fd, unix.IPPROTO_TCP, unix.TCP_SAVED_SYN, uintptr(unsafe.Pointer(&syn[0])), uintptr(unsafe.Pointer(&size)), 0)
+	})
+	switch {
+	case err != nil:
+		return err.Error()
+	case e != 0:
+		return e.Error()
+	}
+	if who, ok := ClientOf(syn[:size]); ok {
+		return who.String()
+	}
+	return "nobody"
+}
+
+// ClientOf reads the option that tells a client from an IP packet with TCP, without extension headers.
+func ClientOf(packet []byte) (client netip.AddrPort, ok bool) {
+	head := 40
+	if packet[0]>>4 == 4 {
+		head = int(packet[0]&15) * 4
+	}
+	tcp := packet[head:]
+	for o := tcp[20 : tcp[12]>>4*4]; len(o) > 1 && o[0] != 0; {
+		switch {
+		case o[0] == 1:
+			o = o[1:]
+			continue
+		case o[1] < 2 || int(o[1]) > len(o):
+			return client, false
+		case o[0] == toaKind:
+			addr, ok := netip.AddrFromSlice(o[4:o[1]])
+			return netip.AddrPortFrom(addr, uint16(o[2])<<8|uint16(o[3])), ok
+		}
+		o = o[o[1]:]
+	}
+	return client, false
+}

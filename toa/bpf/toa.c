@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+//
+// The client's address in a TCP option, for real servers of FULLNAT services.
+//
+// A packet that leaves toward a real server bears a laddr as its source. Conntrack knows the
+// client. On the SYN, and on the packets that begin where the handshake ended, the client's
+// port and address follow the TCP header as an option of kind 254: 8 bytes for IPv4 (as the
+// TOA modules of LVS read it), 20 for IPv6 (as DPVS writes it).
+//
+// The packet grows at its end (bpf_skb_change_tail): the TCP header stays where it is, since
+// the kernel notes where a checksum begins that a network card is to fill in, and a program
+// cannot change that.
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/pkt_cls.h>
+#include <linux/tcp.h>
+#include <stdbool.h>
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+char LICENSE[] SEC("license") = "Dual MPL/GPL";
+
+// What is read of a conntrack entry (include/net/netfilter/nf_conntrack.h).
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+union nf_inet_addr {
+	__u32 all[4];
+};
+union nf_conntrack_man_proto {
+	__be16 all;
+};
+struct nf_conntrack_man {
+	union nf_inet_addr u3;
+	union nf_conntrack_man_proto u;
+	__u16 l3num;
+};
+struct nf_conntrack_tuple {
+	struct nf_conntrack_man src;
+	struct {
+		union nf_inet_addr u3;
+		union {
+			__be16 all;
+		} u;
+	} dst;
+};
+struct nf_conntrack_tuple_hash {
+	struct nf_conntrack_tuple tuple;
+};
+struct nf_conn {
+	struct nf_conntrack_tuple_hash tuplehash[2];
+};
+#pragma clang attribute pop
+
+// net/netfilter/nf_conntrack_bpf.c
+struct bpf_ct_opts {
+	__s32 netns_id;
+	__s32 error;
+	__u8 l4proto;
+	__u8 dir;
+	__u8 reserved[2];
+};
+
+extern struct nf_conn *bpf_skb_ct_lookup(struct __sk_buff *skb, struct bpf_sock_tuple *tuple, __u32 tuple_size,
+					 struct bpf_ct_opts *opts, __u32 opts_size) __ksym;
+extern void bpf_ct_release(struct nf_conn *ct) __ksym;
+
+// An address in 16 bytes; IPv4 is mapped (RFC 4291, 2.5.5.2).
+struct address {
+	__be32 w[4];
+};
+
+static __always_inline bool same(const struct address *a, const struct address *b)
+{
+	return a->w[0] == b->w[0] && a->w[1] == b->w[1] && a->w[2] == b->w[2] && a->w[3] == b->w[3];
+}
+
+// servers are the real servers of services that tell.
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct address);
+	__type(value, __u8);
+	__uint(max_entries, 1);
+} servers SEC(".maps");
+
+// services are what clients called: VIP and port, ranges of ports as prefixes.
+struct service_key {
+	__u32 bits;
+	struct address vip;
+	__be16 port;
+	__u16 zero;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct service_key);
+	__type(value, __u64); // the service's number in counts
+	__uint(max_entries, 1);
+} services SEC(".maps");
+
+// flows are connections whose client has been found.
+struct flow_key {
+	struct address laddr, server;
+	__be16 lport, port;
+};
+
+struct flow {
+	__u64 service;
+	__u32 next; // the sequence number behind the SYN
+	__be16 port;
+	__u8 len; // of the option
+	__u8 told; // a packet behind the handshake had it
+	struct address client;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__type(key, struct flow_key);
+	__type(value, struct flow);
+	__uint(max_entries, 65536);
+} flows SEC(".maps");
+
+// What became of a service's packets.
+struct count {
+	__u64 syn;     // SYNs with the option
+	__u64 first;   // packets behind the handshake with the option
+	__u64 options; // passed: 40 bytes of options are no room
+	__u64 size;    // passed: larger than the interface takes
+	__u64 failed;  // passed: the kernel had no memory
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__type(key, __u64);
+	__type(value, struct count);
+	__uint(max_entries, 1);
+} counts SEC(".maps");
+
+#define TOA_KIND 254
+#define TOA_LEN4 8
+#define TOA_LEN6 20
+#define MSS_KIND 2
+
+enum { PASS = TC_ACT_UNSPEC }; // what comes after us decides
+
+struct option {
+	__u8 kind, len;
+	__be16 port;
+	__u8 address[16];
+};
+
+// packet is where its headers are.
+struct packet {
+	__u32 ip, tcp; // offsets
+	__u32 end;     // of what IP says; what lies behind is padding
+	struct tcphdr h;
+	struct address src, dst;
+	bool six;
+};
+
+static __always_inline void map4(struct address *a, __be32 v)
+{
+	a->w[0] = a->w[1] = 0;
+	a->w[2] = bpf_htonl(0xffff);
+	a->w[3] = v;
+}
+
+// parse reads the headers of a TCP packet, or tells that there are none to work on.
+static __always_inline bool parse(struct __sk_buff *skb, struct packet *p)
+{
+	__be16 type;
+
+	if (skb->protocol != bpf_htons(ETH_P_IP) && skb->protocol != bpf_htons(ETH_P_IPV6))
+		return false;
+	p->six = skb->protocol == bpf_htons(ETH_P_IPV6);
+	// A tunnel's packets begin with IP.
+	p->ip = 0;
+	if (bpf_skb_load_bytes(skb, offsetof(struct ethhdr, h_proto), &type, sizeof(type)) == 0 && type == skb->protocol)
+		p->ip = ETH_HLEN;
+	if (p->six) {
+		struct ipv6hdr h;
+
+		if (bpf_skb_load_bytes(skb, p->ip, &h, sizeof(h)) || h.version != 6 || h.nexthdr != IPPROTO_TCP)
+			return false;
+		p->tcp = p->ip + sizeof(h);
+		p->end = p->tcp + bpf_ntohs(h.payload_len);
+		__builtin_memcpy(&p->src, &h.saddr, 16);
+		__builtin_memcpy(&p->dst, &h.daddr, 16);
+	} else {
+		struct iphdr h;
+
+		if (bpf_skb_load_bytes(skb, p->ip, &h, sizeof(h)) || h.version != 4 || h.ihl < 5 || h.protocol != IPPROTO_TCP ||
+		    h.frag_off & bpf_htons(0x3fff))
+			return false;
+		p->tcp = p->ip + h.ihl * 4;
+		p->end = p->ip + bpf_ntohs(h.tot_len);
+		map4(&p->src, h.saddr);
+		map4(&p->dst, h.daddr);
+	}
+	return bpf_skb_load_bytes(skb, p->tcp, &p->h, sizeof(p->h)) == 0 && p->h.doff >= 5;
+}
+
+// client looks in conntrack for who called, by what the answer will look like.
+static __always_inline bool client(struct __sk_buff *skb, const struct packet *p, struct flow *f)
+{
+	struct bpf_ct_opts opts = {.netns_id = BPF_F_CURRENT_NETNS, .l4proto = IPPROTO_TCP};
+	struct bpf_sock_tuple answer = {};
+	struct service_key called = {};
+	struct nf_conntrack_tuple *orig;
+	struct nf_conn *ct;
+	__u64 *service;
+
+	if (p->six) {
+		__builtin_memcpy(answer.ipv6.saddr, &p->dst, 16);
+		__builtin_memcpy(answer.ipv6.daddr, &p->src, 16);
+		answer.ipv6.sport = p->h.dest;
+		answer.ipv6.dport = p->h.source;
+	} else {
+		answer.ipv4.saddr = p->dst.w[3];
+		answer.ipv4.daddr = p->src.w[3];
+		answer.ipv4.sport = p->h.dest;
+		answer.ipv4.dport = p->h.source;
+	}
+	ct = p->six ? bpf_skb_ct_lookup(skb, &answer, sizeof(answer.ipv6), &opts, sizeof(opts))
+		    : bpf_skb_ct_lookup(skb, &answer, sizeof(answer.ipv4), &opts, sizeof(opts));
+	if (!ct)
+		return false;
+	orig = &ct->tuplehash[0].tuple;
+	if (p->six) {
+		__builtin_memcpy(&f->client, orig->src.u3.all, 16);
+		__builtin_memcpy(&called.vip, orig->dst.u3.all, 16);
+	} else {
+		map4(&f->client, orig->src.u3.all[0]);
+		map4(&called.vip, orig->dst.u3.all[0]);
+	}
+	f->port = orig->src.u.all;
+	called.port = orig->dst.u.all;
+	bpf_ct_release(ct);
+
+	called.bits = 8 * (sizeof(called.vip) + sizeof(called.port));
+	service = bpf_map_lookup_elem(&services, &called);
+	if (!service)
+		return false;
+	f->service = *service;
+	f->len = p->six ? TOA_LEN6 : TOA_LEN4;
+	// Where the address is the client's own the real server knows it anyway.
+	return !same(&f->client, &p->src);
+}
+
+// The largest packet whose payload is moved. A SYN and the ACK behind it have none.
+#define CHUNK 64
+#define CHUNKS 140 // 8,960 bytes
+
+// move makes room of len bytes behind the first 20 bytes of the TCP header.
+static __always_inline int move(struct __sk_buff *skb, __u32 from, __u32 left, __u32 len)
+{
+	__u8 buf[CHUNK];
+	__u64 rest;
+
+	for (int i = 0; i < CHUNKS && left >= CHUNK; i++) {
+		left -= CHUNK;
+		if (bpf_skb_load_bytes(skb, from + left, buf, CHUNK) || bpf_skb_store_bytes(skb, from + left + len, buf, CHUNK, 0))
+			return -1;
+	}
+	rest = left & (CHUNK - 1);
+	if (left != rest)
+		return -1;
+	if (rest == 0)
+		return 0;
+	barrier_var(rest); // or the compiler finds the check below needless, which the kernel wants
+	if (rest < 1 || rest > CHUNK - 1)
+		return -1;
+	if (bpf_skb_load_bytes(skb, from, buf, rest))
+		return -1;
+	return bpf_skb_store_bytes(skb, from + len, buf, rest, 0);
+}
+
+// add writes the option, and puts lengths and checksums right.
+static __always_inline int add(struct __sk_buff *skb, const struct packet *p, const struct flow *f)
+{
+	struct option o = {.kind = TOA_KIND, .len = f->len, .port = f->port};
+	__u32 len = p->six ? TOA_LEN6 : TOA_LEN4, check = p->tcp + offsetof(struct tcphdr, check);
+	__u32 from = p->tcp + sizeof(struct tcphdr), left = p->end - from;
+	__be16 was, is;
+	__s64 sum;
+
+	if (p->six)
+		__builtin_memcpy(o.address, &f->client, 16);
+	else
+		__builtin_memcpy(o.address, &f->client.w[3], 4);
+	if (bpf_skb_change_tail(skb, p->end + len, 0))
+		return -1;
+	if (move(skb, from, left, len) || bpf_skb_store_bytes(skb, from, &o, p->six ? TOA_LEN6 : TOA_LEN4, 0))
+		return -1;
+
+	// The TCP header's length, with the flags beside it.
+	bpf_skb_load_bytes(skb, p->tcp + 12, &was, 2);
+	is = bpf_htons(bpf_ntohs(was) + (len / 4 << 12));
+	bpf_skb_store_bytes(skb, p->tcp + 12, &is, 2, 0);
+	bpf_l4_csum_replace(skb, check, was, is, 2);
+	sum = p->six ? bpf_csum_diff(0, 0, (__be32 *)&o, TOA_LEN6, 0) : bpf_csum_diff(0, 0, (__be32 *)&o, TOA_LEN4, 0);
+	bpf_l4_csum_replace(skb, check, 0, sum, 0);
+	// The length in the pseudo header is also in a sum that a network card will complete.
+	was = bpf_htons(p->end - p->tcp);
+	is = bpf_htons(p->end - p->tcp + len);
+	bpf_l4_csum_replace(skb, check, was, is, BPF_F_PSEUDO_HDR | 2);
+
+	if (p->six) {
+		bpf_skb_store_bytes(skb, p->ip + offsetof(struct ipv6hdr, payload_len), &is, 2, 0);
+		return 0;
+	}
+	was = bpf_htons(p->end - p->ip);
+	is = bpf_htons(p->end - p->ip + len);
+	bpf_skb_store_bytes(skb, p->ip + offsetof(struct iphdr, tot_len), &is, 2, 0);
+	bpf_l3_csum_replace(skb, p->ip + offsetof(struct iphdr, check), was, is, 2);
+	return 0;
+}
+
+static __always_inline void key(const struct address *laddr, __be16 lport, const struct address *server, __be16 port, struct flow_key *k)
+{
+	__builtin_memset(k, 0, sizeof(*k));
+	k->laddr = *laddr;
+	k->server = *server;
+	k->lport = lport;
+	k->port = port;
+}
+
+SEC("tc")
+int tell(struct __sk_buff *skb)
+{
+	struct packet p = {};
+	struct flow_key k;
+	struct flow *f, found = {};
+	struct count *c;
+	__u32 mtu = 0;
+
+	if (!parse(skb, &p) || p.h.rst)
+		return PASS;
+	key(&p.src, p.h.source, &p.dst, p.h.dest, &k);
+	if (p.h.syn) {
+		if (p.h.ack || !bpf_map_lookup_elem(&servers, &p.dst) || !client(skb, &p, &found))
+			return PASS;
+		found.next = bpf_ntohl(p.h.seq) + 1;
+		bpf_map_update_elem(&flows, &k, &found, BPF_ANY);
+		f = &found;
+	} else {
+		f = bpf_map_lookup_elem(&flows, &k);
+		if (!f || bpf_ntohl(p.h.seq) != f->next)
+			return PASS;
+	}
+	c = bpf_map_lookup_elem(&counts, &f->service);
+	if (!c)
+		return PASS;
+	if (p.h.doff * 4 + f->len > 60) {
+		c->options++;
+		return PASS;
+	}
+	// What a card will cut is too large, too. It matters only if the ACK before did not tell.
+	if (skb->gso_size || p.end > skb->len || bpf_check_mtu(skb, 0, &mtu, f->len, 0)) {
+		if (!f->told)
+			c->size++;
+		return PASS;
+	}
+	if (add(skb, &p, f)) {
+		c->failed++;
+		return PASS;
+	}
+	if (p.h.syn)
+		c->syn++;
+	else {
+		c->first++;
+		f->told = 1;
+	}
+	return PASS;
+}
+
+// room lowers the MSS that a real server offers, so that the client's first data leaves room
+// for the option.
+SEC("tc")
+int room(struct __sk_buff *skb)
+{
+	struct packet p = {};
+	struct flow_key k;
+	struct flow *f;
+	__u32 at, end;
+
+	if (!parse(skb, &p) || !p.h.syn || !p.h.ack)
+		return PASS;
+	key(&p.dst, p.h.dest, &p.src, p.h.source, &k);
+	f = bpf_map_lookup_elem(&flows, &k);
+	if (!f)
+		return PASS;
+	at = p.tcp + sizeof(struct tcphdr);
+	end = p.tcp + p.h.doff * 4;
+	for (int i = 0; i < 40 && at + 4 <= end; i++) {
+		struct {
+			__u8 kind, len;
+			__be16 mss;
+		} o;
+		__be16 mss;
+
+		if (bpf_skb_load_bytes(skb, at, &o, sizeof(o)) || o.kind == 0)
+			return PASS;
+		if (o.kind == 1) {
+			at++;
+			continue;
+		}
+		if (o.len < 2)
+			return PASS;
+		if (o.kind != MSS_KIND || o.len != 4) {
+			at += o.len;
+			continue;
+		}
+		if (bpf_ntohs(o.mss) < 536 + f->len)
+			return PASS;
+		mss = bpf_htons(bpf_ntohs(o.mss) - f->len);
+		bpf_skb_store_bytes(skb, at + 2, &mss, 2, 0);
+		if ((at - p.tcp) & 1) { // its bytes are halves of two words
+			o.mss = o.mss << 8 | o.mss >> 8;
+			mss = mss << 8 | mss >> 8;
+		}
+		bpf_l4_csum_replace(skb, p.tcp + offsetof(struct tcphdr, check), o.mss, mss, 2);
+		return PASS;
+	}
+	return PASS;
+}

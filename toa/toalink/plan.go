@@ -1,0 +1,147 @@
+package toalink
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/snatctl/snatctl/nft"
+	"github.com/snatctl/snatctl/toa"
+)
+
+// Plan is what makes the programs of a table as they are wanted.
+type Plan struct {
+	Program   *toa.Program
+	Put, Drop []string // interfaces: those that get the program, and those that lose what they have
+
+	table string
+	have  map[string]standing
+}
+
+// Empty tells whether there is nothing to do.
+func (p *Plan) Empty() bool { return p == nil || len(p.Put) == 0 && len(p.Drop) == 0 }
+
+// Tally counts interfaces: those that get a program, and those that lose one. A change is both.
+func (p *Plan) Tally() (t nft.Tally) {
+	t.Add, t.Delete = len(p.Put), len(p.Drop)
+	for _, iface := range p.Put {
+		if !p.New(iface) {
+			t.Delete++
+		}
+	}
+	return t
+}
+
+// New tells whether an interface had no program so far.
+func (p *Plan) New(iface string) bool { _, had := p.have[iface]; return !had }
+
+// Compare reads what of a table stands, and says what makes it the program that is wanted.
+func Compare(table string, want *toa.Program) (*Plan, error) {
+	have, err := everywhere(table)
+	if err != nil {
+		return nil, fmt.Errorf("client_address: read the programs of interfaces: %w", err)
+	}
+	p := &Plan{Program: want, table: table, have: have}
+	wanted := want.Interfaces
+	if want.Empty() {
+		wanted = nil
+	}
+	for _, iface := range wanted {
+		if have[iface].digest(table) != want.Digest() {
+			p.Put = append(p.Put, iface)
+		}
+	}
+	for iface := range have {
+		if !slices.Contains(wanted, iface) {
+			p.Drop = append(p.Drop, iface)
+		}
+	}
+	slices.Sort(p.Drop)
+	return p, nil
+}
+
+// Done is what a plan has done.
+type Done struct {
+	plan  *Plan
+	put   []string
+	drop  []string
+	held  map[string]*held // what stood at an interface; nil: nothing, or it cannot be brought back
+	maybe error            // why not
+}
+
+// Before loads the program and puts it where it is wanted. After an error all is as it was, or the error says
+// what is not.
+func (p *Plan) Before() (*Done, error) {
+	d := &Done{plan: p, held: make(map[string]*held)}
+	if p.Empty() {
+		return d, nil
+	}
+	var earlier *held
+	for iface, at := range p.have {
+		h, err := hold(at)
+		if err != nil {
+			d.maybe = err
+			continue
+		}
+		d.held[iface], earlier = h, h
+	}
+	if len(p.Put) == 0 {
+		return d, nil
+	}
+	objects, err := load(p.Program, earlier)
+	if err != nil {
+		d.Close()
+		return nil, err
+	}
+	defer objects.Close() // the filters keep it
+	for _, iface := range p.Put {
+		d.put = append(d.put, iface)
+		if err := attach(p.table, p.Program.Digest(), iface, programs{objects.Tell.FD(), objects.Room.FD()}); err != nil {
+			err = fmt.Errorf("client_address: interface %s: %w", iface, err)
+			return nil, errors.Join(err, d.Undo())
+		}
+	}
+	return d, nil
+}
+
+// After removes what is not needed any more.
+func (d *Done) After() error {
+	for _, iface := range d.plan.Drop {
+		d.drop = append(d.drop, iface)
+		if err := detach(d.plan.table, iface); err != nil {
+			return fmt.Errorf("client_address: interface %s: %w", iface, err)
+		}
+	}
+	return nil
+}
+
+// Undo brings back what stood before. The error says what it could not.
+func (d *Done) Undo() error {
+	defer d.Close()
+	var left error
+	for _, iface := range append(d.put, d.drop...) {
+		at, had := d.plan.have[iface]
+		var err error
+		switch h := d.held[iface]; {
+		case !had:
+			err = detach(d.plan.table, iface)
+		case h == nil:
+			err = d.maybe
+		default:
+			err = attach(d.plan.table, at.digest(d.plan.table), iface, h.fds())
+		}
+		if err != nil {
+			left = errors.Join(left, fmt.Errorf("client_address: the program at interface %s is not the one before: %w; apply again", iface, err))
+		}
+	}
+	d.put, d.drop = nil, nil
+	return left
+}
+
+// Close lets go of what Undo would need.
+func (d *Done) Close() {
+	for iface, h := range d.held {
+		h.Close()
+		delete(d.held, iface)
+	}
+}

@@ -36,11 +36,12 @@ type ServiceReport struct {
 	New       uint64         `json:"new_connections"`
 	Servers   []ServerReport `json:"real_servers"`
 	Limits    []Limit        `json:"limits,omitempty"`
-	Gone      []ServerReport `json:"-"` // what is no real server of it, and has flows still; weight -1
-	Laddrs    []LaddrReport  `json:"-"` // mode fullnat
-	AllListed bool           `json:"-"` // Laddrs has all that its pools have
-	Past      uint64         `json:"-"` // of Flows: those with a real server or laddr that it does not have
-	Uncounted bool           `json:"-"` // New of its real servers is not known, and 0
+	Told      *Told          `json:"client_address,omitempty"` // nil: its real servers are not told who calls, or the counts may not be read
+	Gone      []ServerReport `json:"-"`                        // what is no real server of it, and has flows still; weight -1
+	Laddrs    []LaddrReport  `json:"-"`                        // mode fullnat
+	AllListed bool           `json:"-"`                        // Laddrs has all that its pools have
+	Past      uint64         `json:"-"`                        // of Flows: those with a real server or laddr that it does not have
+	Uncounted bool           `json:"-"`                        // New of its real servers is not known, and 0
 }
 
 // Called is what clients call: "203.0.113.10 tcp/80", or "mark 7".
@@ -49,6 +50,15 @@ func (s *ServiceReport) Called() string {
 		return Front{Mark: s.Mark}.String()
 	}
 	return strings.Join(slices.Concat(s.VIP, s.Ports), " ")
+}
+
+// Told counts packets toward real servers that are told who calls (client_address), since the program was loaded.
+type Told struct {
+	SYN      uint64 `json:"syn"`       // with the option
+	First    uint64 `json:"first"`     // behind the handshake, with the option
+	NoRoom   uint64 `json:"no_room"`   // passed without: 40 bytes of options were no room
+	TooLarge uint64 `json:"too_large"` // passed without: larger than the interface takes
+	Failed   uint64 `json:"failed"`    // passed without: the kernel had no memory
 }
 
 // ServerReport is a real server and its flows. Port 0: the one that clients call, where the

@@ -48,6 +48,7 @@ func (r *Reader) surveyed(ctx context.Context, p *Picture, also func(*ct.Flow)) 
 		return s, fmt.Errorf("read the counters of conntrack: %w", err)
 	}
 	s.Conntrack.Max, s.Conntrack.InsertFailed = uint64(s.Stats.Max), s.Stats.InsertFailed
+	r.enterTold(&s.Report)
 	s.Uncounted = !host.IsOn(lint.AccountingKeys()[0])
 	return s, nil
 }

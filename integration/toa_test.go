@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bufio"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"strings"
@@ -55,6 +56,18 @@ func TestClientAddress(t *testing.T) {
 				t.Errorf("%s: the real server takes %s for the client %s", to, server, client)
 			}
 		}
+	}
+	var status struct {
+		Services []struct {
+			Told struct {
+				SYN, First uint64
+				NoRoom     uint64 `json:"no_room"`
+			} `json:"client_address"`
+		}
+	}
+	must(t, json.Unmarshal([]byte(prints(t, s.Gateway, "status", "--format", "json")), &status))
+	if c := status.Services[0].Told; c.SYN != 16 || c.First < 16 || c.NoRoom != 0 {
+		t.Errorf("16 connections were counted as %+v", c)
 	}
 	silent := strings.Replace(toaPolicy, "    client_address: toa\n", "", 1)
 	apply(t, s.Gateway, silent)

@@ -94,6 +94,18 @@ var many = map[*Metric]values{
 			addRefused(add, o.Name, o.Limits, o.Refused)
 		}
 	},
+	toldPackets: func(s *scrape, add func(float64, string, string)) {
+		for i := range s.figures.Services {
+			o := &s.figures.Services[i]
+			if c := o.Told; c != nil {
+				add(float64(c.Failed), o.Name, "failed")
+				add(float64(c.First), o.Name, "first")
+				add(float64(c.NoRoom), o.Name, "no_room")
+				add(float64(c.SYN), o.Name, "syn")
+				add(float64(c.TooLarge), o.Name, "too_large")
+			}
+		}
+	},
 	zoneRefused: func(s *scrape, add func(float64, string, string)) {
 		for i := range s.figures.Zones {
 			o := &s.figures.Zones[i]

@@ -52,7 +52,7 @@ func (served) Lint() policy.Diagnostics {
 func counted(context.Context) (*traffic.Figures, error) {
 	laddr := ct.LaddrReport{Address: netip.MustParseAddr("198.51.100.1"), Flows: 12}
 	return &traffic.Figures{
-		Services: []traffic.Service{{ServiceReport: &ct.ServiceReport{Name: "web", New: 10, Flows: 9, Limits: []ct.Limit{{Key: "new_per_client"}, {Key: "connections"}}}, Opened: 100, Refused: []uint64{7, 5}, Bytes: traffic.Bytes{In: 1000, Out: 2000}, Servers: []traffic.Server{
+		Services: []traffic.Service{{ServiceReport: &ct.ServiceReport{Name: "web", New: 10, Flows: 9, Limits: []ct.Limit{{Key: "new_per_client"}, {Key: "connections"}}, Told: &ct.Told{SYN: 8, First: 6, NoRoom: 2, TooLarge: 1}}, Opened: 100, Refused: []uint64{7, 5}, Bytes: traffic.Bytes{In: 1000, Out: 2000}, Servers: []traffic.Server{
 			{ServerReport: &ct.ServerReport{Address: server1.Addr(), Port: 80, Flows: 6}, Opened: 70},
 			{ServerReport: &ct.ServerReport{Address: server2.Addr(), Port: 8080, Flows: 3}, Opened: 30},
 		}}},

@@ -50,6 +50,8 @@ var (
 
 	serviceRefused = metric(OfService, counter, "service_refused_connections_total", "Connections that a limit of the service refused: as the table counts them, with what elements had counted that were made anew while the agent ran. A client that tries again counts again.", "service", "limit")
 
+	toldPackets = metric(OfService, counter, "service_client_address_packets_total", "Packets that were to tell real servers who calls (client_address): syn and first had the option; no_room, too_large and failed passed without it. Missing where the agent may not read what its program counts.", "service", "result")
+
 	quorumMet   = metric(OfService, gauge, "service_quorum_met", "Whether as many real servers of the service are up as its quorum asks for: while 0, sorry servers take its new connections, or nobody does. Not of services without real servers.", "service")
 	serversDown = metric(OfService, gauge, "service_servers_down", "How many real servers of the service are down by their check.", "service")
 

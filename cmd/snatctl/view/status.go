@@ -127,6 +127,7 @@ func printService(w io.Writer, s *ct.ServiceReport, k *report.Kept, all bool) {
 	}
 	t.write(w)
 	printLimits(w, s.Limits)
+	printTold(w, s.Told)
 	printLaddrs(w, s.Laddrs, all)
 }
 
@@ -136,6 +137,16 @@ func printLimits(w io.Writer, limits []ct.Limit) {
 	for _, l := range limits {
 		t.add(l.Key, l.Bound, l.Action, comma(l.Refused))
 	}
+	t.write(w)
+}
+
+// printTold prints how many packets told real servers who calls.
+func printTold(w io.Writer, c *ct.Told) {
+	if c == nil {
+		return
+	}
+	t := grid{titles: []string{"client address", "SYNs", "first packets", "no room", "too large", "failed"}}
+	t.add("toa", comma(c.SYN), comma(c.First), comma(c.NoRoom), comma(c.TooLarge), comma(c.Failed))
 	t.write(w)
 }
 

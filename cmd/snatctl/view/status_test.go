@@ -52,6 +52,7 @@ func sitePicture() gateway.Survey {
 				{Name: "large", VIP: []string{"203.0.113.12"}, Ports: []string{"tcp/80"}, Mode: "nat", Scheduler: "rr", Flows: 1, New: 1, Uncounted: true,
 					Servers: []ct.ServerReport{{Address: addr("192.168.1.1"), Port: 80, Weight: 1, Flows: 1}}},
 				{Name: "web", VIP: []string{"203.0.113.10", "2001:db8::10"}, Ports: []string{"tcp/80", "tcp/443"}, Mode: "nat", Scheduler: "wrr", Flows: 1203459, New: 4000001,
+					Told:   &ct.Told{SYN: 12004, First: 12001, NoRoom: 3},
 					Limits: []ct.Limit{{Key: "new_per_client", Bound: "50/second burst 100 /64", Action: "drop", Refused: 12004}, {Key: "connections", Bound: "2000000", Action: "drop"}},
 					Servers: []ct.ServerReport{
 						{Address: addr("192.168.1.1"), Weight: 3, Flows: 903456, New: 3000001, BytesIn: 90 << 30, BytesOut: 1<<40 + 5<<38},

@@ -32,6 +32,24 @@ func (s *Service) Bound() bool {
 	return true
 }
 
+// oldMSS is the segment size that SYN proxies of LVS and DPVS offer unless they are told otherwise, in bytes
+// (IP_VS_SYNPROXY_INIT_MSS_DEFAULT).
+const oldMSS = 1452
+
+// Proxy gives a service a SYN proxy, and returns the code of what becomes of the old one. It offers what those of LVS and DPVS
+// offer by default: neither window scale nor timestamps, so that it suits real servers of all kinds.
+func (s *Service) Proxy() (code string) {
+	switch {
+	case s.ByMark():
+		return "M052"
+	case s.Ports[0].Proto != inet.TCP:
+		return "M053"
+	}
+	s.SynProxy = policy.DefaultSynProxy()
+	s.SynProxy.MSS, s.SynProxy.Timestamp = oldMSS, false
+	return "M035"
+}
+
 // Last says how long open connections of a service are remembered without a packet, in seconds. It returns false where
 // only the whole machine can have such a timeout (SCTP).
 func (s *Service) Last(seconds int) bool {
@@ -89,6 +107,22 @@ func writeLimits(l *policy.Limits) *format.Mapping {
 	m.Set("connections", format.Number(l.Connections))
 	if l.Action != policy.Drop {
 		m.Set("action", format.Text(string(l.Action)))
+	}
+	return m
+}
+
+// writeSynProxy writes what differs from the defaults.
+func writeSynProxy(p policy.SynProxy) format.Value {
+	was := policy.DefaultSynProxy()
+	if p == was {
+		return format.Truth(true)
+	}
+	m := new(format.Mapping).InBrackets()
+	if p.MSS != was.MSS {
+		m.Set("mss", format.Number(p.MSS))
+	}
+	if p.Timestamp != was.Timestamp {
+		m.Set("timestamp", format.Truth(p.Timestamp))
 	}
 	return m
 }

@@ -128,6 +128,9 @@ func (d *document) service(s *Service, given names) *format.Mapping {
 	case len(s.Hairpin.From) > 0:
 		m.Set("hairpin", ranges(s.Hairpin.From))
 	}
+	if s.SynProxy.On {
+		m.Set("syn_proxy", writeSynProxy(s.SynProxy))
+	}
 	if s.Pool != nil {
 		m.Set("laddrs", format.Text(d.pools.named[s.Pool.key()]))
 		if s.Select != policy.SelectSource {

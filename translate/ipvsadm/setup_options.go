@@ -33,7 +33,11 @@ func (t *table) options(v *service, out *translate.Service) {
 		case "ops":
 			t.say(&v.origin, "M034", "", g.words...)
 		case "synproxy":
-			t.unless(v, g, "M035", "disable")
+			if g.value == "disable" {
+				t.ledger.Whole(g.words...)
+			} else {
+				t.say(&v.origin, out.Proxy(), "", g.words...)
+			}
 		case "vsestablish-timeout", "conn-timeout":
 			t.lasts(v, g, out)
 		case "proxy-protocol":

@@ -167,6 +167,9 @@ func (k *translator) quiet(v *virtual) {
 			k.report("M258", "", s)
 		}
 	}
+	if v.proxy != nil {
+		k.report("M052", "it is left out: a SYN proxy is of services that have a VIP", v.proxy)
+	}
 	for _, r := range v.servers {
 		for _, s := range []*Statement{r.most, r.least} {
 			if s != nil && k.Fate(s.Refs[0]) == 0 {

@@ -91,6 +91,9 @@ func (k *translator) services(v *virtual) {
 		}
 		k.persistence(v, svc)
 		k.lasts(v, svc)
+		if v.proxy != nil {
+			k.report(svc.Proxy(), "", v.proxy)
+		}
 		k.setup.Services = append(k.setup.Services, svc)
 	}
 }

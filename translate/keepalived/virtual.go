@@ -34,6 +34,7 @@ type virtual struct {
 	deny    *Statement // daddr_group_name
 	allow   *Statement // waddr_group_name
 	open    *Statement // est_timeout, establish_timeout, conn_timeout
+	proxy   *Statement // syn_proxy
 	snat    []*Statement
 	servers []*real
 	match   bool         // virtual_server match, of DPVS
@@ -196,6 +197,8 @@ func (k *translator) inVirtual(v *virtual, s *Statement) {
 			k.report("M004", "the later line decides: line "+strconv.Itoa(s.At.Line), v.open)
 		}
 		v.open = s
+	case "syn_proxy":
+		v.proxy = s
 	case "snat_rule":
 		v.snat = append(v.snat, s)
 	case "src-range", "dst-range", "iif", "oif":

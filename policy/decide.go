@@ -47,7 +47,7 @@ type Decision struct {
 // is slow. It is pure and safe for concurrent use.
 //
 // Uplinks written as objects: who comes in by one is answered through it; for all others the first zone
-// whose `from`, `to`, `ports` and `iif` hold chooses the way, if it has `uplink`.
+// whose `from`, `to`, `ports` and `iif` hold chooses the way, if it has `uplink`. Neither holds for what a syn_proxy answers.
 //
 // What is invalid meets a service's syn_proxy and gateway.invalid, and nothing else. For all others:
 //

@@ -8,9 +8,20 @@ func (d *decider) answers(s *Service) bool {
 	return s.SynProxy.On && d.pkt.Proto == inet.TCP && !d.pkt.Self && len(s.Active(d.family)) > 0
 }
 
-// synProxy says who answers the handshake. It changes nothing of what becomes of the connection.
+// proxied tells whether the service that the packet calls answers its handshake. Then the connection has no uplink:
+// the gateway opens it itself, and what it says to the client belongs to no flow that could remember one.
+func (d *decider) proxied() bool {
+	s, _, _ := d.claimant()
+	return s != nil && d.answers(s)
+}
+
+// synProxy says who answers the handshake. It changes nothing else of what becomes of the connection.
 func (d *decider) synProxy(s *Service) {
-	if d.answers(s) {
+	switch {
+	case !d.answers(s):
+	case len(d.policy.Gateway.Routed) > 0:
+		d.say("service %s: `syn_proxy` answers the handshake by the routes of the host, whatever uplinks say; what follows is decided when the client has completed it", s.Name)
+	default:
 		d.say("service %s: `syn_proxy` answers the handshake; what follows is decided when the client has completed it", s.Name)
 	}
 }

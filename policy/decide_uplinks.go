@@ -13,7 +13,7 @@ import (
 // decided before its destination is: the way depends on both then, by the routes of the host.
 func (d *decider) way() {
 	g := &d.policy.Gateway
-	if len(g.Routed) == 0 || d.pkt.Self || d.pkt.Invalid {
+	if len(g.Routed) == 0 || d.pkt.Self || d.pkt.Invalid || d.proxied() {
 		return
 	}
 	if u := g.Through(d.pkt.IIf); u != nil {
@@ -106,10 +106,11 @@ func (p *Policy) DecideAll(pkt Packet) Decision {
 // exits returns the interfaces that the choice of a zone lets a packet leave through; none: no zone chooses.
 func (p *Policy) exits(pkt Packet) (out []string) {
 	z := p.chooser(&pkt)
-	if z == nil || p.Gateway.Through(pkt.IIf) != nil || p.inside(pkt.To.Addr()) {
+	d := decider{policy: p, pkt: pkt, family: inet.FamilyOf(pkt.From.Addr())}
+	if z == nil || d.proxied() || p.Gateway.Through(pkt.IIf) != nil || p.inside(pkt.To.Addr()) {
 		return nil
 	}
-	for _, u := range p.Gateway.Ways(z.Uplink, inet.FamilyOf(pkt.From.Addr())) {
+	for _, u := range p.Gateway.Ways(z.Uplink, d.family) {
 		out = append(out, u.Interface)
 	}
 	return out

@@ -84,3 +84,29 @@ func TestUplinkNumbers(t *testing.T) {
 		t.Errorf("three tables are given out as %v", got)
 	}
 }
+
+// What a SYN proxy answers has no uplink, whoever calls: its segments belong to no flow, and then it opens the
+// connection itself. While it does not answer all is as ever.
+func TestProxiedHasNoUplink(t *testing.T) {
+	p := parsed(t, strings.Replace(twoUplinks, "ports: tcp/80,", "ports: [tcp/80, udp/80], syn_proxy: true,", 1))
+	down := p.With(policy.State{Services: map[string]policy.ServiceState{"web": {Closed: true}}})
+	for _, c := range []struct {
+		p                        *policy.Policy
+		packet, uplinks, answers string
+	}{
+		{p, "tcp 10.1.0.25:9 > 203.0.113.10:80 oif=", "", ""},
+		{p, "tcp 10.1.0.25:9 > 203.0.113.10:80 iif=wan1", "", ""},
+		{p, "udp 10.1.0.25:9 > 203.0.113.10:80 oif=", "isp2", ""},
+		{p, "udp 10.1.0.25:9 > 203.0.113.10:80 iif=wan1", "", "isp2"},
+		{p, "tcp 10.1.0.25:9 > 203.0.113.10:81 iif=wan1", "", "isp2"},
+		{down, "tcp 10.1.0.25:9 > 203.0.113.10:80 iif=wan1", "", "isp2"},
+	} {
+		d := c.p.DecideAll(packet(t, p, c.packet))
+		if got := strings.Join(d.Uplinks, " "); got != c.uplinks || d.Answers != c.answers {
+			t.Errorf("%s: through %q, answers by %q; want %q, %q:\n%s", c.packet, got, d.Answers, c.uplinks, c.answers, strings.Join(d.Steps, "\n"))
+		}
+		if says := strings.Contains(strings.Join(d.Steps, "\n"), "by the routes of the host"); says != (c.uplinks+c.answers == "") {
+			t.Errorf("%s: explained by\n%s", c.packet, strings.Join(d.Steps, "\n"))
+		}
+	}
+}

@@ -40,14 +40,14 @@ func (l *Law) led(d *policy.Decision, pkt Packet, outcomes []Outcome) error {
 	}
 	got := make(map[uint32]bool)
 	for _, o := range outcomes {
+		flow, packet := o.FlowMark&policy.UplinkBits, pkt.Mark
 		if o.Answered {
-			return nil // the proxy opens the connection itself, without a mark
+			packet = 0 // the proxy opens the connection itself, without a mark
 		}
-		flow, packet := o.FlowMark&policy.UplinkBits, pkt.Mark&policy.UplinkBits
 		if got[flow] = true; len(d.Uplinks) > 0 {
-			packet = flow
+			packet = packet&^policy.UplinkBits | flow
 		}
-		if now := o.PacketMark; now != pkt.Mark&^policy.UplinkBits|packet {
+		if now := o.PacketMark; now != packet {
 			return fmt.Errorf("the packet's mark %#x becomes %#x, its flow's is %#x", pkt.Mark, now, o.FlowMark)
 		}
 	}

@@ -35,7 +35,8 @@ without nft_chain_nat "this kernel has no chains of type nat (module nft_chain_n
 printf 'version: 1\ngateway: {offload: software}\n' >/run/offload.yaml
 without nft_flow_offload "this kernel has no expression flow_offload (module nft_flow_offload" /run/offload.yaml
 without nf_flow_table_inet "this kernel has no flowtables (modules nf_flow_table_inet" /run/offload.yaml
-without nft_synproxy "this kernel has no expression synproxy (module nft_synproxy" examples/syn-proxy.yaml
+printf 'version: 1\nservices: [{name: web, vip: 203.0.113.10, ports: tcp/80, syn_proxy: true, real_servers: [192.168.1.1]}]\n' >/run/syn-proxy.yaml
+without nft_synproxy "this kernel has no expression synproxy (module nft_synproxy" /run/syn-proxy.yaml
 without nf_tables "this kernel has no nftables: it needs Linux 5.10 or newer with module nf_tables"
 depmod
 exit $status

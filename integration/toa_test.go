@@ -122,3 +122,45 @@ func TestClientAddressExamples(t *testing.T) {
 		})
 	}
 }
+
+// With a SYN proxy, which opens the connection in the client's name, real servers learn who called as ever: the SYN and
+// the ACK are the proxy's, and have the option. What follows comes through whole. Limits count connections,
+// not handshakes.
+func TestClientAddressBehindSynProxy(t *testing.T) {
+	s := newSite(t, nstest.Options{})
+	flatten(t, s)
+	for _, rs := range s.RS[:2] {
+		must(t, rs.ServeCallers(":81"))
+	}
+	apply(t, s.Gateway, strings.Replace(toaPolicy, "client_address: toa\n", "client_address: toa\n    syn_proxy: true\n    limits: {connections_per_client: 2, mask6: 128}\n", 1))
+	for _, to := range []string{"203.0.113.10:81", "[2001:db8::10]:81"} {
+		for range 2 { // of which none ends
+			c, err := s.Outside.DialWithin(patience, "tcp", "", to)
+			must(t, err)
+			defer c.Close()
+			must(t, c.SetDeadline(time.Now().Add(patience)))
+			line, err := bufio.NewReaderSize(c, 16).ReadString('\n')
+			must(t, err)
+			if client := c.LocalAddr().String(); client != strings.TrimSpace(line) {
+				t.Errorf("%s: the real server takes %s for the client %s", to, line, client)
+			}
+			must(t, echoes(c, 300_000))
+		}
+		c, err := s.Outside.DialWithin(patience, "tcp", "", to)
+		must(t, err) // by the proxy
+		defer c.Close()
+		must(t, c.SetReadDeadline(time.Now().Add(2*time.Second)))
+		if line, err := bufio.NewReader(c).ReadString('\n'); err == nil {
+			t.Errorf("%s: the third connection is beyond the limit, and the real server calls it %s", to, line)
+		}
+	}
+	var status struct {
+		Services []struct {
+			Told struct{ SYN, First uint64 } `json:"client_address"`
+		}
+	}
+	must(t, json.Unmarshal([]byte(prints(t, s.Gateway, "status", "--format", "json")), &status))
+	if c := status.Services[0].Told; c.SYN < 4 || c.First < 4 {
+		t.Errorf("the SYN and the ACK of 4 connections were counted as %+v", c)
+	}
+}

@@ -42,7 +42,7 @@ func (s *Service) Proxy() (code string) {
 	switch {
 	case s.ByMark():
 		return "M052"
-	case s.Ports[0].Proto != inet.TCP:
+	case s.proto() != inet.TCP:
 		return "M053"
 	}
 	s.SynProxy = policy.DefaultSynProxy()

@@ -35,7 +35,7 @@ var ofIPVSADM = []Construct{
 	{Code: "M115", Written: "an option that does nothing there", Of: "ipvsadm", Fate: Lost,
 		Becomes: "it is left out"},
 	{Code: "M116", Written: "--proxy-protocol", Of: "dpvs", Fate: Lost,
-		Becomes: "it is left out: a packet filter cannot write a PROXY header; real servers see the laddr"},
+		Becomes: "it is left out: a packet filter cannot write a PROXY header, so that real servers must not expect it"},
 	{Code: "M117", Written: "--quic, --hash-target qid", Of: "dpvs", Fate: Changed,
 		Becomes: "the hash is of the source address", Loses: "following a QUIC connection when its client moves"},
 	{Code: "M118", Written: "--dest-check", Of: "dpvs", Fate: Lost,

@@ -137,6 +137,9 @@ func (d *document) service(s *Service, given names) *format.Mapping {
 			m.Set("select", format.Text(string(s.Select)))
 		}
 	}
+	if s.TellsClients() {
+		m.Set("client_address", format.Text(string(s.ClientAddress)))
+	}
 	if len(s.Servers) > 0 {
 		m.Set("real_servers", d.writeServers(s.Servers))
 	}

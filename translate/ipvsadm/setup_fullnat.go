@@ -10,10 +10,6 @@ import (
 
 // fullnat gives a FULLNAT service its laddrs.
 func (t *table) fullnat(v *service, out *translate.Service) {
-	if !t.toa {
-		t.toa = true
-		t.ledger.Note(v.Place, "M038", v.Text, "")
-	}
 	if t.dialect == translate.DSNAT && len(t.zones) > 0 {
 		for i := range v.laddrs {
 			t.say(&v.laddrs[i].origin, "M106", "it is left out: this kernel takes the laddrs of the client's zone")
@@ -27,6 +23,7 @@ func (t *table) fullnat(v *service, out *translate.Service) {
 		if several(out.Pool) {
 			out.Select = policy.SelectRoundRobin
 		}
+		t.tell(v, out)
 	case t.laddrs:
 		t.ledger.Note(v.Place, "M119", v.Text, "")
 		out.Pool = nil
@@ -38,6 +35,16 @@ func (t *table) fullnat(v *service, out *translate.Service) {
 		t.ledger.Note(v.Place, "M037", v.Text, "")
 		out.Mode = policy.NAT
 		out.Hairpin.From = []inet.Range{inet.Everything(v.family())}
+	}
+}
+
+// tell has real servers learn who called. What holds for all services is said once.
+func (t *table) tell(v *service, out *translate.Service) {
+	switch code := out.Tell(t.dialect); {
+	case code == "", code == "M038" && t.toa:
+	default:
+		t.toa = t.toa || code == "M038"
+		t.ledger.Note(v.Place, code, v.Text, "")
 	}
 }
 

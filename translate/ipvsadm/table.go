@@ -25,7 +25,7 @@ type table struct {
 	saved    bool     // the file is a dump or listing: what is never saved may be missing
 	laddrs   bool     // some command gives laddrs
 	timeouts [][3]int // of --set: TCP, TCP that closes, UDP, in seconds
-	toa      bool     // it was said that FULLNAT adds no TOA
+	toa      bool     // it was said what becomes of TOA
 }
 
 // key is what services are told apart by.

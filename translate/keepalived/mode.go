@@ -118,7 +118,6 @@ func (k *translator) fullnat(v *virtual, svc *translate.Service, mixed bool) {
 	}
 	k.whole(v.pool, 2)
 	svc.Mode, svc.Pool, svc.Select = policy.FullNAT, p, turns(p)
-	k.Note(v.At, "M038", "FULLNAT", "")
 }
 
 // zoneLaddrs gives a FULLNAT service of dsnat the laddrs of all zones: that kernel takes those of
@@ -149,7 +148,6 @@ func (k *translator) zoneLaddrs(v *virtual, svc *translate.Service) {
 		svc.Allow = nil
 	}
 	svc.Mode, svc.Pool, svc.Select = policy.FullNAT, p, turns(p)
-	k.Note(v.At, "M038", "FULLNAT", "")
 	if zones > 1 {
 		k.Note(v.At, "M263", v.Text, "")
 	}

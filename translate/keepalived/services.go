@@ -91,6 +91,11 @@ func (k *translator) services(v *virtual) {
 		}
 		k.persistence(v, svc)
 		k.lasts(v, svc)
+		if svc.Mode == policy.FullNAT {
+			if code := svc.Tell(k.dialect); code != "" {
+				k.Note(v.At, code, "FULLNAT", "")
+			}
+		}
 		if v.proxy != nil {
 			k.report(svc.Proxy(), "", v.proxy)
 		}

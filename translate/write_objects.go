@@ -153,6 +153,9 @@ func (d *document) service(s *Service, given names) *format.Mapping {
 	if s.Timeouts != nil {
 		m.Set("timeouts", writeTimeouts(s.Timeouts))
 	}
+	if len(s.Helpers) > 0 {
+		m.Set("helpers", writeHelpers(s.Helpers))
+	}
 	return m
 }
 

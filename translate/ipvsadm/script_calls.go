@@ -59,6 +59,8 @@ func (x *shell) callExpr(st *syntax.Stmt, c *syntax.CallExpr) {
 		x.call(&call{line: int(st.Pos().Line()), args: snatAdd(args)})
 	case x.funcs[args[0].text] != nil && len(args) == 1 && x.depth < deepest:
 		x.function(st, x.funcs[args[0].text])
+	case name == "modprobe" && slices.ContainsFunc(args, func(a arg) bool { return a.text == "ip_vs_ftp" }):
+		x.leave(st, "M102", "it is left out: services on tcp/21 get `helpers: ftp`; write it at FTP services on other ports")
 	case slices.Contains(harmless, name), section.MatchString(args[0].text):
 		x.leave(st, "M102", "")
 	default:

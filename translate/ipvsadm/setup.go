@@ -119,6 +119,9 @@ func (t *table) regular(v *service) *translate.Service {
 			t.say(&v.laddrs[i].origin, "M105", "")
 		}
 	}
+	if code := out.Follow(); code != "" {
+		t.ledger.Note(v.Place, code, v.Text, "")
+	}
 	if len(out.Servers) > 0 && out.Level() {
 		t.ledger.Note(v.Place, "M019", v.Text, "")
 	}

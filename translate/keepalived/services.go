@@ -96,6 +96,9 @@ func (k *translator) services(v *virtual) {
 				k.Note(v.At, code, "FULLNAT", "")
 			}
 		}
+		if code := svc.Follow(); code != "" {
+			k.Note(v.At, code, v.Text, "")
+		}
 		if v.proxy != nil {
 			k.report(svc.Proxy(), "", v.proxy)
 		}

@@ -38,7 +38,7 @@ func (p Plan) uplinkChanges(names Names) (out []Change) {
 		c.Detail = head
 		i, ok := at[c]
 		if !ok {
-			at[c], i = len(out), len(out)
+			at[c] = len(out)
 			c.Detail = head + ": " + what
 			out = append(out, c)
 			return

@@ -105,11 +105,19 @@ type Zone struct {
 	IIf     bool
 	Exclude []inet.Range // destinations left untranslated
 	Pools   []Pool       // of "snat"; those of both families
-	Maps    []Map        // of "map"
+	// Through says which of the laddrs are for connections by which uplink; empty: all are for any.
+	Through []Through
+	Maps    []Map // of "map"
 	Limits  []Limit
 	// New connections that it decided about, since its elements were made, less those that
 	// Exclude left untranslated. One that is refused and tries again counts again.
 	New uint64
+}
+
+// Through is the laddrs that a zone has for connections that leave by an uplink.
+type Through struct {
+	OIf    string       // the uplink's interface
+	Laddrs []inet.Range // merged and sorted
 }
 
 // Limit bounds the new connections of a service or zone.

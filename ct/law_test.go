@@ -112,7 +112,7 @@ func makes(b Bindings, f *Flow, out string) bool {
 		if !contains(z.Sources, f.Orig.Src.Addr()) || !z.matches(f) || !may || decided && !z.IIf && z.OIf == nil {
 			continue
 		}
-		if gives(z, f) {
+		if gives(z, f, out) {
 			return true
 		}
 		if must && z.OIf != nil {
@@ -123,11 +123,14 @@ func makes(b Bindings, f *Flow, out string) bool {
 	return false
 }
 
-// gives tells whether a zone translates to the flow's laddr.
-func gives(z Zone, f *Flow) bool {
+// gives tells whether a zone translates to the flow's laddr, if it leaves by an interface.
+func gives(z Zone, f *Flow, out string) bool {
 	laddr := f.Reply.Dst.Addr()
 	switch z.Action {
 	case "snat":
+		if out != "" && len(z.Through) > 0 {
+			return slices.ContainsFunc(z.Through, func(t Through) bool { return t.OIf == out && contains(t.Laddrs, laddr) })
+		}
 		return inPools(z.Pools, laddr)
 	case "masquerade":
 		return slices.Contains(gateway, laddr)
@@ -142,11 +145,11 @@ func gives(z Zone, f *Flow) bool {
 func spared(was, will Bindings, f *Flow, before, after string) bool {
 	meets := func(z Zone) bool { return contains(z.Sources, f.Orig.Src.Addr()) && z.matches(f) }
 	now := slices.IndexFunc(will.Zones, func(z Zone) bool { _, must := asks(z, after); return meets(z) && must })
-	had := slices.IndexFunc(was.Zones, func(z Zone) bool { return meets(z) && gives(z, f) })
+	had := slices.IndexFunc(was.Zones, func(z Zone) bool { return meets(z) && gives(z, f, before) })
 	return !f.TranslatedDst() && now >= 0 && had >= 0 && (will.Zones[now].Action == "drop" || will.Zones[now].Action == "reject") &&
 		slices.ContainsFunc(will.Zones, func(z Zone) bool {
 			may, _ := asks(z, after)
-			return may && z.Name == was.Zones[had].Name && gives(z, f)
+			return may && z.Name == was.Zones[had].Name && gives(z, f, after)
 		})
 }
 
@@ -255,6 +258,11 @@ func (r maker) zones() []Zone {
 		switch {
 		case z.Action == "snat":
 			z.Pools = r.pools("198.51.100.1")
+			if r.IntN(3) == 0 && z.OIf == nil && !z.IIf {
+				other := r.pools("198.51.100.1")
+				z.Through = []Through{{"wan0", z.Pools[0].Laddrs}, {"wan1", other[0].Laddrs}}
+				z.Pools = append(z.Pools, other...)
+			}
 		case z.Action == "map" && (i < conditional || len(z.Sources) != 1):
 			z.Action = "drop"
 		case z.Action == "map":
@@ -278,7 +286,7 @@ func (r maker) change(b Bindings) Bindings {
 	if len(out.Zones) > 0 && len(other.Zones) > 0 {
 		z := &out.Zones[r.IntN(len(out.Zones))]
 		if o := other.Zones[0]; o.Action != "map" {
-			z.Action, z.Pools, z.Maps = o.Action, o.Pools, nil
+			z.Action, z.Pools, z.Through, z.Maps = o.Action, o.Pools, o.Through, nil
 		}
 	}
 	return out

@@ -62,6 +62,7 @@ func ranges(list ...string) []inet.Range {
 //
 //	service dns at=203.0.113.10/udp/53 servers=192.168.1.1:5353,192.168.1.2 laddrs=192.168.1.250
 //	zone office from=10.1.0.0/16 to=… ports=… exclude=… iif oif=wan1,ppp* laddrs=198.51.100.1-198.51.100.2
+//	zone home from=10.2.0.0/16 through=wan0:198.51.100.1,wan1:203.0.113.1
 //	zone lab from=10.9.8.0/24 map=198.18.8.0/24
 //	zone lan from=10.3.0.0/16 action=accept
 //
@@ -121,6 +122,11 @@ func parseZone(t testing.TB, name string, keys map[string][]string) Zone {
 	_, iif := keys["iif"]
 	z := Zone{Name: name, Action: "snat", Sources: ranges(keys["from"]...), To: ranges(keys["to"]...), Ports: parsePorts(t, keys["ports"]...),
 		IIf: iif, OIf: keys["oif"], Exclude: ranges(keys["exclude"]...), Pools: parsePools(keys["laddrs"])}
+	for _, word := range keys["through"] {
+		oif, laddr, _ := strings.Cut(word, ":")
+		z.Through = append(z.Through, Through{oif, ranges(laddr)})
+		z.Pools = append(z.Pools, parsePools([]string{laddr})...)
+	}
 	if a := keys["action"]; a != nil {
 		z.Action = a[0]
 	}

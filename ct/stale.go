@@ -29,7 +29,8 @@ func (r Reason) String() string { return r.Kind + " " + r.Name + ": " + r.Why }
 //     drop or reject refuse first packets only: if one is added in front, flows are kept as
 //     long as the zone that made them has their laddr. If will knows Ways, zones with oif
 //     give a laddr only to flows that leave there: a flow that routing now leads elsewhere is
-//     stale, even if the policy has not changed.
+//     stale, even if the policy has not changed. So is one whose laddr its zone has for
+//     another uplink.
 //
 // A flow that snatctl did not translate is never stale. snatctl translated it if was explains
 // the translation, if it is at a front (or in a map) of was, or if it has a laddr of was that
@@ -181,6 +182,8 @@ func staleSrc(was, will *Index, f *Flow) Reason {
 		r.Why = "zone " + will.bindings.Zones[now].Name + " decides about source " + source + " through " + strings.Join(out, " or ") + " now"
 	case now >= 0 && will.bindings.Zones[now].Name == z.Name && will.bindings.Zones[now].Action != z.Action:
 		r.Why = "its action is " + will.bindings.Zones[now].Action + " now"
+	case w != nil && poolWith(w.Pools, f.Reply.Dst.Addr()) != nil && !will.through(w, f):
+		r.Why = "laddr " + laddr + " is not for what leaves through " + strings.Join(will.wayFor(w, f), " or ")
 	case now >= 0 && will.bindings.Zones[now].Name == z.Name:
 		r.Why = "laddr " + laddr + " is no longer one of its laddrs"
 	case now >= 0:

@@ -1,6 +1,8 @@
 package ct
 
 import (
+	"slices"
+
 	"github.com/snatctl/snatctl/inet"
 )
 
@@ -10,7 +12,8 @@ import (
 type Ways func(f *Flow) []string
 
 // WithWays returns the index of the same policy that knows by which interfaces flows leave.
-// Zones that ask for oif then have only flows that leave there. ways is asked about flows that
+// Zones that ask for oif then have only flows that leave there, and zones with laddrs for each uplink
+// only those that have a laddr of the one that they leave by. ways is asked about flows that
 // have a laddr and a source of such a zone, and about no others; it need not be safe for
 // concurrent use if the index is not used so.
 func (x *Index) WithWays(ways Ways) *Index {
@@ -34,10 +37,19 @@ func (x *Index) way(f *Flow, zones []int) []string {
 
 // wayFor is way for one zone.
 func (x *Index) wayFor(z *Zone, f *Flow) []string {
-	if x.ways == nil || len(z.OIf) == 0 {
+	if x.ways == nil || len(z.OIf) == 0 && len(z.Through) == 0 {
 		return nil
 	}
 	return x.ways(f)
+}
+
+// through tells whether a zone that has the flow's laddr may have it for what leaves where the flow leaves.
+func (x *Index) through(z *Zone, f *Flow) bool {
+	if len(z.Through) == 0 {
+		return true
+	}
+	out, laddr := x.wayFor(z, f), f.Reply.Dst.Addr()
+	return len(out) == 0 || slices.ContainsFunc(z.Through, func(t Through) bool { return slices.Contains(out, t.OIf) && within(t.Laddrs, laddr) })
 }
 
 // wayOf is way for the zones that the flow's source may meet.

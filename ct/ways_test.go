@@ -14,6 +14,8 @@ func TestStaleWays(t *testing.T) {
 		twoWays = "zone first from=10.1.0.0/16 oif=wan0 laddrs=198.51.100.1\nzone second from=10.1.0.0/16 oif=wan1,ppp* laddrs=203.0.113.1\n"
 		special = "zone special from=10.1.0.0/16 oif=wan1 laddrs=203.0.113.1\nzone office from=10.1.0.0/16 laddrs=198.51.100.1\n"
 		shared  = "zone first from=10.1.0.0/16 oif=wan0 laddrs=198.51.100.1\nzone second from=10.1.0.0/16 oif=wan1 laddrs=198.51.100.1,203.0.113.1\n"
+		routed  = "zone office from=10.1.0.0/16 through=wan0:198.51.100.1,wan1:203.0.113.1\nzone guests from=10.2.0.0/16 laddrs=203.0.113.1\n"
+		chosen  = "zone web from=10.1.0.0/16 ports=tcp/443 laddrs=203.0.113.1\nzone dns from=10.1.0.0/16 ports=udp/53 through=wan0:198.51.100.1,wan1:203.0.113.1\n"
 		by0     = "udp 10.1.5.9:9 > 9.9.9.9:53 as 198.51.100.1:9 > 9.9.9.9:53"
 		by1     = "udp 10.1.5.9:9 > 9.9.9.9:53 as 203.0.113.1:9 > 9.9.9.9:53"
 	)
@@ -35,6 +37,13 @@ func TestStaleWays(t *testing.T) {
 		{"to where only a zone refuses", "zone first from=10.1.0.0/16 oif=wan0 laddrs=198.51.100.1\nzone jail from=10.1.0.0/16 oif=wan1 action=drop\n", by0, "wan1", "zone first past",
 			"zone first: leaves through wan1 now, where zone jail decides"},
 		{"a zone with iif may have made it", "zone first from=10.1.0.0/16 iif laddrs=198.51.100.1\n" + twoWays, by0, "wan1", "zone first", ""},
+		{"a laddr of the uplink", routed, by0, "wan0", "zone office", ""},
+		{"a laddr of the uplink, of which nobody knows", routed, by0, "", "zone office", ""},
+		{"a laddr of another uplink", routed, by0, "wan1", "zone office past", "zone office: laddr 198.51.100.1 is not for what leaves through wan1"},
+		{"a laddr of one of two uplinks", routed, by1, "wan0 wan1", "zone office", ""},
+		{"a laddr of no uplink", routed, by1, "tun0", "zone office past", "zone office: laddr 203.0.113.1 is not for what leaves through tun0"},
+		{"a laddr of the uplink that a zone with conditions chose", chosen, by1, "wan1", "zone dns", ""},
+		{"a laddr of another uplink than a zone with conditions chose", chosen, by1, "wan0", "zone dns past", "zone dns: laddr 203.0.113.1 is not for what leaves through wan0"},
 		{"another's laddr", twoWays, "udp 10.1.5.9:9 > 9.9.9.9:53 as 198.51.100.77:9 > 9.9.9.9:53", "wan1", "nobody past", ""},
 		{"untranslated", twoWays, "udp 10.1.5.9:9 > 9.9.9.9:53", "wan1", "nobody", ""},
 	} {

@@ -48,6 +48,9 @@ func (x *Index) translator(f *Flow, c *match) {
 		return
 	}
 	c.sure, c.astray = false, false
+	if x.enterStray(conditional, plain, f, c) {
+		return
+	}
 	for _, i := range conditional {
 		z := &x.bindings.Zones[i]
 		if z.strayed(out) && z.matches(f) && enter(int32(i)) {
@@ -55,6 +58,25 @@ func (x *Index) translator(f *Flow, c *match) {
 			return
 		}
 	}
+}
+
+// enterStray finds the first zone that matches the flow, and has its laddr for another uplink than that which it
+// leaves by now.
+func (x *Index) enterStray(conditional []int, plain int32, f *Flow, c *match) bool {
+	if x.ways == nil {
+		return false
+	}
+	for _, i := range append(conditional[:len(conditional):len(conditional)], int(plain)) {
+		if i < 0 {
+			continue
+		}
+		z := &x.bindings.Zones[i]
+		if pool := poolWith(z.Pools, f.Reply.Dst.Addr()); pool != nil && len(z.Through) > 0 && z.matches(f) {
+			c.zone, c.pool, c.astray = int32(i), pool, true
+			return true
+		}
+	}
+	return false
 }
 
 // accepting returns the zone that lets an untranslated flow pass as it is. Zones that ask
@@ -119,7 +141,7 @@ func (x *Index) wouldTranslate(f *Flow) bool {
 // translates tells whether the zone may give the flow its laddr, and of which pool.
 func (x *Index) translates(z *Zone, f *Flow) (*Pool, bool) {
 	laddr := f.Reply.Dst.Addr()
-	if p := poolWith(z.Pools, laddr); p != nil {
+	if p := poolWith(z.Pools, laddr); p != nil && x.through(z, f) {
 		return p, true
 	}
 	for _, m := range z.Maps {

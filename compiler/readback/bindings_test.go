@@ -94,6 +94,9 @@ func bindingsText(b ct.Bindings) []byte {
 			fmt.Fprintf(&out, "  except to %v\n", z.Exclude)
 		}
 		pools(z.Pools)
+		for _, t := range z.Through {
+			fmt.Fprintf(&out, "  through %s: %v\n", t.OIf, t.Laddrs)
+		}
 		for _, m := range z.Maps {
 			fmt.Fprintf(&out, "  %v as %v\n", m.Inside, m.Outside)
 		}

@@ -300,7 +300,23 @@ func zoneSays(p *policy.Policy, z *policy.Zone, sources []inet.Range) ct.Zone {
 	case z.Laddrs != nil:
 		out.Pools = poolSays(z.Laddrs, families)
 	case z.UplinkLaddrs != nil:
-		out.Pools = poolsSay(z, families)
+		out.Pools, out.Through = poolsSay(z, families), throughsSay(p, z, families)
+	}
+	return out
+}
+
+// throughsSay returns the laddrs of a zone by the interface of the uplink that they are for, in the order of the
+// uplinks' names.
+func throughsSay(p *policy.Policy, z *policy.Zone, families []inet.Family) (out []ct.Through) {
+	list := slices.Clone(z.UplinkLaddrs)
+	slices.SortFunc(list, func(a, b policy.UplinkLaddrs) int { return strings.Compare(a.Uplink, b.Uplink) })
+	for _, l := range list {
+		if l.Laddrs == nil {
+			continue
+		}
+		if said := poolSays(l.Laddrs, families)[0]; len(said.Laddrs) > 0 {
+			out = append(out, ct.Through{OIf: p.Gateway.Uplink(l.Uplink).Interface, Laddrs: said.Laddrs})
+		}
 	}
 	return out
 }

@@ -21,7 +21,8 @@ type Zone struct {
 	from     []inet.Range // as far as the maps that say what it does hold it
 	order    int          // among the zones with conditions, from 1 on; 0: it has none
 	pools    []*Pool
-	Ways     []Way // what it does
+	through  map[string][]*Pool // the same, by the uplinks that connections leave by
+	Ways     []Way              // what it does
 	Helpers  []Helper
 	Uplink   string // the choice of uplinks, as policies write it; "": it makes none
 	Timeouts string // that are not the gateway's, as policies write them
@@ -125,6 +126,9 @@ func (z *Zone) does(rd *reading, s *nft.Set, e *nft.Element, pool string) {
 		z.Action = actionBy(e.Verdict)
 	default:
 		z.Action = "snat"
+	}
+	if via := rd.names[s].Variant.Via; z.Action == "snat" && rd.flows && via != "" {
+		z.enterThrough(rd, s, e, pool, via)
 	}
 	if z.Action == "snat" || !rd.flows {
 		rd.translation(&z.Ways, &z.pools, s, e, pool)
@@ -298,6 +302,7 @@ func (rd *reading) boundZones() []ct.Zone {
 		}
 		z.Sources = inet.Merge(z.Sources)
 		z.Pools = rd.finish(z.pools, layout.Object{Of: layout.OfZone, Name: z.Name})
+		z.Through = rd.throughs(z)
 	}
 	slices.SortFunc(zones, func(a, b *Zone) int {
 		// Those without conditions come last; order-1 makes them the largest number.

@@ -24,7 +24,7 @@ var pure = map[string][]string{
 	"nft/wire":          {"cmp", "encoding/binary", "fmt", "hash/maphash", "slices", "strconv", "strings", "time", "github.com/google/nftables/expr", "golang.org/x/sys/unix"},
 	"compiler":          {"cmp", "encoding/binary", "fmt", "hash/fnv", "maps", "math/bits", "net/netip", "slices", "strconv", "strings", "time"},
 	"compiler/layout":   {"cmp", "fmt", "slices", "strconv", "strings"},
-	"compiler/readback": {"cmp", "encoding/binary", "net/netip", "slices", "strconv", "strings"},
+	"compiler/readback": {"cmp", "encoding/binary", "maps", "net/netip", "slices", "strconv", "strings"},
 	"compiler/tell":     {"cmp", "fmt", "maps", "net/netip", "slices", "strconv", "strings"},
 	"policy/format":     {"bytes", "fmt", "regexp", "slices", "sort", "strconv", "strings", "unicode", "unicode/utf8", "gopkg.in/yaml.v3"},
 	"policy/lint":       {"cmp", "embed", "fmt", "math", "net/netip", "slices", "sort", "strconv", "strings", "sync", "time", "github.com/rogpeppe/go-internal/txtar"},

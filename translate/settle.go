@@ -129,6 +129,9 @@ func (s *Setup) settle(l *Ledger, src policy.Source, found policy.Diagnostics) e
 			continue
 		}
 		who := s.at(n, d.Pos.Line)
+		if who == nil && s.unroute(l, places.ReplaceAllString(d.Msg, "")) {
+			return nil
+		}
 		if who == nil {
 			return fmt.Errorf("write a policy: %s", d)
 		}

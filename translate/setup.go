@@ -16,6 +16,7 @@ type Setup struct {
 	File     string         // that is translated: comments name its lines without it
 	Header   []string       // comments at the top
 	Gateway  policy.Gateway // keys that differ from the default ones are written
+	Uplinks  []Uplink
 	Zones    []*Zone
 	Services []*Service
 	Footer   []string // comments at the end
@@ -29,6 +30,12 @@ func New(file string) *Setup { return &Setup{File: file, Gateway: policy.Default
 type Pool struct {
 	policy.Pool
 	Origins []Origin // of each laddr, where there are as many; else of the pool
+}
+
+// Uplink is a way out.
+type Uplink struct {
+	policy.Uplink
+	Origin Origin
 }
 
 // Zone is a zone. Its pool stands beside it: Zone.Laddrs is not looked at. A zone's name is a wish.

@@ -44,7 +44,7 @@ func (s *Setup) write() *document {
 	d := &document{Document: format.NewDocument(), file: s.File}
 	d.Header(s.Header...)
 	d.gather(s)
-	if g := writeGateway(&s.Gateway); g != nil {
+	if g := d.gateway(s); g != nil {
 		d.Set("gateway", g)
 	}
 	if len(d.pools.items) > 0 {

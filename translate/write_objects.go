@@ -7,13 +7,14 @@ import (
 	"github.com/snatctl/snatctl/policy/format"
 )
 
-// writeGateway writes what differs from the defaults; nil where nothing does.
-func writeGateway(g *policy.Gateway) *format.Mapping {
+// gateway writes what differs from the defaults; nil where nothing does.
+func (d *document) gateway(s *Setup) *format.Mapping {
+	g := &s.Gateway
 	m, was := new(format.Mapping), policy.DefaultGateway()
 	some := false
-	if len(g.Uplinks) > 0 {
+	if len(s.Uplinks) > 0 {
 		some = true
-		m.Set("uplinks", format.Texts(g.Uplinks...))
+		m.Set("uplinks", d.writeUplinks(s.Uplinks))
 	}
 	if g.Unmatched != was.Unmatched {
 		some = true
@@ -82,6 +83,9 @@ func (d *document) zone(z *Zone, given names) *format.Mapping {
 	}
 	if len(z.OIf) > 0 {
 		m.Set("oif", format.Texts(z.OIf...))
+	}
+	if z.Uplink.Written() {
+		m.Set("uplink", format.Texts(z.Uplink.Names...))
 	}
 	if z.Pool != nil {
 		m.Set("laddrs", format.Text(d.pools.named[z.Pool.key()]))

@@ -30,6 +30,7 @@ func (t *table) snatRules(s *translate.Setup) {
 	slices.SortStableFunc(rules, func(a, b prefixes) int {
 		return cmp.Or(cmp.Compare(b.from.Bits(), a.from.Bits()), cmp.Compare(b.to.Bits(), a.to.Bits()))
 	})
+	var ways []translate.Way
 	for _, r := range rules {
 		z := translate.NewZone()
 		z.From = []inet.Range{inet.PrefixRange(r.from)}
@@ -44,10 +45,17 @@ func (t *table) snatRules(s *translate.Setup) {
 		if !r.laddrs.Single() {
 			z.Select = map[string]policy.Select{"sh": policy.SelectSource, "sdh": policy.SelectSourceDestination, "random": policy.SelectFlow}[r.algo]
 		}
-		t.nextHops(r.rule)
+		ways = append(ways, translate.Way{Zone: z, From: r.from, To: r.to, Gateway: r.gw, Next: r.next})
 		t.ledger.Whole(r.words()...)
 		s.Zones = append(s.Zones, z)
 	}
+	s.Route(ways, func(i int, h translate.Hop, code, more string) {
+		what := "gw " + ways[i].Gateway.String()
+		if h == translate.NextHop {
+			what = "new-gw " + ways[i].Next.String()
+		}
+		t.ledger.Note(rules[i].Place, code, what, more)
+	})
 	if len(t.rules) == 0 {
 		return
 	}
@@ -82,20 +90,6 @@ func (t *table) prefix(r *rule, option string, n net) netip.Prefix {
 		t.ledger.Note(r.Place, "M132", fmt.Sprintf("%s %s/%d", option, n.addr, bits), "")
 	}
 	return netip.PrefixFrom(n.addr, bits).Masked()
-}
-
-// nextHops reports conditions on the next hop, and other next hops.
-func (t *table) nextHops(r *rule) {
-	switch {
-	case !r.gw.IsValid() || r.gw.IsUnspecified():
-	case r.oif != "": // it was not looked at
-		t.ledger.Note(r.Place, "M134", "gw "+r.gw.String(), "")
-	default:
-		t.ledger.Note(r.Place, "M043", "gw "+r.gw.String(), "")
-	}
-	if r.next.IsValid() && !r.next.IsUnspecified() {
-		t.ledger.Note(r.Place, "M044", "new-gw "+r.next.String(), "")
-	}
 }
 
 // matches makes zones of DPVS's match services: the newest decides. What none matches passes

@@ -37,6 +37,7 @@ func (k *translator) rules(v *virtual) {
 type snatRule struct {
 	zone     *translate.Zone
 	from, to netip.Prefix
+	gw, next *Statement // nil: none that says anything
 }
 
 // snatRule reads a snat_rule block.
@@ -70,14 +71,16 @@ func (k *translator) snatRule(s *Statement) {
 			k.whole(b, 2)
 		case "gw", "new_gw":
 			switch a, err := netip.ParseAddr(b.Word(1)); {
-			case err == nil && a.IsUnspecified():
+			case err != nil:
+				k.report("M207", "", b)
+			case a.IsUnspecified():
 				k.whole(b, 2)
-			case b.Word(0) == "new_gw":
-				k.report("M044", "", b)
-			case slices.ContainsFunc(s.Body, func(o *Statement) bool { return o.Word(0) == "oif" }):
-				k.report("M134", "", b) // that kernel looks at oif alone
+			case b.Word(0) == "gw":
+				k.later(r.gw, b)
+				r.gw = b
 			default:
-				k.report("M043", "", b)
+				k.later(r.next, b)
+				r.next = b
 			}
 		default:
 			k.lose(translate.Unknown, "", b)
@@ -99,6 +102,21 @@ func (k *translator) snatRule(s *Statement) {
 		z.To = []inet.Range{inet.PrefixRange(r.to)}
 	}
 	k.snat = append(k.snat, r)
+}
+
+// later reports a statement, if there is one, that a later one says anew.
+func (k *translator) later(was, s *Statement) {
+	if was != nil {
+		k.report("M004", "the later line decides: line "+strconv.Itoa(s.At.Line), was)
+	}
+}
+
+// address returns the address that a statement says; none of a statement that is not there.
+func (s *Statement) address() (a netip.Addr) {
+	if s != nil {
+		a, _ = netip.ParseAddr(s.Word(1))
+	}
+	return a
 }
 
 // prefix reads from or to of a SNAT rule. Without bits it is one address.
@@ -132,9 +150,18 @@ func (k *translator) snatRules() {
 	slices.SortStableFunc(k.snat, func(a, b snatRule) int {
 		return cmp.Or(cmp.Compare(b.from.Bits(), a.from.Bits()), cmp.Compare(b.to.Bits(), a.to.Bits()))
 	})
-	for _, r := range k.snat {
+	ways := make([]translate.Way, len(k.snat))
+	for i, r := range k.snat {
 		k.setup.Zones = append(k.setup.Zones, r.zone)
+		ways[i] = translate.Way{Zone: r.zone, From: r.from, To: r.to, Gateway: r.gw.address(), Next: r.next.address()}
 	}
+	k.setup.Route(ways, func(i int, h translate.Hop, code, more string) {
+		s := k.snat[i].gw
+		if h == translate.NextHop {
+			s = k.snat[i].next
+		}
+		k.report(code, more, s)
+	})
 	if len(k.snat) > 0 {
 		why := "what no rule matches is refused, as the old kernel does"
 		k.rest([]inet.ProtoPorts{{Proto: inet.ICMP}}, policy.Drop, "unmatched-icmp", why)

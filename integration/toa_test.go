@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -191,5 +192,27 @@ func TestClientAddressRights(t *testing.T) {
 	}
 	if r := with("+net_admin,+bpf,+perfmon", "flush"); r.Code != 0 {
 		t.Errorf("flush exits %d: %s", r.Code, r.Stderr)
+	}
+}
+
+// Of many connections each real server's idea of its client is right, and none is broken: SNATCTL_CALLS of them,
+// 1,000 unless given.
+func TestClientAddressOfMany(t *testing.T) {
+	s := newSite(t, nstest.Options{})
+	for _, rs := range s.RS[:2] {
+		must(t, rs.ServeCallers(":81"))
+	}
+	apply(t, s.Gateway, toaPolicy)
+	calls := 1000
+	if given := os.Getenv("SNATCTL_CALLS"); given != "" {
+		var err error
+		calls, err = strconv.Atoi(given)
+		must(t, err)
+	}
+	for i := range calls {
+		to := []string{"203.0.113.10:81", "[2001:db8::10]:81"}[i%2]
+		if client, server := told(t, s.Outside, to); client != server {
+			t.Fatalf("call %d, %s: the real server takes %s for the client %s", i, to, server, client)
+		}
 	}
 }

@@ -28,7 +28,7 @@ var same = map[string]string{
 	"translate/language.txtar:6": "equal weights with rr",
 	"translate/odd.txtar:47":     "fo looks at the order of weights", "translate/odd.txtar:49": "fo", "packets/services.txtar:49": "fo", "packets/services.txtar:50": "fo",
 	"translate/quorum.txtar:40":    "a hysteresis is less than the quorum",
-	"translate/snat-rules.txtar:1": "the mark is a switch alone", "packets/isps.txtar:1": "the switch", "packets/snat-rules.txtar:1": "the switch",
+	"translate/snat-rules.txtar:1": "the mark is a switch alone", "packets/isps.txtar:1": "the switch", "packets/snat-rules.txtar:1": "the switch", "translate/uplinks.txtar:1": "the switch",
 	"translate/snat-rules.txtar:4": "marks have no protocol", "translate/snat-rules.txtar:26": "all other words are sdh", "packets/isps.txtar:14": "sdh",
 }
 

@@ -115,13 +115,13 @@ func (c *checker) checkOwnLaddrs() {
 
 // checkShared reports what nodes that work at the same time cannot share.
 func (c *checker) checkShared() {
-	shares := func(p *Pool, w *Where, about Object) {
+	shares := func(p *Pool, at Pos, about Object) {
 		switch {
 		case p == nil || len(p.Slices) > 0:
 		case p.Name == "":
-			c.Fault(w.At("laddrs"), "F04", about, "define a pool in the section laddrs, with nodes", "all nodes share these laddrs, and answers to an address reach one node only")
+			c.Fault(at, "F04", about, "define a pool in the section laddrs, with nodes", "all nodes share these laddrs, and answers to an address reach one node only")
 		default:
-			c.Fault(w.At("laddrs"), "F04", about, "divide the pool: laddrs: {"+p.Name+": {nodes: …}}, as `snatctl fleet split` prints it", "all nodes share pool %s, and answers to an address reach one node only", p.Name)
+			c.Fault(at, "F04", about, "divide the pool: laddrs: {"+p.Name+": {nodes: …}}, as `snatctl fleet split` prints it", "all nodes share pool %s, and answers to an address reach one node only", p.Name)
 		}
 	}
 	for i := range c.Zones {
@@ -131,8 +131,9 @@ func (c *checker) checkShared() {
 			continue
 		}
 		if !c.partial.zone(i) {
-			for _, p := range z.Pools() {
-				shares(p, &z.Where, Object{"zone", z.Name})
+			shares(z.Laddrs, z.At("laddrs"), Object{"zone", z.Name})
+			for _, l := range z.UplinkLaddrs {
+				shares(l.Laddrs, l.Pos, Object{"zone", z.Name})
 			}
 		}
 	}
@@ -144,7 +145,7 @@ func (c *checker) checkShared() {
 			continue
 		}
 		if !c.partial.service(i) {
-			shares(s.Laddrs, &s.Where, Object{"service", s.Name})
+			shares(s.Laddrs, s.At("laddrs"), Object{"service", s.Name})
 		}
 	}
 }

@@ -96,15 +96,15 @@ func (c *checker) checkUplinkLaddrs(z *Zone) {
 	}
 	for i := range c.Gateway.Routed {
 		u := &c.Gateway.Routed[i]
-		if !has[u.Name] && z.mayLeaveBy(u) {
+		if !has[u.Name] && z.MayLeaveBy(u) {
 			c.Fault(z.At("laddrs"), "U07", about, "add "+u.Name+" to laddrs, or write uplink with those that have laddrs",
 				"connections may leave through the uplink %s, and there is no laddr for it", u.Name)
 		}
 	}
 }
 
-// mayLeaveBy tells whether a zone lets its connections leave through an uplink. Where it makes no choice, any may be.
-func (z *Zone) mayLeaveBy(u *Uplink) bool {
+// MayLeaveBy tells whether a zone lets its connections leave through an uplink. Where it makes no choice, any may be.
+func (z *Zone) MayLeaveBy(u *Uplink) bool {
 	switch {
 	case z.Uplink.Balance:
 		return u.Weight > 0

@@ -51,7 +51,8 @@ type Slice struct {
 
 // At returns what one node carries out: its pools have that node's slices alone. A zone whose pool
 // has none on that node rejects, and a service in mode fullnat has no real servers there, since
-// their connections must not leave with another source. A policy without nodes is the same
+// their connections must not leave with another source. A zone with laddrs per uplink that has none for
+// some of these drops what leaves by them. A policy without nodes is the same
 // everywhere: At returns it as it is. So it does for the node that the policy is at already.
 func (p *Policy) At(node string) (*Policy, *Diagnostic) {
 	if len(p.Nodes) == 0 || p.node == node && node != "" {

@@ -18,7 +18,43 @@ func uplinkRules() []Rule {
 		Code: "U21", Severity: policy.Warning, check: lateUplinks,
 		Title: "It takes over a minute to notice that an uplink is dead.",
 		Why:   "Until no target has answered `fall` times in a row, new connections leave by the uplink, and all of them fail.",
+	}, {
+		Code: "U22", Severity: policy.Warning, check: uplinksOfOtherNodes,
+		Title: "A node has no laddrs for an uplink by which connections may leave there.",
+		Why: "A pool may say `none` for a node. Of a zone with laddrs per uplink, that node then drops the connections that leave by the uplink of that pool, while " +
+			"those by its other uplinks work: so it fails when one of these dies, or for some sources of a balance.",
 	}}
+}
+
+// uplinksOfOtherNodes finds uplinks for which a zone has laddrs on some nodes, and by which its connections may leave
+// on others, too. Where a node has none for all of them the zone refuses, which no uplink changes.
+func uplinksOfOtherNodes(r *run) {
+	for i := range r.Zones {
+		z := &r.Zones[i]
+		for _, l := range z.UplinkLaddrs {
+			if u := r.Gateway.Uplink(l.Uplink); u == nil || !z.MayLeaveBy(u) {
+				continue
+			}
+			for _, node := range r.NodeNames() {
+				if lacks(r, l.Laddrs, node) && slices.ContainsFunc(z.Pools(), func(p *policy.Pool) bool { return !lacks(r, p, node) }) {
+					r.find(l.Pos, "zone "+z.Name, "give it laddrs there, or let the zone choose other uplinks",
+						"node %s has no laddrs for the uplink %s: connections that leave by it there are dropped", node, l.Uplink)
+				}
+			}
+		}
+	}
+}
+
+// lacks tells whether a node has nothing of a pool: it says none, or is gone from the policy of that node.
+func lacks(r *run, p *policy.Pool, node string) bool {
+	if at := r.NodeName(); at != "" {
+		return at == node && p == nil
+	}
+	if p == nil {
+		return false
+	}
+	s := p.Slice(node)
+	return s != nil && s.None
 }
 
 func nearTargets(r *run) {

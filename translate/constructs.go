@@ -170,7 +170,7 @@ var shared = []Construct{
 	{Code: "M059", Written: "a SNAT condition on the next hop (gw), where another rule has it beside its interface", Of: "lvs-snat-v2", Fate: Changed,
 		Becomes: "`oif`, the interface that another rule has for this next hop"},
 	{Code: "M043", Written: "SNAT conditions on the source port, or on the next hop (gw)", Of: "both", Fate: Lost,
-		Becomes: "the condition is left out: the zone takes these connections whatever it said"},
+		Becomes: "the condition is left out: a policy has none on source ports, so the zone takes these connections whatever it said; if the ports tell programs apart, have these call from addresses of their own"},
 	{Code: "M058", Written: "new_gw, -N, where another rule has that next hop beside its interface (gw and oif)", Of: "lvs-snat-v2", Fate: Changed,
 		Becomes: "`uplink` at the zone, with a `gateway.uplinks` of all next hops that rules have beside their interfaces",
 		Check:   "see that gateway.uplinks has all ways out: zones without `oif`, and the refusal of what no zone takes, are about what leaves by them; what leaves by other interfaces passes untouched"},

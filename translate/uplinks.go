@@ -47,8 +47,10 @@ func (s *Setup) Route(ways []Way, say func(i int, h Hop, code, more string)) {
 		case !says(w.Gateway):
 		case len(w.Zone.OIf) > 0:
 			say(i, GatewayHop, "M134", "")
-		case known == "" || says(w.Next):
-			say(i, GatewayHop, "M043", "")
+		case says(w.Next) && unknown == "":
+			say(i, GatewayHop, "M043", "the condition is left out: a zone that chooses its uplink does so before it is known where routes lead")
+		case known == "":
+			say(i, GatewayHop, "M043", fmt.Sprintf("the condition is left out: no rule tells which interface leads to %s, so the zone takes these connections whatever it said; write `oif` with that interface", w.Gateway))
 		default:
 			w.Zone.OIf = []string{known}
 			say(i, GatewayHop, "M059", "")

@@ -59,6 +59,7 @@ var parts = []part{
 	{name: "rate", what: "new connections", run: (*bench).rate},
 	{name: "invalid", what: "the rule for invalid packets", run: (*bench).invalid},
 	{name: "limits", what: "limits of connections", run: (*bench).limits, slow: true},
+	{name: "toa", what: "who called, behind FULLNAT", run: (*bench).toa, slow: true},
 	{name: "timeouts", what: "timeouts and sizes of segments", run: (*bench).timeouts, slow: true},
 	{name: "flows", what: "a large flow table", run: (*bench).flowTable},
 	{name: "events", what: "conntrack events", run: (*bench).events},

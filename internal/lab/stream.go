@@ -57,3 +57,28 @@ func (g *Gateway) Stream(ctx context.Context, i int, lasts time.Duration) (float
 	}
 	return float64(g.streams.read.Load()-before) / time.Since(start).Seconds(), ctx.Err()
 }
+
+// Segments sends n segments of one byte each in one connection to the VIP of the i-th service, and returns how
+// many a second arrived behind the gateway.
+func (g *Gateway) Segments(ctx context.Context, i, n int) (float64, error) {
+	g.streams.open.Store(true)
+	defer g.streams.open.Store(false)
+	c, err := g.Office.Dial("tcp", "", netip.AddrPortFrom(at(sample.VIPs, i), dport).String())
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	before, start := g.streams.read.Load(), time.Now()
+	if err := c.SetWriteDeadline(start.Add(time.Minute)); err != nil {
+		return 0, err
+	}
+	for range n {
+		if _, err := c.Write([]byte{1}); err != nil { // Go sets TCP_NODELAY
+			return 0, err
+		}
+	}
+	for g.streams.read.Load()-before < int64(n) && ctx.Err() == nil && time.Since(start) < time.Minute {
+		time.Sleep(time.Millisecond)
+	}
+	return float64(g.streams.read.Load()-before) / time.Since(start).Seconds(), ctx.Err()
+}

@@ -60,6 +60,7 @@ var parts = []part{
 	{name: "invalid", what: "the rule for invalid packets", run: (*bench).invalid},
 	{name: "limits", what: "limits of connections", run: (*bench).limits, slow: true},
 	{name: "toa", what: "who called, behind FULLNAT", run: (*bench).toa, slow: true},
+	{name: "uplinks", what: "uplinks as objects", run: (*bench).uplinks, slow: true},
 	{name: "timeouts", what: "timeouts and sizes of segments", run: (*bench).timeouts, slow: true},
 	{name: "flows", what: "a large flow table", run: (*bench).flowTable},
 	{name: "events", what: "conntrack events", run: (*bench).events},

@@ -266,14 +266,14 @@ static __always_inline int move(struct __sk_buff *skb, __u32 from, __u32 left, _
 		if (bpf_skb_load_bytes(skb, from + left, buf, CHUNK) || bpf_skb_store_bytes(skb, from + left + len, buf, CHUNK, 0))
 			return -1;
 	}
-	rest = left & (CHUNK - 1);
-	if (left != rest)
-		return -1;
-	if (rest == 0)
+	if (left == 0)
 		return 0;
-	barrier_var(rest); // or the compiler finds the check below needless, which the kernel wants
-	if (rest < 1 || rest > CHUNK - 1)
+	if (left > CHUNK)
 		return -1;
+	// The kernel wants to see that at least one byte and no more than the buffer is read, and the compiler
+	// must not find that needless.
+	barrier_var(left);
+	rest = ((left - 1) & (CHUNK - 1)) + 1;
 	if (bpf_skb_load_bytes(skb, from, buf, rest))
 		return -1;
 	return bpf_skb_store_bytes(skb, from + len, buf, rest, 0);

@@ -15,7 +15,7 @@ import (
 var ErrUnsupported = errors.New("this kernel cannot tell real servers who called (client_address: toa)")
 
 // ErrNoPermission says which rights are missing.
-var ErrNoPermission = errors.New("client_address: toa needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN to load its program")
+var ErrNoPermission = errors.New("client_address: toa needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN to load its program, and CAP_SYS_ADMIN where nf_conntrack is a module")
 
 // load loads the program with all that it is to know. Connections go on as the earlier program knew them,
 // which may be nil.

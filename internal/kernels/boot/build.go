@@ -15,14 +15,14 @@ import (
 )
 
 // packages are those whose tests need a kernel.
-var packages = []string{"nft/nftlink", "ct/ctlink", "route/routelink", "cmd/snatctl", "integration"}
+var packages = []string{"nft/nftlink", "ct/ctlink", "route/routelink", "toa/toalink", "cmd/snatctl", "integration"}
 
 // quick are tests of these that touch what kernels differ in: every statement and map that
 // there is, acknowledgements and refusals, and packets of each kind of service and zone.
 const quick = "TestRefusedObjects|TestStaleGeneration|TestUnchangedSendsNothing|" +
 	"TestDelete$|TestDeleteInZone|TestFlowsAreConntracks|TestEventsAreConntracks|TestStats|TestKernelScript|" +
 	"TestOracle/testdata/valid|TestApplyTwice|TestServiceModes|TestServiceSCTP|" +
-	"TestZonesFirstMatch|TestZoneActions|TestPersistence|TestCleanupRemovedServer|TestFlowtable|TestOffload$|TestOffloadCleanup|TestAddressesModes|TestConfirm$|TestConfirmTimeout|TestConfirmRefused|TestApplyAndRead|TestWays$|TestSynProxy"
+	"TestZonesFirstMatch|TestZoneActions|TestPersistence|TestCleanupRemovedServer|TestFlowtable|TestOffload$|TestOffloadCleanup|TestAddressesModes|TestConfirm$|TestConfirmTimeout|TestConfirmRefused|TestApplyAndRead|TestWays$|TestSynProxy|TestBytes$"
 
 // lacks takes modules away; it comes first, while none of them is in use.
 //

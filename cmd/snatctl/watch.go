@@ -117,6 +117,9 @@ func watch(ctx context.Context, o watchOptions) error {
 		}()
 	}
 	reader, p, err := standing(ctx, o.table)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return nil // it was told to end, as it may be later
+	}
 	if err != nil {
 		return err
 	}

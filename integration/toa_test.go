@@ -219,3 +219,56 @@ func TestClientAddressOfMany(t *testing.T) {
 		}
 	}
 }
+
+// Programs that are gone, or that stand where nothing needs them, are drift: the agent puts them back and removes
+// them.
+func TestClientAddressDrift(t *testing.T) {
+	s := newSite(t, nstest.Options{})
+	a := runAgent(t, s.Gateway, toaPolicy)
+	stands := func() bool {
+		return strings.Contains(output(t, s.Gateway, "sh", "-c", "tc filter show dev dc0 egress; tc filter show dev dc0 ingress"), "snatctl/snatctl/")
+	}
+	if !stands() {
+		t.Fatal("the agent has put no program at dc0")
+	}
+	output(t, s.Gateway, "tc", "filter", "del", "dev", "dc0", "egress")
+	a.fits(t, toaPolicy)
+	if r := a.snapshot(t); r.Drift.Repairs != 1 {
+		t.Errorf("%+v", r.Drift)
+	}
+	output(t, s.Gateway, "tc", "qdisc", "del", "dev", "dc0", "clsact")
+	eventually(t, "the program to be back", stands)
+	// The route toward the real servers moves: so does the program.
+	output(t, s.Gateway, "ip", "route", "add", "192.168.1.0/28", "dev", "lan0")
+	a.fits(t, toaPolicy)
+	eventually(t, "the program at lan0", func() bool {
+		return strings.Contains(output(t, s.Gateway, "tc", "filter", "show", "dev", "lan0", "egress"), "snatctl/snatctl/")
+	})
+}
+
+// An apply that is killed leaves nothing half done that the next one does not put right: each interface has one
+// program, which is the policy's.
+func TestClientAddressKilled(t *testing.T) {
+	h := startGateway(t, "")
+	output(t, h, "ip", "link", "set", "lo", "up")
+	must(t, h.AddAddr("lo", "192.168.1.9/24"))
+	policies := []string{strings.ReplaceAll(toaPolicy, `, "fd05::1", "fd05::2"`, ""), ""}
+	policies[1] = strings.Replace(policies[0], "tcp/81", "tcp/82", 1)
+	for i := range 12 {
+		k := start(t, h, nil, program(t), "apply", "-f", policyFile(t, policies[i%2]))
+		time.Sleep(time.Duration(10+8*i) * time.Millisecond)
+		_ = k.cmd.Process.Kill() // it may have ended
+		_ = k.cmd.Wait()
+		apply(t, h, policies[(i/2)%2])
+		wantDiff(t, h, policies[(i/2)%2], 0)
+		for _, hook := range []string{"egress", "ingress"} {
+			if out := output(t, h, "tc", "filter", "show", "dev", "lo", hook); strings.Count(out, "snatctl/snatctl/") != 1 {
+				t.Errorf("after %d kills %s has\n%s", i+1, hook, out)
+			}
+		}
+	}
+	prints(t, h, "flush")
+	if out := output(t, h, "tc", "qdisc", "show", "dev", "lo"); strings.Contains(out, "clsact") {
+		t.Errorf("flush has left\n%s", out)
+	}
+}

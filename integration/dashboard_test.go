@@ -88,7 +88,10 @@ func (p *prometheus) query(t *testing.T, expr string) (values []string) {
 func TestDashboardData(t *testing.T) {
 	s := startSite(t, "")
 	objects := "{isp1: {interface: wan0, gateway: 192.0.2.1, check: {type: icmp, targets: [192.0.2.1]}}, isp2: {interface: wan1, gateway: 198.18.1.1}}"
-	a := runAgent(t, s.Gateway, strings.Replace(checked, "[wan0, wan1]", objects, 1), "--http", "127.0.0.1:0")
+	// With limits, and a service that tells who calls: each panel has something to show.
+	policy := strings.NewReplacer("[wan0, wan1]", objects, "laddrs: 198.51.100.1}", "laddrs: 198.51.100.1, limits: {connections_per_client: 100}}",
+		"ports: tcp/80, mode: nat,", "ports: tcp/80, mode: nat, limits: {connections: 1000},", "ports: udp/53, mode: fullnat,", "ports: [udp/53, tcp/53], mode: fullnat, client_address: toa,").Replace(checked)
+	a := runAgent(t, s.Gateway, policy, "--http", "127.0.0.1:0")
 	p := runPrometheus(t, s.Gateway, strings.TrimPrefix(a.window(t), "http://"))
 	awaitHealth(t, s.Gateway, "web", "192.168.1.3", "up")
 	dies(t, s.RS[1], "drop") // so that checks fail, and a quorum is lost

@@ -41,6 +41,7 @@ func told(t testing.TB, from *nstest.Host, to string) (client, server string) {
 // Real servers of a service with client_address learn who called; those of other services do not. diff shows
 // the program, a second apply changes nothing, flush removes it.
 func TestClientAddress(t *testing.T) {
+	nstest.Since(t, 5, 18, "functions of conntrack for programs")
 	s := newSite(t, nstest.Options{})
 	for _, rs := range s.RS[:2] {
 		must(t, rs.ServeCallers(":81"))
@@ -90,6 +91,7 @@ func TestClientAddress(t *testing.T) {
 
 // The servers that are shipped as examples, in C, Go and Python, read who called.
 func TestClientAddressExamples(t *testing.T) {
+	nstest.Since(t, 5, 18, "functions of conntrack for programs")
 	s := newSite(t, nstest.Options{})
 	policy, err := os.ReadFile("../examples/client-address/policy.yaml")
 	must(t, err)
@@ -128,6 +130,7 @@ func TestClientAddressExamples(t *testing.T) {
 // the ACK are the proxy's, and have the option. What follows comes through whole. Limits count connections,
 // not handshakes.
 func TestClientAddressBehindSynProxy(t *testing.T) {
+	nstest.Since(t, 5, 18, "functions of conntrack for programs")
 	s := newSite(t, nstest.Options{})
 	flatten(t, s)
 	for _, rs := range s.RS[:2] {
@@ -169,6 +172,7 @@ func TestClientAddressBehindSynProxy(t *testing.T) {
 // CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are enough to apply, to change and to remove it, with CAP_SYS_ADMIN where
 // conntrack is a module (to find its functions); without the first two apply says what is missing, and changes nothing.
 func TestClientAddressRights(t *testing.T) {
+	nstest.Since(t, 5, 18, "functions of conntrack for programs")
 	h := startGateway(t, "")
 	must(t, h.AddAddr("lo", "192.168.1.9/24"))
 	output(t, h, "ip", "link", "set", "lo", "up")
@@ -201,6 +205,7 @@ func TestClientAddressRights(t *testing.T) {
 // Of many connections each real server's idea of its client is right, and none is broken: SNATCTL_CALLS of them,
 // 1,000 unless given.
 func TestClientAddressOfMany(t *testing.T) {
+	nstest.Since(t, 5, 18, "functions of conntrack for programs")
 	s := newSite(t, nstest.Options{})
 	for _, rs := range s.RS[:2] {
 		must(t, rs.ServeCallers(":81"))
@@ -223,6 +228,7 @@ func TestClientAddressOfMany(t *testing.T) {
 // Programs that are gone, or that stand where nothing needs them, are drift: the agent puts them back and removes
 // them.
 func TestClientAddressDrift(t *testing.T) {
+	nstest.Since(t, 5, 18, "functions of conntrack for programs")
 	s := newSite(t, nstest.Options{})
 	a := runAgent(t, s.Gateway, toaPolicy)
 	stands := func() bool {
@@ -249,6 +255,7 @@ func TestClientAddressDrift(t *testing.T) {
 // An apply that is killed leaves nothing half done that the next one does not put right: each interface has one
 // program, which is the policy's.
 func TestClientAddressKilled(t *testing.T) {
+	nstest.Since(t, 5, 18, "functions of conntrack for programs")
 	h := startGateway(t, "")
 	output(t, h, "ip", "link", "set", "lo", "up")
 	must(t, h.AddAddr("lo", "192.168.1.9/24"))

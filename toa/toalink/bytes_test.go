@@ -121,17 +121,7 @@ func TestBytes(t *testing.T) {
 		Name: "web", VIPs: []netip.Addr{netip.MustParseAddr("203.0.113.10"), netip.MustParseAddr("2001:db8::10")},
 		Ports: []inet.PortRange{{First: 80, Last: 80}}, Servers: []netip.Addr{netip.MustParseAddr("192.168.1.1"), netip.MustParseAddr("fd05::1")},
 	}}}
-	must(t, w.Gateway.Do(func() error {
-		plan, err := Compare("t", p)
-		if err != nil {
-			return err
-		}
-		done, err := plan.Before()
-		if err == nil {
-			done.Close()
-		}
-		return err
-	}))
+	tells(t, w.Gateway, p)
 	for _, family := range [][4]string{
 		{"8.8.8.8", "203.0.113.10", "192.168.1.250", "192.168.1.1"}, {"2001:db8:8::8", "2001:db8::10", "fd05::fa", "fd05::1"},
 	} {

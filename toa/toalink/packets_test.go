@@ -34,6 +34,24 @@ table inet t {
 	}
 }`
 
+// tells puts a program at its interfaces.
+func tells(t testing.TB, h *nstest.Host, p *toa.Program) {
+	t.Helper()
+	nstest.Since(t, 5, 18, "functions of conntrack for programs")
+	must(t, h.Do(func() error {
+		plan, err := Compare("t", p)
+		if err != nil {
+			return err
+		}
+		done, err := plan.Before()
+		if err != nil {
+			return err
+		}
+		defer done.Close()
+		return done.After()
+	}))
+}
+
 // The real server reads the client of each connection from its SYN, and the bytes that follow
 // are whole.
 func TestPackets(t *testing.T) {
@@ -53,18 +71,7 @@ func TestPackets(t *testing.T) {
 		}},
 		Interfaces: []string{"dc0"},
 	}
-	must(t, w.Gateway.Do(func() error {
-		plan, err := Compare("t", p)
-		if err != nil {
-			return err
-		}
-		done, err := plan.Before()
-		if err != nil {
-			return err
-		}
-		defer done.Close()
-		return done.After()
-	}))
+	tells(t, w.Gateway, p)
 	for _, vip := range []string{"203.0.113.10:80", "[2001:db8::10]:80"} {
 		c, err := w.Outside.DialWithin(5*time.Second, "tcp", "", vip)
 		must(t, err)

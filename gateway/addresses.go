@@ -40,31 +40,25 @@ func (g *Gateway) planAround(w *Wanted) (*around, error) {
 // empty tells whether there is nothing to do that lasts.
 func (a *around) empty() bool { return len(a.plan) == 0 && a.callers.Empty() }
 
-// before does what the new table needs. After an error it has changed nothing.
+// before does what the new table needs. After an error undo takes back what it did.
 func (a *around) before(ctx context.Context) (err error) {
-	forwarding, err := a.g.forwardingOn(a.w)
-	if err != nil {
-		return err
+	for _, set := range []func() (undo func(), err error){
+		func() (func(), error) { return a.g.forwardingOn(a.w) },
+		func() (func(), error) { return a.g.pickUpOff(a.w.Policy) },
+		func() (func(), error) { return a.g.timeoutsOn(a.w.Policy) },
+	} {
+		back, err := set()
+		if err != nil {
+			return err
+		}
+		earlier := a.off
+		a.off = func() { back(); earlier() }
 	}
-	pickUp, err := a.g.pickUpOff(a.w.Policy)
-	if a.off = func() { pickUp(); forwarding() }; err != nil {
-		a.off()
-		return err
-	}
-	timeouts, err := a.g.timeoutsOn(a.w.Policy)
-	if err != nil {
-		a.off()
-		return err
-	}
-	a.off = func() { timeouts(); pickUp(); forwarding() }
 	needed, _ := a.plan.Split()
 	if a.done, err = a.g.carryOut(ctx, needed); err != nil {
-		a.off()
 		return err
 	}
-	if a.told, err = a.callers.Before(); err != nil {
-		err = errors.Join(err, a.undo())
-	}
+	a.told, err = a.callers.Before()
 	return err
 }
 
@@ -84,16 +78,12 @@ func (a *around) after(ctx context.Context) error {
 }
 
 // release lets go of what undo needs.
-func (a *around) release() {
-	if a.told != nil {
-		a.told.Close()
-	}
-}
+func (a *around) release() { a.told.Close() }
 
 // undo takes all of it back.
 func (a *around) undo() error {
 	a.off()
-	return errors.Join(takeBackCallers(a.told), a.g.takeBack(a.done))
+	return errors.Join(a.told.Undo(), a.g.takeBack(a.done))
 }
 
 // planAddresses says what is to be done so that VIPs and laddrs end on this host, gateway.addresses, and
@@ -259,6 +249,6 @@ func (g *Gateway) AddressesMoved(_ context.Context, w *Wanted) (bool, error) {
 	if !slices.ContainsFunc(w.Policy.Services, func(s policy.Service) bool { return s.TellsClients() }) {
 		return false, nil
 	}
-	plan, err := g.planCallers(w.Policy)
+	plan, _, err := g.compareCallers(w.Policy)
 	return err == nil && !plan.Empty(), err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
 	"github.com/snatctl/snatctl/route/routelink"
+	"github.com/snatctl/snatctl/toa/toalink"
 )
 
 // ApplyOptions say how a policy is applied. The zero value applies it for good, ends the flows
@@ -189,8 +190,9 @@ func (c *Change) clean() {
 
 // Unchanged adds to the error of an apply that the kernel is as it was, if so.
 func Unchanged(err error) error {
-	var left *routelink.UndoError
-	if errors.As(err, &left) {
+	var routes *routelink.UndoError
+	var programs *toalink.UndoError
+	if errors.As(err, &routes) || errors.As(err, &programs) {
 		return err
 	}
 	if errors.Is(err, nftlink.ErrUnknown) {

@@ -16,31 +16,29 @@ import (
 )
 
 // callers is what the program that tells real servers who called is to know: services with client_address.
-// Its interfaces are those that lead to the real servers now. A real server without a way is worth a warning:
-// an interface may come later.
-func (g *Gateway) callers(p *policy.Policy) (*toa.Program, error) {
-	want := new(toa.Program)
+// Its interfaces are those that lead to the real servers now; lost are real servers without a way.
+func callers(p *policy.Policy) (want *toa.Program, lost []netip.Addr, err error) {
+	want = new(toa.Program)
 	for i := range p.Services {
 		if s := &p.Services[i]; s.TellsClients() {
 			want.Services = append(want.Services, told(s))
 		}
 	}
-	if len(want.Services) == 0 {
-		return want, nil
-	}
-	ways, err := routelink.Toward(want.Servers())
-	if err != nil {
-		return nil, fmt.Errorf("client_address: find the interfaces toward real servers: %w", err)
-	}
-	for server, iface := range ways {
-		if iface == "" {
-			g.tell(Warning{fmt.Errorf("client_address: there is no way to real server %s, so it is not told who calls: apply again once there is one", server)})
-		} else if !slices.Contains(want.Interfaces, iface) {
+	ways := new(routelink.Ways)
+	defer ways.Close()
+	for _, server := range want.Servers() {
+		iface, err := ways.Toward(server)
+		switch {
+		case err != nil:
+			return nil, nil, fmt.Errorf("client_address: find the interface toward real server %s: %w", server, err)
+		case iface == "":
+			lost = append(lost, server)
+		case !slices.Contains(want.Interfaces, iface):
 			want.Interfaces = append(want.Interfaces, iface)
 		}
 	}
 	slices.Sort(want.Interfaces)
-	return want, nil
+	return want, lost, nil
 }
 
 // told returns a service as the program knows it.
@@ -61,13 +59,24 @@ func told(s *policy.Service) toa.Service {
 	return t
 }
 
-// planCallers says what is to be done so that real servers learn who called.
+// planCallers says what is to be done so that real servers learn who called. One without a way is worth a
+// warning: an interface may come later.
 func (g *Gateway) planCallers(p *policy.Policy) (*toalink.Plan, error) {
-	want, err := g.callers(p)
-	if err != nil {
-		return nil, err
+	plan, lost, err := g.compareCallers(p)
+	for _, server := range lost {
+		g.tell(Warning{fmt.Errorf("client_address: there is no way to real server %s, so it is not told who calls: apply again once there is one", server)})
 	}
-	return toalink.Compare(g.table, want)
+	return plan, err
+}
+
+// compareCallers compares the programs that stand with those that the policy wants.
+func (g *Gateway) compareCallers(p *policy.Policy) (plan *toalink.Plan, lost []netip.Addr, err error) {
+	want, lost, err := callers(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	plan, err = toalink.Compare(g.table, want)
+	return plan, lost, err
 }
 
 // tellCallers says what a plan means.
@@ -110,15 +119,4 @@ func (g *Gateway) removeCallers() (*toalink.Done, int, error) {
 		return nil, 0, errors.Join(err, done.Undo())
 	}
 	return done, len(plan.Drop), nil
-}
-
-// takeBackCallers brings back the programs that stood before.
-func takeBackCallers(done *toalink.Done) error {
-	if done == nil {
-		return nil
-	}
-	if err := done.Undo(); err != nil {
-		return &routelink.UndoError{Err: err}
-	}
-	return nil
 }

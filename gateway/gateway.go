@@ -116,7 +116,7 @@ func (g *Gateway) Remove(ctx context.Context, foreign bool) (r Removed, err erro
 	was, err := g.conn.Delete(ctx, g.table)
 	if err != nil {
 		err = fmt.Errorf("remove table inet %s: %w", g.table, err)
-		return r, Unchanged(errors.Join(err, takeBackCallers(told), g.takeBack(gone)))
+		return r, Unchanged(errors.Join(err, told.Undo(), g.takeBack(gone)))
 	}
 	ways, rest := gone.Uplinks()
 	return Removed{was, len(rest), len(ways), programs}, nil

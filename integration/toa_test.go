@@ -187,7 +187,11 @@ func TestClientAddressRights(t *testing.T) {
 	if r.Code == 0 || !strings.Contains(r.Stderr, "client_address: toa needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN") || !strings.Contains(r.Stderr, "nothing was changed") {
 		t.Errorf("without CAP_BPF apply exits %d: %s", r.Code, r.Stderr)
 	}
-	if got := run(t, h, "nft", "list", "ruleset").Stdout; got != "" {
+	r = with("+net_admin", "apply", "-f", policyFile(t, strings.Replace(toaPolicy, "services:", "gateway: {addresses: routes}\nservices:", 1)), "--state-dir", dir)
+	if r.Code == 0 || !strings.Contains(r.Stderr, "nothing was changed") || strings.Contains(r.Stderr, "may be left") {
+		t.Errorf("with routes that came before it apply exits %d: %s", r.Code, r.Stderr)
+	}
+	if got := run(t, h, "sh", "-c", "nft list ruleset; ip route show table local proto 115; ip -6 route show table local proto 115").Stdout; got != "" {
 		t.Errorf("it has left\n%s", got)
 	}
 	if r := with(enough, "apply", "-f", file, "--state-dir", dir); r.Code != 0 {

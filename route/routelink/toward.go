@@ -4,37 +4,33 @@ import (
 	"errors"
 	"net/netip"
 
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
-// Toward returns the interfaces by which packets to some addresses leave now; "" where there is no way.
-func Toward(addrs []netip.Addr) (map[netip.Addr]string, error) {
-	conn, err := netlink.NewHandle(unix.NETLINK_ROUTE)
-	if err != nil {
-		return nil, err
+// Toward returns the interface by which the gateway's own packets to an address leave now; "" where there is no
+// way. The kernel is asked once for all addresses that no rule or route tells apart.
+func (w *Ways) Toward(a netip.Addr) (string, error) {
+	if !w.open() {
+		return "", w.err
 	}
-	defer conn.Close()
-	names, out := make(map[int]string), make(map[netip.Addr]string, len(addrs))
-	for _, a := range addrs {
-		out[a] = ""
-		routes, err := conn.RouteGet(a.AsSlice())
-		if errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.EINVAL) {
-			continue // no route; unreachable, prohibit and blackhole
-		}
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range routes {
-			if _, known := names[r.LinkIndex]; !known {
-				link, err := conn.LinkByIndex(r.LinkIndex)
-				if err != nil {
-					return nil, err
-				}
-				names[r.LinkIndex] = link.Attrs().Name
-			}
-			out[a] = names[r.LinkIndex]
-		}
+	r := &w.v4
+	if a.Is6() {
+		r = &w.v6
 	}
-	return out, nil
+	class := r.first(a)
+	iface, asked := w.toward[class]
+	if asked {
+		return iface, nil
+	}
+	routes, err := w.conn.RouteGet(a.AsSlice())
+	switch {
+	case errors.Is(err, unix.ENETUNREACH), errors.Is(err, unix.EHOSTUNREACH), errors.Is(err, unix.EACCES), errors.Is(err, unix.EINVAL):
+		// no route; unreachable, prohibit and blackhole
+	case err != nil:
+		return "", err
+	case len(routes) > 0:
+		iface = w.name(routes[0].LinkIndex)
+	}
+	w.toward[class] = iface
+	return iface, nil
 }

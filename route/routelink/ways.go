@@ -29,6 +29,9 @@ type Ways struct {
 	known map[pair][]string
 	from  map[netip.Addr]int // where packets from sources come in: an interface's index, 0 where it is not known
 	names map[int]string
+	// toward are interfaces by which the gateway's own packets leave, by the first address of those that routing does
+	// not tell apart.
+	toward map[netip.Addr]string
 }
 
 // pair is a client and whom its packets go to, or the first addresses of those that routing
@@ -79,7 +82,7 @@ func (w *Ways) open() bool {
 		return w.err == nil
 	}
 	w.tried = true
-	w.known, w.from, w.names = make(map[pair][]string), make(map[netip.Addr]int), make(map[int]string)
+	w.known, w.from, w.names, w.toward = make(map[pair][]string), make(map[netip.Addr]int), make(map[int]string), make(map[netip.Addr]string)
 	if w.conn, w.err = netlink.NewHandle(unix.NETLINK_ROUTE); w.err != nil {
 		return false
 	}

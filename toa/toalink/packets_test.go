@@ -97,11 +97,21 @@ func TestPackets(t *testing.T) {
 		}
 		c.Close()
 	}
-	must(t, w.Gateway.Do(func() error {
-		all, err := Counts("t")
-		if c := all[p.Services[0].ID()]; err != nil || c.SYN != 2 || c.First < 2 || c.Options+c.Size+c.Failed != 0 {
-			t.Errorf("two connections were counted as %+v, %v", c, err)
-		}
-		return nil
-	}))
+	counted := func(when string) {
+		t.Helper()
+		must(t, w.Gateway.Do(func() error {
+			all, err := Counts("t")
+			if c := all[p.Services[0].ID()]; err != nil || c.SYN != 2 || c.First < 2 || c.Options+c.Size+c.Failed != 0 {
+				t.Errorf("%s two connections were counted as %+v, %v", when, c, err)
+			}
+			return nil
+		}))
+	}
+	counted("at one interface")
+	p.Interfaces = append(p.Interfaces, "wan0")
+	tells(t, w.Gateway, p)
+	counted("at two interfaces")
+	p.Services[0].Servers = append(p.Services[0].Servers, netip.MustParseAddr("192.168.1.2"))
+	tells(t, w.Gateway, p)
+	counted("by another program")
 }

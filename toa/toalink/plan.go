@@ -14,8 +14,8 @@ type Plan struct {
 	Program   *toa.Program
 	Put, Drop []string // interfaces: those that get the program, and those that lose what they have
 
-	table string
-	have  map[string]standing
+	table, digest string // of the program that is wanted
+	have          map[string]standing
 }
 
 // Empty tells whether there is nothing to do.
@@ -41,13 +41,13 @@ func Compare(table string, want *toa.Program) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("client_address: read the programs of interfaces: %w", err)
 	}
-	p := &Plan{Program: want, table: table, have: have}
+	p := &Plan{Program: want, table: table, digest: want.Digest(), have: have}
 	wanted := want.Interfaces
 	if want.Empty() {
 		wanted = nil
 	}
 	for _, iface := range wanted {
-		if have[iface].digest(table) != want.Digest() {
+		if have[iface].digest(table) != p.digest {
 			p.Put = append(p.Put, iface)
 		}
 	}
@@ -69,34 +69,42 @@ type Done struct {
 	maybe error            // why not
 }
 
-// Before loads the program and puts it where it is wanted. After an error all is as it was, or the error says
-// what is not.
+// Before puts the program where it is wanted: the one that stands at other interfaces already, else one that it
+// loads. After an error all is as it was, or the error is an UndoError.
 func (p *Plan) Before() (*Done, error) {
 	d := &Done{plan: p, held: make(map[string]*held)}
 	if p.Empty() {
 		return d, nil
 	}
-	var earlier *held
+	var earlier, same *held // some program that stands, and one that knows what is wanted
 	for iface, at := range p.have {
 		h, err := hold(at)
 		if err != nil {
 			d.maybe = err
 			continue
 		}
-		d.held[iface], earlier = h, h
+		if d.held[iface], earlier = h, h; at.digest(p.table) == p.digest {
+			same = h
+		}
 	}
 	if len(p.Put) == 0 {
 		return d, nil
 	}
-	objects, err := load(p.Program, earlier)
-	if err != nil {
-		d.Close()
-		return nil, err
+	var fds programs
+	if same != nil {
+		fds = same.fds()
+	} else {
+		objects, err := load(p.Program, earlier)
+		if err != nil {
+			d.Close()
+			return nil, err
+		}
+		defer objects.Close() // the filters keep it
+		fds = programs{objects.Tell.FD(), objects.Room.FD()}
 	}
-	defer objects.Close() // the filters keep it
 	for _, iface := range p.Put {
 		d.put = append(d.put, iface)
-		if err := attach(p.table, p.Program.Digest(), iface, programs{objects.Tell.FD(), objects.Room.FD()}); err != nil {
+		if err := attach(p.table, p.digest, iface, fds); err != nil {
 			err = fmt.Errorf("client_address: interface %s: %w", iface, err)
 			return nil, errors.Join(err, d.Undo())
 		}
@@ -115,8 +123,20 @@ func (d *Done) After() error {
 	return nil
 }
 
-// Undo brings back what stood before. The error says what it could not.
+// UndoError says which programs are not those of before.
+type UndoError struct{ Err error }
+
+// Error says so.
+func (e *UndoError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what kept them.
+func (e *UndoError) Unwrap() error { return e.Err }
+
+// Undo brings back what stood before. The error is an UndoError. nil has nothing to bring back.
 func (d *Done) Undo() error {
+	if d == nil {
+		return nil
+	}
 	defer d.Close()
 	var left error
 	for _, iface := range append(d.put, d.drop...) {
@@ -135,11 +155,17 @@ func (d *Done) Undo() error {
 		}
 	}
 	d.put, d.drop = nil, nil
-	return left
+	if left == nil {
+		return nil
+	}
+	return &UndoError{left}
 }
 
-// Close lets go of what Undo would need.
+// Close lets go of what Undo would need. nil has nothing.
 func (d *Done) Close() {
+	if d == nil {
+		return
+	}
 	for iface, h := range d.held {
 		h.Close()
 		delete(d.held, iface)

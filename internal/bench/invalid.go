@@ -32,10 +32,9 @@ func (b *bench) invalid(ctx context.Context) error {
 		{what: "UDP flows, with the rule for invalid packets", flows: perZone, send: (*lab.Gateway).Datagrams},
 		{what: fmt.Sprintf("  flows of %d packets each", packetsEach), flows: perZone[:b.size.connects], send: packets},
 	} {
-		b.say("  %s", c.what)
 		c.policy, c.rival, c.nat, c.accounting = zones(""), zones(", invalid: accept"), "--src-nat", asApplySets
 		if err := c.run(ctx, b, ours, theirs); err != nil {
-			return fmt.Errorf("%s: %w", c.what, err)
+			return err
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,19 +30,11 @@ const threeLimits = ", limits: {connections: 1000000, connections_per_client: 10
 
 // limits measures what limits cost beside the same policy without, and what they are for.
 func (b *bench) limits(ctx context.Context) error {
-	ours, theirs, end, err := gateways(ctx)
+	ours, theirs, end, err := keeping(ctx, "300", "tcp_timeout_close", "udp_timeout")
 	if err != nil {
 		return err
 	}
 	defer end()
-	for _, g := range []*lab.Gateway{ours, theirs} {
-		// Flows stay until all of a round have been counted, on busy machines too.
-		for _, key := range []string{"tcp_timeout_close", "udp_timeout"} {
-			if err := g.Gateway.Sysctl("net/netfilter/nf_conntrack_"+key, "300"); err != nil {
-				return err
-			}
-		}
-	}
 	const (
 		all    = ", limits: {connections: 1000000}"
 		narrow = ", limits: {connections: 15000}"
@@ -66,18 +59,16 @@ func (b *bench) limits(ctx context.Context) error {
 		{contest{what: "UDP flows a second of CPU, connections_per_client: the first 1000 of a client", flows: lab.ClientFlows(1000), send: send}, ", limits: {connections_per_client: 1000}", nil},
 		{contest{what: "  the first 10000 of a client", flows: lab.ClientFlows(10000), send: send}, ", limits: {connections_per_client: 10000}", nil},
 	} {
-		b.say("  %s", c.what)
 		c.nat, c.accounting, c.policy, c.rival = "--dst-nat", asApplySets, limited(c.limits), limited("")
 		c.before = func(ctx context.Context, g *lab.Gateway) error { return b.anew(ctx, g, c.held) }
 		if err := c.run(ctx, b, ours, theirs); err != nil {
-			return fmt.Errorf("%s: %w", c.what, err)
+			return err
 		}
 	}
 	zone := contest{what: "UDP flows a second of CPU, a zone with all three limits", policy: limitedZone(threeLimits), rival: limitedZone(""), flows: lab.ZoneFlows(1000, len(flows)), send: send, nat: "--src-nat",
 		accounting: asApplySets, before: func(ctx context.Context, g *lab.Gateway) error { return b.anew(ctx, g, nil) }}
-	b.say("  %s", zone.what)
 	if err := zone.run(ctx, b, ours, theirs); err != nil {
-		return fmt.Errorf("%s: %w", zone.what, err)
+		return err
 	}
 	return b.flooded(ctx, ours, theirs)
 }
@@ -168,11 +159,7 @@ func others(ctx context.Context, g *lab.Gateway, flood, connects int) (rate floa
 	if err != nil {
 		return 0, 0, err
 	}
-	for _, c := range list {
-		if c == '\n' {
-			entries++
-		}
-	}
+	entries = strings.Count(list, "\n")
 	if err := g.Gateway.FlushFlows(context.WithoutCancel(ctx)); err != nil {
 		return 0, 0, err
 	}

@@ -39,6 +39,23 @@ func gateways(ctx context.Context) (ours, theirs *lab.Gateway, end func(), err e
 	return ours, theirs, func() { theirs.Close(); ours.Close() }, nil
 }
 
+// keeping makes gateways whose flows stay until all of a round have been counted, on busy machines too:
+// for so many seconds, by those timeouts of conntrack.
+func keeping(ctx context.Context, seconds string, timeouts ...string) (ours, theirs *lab.Gateway, end func(), err error) {
+	if ours, theirs, end, err = gateways(ctx); err != nil {
+		return nil, nil, nil, err
+	}
+	for _, g := range []*lab.Gateway{ours, theirs} {
+		for _, key := range timeouts {
+			if err := g.Gateway.Sysctl("net/netfilter/nf_conntrack_"+key, seconds); err != nil {
+				end()
+				return nil, nil, nil, err
+			}
+		}
+	}
+	return ours, theirs, end, nil
+}
+
 // rate sends the same new connections through a gateway that snatctl set up and through one
 // with a single rule, in turn.
 func (b *bench) rate(ctx context.Context) error {
@@ -63,9 +80,8 @@ func (b *bench) rate(ctx context.Context) error {
 		{what: "  accounting alike", policy: zones, byHand: byHandSNAT, flows: perZone, send: (*lab.Gateway).Datagrams, nat: "--src-nat", accounting: asApplySets},
 		{what: "  with 10 conditional zones", policy: sample.ZonesWithConditions(b.size.zones, 10), rival: zones, flows: perZone, send: (*lab.Gateway).Datagrams, nat: "--src-nat", accounting: asApplySets},
 	} {
-		b.say("  %s", c.what)
 		if err := c.run(ctx, b, ours, theirs); err != nil {
-			return fmt.Errorf("%s: %w", c.what, err)
+			return err
 		}
 	}
 	return nil
@@ -105,7 +121,16 @@ func (a accounting) set(h *nstest.Host) error {
 	)
 }
 
+// run says what the contest is about and measures it. Its error says that, too.
 func (c contest) run(ctx context.Context, b *bench, ours, theirs *lab.Gateway) error {
+	b.say("  %s", c.what)
+	if err := c.measure(ctx, b, ours, theirs); err != nil {
+		return fmt.Errorf("%s: %w", c.what, err)
+	}
+	return nil
+}
+
+func (c contest) measure(ctx context.Context, b *bench, ours, theirs *lab.Gateway) error {
 	file, err := b.write("rate.yaml", c.policy)
 	if err != nil {
 		return err

@@ -15,17 +15,11 @@ func timed(gateway, zone string) []byte {
 
 // timeouts measures what timeouts and mss cost new connections, beside the same policy without.
 func (b *bench) timeouts(ctx context.Context) error {
-	ours, theirs, end, err := gateways(ctx)
+	ours, theirs, end, err := keeping(ctx, "120", "tcp_timeout_close")
 	if err != nil {
 		return err
 	}
 	defer end()
-	for _, g := range []*lab.Gateway{ours, theirs} {
-		// Connections that were reset stay until all of a round have been counted, on busy machines too.
-		if err := g.Gateway.Sysctl("net/netfilter/nf_conntrack_tcp_timeout_close", "120"); err != nil {
-			return err
-		}
-	}
 	connect, send := (*lab.Gateway).Connects, (*lab.Gateway).Datagrams
 	flows := lab.ZoneFlows(1000, b.size.flows)
 	for _, c := range []struct {
@@ -38,10 +32,9 @@ func (b *bench) timeouts(ctx context.Context) error {
 		{contest{what: "TCP connects from a zone, mss of the gateway", flows: flows[:b.size.connects], send: connect}, ", mss: clamp", ""},
 		{contest{what: "  mss of the zone", flows: flows[:b.size.connects], send: connect}, "", ", mss: 1360"},
 	} {
-		b.say("  %s", c.what)
 		c.nat, c.accounting, c.policy, c.rival = "--src-nat", asApplySets, timed(c.gateway, c.zone), timed("", "")
 		if err := c.run(ctx, b, ours, theirs); err != nil {
-			return fmt.Errorf("%s: %w", c.what, err)
+			return err
 		}
 	}
 	return nil

@@ -16,21 +16,15 @@ func teller(key string) []byte {
 
 // toa measures what it costs to tell real servers who calls, beside the same FULLNAT service that does not.
 func (b *bench) toa(ctx context.Context) error {
-	ours, theirs, end, err := gateways(ctx)
+	ours, theirs, end, err := keeping(ctx, "120", "tcp_timeout_close")
 	if err != nil {
 		return err
 	}
 	defer end()
-	for _, g := range []*lab.Gateway{ours, theirs} {
-		if err := g.Gateway.Sysctl("net/netfilter/nf_conntrack_tcp_timeout_close", "120"); err != nil {
-			return err
-		}
-	}
 	c := contest{what: "TCP connects to a FULLNAT service, client_address: toa", policy: teller(", client_address: toa"), rival: teller(""),
 		flows: lab.ServiceFlows(1, b.size.connects), send: (*lab.Gateway).Connects, nat: "--dst-nat", accounting: asApplySets}
-	b.say("  %s", c.what)
 	if err := c.run(ctx, b, ours, theirs); err != nil {
-		return fmt.Errorf("%s: %w", c.what, err)
+		return err
 	}
 	const what = "  segments of one byte, established"
 	b.say(what)

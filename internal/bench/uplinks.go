@@ -30,10 +30,9 @@ func (b *bench) uplinks(ctx context.Context) error {
 		{contest{what: fmt.Sprintf("flows of %d packets each, uplink: isp1", packetsEach), flows: flows[:b.size.connects], send: packets}, ", uplink: isp1"},
 		{contest{what: "  a zone that chooses none", flows: flows[:b.size.connects], send: packets}, ""},
 	} {
-		b.say("  %s", c.what)
 		c.nat, c.accounting, c.policy, c.rival = "--src-nat", asApplySets, zone(objects, c.key), zone("[wan0, wan1]", "")
 		if err := c.run(ctx, b, ours, theirs); err != nil {
-			return fmt.Errorf("%s: %w", c.what, err)
+			return err
 		}
 	}
 	return nil

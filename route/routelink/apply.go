@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -167,7 +166,7 @@ func proxying(s route.Proxying, off bool) error {
 	if off {
 		value = "0"
 	}
-	err := os.WriteFile(proxyNDP(string(s)), []byte(value), 0)
+	err := setSysctl(proxyNDP(string(s)), value)
 	if err != nil {
 		return fmt.Errorf("set net.ipv6.conf.%s.proxy_ndp to %s: %w", string(s), value, err)
 	}

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
-	"strings"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -77,14 +75,14 @@ func (r *reading) readLinks() error {
 		if !r.ask.Addresses {
 			continue
 		}
-		if on, err := os.ReadFile(proxyNDP(a.Name)); err == nil && strings.TrimSpace(string(on)) == "1" {
+		if sysctl(proxyNDP(a.Name)) == "1" {
 			r.Have.Proxying = append(r.Have.Proxying, route.Proxying(a.Name))
 		}
 	}
 	return err
 }
 
-func proxyNDP(name string) string { return "/proc/sys/net/ipv6/conf/" + name + "/proxy_ndp" }
+func proxyNDP(name string) string { return "net/ipv6/conf/" + name + "/proxy_ndp" }
 
 func (r *reading) readAddrs() error {
 	begin := func() { r.Have.Addresses, r.Facts.Own, r.Facts.Links, r.Facts.Hops = nil, nil, nil, nil }

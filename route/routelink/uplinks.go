@@ -61,7 +61,7 @@ func (r *reading) takeWay(w path, kind uint8) {
 
 // readUplinks finds out what the interfaces of uplinks can do.
 func (r *reading) readUplinks() {
-	_, err := os.Stat("/proc/sys/net/ipv6/conf/all")
+	_, err := os.Stat(procSys + "net/ipv6/conf/all")
 	r.Facts.V6 = err == nil
 	all, _ := strconv.Atoi(sysctl("net/ipv4/conf/all/rp_filter"))
 	for _, name := range r.ask.Uplinks {
@@ -78,10 +78,15 @@ func (r *reading) readUplinks() {
 	}
 }
 
+const procSys = "/proc/sys/"
+
+// sysctl is the value of a sysctl by its path below /proc/sys; "" if it cannot be read.
 func sysctl(key string) string {
-	b, _ := os.ReadFile("/proc/sys/" + key)
+	b, _ := os.ReadFile(procSys + key)
 	return strings.TrimSpace(string(b))
 }
+
+func setSysctl(key, value string) error { return os.WriteFile(procSys+key, []byte(value), 0) }
 
 func rpFilter(name string) string { return "net/ipv4/conf/" + name + "/rp_filter" }
 
@@ -91,5 +96,5 @@ func loosen(l route.Loose, back bool) error {
 	if back {
 		value = strconv.Itoa(l.Was)
 	}
-	return os.WriteFile("/proc/sys/"+rpFilter(l.Interface), []byte(value), 0)
+	return setSysctl(rpFilter(l.Interface), value)
 }

@@ -1,9 +1,6 @@
 package nstest
 
 import (
-	"context"
-	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"syscall"
@@ -24,29 +21,11 @@ func (h *Host) ServeCallers(addr string) error {
 		}
 		return err
 	}}
-	var l net.Listener
-	err := h.Do(func() (err error) {
-		l, err = save.Listen(context.Background(), "tcp", addr)
-		return err
-	})
+	l, err := h.listenTCP(save, addr)
 	if err != nil {
-		return fmt.Errorf("%s: %w", h.Name, err)
+		return err
 	}
-	h.owns(l)
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				if _, err := fmt.Fprintln(c, toldOf(c.(*net.TCPConn))); err == nil {
-					io.Copy(c, c)
-				}
-			}()
-		}
-	}()
+	go answerEach(l, func(c net.Conn) string { return toldOf(c.(*net.TCPConn)) + "\n" })
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package nstest
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -11,21 +12,33 @@ import (
 // ServeTCP answers every connection to addr (":80", "8.8.8.8:53", "[fd05::1]:80") with one
 // line, "<host> <peer as seen>", then sends back whatever it receives.
 func (h *Host) ServeTCP(addr string) error {
-	var l net.Listener
-	err := h.Do(func() (err error) {
-		l, err = net.Listen("tcp", addr)
-		return err
-	})
+	l, err := h.listenTCP(net.ListenConfig{}, addr)
 	if err != nil {
-		return fmt.Errorf("%s: %w", h.Name, err)
+		return err
 	}
-	h.owns(l)
 	go AnswerTCP(h.Name, l)
 	return nil
 }
 
+func (h *Host) listenTCP(how net.ListenConfig, addr string) (l net.Listener, err error) {
+	err = h.Do(func() (err error) {
+		l, err = how.Listen(context.Background(), "tcp", addr)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", h.Name, err)
+	}
+	h.owns(l)
+	return l, nil
+}
+
 // AnswerTCP answers as ServeTCP does, under the name of a host, until the listener is closed.
 func AnswerTCP(host string, l net.Listener) {
+	answerEach(l, func(c net.Conn) string { return answer(host, c.RemoteAddr().(*net.TCPAddr).AddrPort()) })
+}
+
+// answerEach sends what is to be said of each connection, then whatever that receives.
+func answerEach(l net.Listener, say func(net.Conn) string) {
 	for {
 		c, err := l.Accept()
 		if err != nil {
@@ -33,7 +46,7 @@ func AnswerTCP(host string, l net.Listener) {
 		}
 		go func() {
 			defer c.Close()
-			if _, err := io.WriteString(c, answer(host, c.RemoteAddr().(*net.TCPAddr).AddrPort())); err == nil {
+			if _, err := io.WriteString(c, say(c)); err == nil {
 				io.Copy(c, c)
 			}
 		}()

@@ -37,11 +37,7 @@ func startFailover(t *testing.T) *twoWays {
 // new returns the address that a new connection of a client has outside.
 func (w *twoWays) new(t testing.TB, client *nstest.Host) string {
 	t.Helper()
-	a, err := client.Ask("tcp", "", "8.8.8.8:80")
-	if err != nil {
-		t.Fatalf("a new connection from %s fails: %v", client.Name, err)
-	}
-	return a.Peer.Addr().String()
+	return call(t, client, "tcp 8.8.8.8:80").Peer.Addr().String()
 }
 
 // voice is a UDP flow that never pauses, as a call or a tunnel is.

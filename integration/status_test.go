@@ -37,6 +37,7 @@ type statusReport struct {
 			kept
 		} `json:"real_servers"`
 		Limits []ct.Limit `json:"limits"`
+		Told   ct.Told    `json:"client_address"`
 		Quorum any        `json:"quorum"`
 		Sorry  *bool      `json:"sorry"`
 	} `json:"services"`

@@ -2,7 +2,6 @@ package integration
 
 import (
 	"bufio"
-	"encoding/json"
 	"os"
 	"os/exec"
 	"strconv"
@@ -59,16 +58,7 @@ func TestClientAddress(t *testing.T) {
 			}
 		}
 	}
-	var status struct {
-		Services []struct {
-			Told struct {
-				SYN, First uint64
-				NoRoom     uint64 `json:"no_room"`
-			} `json:"client_address"`
-		}
-	}
-	must(t, json.Unmarshal([]byte(prints(t, s.Gateway, "status", "--format", "json")), &status))
-	if c := status.Services[0].Told; c.SYN != 16 || c.First < 16 || c.NoRoom != 0 {
+	if c := status(t, s.Gateway).Services[0].Told; c.SYN != 16 || c.First < 16 || c.NoRoom != 0 {
 		t.Errorf("16 connections were counted as %+v", c)
 	}
 	silent := strings.Replace(toaPolicy, "    client_address: toa\n", "", 1)
@@ -158,13 +148,7 @@ func TestClientAddressBehindSynProxy(t *testing.T) {
 			t.Errorf("%s: the third connection is beyond the limit, and the real server calls it %s", to, line)
 		}
 	}
-	var status struct {
-		Services []struct {
-			Told struct{ SYN, First uint64 } `json:"client_address"`
-		}
-	}
-	must(t, json.Unmarshal([]byte(prints(t, s.Gateway, "status", "--format", "json")), &status))
-	if c := status.Services[0].Told; c.SYN < 4 || c.First < 4 {
+	if c := status(t, s.Gateway).Services[0].Told; c.SYN < 4 || c.First < 4 {
 		t.Errorf("the SYN and the ACK of 4 connections were counted as %+v", c)
 	}
 }

@@ -189,67 +189,6 @@ func (b *builder) dispatch() {
 	}
 }
 
-// dropInvalid drops what leaves through an uplink and belongs to no connection. Chains of type
-// nat never see such packets, so nothing else would translate or drop them: they would leave
-// with the source that they have. The rule is the first in forward.
-func (b *builder) dropInvalid() {
-	b.hook(layout.ChainForward.Name(), nft.Hook{Type: "filter", Point: nft.Forward, Priority: 0})
-	b.before(layout.ChainForward.Name(), func() {
-		b.leaving(layout.ChainForward.Name(), []nft.Stmt{nft.CtInvalid{}}, nft.Counter{}, nft.Give{Verdict: nft.Verdict{Kind: nft.Drop}})
-	})
-}
-
-// before puts the rules that f appends to a chain in front of those that it has.
-func (b *builder) before(chain layout.Name, f func()) {
-	c := b.chain(chain)
-	others := c.Rules
-	c.Rules = nil
-	f()
-	c.Rules = append(c.Rules, others...)
-}
-
-// towardUplinks sends what leaves through an uplink to a chain.
-func (b *builder) towardUplinks(chain layout.Name, cond []nft.Stmt, v nft.Verdict) {
-	b.leaving(chain, cond, nft.Give{Verdict: v})
-}
-
-// leaving does something with what leaves through an uplink; through any interface, where the
-// policy names no uplinks.
-func (b *builder) leaving(chain layout.Name, cond []nft.Stmt, does ...nft.Stmt) {
-	named := false
-	matches := []nft.Stmt{}
-	for _, u := range b.policy.Gateway.Uplinks {
-		if isPattern(u) {
-			matches = append(matches, nft.OIfIs{Name: u})
-		} else {
-			named = true
-		}
-	}
-	if named {
-		b.uplinkNames()
-		matches = append([]nft.Stmt{nft.OIfIn{Set: layout.Uplinks.Name().String()}}, matches...)
-	}
-	if len(matches) == 0 {
-		b.rule(chain, append(cond[:len(cond):len(cond)], does...)...)
-	}
-	for _, m := range matches {
-		b.rule(chain, append(append(cond[:len(cond):len(cond)], m), does...)...)
-	}
-}
-
-// uplinkNames enters the names of uplinks, patterns left out.
-func (b *builder) uplinkNames() {
-	if b.has(layout.Uplinks.Name()) {
-		return
-	}
-	set := b.set(layout.Uplinks.Name())
-	for _, u := range b.policy.Gateway.Uplinks {
-		if !isPattern(u) {
-			set.Elements = append(set.Elements, nft.Element{Key: b.wire.Ifname(u).Take()})
-		}
-	}
-}
-
 // variantsOf lists the variants that translations come in, those that bind ports first.
 func variantsOf(f func(t translation)) {
 	for _, ports := range []bool{true, false} {
@@ -297,92 +236,12 @@ func (b *builder) fullNATRules() {
 	}
 }
 
-func (b *builder) zoneRules() {
-	b.bySource(layout.ChainZones.Name(), layout.Conditional)
-	for _, x := range zoneExtras() {
-		if !x.refuses {
-			b.bySource(layout.ChainZones.Name(), x.kind)
-		}
-	}
-	b.bySource(layout.ChainZones.Name(), layout.Excludes)
-	b.zoneHelperRules(layout.ChainZones.Name(), "")
-	b.translate(layout.ChainZones.Name(), "", "")
-	b.bySource(layout.ChainZones.Name(), layout.Actions)
-	b.leavingRules()
-	if b.policy.Gateway.Unmatched == policy.Drop {
-		b.rule(layout.ChainZones.Name(), nft.Give{Verdict: nft.Verdict{Kind: nft.Drop}})
-	}
-	b.bySource(layout.ChainElsewhere.Name(), layout.Elsewhere)
-}
-
-// translate translates by the maps of plain zones, or by those that a zone with conditions
-// owns; by those of what leaves by one uplink, if via is one.
-func (b *builder) translate(chain layout.Name, own, via string, cond ...nft.Stmt) {
-	match := nft.L4Is{Protos: transports}
-	for _, f := range inet.Families {
-		key := []nft.Field{fieldsOf(f).saddr}
-		for _, random := range []bool{false, true} {
-			t := translation{random: random, via: via} // none by uplink: U06
-			if m := b.sets[sourceMap(layout.Blocks, f, own, t.variant())]; m != nil {
-				b.rule(chain, match, t.nat(m, key))
-			}
-		}
-		if m := b.sets[sourceMap(layout.Mapped, f, own, layout.Variant{})]; m != nil && via == "" {
-			b.rule(chain, nft.NAT{Source: true, Key: key, Map: m.Name, Data: m.Data, Prefix: true})
-		}
-		variantsOf(func(t translation) {
-			t.via = via
-			by := func(m *nft.Set, key []nft.Field) {
-				stmts := cond[:len(cond):len(cond)]
-				if t.ports {
-					stmts = append(stmts, match)
-				}
-				b.rule(chain, append(stmts, t.nat(m, key))...)
-			}
-			name := sourceMap(layout.Zones, f, own, t.variant())
-			b.exactMaps(name, by)
-			if m := b.sets[name]; m != nil {
-				by(m, key)
-			}
-		})
-	}
-}
-
 // inboundRules sends on what calls a mapped address.
 func (b *builder) inboundRules() {
 	for _, f := range inet.Families {
 		if m := b.sets[layout.Inbound.Of(f)]; m != nil {
 			b.rule(layout.ChainServices.Name(), nft.NAT{Key: []nft.Field{fieldsOf(f).daddr}, Map: m.Name, Data: m.Data, Prefix: true})
 		}
-	}
-}
-
-// refuseRules rejects in the hook forward, since the kernel cannot in postrouting. That hook
-// sees all packets, so the rules look for the first of a connection themselves.
-func (b *builder) refuseRules() {
-	elsewhere := b.holds(whereRefused.elsewhere)
-	if !elsewhere && !b.holds(layout.Rejects, layout.LimitedRejects, whereRefused.conditional) {
-		return
-	}
-	b.hook(layout.ChainForward.Name(), nft.Hook{Type: "filter", Point: nft.Forward, Priority: 0})
-	first := []nft.Stmt{nft.CtNew{}, nft.CtStatus{Bit: nft.Confirmed, Not: true}}
-	b.marked(layout.ChainForward.Name(), first, nft.Verdict{Kind: nft.Accept})
-	b.sentOn(layout.ChainForward.Name(), first, nft.Verdict{Kind: nft.Accept})
-	if elsewhere {
-		b.towardUplinks(layout.ChainForward.Name(), first, gotoChain(layout.ChainRefuse.Name()))
-		b.rule(layout.ChainForward.Name(), append(first, nft.Give{Verdict: jumpChain(layout.ChainRefuseElsewhere.Name())})...)
-		b.bySource(layout.ChainRefuseElsewhere.Name(), whereRefused.elsewhere)
-	} else {
-		b.towardUplinks(layout.ChainForward.Name(), first, jumpChain(layout.ChainRefuse.Name()))
-	}
-	b.chain(layout.ChainRefuse.Name()) // rules lead to it even where all that rejects leaves elsewhere
-	b.bySource(layout.ChainRefuse.Name(), whereRefused.conditional)
-	b.bySource(layout.ChainRefuse.Name(), layout.LimitedRejects)
-	b.bySource(layout.ChainRefuse.Name(), layout.Excludes)
-	b.bySource(layout.ChainRefuse.Name(), layout.Rejects)
-	if b.holds(layout.LimitedRejects) {
-		// A pattern and a name may both match one uplink, and limits must count once.
-		b.rule(layout.ChainRefuse.Name(), nft.Give{Verdict: nft.Verdict{Kind: nft.Accept}})
 	}
 }
 

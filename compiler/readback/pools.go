@@ -120,7 +120,13 @@ func (p *Pool) bind(ports inet.PortRange) {
 
 // chooses tells whether a verdict leads to the chain of a pool.
 func (rd *reading) chooses(v nft.Verdict) bool {
-	return strings.HasPrefix(v.Chain, layout.ChainPool.String()) && layout.KindOfChain(v.Chain) == layout.ChainPool
+	return leadsTo(v, layout.ChainPool)
+}
+
+// leadsTo tells whether a verdict leads to a chain of some kind. Most names tell by how they begin, and need
+// not be taken apart.
+func leadsTo(v nft.Verdict, k layout.Kind) bool {
+	return strings.HasPrefix(v.Chain, k.String()) && layout.KindOfChain(v.Chain) == k
 }
 
 // listed reads the map of a pool's chain, which is called like it.

@@ -166,13 +166,12 @@ func (rd *reading) readServices() {
 	}
 }
 
-// isStage tells whether a verdict leads to a stage before the scheduler.
+// stages are the chains of stages before the scheduler.
+var stages = []layout.Kind{layout.ChainGuarded, layout.ChainLimits, layout.ChainMarked, layout.ChainPrepared, layout.ChainSticky}
+
+// isStage tells whether a verdict leads to one of them.
 func isStage(v nft.Verdict) bool {
-	if v.Chain == "" {
-		return false
-	}
-	n, _ := layout.ParseChain(v.Chain)
-	return n.Kind == layout.ChainGuarded || n.Kind == layout.ChainLimits || n.Kind == layout.ChainMarked || n.Kind == layout.ChainPrepared || n.Kind == layout.ChainSticky
+	return slices.ContainsFunc(stages, func(k layout.Kind) bool { return leadsTo(v, k) })
 }
 
 // leads notes where a service's connections go: to a scheduler, or nowhere.

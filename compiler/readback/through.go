@@ -22,12 +22,8 @@ func (z *Zone) enterThrough(rd *reading, s *nft.Set, e *nft.Element, pool, uplin
 }
 
 // throughs returns the laddrs of a zone by the interfaces of uplinks; none if they are for all, or if the table
-// does not tell which interface is an uplink's.
-func (rd *reading) throughs(z *Zone) (out []ct.Through) {
-	if len(z.through) == 0 {
-		return nil
-	}
-	interfaces := rd.uplinkInterfaces()
+// does not tell which interface is an uplink's: see uplinkInterfaces.
+func (rd *reading) throughs(z *Zone, interfaces map[string]string) (out []ct.Through) {
 	for _, uplink := range slices.Sorted(maps.Keys(z.through)) {
 		t := ct.Through{OIf: interfaces[uplink]}
 		if t.OIf == "" {

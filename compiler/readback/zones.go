@@ -295,14 +295,14 @@ func portsIn(s *nft.Set) []inet.ProtoPorts {
 }
 
 func (rd *reading) boundZones() []ct.Zone {
-	zones := slices.Clone(rd.zoneList)
+	zones, interfaces := slices.Clone(rd.zoneList), rd.uplinkInterfaces()
 	for _, z := range zones {
 		if z.order == 0 {
 			z.Sources = z.from
 		}
 		z.Sources = inet.Merge(z.Sources)
 		z.Pools = rd.finish(z.pools, layout.Object{Of: layout.OfZone, Name: z.Name})
-		z.Through = rd.throughs(z)
+		z.Through = rd.throughs(z, interfaces)
 	}
 	slices.SortFunc(zones, func(a, b *Zone) int {
 		// Those without conditions come last; order-1 makes them the largest number.

@@ -29,15 +29,14 @@ func (b *builder) serviceHelpers(s *policy.Service, f inet.Family) {
 		if !reads(c, f) {
 			continue
 		}
-		for _, vip := range s.VIP {
-			for _, p := range s.Ports {
-				if e := (endpoint{vip: vip, proto: p.Proto}); inet.FamilyOf(vip) == f && p.Proto == c.Proto {
-					for _, piece := range b.left(e, p.Ports, func(claim) bool { return true }) {
-						b.serviceHelper(s, c, f, e, piece)
-					}
-				}
+		frontsOf(s, f, func(e endpoint, ports inet.PortRange) {
+			if e.proto != c.Proto {
+				return
 			}
-		}
+			for _, piece := range b.left(e, ports, func(claim) bool { return true }) {
+				b.serviceHelper(s, c, f, e, piece)
+			}
+		})
 	}
 }
 

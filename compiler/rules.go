@@ -42,6 +42,11 @@ func (b *builder) rules() {
 	}
 	if fullNAT || byMark || b.zonesDecide() {
 		b.hook(layout.ChainPostrouting.Name(), nft.Hook{Type: "nat", Point: nft.Postrouting, Priority: prioritySNAT})
+		v := nft.Verdict{Kind: nft.Accept}
+		if byMark {
+			v = gotoChain(layout.ChainByMark.Name())
+		}
+		b.marked(layout.ChainPostrouting.Name(), nil, v)
 	}
 	if fullNAT {
 		b.chain(layout.ChainFullNAT.Name())
@@ -50,18 +55,11 @@ func (b *builder) rules() {
 		b.chain(layout.ChainByMark.Name())
 	}
 	if fullNAT || byMark {
-		b.serviceTimeoutRules()
-		b.rememberRules()
+		b.byFlow(layout.TimedServices)
+		b.byFlow(layout.Remember)
 		b.countServers()
 		b.hairpinRules()
 		b.fullNATRules()
-	}
-	if fullNAT || byMark || b.zonesDecide() {
-		v := nft.Verdict{Kind: nft.Accept}
-		if byMark {
-			v = gotoChain(layout.ChainByMark.Name())
-		}
-		b.marked(layout.ChainPostrouting.Name(), nil, v)
 	}
 	switch passed := (nft.Verdict{Kind: nft.Accept}); {
 	case b.zonesDecide() && fullNAT:
@@ -204,12 +202,12 @@ func (t translation) nat(m *nft.Set, key []nft.Field) nft.NAT {
 	return nft.NAT{Source: true, Key: key, Map: m.Name, Data: m.Data, Random: t.random, Persistent: !t.spread}
 }
 
-// rememberRules enters clients of persistent services with their real server.
-func (b *builder) rememberRules() {
-	for _, kind := range layout.PortKinds {
+// byFlow looks what a service sent on up in the maps of a kind, by what the flow's first packet called.
+func (b *builder) byFlow(kind layout.Kind) {
+	for _, ports := range layout.PortKinds {
 		for _, f := range inet.Families {
-			if m := layout.Remember.For(f, kind); b.has(m) {
-				b.rule(sentTo(kind), append(sentOf(f, kind), nft.Vmap{Key: flowKey(f, kind), Map: m.String()})...)
+			if m := kind.For(f, ports); b.has(m) {
+				b.rule(sentTo(ports), append(sentOf(f, ports), nft.Vmap{Key: flowKey(f, ports), Map: m.String()})...)
 			}
 		}
 	}

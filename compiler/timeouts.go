@@ -146,17 +146,6 @@ func (b *builder) serviceTimeouts(s *policy.Service, f inet.Family) {
 	})
 }
 
-// serviceTimeoutRules gives the flows of services theirs.
-func (b *builder) serviceTimeoutRules() {
-	for _, kind := range layout.PortKinds {
-		for _, f := range inet.Families {
-			if m := layout.TimedServices.For(f, kind); b.has(m) {
-				b.rule(sentTo(kind), append(sentOf(f, kind), nft.Vmap{Key: flowKey(f, kind), Map: m.String()})...)
-			}
-		}
-	}
-}
-
 // timeoutRules gives every flow the gateway's, in front of all else.
 func (b *builder) timeoutRules() {
 	t := b.policy.GatewayTimeouts()

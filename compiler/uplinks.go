@@ -119,14 +119,6 @@ func (b *builder) wayRules(z *policy.Zone, chain layout.Name) {
 
 // wayOf returns where connections of a zone go for their uplink; false: no uplink carries the family.
 func (b *builder) wayOf(z *policy.Zone, f inet.Family) (nft.Verdict, bool) {
-	g := &b.chosen.Gateway
-	table := g.WaysBySlot(z.Uplink, f)
-	switch {
-	case len(table) == 0:
-		return nft.Verdict{}, false
-	case !z.Uplink.Balance && len(z.Uplink.Names) == 1:
-		return gotoChain(uplinkChain(layout.ChainVia, table[0].Name)), true
-	}
 	what := policy.Balance
 	if !z.Uplink.Balance {
 		what = strings.Join(z.Uplink.Names, "/")
@@ -134,15 +126,23 @@ func (b *builder) wayOf(z *policy.Zone, f inet.Family) (nft.Verdict, bool) {
 	name := layout.Name{Kind: layout.Choice, Family: f, Variant: layout.Variant{Then: what}}
 	chain := name
 	chain.Kind = layout.ChainChoose
-	if !b.has(name) {
-		m := b.set(name)
-		m.Elements = b.chosenBy(name, g)
-		by := nft.Field{Kind: nft.NumgenInc, Mod: 1}
-		if z.Uplink.Balance {
-			by = nft.Field{Kind: nft.JHash, Of: []nft.Field{fieldsOf(f).saddr}, Mod: uint32(len(table)), Seed: hashSeed}
-		}
-		b.rule(chain, nft.Vmap{Key: []nft.Field{by}, Map: m.Name})
+	if b.has(name) {
+		return gotoChain(chain), true
 	}
+	chosen := b.chosenBy(name, &b.chosen.Gateway)
+	switch {
+	case len(chosen) == 0:
+		return nft.Verdict{}, false
+	case !z.Uplink.Balance && len(z.Uplink.Names) == 1:
+		return chosen[0].Verdict, true
+	}
+	m := b.set(name)
+	m.Elements = chosen
+	by := nft.Field{Kind: nft.NumgenInc, Mod: 1}
+	if z.Uplink.Balance {
+		by = nft.Field{Kind: nft.JHash, Of: []nft.Field{fieldsOf(f).saddr}, Mod: uint32(len(chosen)), Seed: hashSeed}
+	}
+	b.rule(chain, nft.Vmap{Key: []nft.Field{by}, Map: m.Name})
 	return gotoChain(chain), true
 }
 

@@ -67,12 +67,10 @@ func (f *flooded) send(n int) {
 func (f *flooded) try(n int) {
 	f.t.Helper()
 	packet := nstest.Craft(unix.IPPROTO_UDP, netip.MustParseAddrPort("10.9.0.0:1024"), netip.MustParseAddrPort("8.8.8.8:53"))
-	packet[10], packet[11] = 0, 0
 	packet[26], packet[27] = 0, 0 // no checksum (RFC 768)
 	for range n {
-		binary.BigEndian.PutUint16(packet[14:], uint16(f.sent))
+		packet = nstest.Rehead(packet, func(head []byte) { binary.BigEndian.PutUint16(head[14:], uint16(f.sent)) })
 		binary.BigEndian.PutUint16(packet[20:], uint16(1024+f.sent>>16))
-		headerChecksum(packet[:20])
 		f.sent++
 		for {
 			err := f.Send("lan0", packet)
@@ -84,18 +82,6 @@ func (f *flooded) try(n int) {
 			}
 		}
 	}
-}
-
-func headerChecksum(b []byte) {
-	b[10], b[11] = 0, 0
-	sum := uint32(0)
-	for i := 0; i < len(b); i += 2 {
-		sum += uint32(b[i])<<8 | uint32(b[i+1])
-	}
-	for sum > 0xffff {
-		sum = sum>>16 + sum&0xffff
-	}
-	binary.BigEndian.PutUint16(b[10:], ^uint16(sum))
 }
 
 func (f *flooded) entries() int {

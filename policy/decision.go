@@ -6,6 +6,19 @@ import (
 	"github.com/snatctl/snatctl/inet"
 )
 
+// Translation is what a connection's source or destination becomes. The zero value, in a
+// test, expects nothing.
+type Translation struct {
+	Word    string   // "none": it stays; "masquerade": the address of the interface left through; else empty
+	Targets []Target // all that is possible
+}
+
+// Target is addresses with or without ports.
+type Target struct {
+	Range inet.Range
+	Ports inet.PortRange // zero: any
+}
+
 // Destination returns what the destination may become.
 func (d *Decision) Destination() (t Translation) {
 	if len(d.DNAT) == 0 {

@@ -5,7 +5,29 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/snatctl/snatctl/inet"
 )
+
+// Test is one expectation that `snatctl test` checks.
+type Test struct {
+	Where
+	Name     string // free text
+	From, To netip.AddrPort
+	Proto    inet.Proto
+	IIf, OIf string
+	Mark     uint32 // that the packet bears
+	Expect   Expect
+}
+
+// Expect is what a test wants. An empty field expects nothing.
+type Expect struct {
+	Where
+	Zone, Service string
+	Verdict       Action // Accept, Drop or Reject; empty: not checked
+	Snat, Dnat    Translation
+	Uplink        []string // every uplink that the connection may leave through is one of these; none: not checked
+}
 
 // Packet returns the packet that a test is about. Where the test does not say where it
 // leaves, WayOut does, unless a zone chooses among uplinks.

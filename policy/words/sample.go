@@ -11,6 +11,9 @@ import (
 // among all keys that it requires beside it.
 func (k *Keyword) Sample(value string) string {
 	path := strings.TrimSuffix(strings.TrimSuffix(k.Path, k.Name()), ".")
+	if path == "gateway.uplinks" && value == "" { // some uplink has to be there
+		return nested(path, "{isp1: {interface: wan0}}", nil)
+	}
 	fields := k.ofCheck(value)
 	for _, f := range SectionOf(path).Keys {
 		switch {
@@ -21,119 +24,100 @@ func (k *Keyword) Sample(value string) string {
 		}
 	}
 	fields = append(fields, k.ofLimits(value)...)
-	if k.Path == "zones[].limits" {
-		fields = append(fields, "action: masquerade")
+	fields = append(fields, companions[k.Path]...)
+	switch {
+	case value == "":
+		fields = append(fields, substitutes[k.Path]...)
+	case k.Path == "services[].mode" && value == string(policy.FullNAT):
+		fields = append(fields, sampleLaddrs)
 	}
-	switch k.Path {
-	case "fleet":
-		fields = append(fields, "nodes: {gw1: {}}")
-	case "nodes.NAME":
-		fields = append(fields, "gw1: {}")
-	case "laddrs.NAME.ports", "laddrs.NAME.random", "laddrs.NAME.block", "laddrs.NAME.need":
-		fields = append(fields, "addresses: 198.51.100.64/28")
-	case "laddrs.NAME.nodes.NAME":
-		if value == "" {
-			fields = append(fields, "NAME: none")
-		}
-	case "laddrs.NAME.addresses", "laddrs.NAME.nodes":
-		if value == "" {
-			fields = append(fields, map[string]string{"addresses": "nodes: {gw1: 198.51.100.64, gw2: none, gw3: none}", "nodes": "addresses: 198.51.100.64"}[k.Name()])
-		}
-	case "zones[].map":
-		fields = append(fields, "from: 10.9.8.0/24")
-	case "zones[].helpers":
-		fields = append(fields, "action: masquerade")
-	case "services[].laddrs":
-		fields = append(fields, "mode: fullnat")
-		if value == "" {
-			fields = append(fields, "laddrs: 192.168.1.250")
-		}
-	case "services[].client_address":
-		fields = append(fields, "mode: fullnat", "laddrs: 192.168.1.250")
-	case "services[].mode":
-		if value == string(policy.FullNAT) {
-			fields = append(fields, "laddrs: 192.168.1.250")
-		}
+	others, own := sections[k.Path]
+	if !own {
+		others = sections[path]
 	}
-	if k.Path == "zones[].uplink" {
-		fields = append(fields, "action: masquerade")
-	}
-	m := "{" + strings.Join(fields, ", ") + "}"
-	const zones = "zones: [{name: office, from: 10.1.0.0/16, action: accept}]"
-	const services = "services: [{name: web, vip: 203.0.113.1, ports: tcp/80"
-	const uplinks = "gateway: {uplinks: {isp1: {interface: wan0}, isp2: {interface: wan1}}}"
-	switch path {
-	case "":
-		return m
-	case "zones[]":
-		if k.Path == "zones[].uplink" {
-			return "{version: 1, " + uplinks + ", zones: [" + m + "]}"
-		}
-	case "laddrs":
-		return "{version: 1, laddrs: " + m + "}"
-	case "health_checks":
-		return "{version: 1, health_checks: " + m + "}"
-	case "health_checks.NAME":
-		return "{version: 1, health_checks: {NAME: " + m + "}}"
-	case "services[]":
-		return "{version: 1, health_checks: {web: {type: tcp}}, services: [" + m + "]}"
-	case "nodes":
-		return "{version: 1, nodes: " + m + "}"
-	case "nodes.NAME":
-		return "{version: 1, nodes: {NAME: " + m + "}}"
-	case "fleet":
-		return "{version: 1, nodes: {gw1: {}}, fleet: " + m + "}"
-	case "laddrs.NAME.nodes":
-		return "{version: 1, nodes: {NAME: {}}, laddrs: {office: {nodes: " + m + "}}}"
-	case "laddrs.NAME":
-		switch k.Name() {
-		case "addresses", "nodes":
-			return "{version: 1, nodes: {gw1: {}, gw2: {}, gw3: {}}, laddrs: {NAME: " + m + "}}"
-		}
-		return "{version: 1, laddrs: {NAME: " + m + "}}"
-	case "laddrs.NAME.addresses[]":
-		return "{version: 1, laddrs: {NAME: [" + m + "]}}"
-	case "gateway.addresses":
-		return "{version: 1, gateway: {addresses: " + m + "}}"
-	case "gateway.uplinks":
-		if value == "" { // some uplink has to be there
-			return "{version: 1, gateway: {uplinks: {isp1: {interface: wan0}}}}"
-		}
-		return "{version: 1, gateway: {uplinks: " + m + "}}"
-	case "gateway.uplinks.NAME":
-		return "{version: 1, gateway: {uplinks: {NAME: " + m + "}}}"
-	case "gateway.uplinks.NAME.check":
-		return "{version: 1, gateway: {uplinks: {NAME: {interface: wan0, check: " + m + "}}}}"
-	case "services[].vip":
-		return "{version: 1, services: [{name: web, vip: " + m + ", ports: tcp/80}]}"
-	case "services[].limits":
-		return "{version: 1, " + services + ", limits: " + m + "}]}"
-	case "zones[].limits":
-		return "{version: 1, zones: [{name: office, from: 10.1.0.0/16, action: accept, limits: " + m + "}]}"
-	case "services[].persistence":
-		return "{version: 1, " + services + ", persistence: " + m + "}]}"
-	case "services[].syn_proxy":
-		return "{version: 1, " + services + ", syn_proxy: " + m + "}]}"
-	case "services[].real_servers[]":
-		return "{version: 1, " + services + ", real_servers: [" + m + "]}]}"
-	case "tests[]":
-		return "{version: 1, " + zones + ", " + services + "}], tests: [" + m + "]}"
-	case "tests[].expect":
-		if k.Path == "tests[].expect.uplink" {
-			return "{version: 1, " + uplinks + ", tests: [{from: 10.0.0.1, to: 8.8.8.8, proto: udp, expect: " + m + "}]}"
-		}
-		return "{version: 1, " + zones + ", " + services + "}], tests: [{from: 10.0.0.1, to: 8.8.8.8, proto: udp, expect: " + m + "}]}"
-	case "gateway.timeouts":
-		return "{version: 1, gateway: {timeouts: " + m + "}}"
-	case "zones[].timeouts":
-		return "{version: 1, zones: [{name: office, from: 10.1.0.0/16, action: accept, timeouts: " + m + "}]}"
-	case "services[].timeouts":
-		return "{version: 1, " + services + ", timeouts: " + m + "}]}"
-	case "gateway":
-		return "{version: 1, gateway: " + m + "}"
-	}
-	return "{version: 1, " + strings.TrimSuffix(path, "[]") + ": [" + m + "]}"
+	return nested(path, "{"+strings.Join(fields, ", ")+"}", others)
 }
+
+// nested returns a policy with the mapping of a section: in the section above it, beside what that one
+// needs, and so on to the top, where other sections stand before it.
+func nested(path, mapping string, others []string) string {
+	if path == "laddrs.NAME.addresses[]" {
+		path = "laddrs.NAME[]" // a list is short for the mapping
+	}
+	for path != "" {
+		i := strings.LastIndexByte(path, '.')
+		above, name := path[:max(i, 0)], path[i+1:]
+		if item, ok := strings.CutSuffix(name, "[]"); ok {
+			name, mapping = item, "["+mapping+"]"
+		}
+		var fields []string
+		switch {
+		case above == "":
+			fields = append([]string{"version: 1"}, others...)
+		case path == "services[].vip":
+			fields = []string{"name: web", "ports: tcp/80"}
+		default:
+			fields = slices.Clone(surroundings[above])
+		}
+		mapping = "{" + strings.Join(append(fields, name+": "+mapping), ", ") + "}"
+		path = above
+	}
+	return mapping
+}
+
+const (
+	sampleLaddrs  = "laddrs: 192.168.1.250"
+	sampleUplinks = "gateway: {uplinks: {isp1: {interface: wan0}, isp2: {interface: wan1}}}"
+	sampleNodes   = "nodes: {gw1: {}, gw2: {}, gw3: {}}"
+)
+
+// companions are what must be beside a key, whether it has a value or not.
+var companions = map[string][]string{
+	"fleet":                     {"nodes: {gw1: {}}"},
+	"nodes.NAME":                {"gw1: {}"},
+	"laddrs.NAME.ports":         {"addresses: 198.51.100.64/28"},
+	"laddrs.NAME.random":        {"addresses: 198.51.100.64/28"},
+	"laddrs.NAME.block":         {"addresses: 198.51.100.64/28"},
+	"laddrs.NAME.need":          {"addresses: 198.51.100.64/28"},
+	"zones[].map":               {"from: 10.9.8.0/24"},
+	"zones[].helpers":           {"action: masquerade"},
+	"zones[].limits":            {"action: masquerade"},
+	"zones[].uplink":            {"action: masquerade"},
+	"services[].laddrs":         {"mode: fullnat"},
+	"services[].client_address": {"mode: fullnat", sampleLaddrs},
+}
+
+// substitutes are what must be in the place of a key that is absent.
+var substitutes = map[string][]string{
+	"laddrs.NAME.nodes.NAME": {"NAME: none"},
+	"laddrs.NAME.addresses":  {"nodes: {gw1: 198.51.100.64, gw2: none, gw3: none}"},
+	"laddrs.NAME.nodes":      {"addresses: 198.51.100.64"},
+	"services[].laddrs":      {sampleLaddrs},
+}
+
+// surroundings are what a section needs beside a section in it.
+var surroundings = map[string][]string{
+	"gateway.uplinks.NAME": {"interface: wan0"},
+	"zones[]":              {"name: office", "from: 10.1.0.0/16", "action: accept"},
+	"services[]":           {"name: web", "vip: 203.0.113.1", "ports: tcp/80"},
+	"tests[]":              {"from: 10.0.0.1", "to: 8.8.8.8", "proto: udp"},
+}
+
+// sections are those that must be in the policy, too: for a key, or else for all keys of a section.
+var sections = map[string][]string{
+	"services[]":             {"health_checks: {web: {type: tcp}}"},
+	"fleet.mode":             {"nodes: {gw1: {}}"},
+	"laddrs.NAME.addresses":  {sampleNodes},
+	"laddrs.NAME.nodes":      {sampleNodes},
+	"laddrs.NAME.nodes.NAME": {"nodes: {NAME: {}}"},
+	"zones[].uplink":         {sampleUplinks},
+	"tests[].expect.uplink":  {sampleUplinks},
+	"tests[]":                sampleTested,
+	"tests[].expect":         sampleTested,
+}
+
+// sampleTested is what tests may expect.
+var sampleTested = []string{"zones: [{name: office, from: 10.1.0.0/16, action: accept}]", "services: [{name: web, vip: 203.0.113.1, ports: tcp/80}]"}
 
 // ofLimits returns what must be beside a key of limits: something that is limited, or what it is about.
 func (k *Keyword) ofLimits(value string) []string {

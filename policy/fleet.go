@@ -80,7 +80,7 @@ func (p *Policy) At(node string) (*Policy, *Diagnostic) {
 	for i := range out.Services {
 		s := &out.Services[i]
 		if pool := now[s.Laddrs]; pool != nil {
-			if s.Laddrs = pool; pool.none(node) {
+			if s.Laddrs = pool; pool.None(node) {
 				s.RealServers, s.SorryServers, s.HealthCheck = nil, nil, nil
 			}
 		}
@@ -96,7 +96,7 @@ func (z *Zone) at(node string, now map[*Pool]*Pool) {
 		if cut := now[p]; cut != nil {
 			p = cut
 		}
-		if p != nil && p.none(node) {
+		if p != nil && p.None(node) {
 			return nil
 		}
 		return p
@@ -169,8 +169,8 @@ func (p *Pool) Slice(node string) *Slice {
 	return &p.Slices[i]
 }
 
-// none tells whether a node has no laddrs of a pool that is divided.
-func (p *Pool) none(node string) bool {
+// None tells whether a node has no laddrs of a pool that is divided.
+func (p *Pool) None(node string) bool {
 	s := p.Slice(node)
 	return s != nil && s.None
 }

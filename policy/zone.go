@@ -34,6 +34,9 @@ func (z *Zone) Conditional() bool {
 	return len(z.To) > 0 || len(z.Ports) > 0 || len(z.OIf) > 0 || len(z.IIf) > 0
 }
 
+// ChangesSource tells whether the zone's connections leave with another source.
+func (z *Zone) ChangesSource() bool { return z.Action == Snat || z.Action == Masquerade }
+
 // HasSource tells whether an address lies in the zone's `from`; another zone may still decide.
 func (z *Zone) HasSource(a netip.Addr) bool { return contains(z.From, a) }
 

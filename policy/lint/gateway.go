@@ -62,7 +62,7 @@ func (r *run) hooks() map[string]int {
 	if len(r.Services) > 0 {
 		out["prerouting"], out["output"] = priorityDNAT, priorityDNAT
 	}
-	if slices.ContainsFunc(r.Zones, func(z policy.Zone) bool { return z.Action == policy.Snat || z.Action == policy.Masquerade }) ||
+	if slices.ContainsFunc(r.Zones, func(z policy.Zone) bool { return z.ChangesSource() }) ||
 		slices.ContainsFunc(r.Services, func(s policy.Service) bool { return s.Mode == policy.FullNAT }) {
 		out["postrouting"] = prioritySNAT
 	}

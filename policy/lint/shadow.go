@@ -112,7 +112,7 @@ func (r *run) taken(before owners, zone int, source inet.Range) (inet.Owned, boo
 		other := &r.Zones[piece.Owner]
 		switch {
 		case sameOutcome(z, other):
-		case part == source, part != piece.Range && !within(other.From, part, source), changesSource(z) && changesSource(other):
+		case part == source, part != piece.Range && !within(other.From, part, source), z.ChangesSource() && other.ChangesSource():
 			return piece, true
 		case exception.Range.Family() == 0:
 			exception = piece
@@ -127,11 +127,6 @@ func (r *run) taken(before owners, zone int, source inet.Range) (inet.Owned, boo
 // within tells whether one of the ranges holds some of part and nothing beyond whole.
 func within(ranges []inet.Range, part, whole inet.Range) bool {
 	return slices.ContainsFunc(ranges, func(r inet.Range) bool { return r.Overlaps(part) && whole.Covers(r) })
-}
-
-// changesSource tells whether the zone's connections leave with another source.
-func changesSource(z *policy.Zone) bool {
-	return z.Action == policy.Snat || z.Action == policy.Masquerade
 }
 
 // sameOutcome tells whether two zones do the same with a connection.

@@ -109,7 +109,7 @@ func says(t *policy.Timeouts, proto inet.Proto) bool {
 func (r *run) timed(fn func(t *policy.Timeouts, at policy.Pos, object string, z *policy.Zone)) {
 	nat := false
 	r.eachZone(func(z *policy.Zone, object string) {
-		if z.Action != policy.Snat && z.Action != policy.Masquerade {
+		if !z.ChangesSource() {
 			return
 		}
 		nat = true

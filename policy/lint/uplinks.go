@@ -50,11 +50,7 @@ func lacks(r *run, p *policy.Pool, node string) bool {
 	if at := r.NodeName(); at != "" {
 		return at == node && p == nil
 	}
-	if p == nil {
-		return false
-	}
-	s := p.Slice(node)
-	return s != nil && s.None
+	return p != nil && p.None(node)
 }
 
 func nearTargets(r *run) {

@@ -4,13 +4,7 @@ import "github.com/snatctl/snatctl/policy"
 
 // blocked tells whether every pool of a zone has blocks.
 func blocked(z *policy.Zone) bool {
-	pools := z.Pools()
-	for _, p := range pools {
-		if p.Block == 0 {
-			return false
-		}
-	}
-	return len(pools) > 0
+	return everyPool(z, func(p *policy.Pool) bool { return p.Block > 0 })
 }
 
 // unlike holds for the zones that lack something.
@@ -88,11 +82,5 @@ func cgn() Document {
 
 // scattered tells whether all pools of a zone give ports at random.
 func scattered(z *policy.Zone) bool {
-	pools := z.Pools()
-	for _, p := range pools {
-		if !p.Random || p.Block > 0 {
-			return false
-		}
-	}
-	return len(pools) > 0
+	return everyPool(z, func(p *policy.Pool) bool { return p.Random && p.Block == 0 })
 }

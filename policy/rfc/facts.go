@@ -13,7 +13,7 @@ func zones(holds func(*policy.Policy, *policy.Zone) bool) judge {
 	return func(p *policy.Policy) (bool, []string) {
 		var found []string
 		for i := range p.Zones {
-			if z := &p.Zones[i]; translates(z) && holds(p, z) {
+			if z := &p.Zones[i]; z.ChangesSource() && holds(p, z) {
 				found = append(found, "zone "+z.Name)
 			}
 		}
@@ -21,17 +21,12 @@ func zones(holds func(*policy.Policy, *policy.Zone) bool) judge {
 	}
 }
 
-// translates tells whether a zone is a NAT at all.
-func translates(z *policy.Zone) bool {
-	return z.Action == policy.Snat || z.Action == policy.Masquerade
-}
-
 // mapped tells whether a zone is one to one: addresses change, ports do not.
 func mapped(z *policy.Zone) bool { return z.Map.From.IsValid() }
 
 // noNAT tells whether a policy translates no sources.
 func noNAT(p *policy.Policy) bool {
-	return !slices.ContainsFunc(p.Zones, func(z policy.Zone) bool { return translates(&z) })
+	return !slices.ContainsFunc(p.Zones, func(z policy.Zone) bool { return z.ChangesSource() })
 }
 
 // allMapped holds where every zone that translates is a map, and there is one.
@@ -44,6 +39,12 @@ func allMapped(p *policy.Policy) (bool, []string) {
 // pooled holds for the zones one of whose pools is such.
 func pooled(such func(*policy.Pool) bool) judge {
 	return zones(func(_ *policy.Policy, z *policy.Zone) bool { return slices.ContainsFunc(z.Pools(), such) })
+}
+
+// everyPool tells whether a zone has pools, and all of them are such.
+func everyPool(z *policy.Zone, such func(*policy.Pool) bool) bool {
+	pools := z.Pools()
+	return len(pools) > 0 && !slices.ContainsFunc(pools, func(p *policy.Pool) bool { return !such(p) })
 }
 
 // shorter holds for the zones, and for the gateway where no zone stands for it, one of whose states has a

@@ -50,6 +50,9 @@ func (s *Service) Proxy() (code string) {
 	return "M035"
 }
 
+// MostTimeout is the longest timeout of IPVS, in seconds: 31 days (ipvsadm.c).
+const MostTimeout = 2678400
+
 // Last says how long open connections of a service are remembered without a packet, in seconds. It returns false where
 // only the whole machine can have such a timeout (SCTP).
 func (s *Service) Last(seconds int) bool {

@@ -209,7 +209,7 @@ func (t *table) threshold(r *server, g *given, s *translate.Server) []bound {
 	n, err := parseNumber("the threshold", g.value, 0, 1<<31-1)
 	switch {
 	case err != nil:
-		t.problem(&call{line: r.Place.Line, args: []arg{{text: r.Text}}}, err, "")
+		t.problemOf(&r.Origin, err, "")
 		return nil
 	case n == 0:
 		t.ledger.Whole(g.words...)

@@ -12,9 +12,6 @@ import (
 // bare is the timeout of -p without a number (ipvsadm.c; its man page says 300).
 const bare = "360"
 
-// mostTimeout is the longest timeout that ipvsadm takes, in seconds: 31 days.
-const mostTimeout = 2678400
-
 // options carries the options of a service over.
 func (t *table) options(v *service, out *translate.Service) {
 	t.scheduler(v, out)
@@ -58,10 +55,10 @@ func (t *table) options(v *service, out *translate.Service) {
 
 // lasts carries the timeout of open connections over.
 func (t *table) lasts(v *service, g *given, out *translate.Service) {
-	n, err := parseNumber("the timeout", g.value, 0, mostTimeout)
+	n, err := parseNumber("the timeout", g.value, 0, translate.MostTimeout)
 	switch {
 	case err != nil:
-		t.problem(&call{line: v.Place.Line, args: []arg{{text: v.Text}}}, err, "")
+		t.problemOf(&v.Origin, err, "")
 	case n == 0 || out.Last(n):
 		t.ledger.Whole(g.words...)
 	default:
@@ -124,9 +121,9 @@ func (t *table) persistence(v *service, g *given, out *translate.Service) {
 	if value == "" {
 		value = bare
 	}
-	seconds, err := parseNumber("the timeout", value, 1, mostTimeout)
+	seconds, err := parseNumber("the timeout", value, 1, translate.MostTimeout)
 	if err != nil {
-		t.problem(&call{line: v.Place.Line, args: []arg{{text: v.Text}}}, err, "")
+		t.problemOf(&v.Origin, err, "")
 		return
 	}
 	p := policy.DefaultPersistence()
@@ -143,7 +140,7 @@ func (t *table) granularity(v *service, g *given, p *policy.Persistence) {
 	if v.family() == inet.V6 {
 		bits, err := parseNumber("the mask", g.value, 1, 128)
 		if err != nil {
-			t.problem(&call{line: v.Place.Line, args: []arg{{text: v.Text}}}, err, "")
+			t.problemOf(&v.Origin, err, "")
 			return
 		}
 		p.Mask6 = bits
@@ -152,7 +149,7 @@ func (t *table) granularity(v *service, g *given, p *policy.Persistence) {
 	}
 	m, err := parseMask(g.value)
 	if err != nil {
-		t.problem(&call{line: v.Place.Line, args: []arg{{text: v.Text}}}, err, "")
+		t.problemOf(&v.Origin, err, "")
 		return
 	}
 	bits, prefix := m.bits()

@@ -99,7 +99,7 @@ func (t *table) matches(s *translate.Setup, matches []*service) {
 	for _, v := range slices.Backward(matches) {
 		m, err := parseMatch(v.match)
 		if err != nil {
-			t.problem(&call{line: v.Place.Line, args: []arg{{text: v.Text}}}, err, "conditions are proto=, af=, src-range=, dst-range=, iif= and oif=")
+			t.problemOf(&v.Origin, err, "conditions are proto=, af=, src-range=, dst-range=, iif= and oif=")
 			continue
 		}
 		if m.oif != "" && bare > 0 {

@@ -122,8 +122,12 @@ func (o *origin) words() []translate.Word {
 
 // problem notes what makes the file unreadable.
 func (t *table) problem(c *call, err error, hint string) {
-	msg := fmt.Sprintf("%s: %v", c.text(), err)
-	t.problems = append(t.problems, translate.Problem{Place: translate.Place{File: t.file, Line: c.line}, Msg: msg, Hint: hint})
+	t.problemOf(&translate.Origin{Place: translate.Place{File: t.file, Line: c.line}, Text: c.text()}, err, hint)
+}
+
+// problemOf notes one of an object of the table.
+func (t *table) problemOf(o *translate.Origin, err error, hint string) {
+	t.problems = append(t.problems, translate.Problem{Place: o.Place, Msg: fmt.Sprintf("%s: %v", o.Text, err), Hint: hint})
 }
 
 // origin makes the origin of an object of a command. The options named are a part of its name.
@@ -185,7 +189,7 @@ func (t *table) set(c *command) (err error) {
 	var n [3]int
 	values := strings.Fields(c.text())
 	for i := range n {
-		if n[i], err = parseNumber("the timeout", values[max(0, len(values)-3+i)], 0, mostTimeout); err != nil {
+		if n[i], err = parseNumber("the timeout", values[max(0, len(values)-3+i)], 0, translate.MostTimeout); err != nil {
 			return err
 		}
 	}

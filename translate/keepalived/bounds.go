@@ -1,11 +1,6 @@
 package keepalived
 
-import (
-	"github.com/snatctl/snatctl/translate"
-)
-
-// mostTimeout is the longest timeout of IPVS, in seconds: 31 days (ipvsadm.c).
-const mostTimeout = 2678400
+import "github.com/snatctl/snatctl/translate"
 
 // bound gives a service the limit that the thresholds of its real servers make together.
 func (k *translator) bound(v *virtual, svc *translate.Service) {
@@ -40,7 +35,7 @@ func (k *translator) lasts(v *virtual, svc *translate.Service) {
 	if v.open == nil {
 		return
 	}
-	if n, ok := k.count(v.open, 0, mostTimeout); ok && n > 0 && !svc.Last(n) {
+	if n, ok := k.count(v.open, 0, translate.MostTimeout); ok && n > 0 && !svc.Last(n) {
 		k.report("M051", "", v.open)
 	}
 }
@@ -50,7 +45,7 @@ func (k *translator) timeouts(s *Statement) {
 	last := make(map[string]int)
 	for i := 1; i+1 < len(s.Words); i += 2 {
 		n, ok := number32(s.Word(i + 1))
-		if word := s.Word(i); !ok || n > mostTimeout || word != "tcp" && word != "tcpfin" && word != "udp" {
+		if word := s.Word(i); !ok || n > translate.MostTimeout || word != "tcp" && word != "tcpfin" && word != "udp" {
 			k.report("M207", "", s)
 			return
 		}

@@ -66,7 +66,7 @@ func forwardingKeys() (keys []string) {
 
 func timeoutKeys() (keys []string) {
 	for _, t := range timeouts() {
-		keys = append(keys, "net/netfilter/"+t.key)
+		keys = append(keys, t.key())
 	}
 	return keys
 }

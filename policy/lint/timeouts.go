@@ -33,12 +33,17 @@ func timeoutRules() []Rule {
 	}}
 }
 
-// atLeast is a timeout of the machine and of policies, and the least seconds that an RFC asks for.
+// atLeast is the least seconds that an RFC asks for in a state, whether a policy says its timeout or the machine.
 type atLeast struct {
-	key   string // below net/netfilter
 	state string // as policies write it
 	secs  int
 	rfc   string
+}
+
+// key is the sysctl of the state.
+func (t atLeast) key() string {
+	s, _ := policy.StateOf(t.state)
+	return stateKey(s.Info())
 }
 
 // timeouts are those that the RFCs about NAT know. TCP's transitory ones are of connections
@@ -46,12 +51,12 @@ type atLeast struct {
 func timeouts() []atLeast {
 	const tcp, udp, icmp = "RFC 5382, REQ-5", "RFC 4787, REQ-5", "RFC 5508, REQ-2"
 	return []atLeast{
-		{"nf_conntrack_udp_timeout", "udp", 120, udp}, {"nf_conntrack_udp_timeout_stream", "udp_stream", 120, udp},
-		{"nf_conntrack_tcp_timeout_established", "tcp_established", 7440, tcp},
-		{"nf_conntrack_tcp_timeout_syn_sent", "tcp_syn_sent", 240, tcp}, {"nf_conntrack_tcp_timeout_syn_recv", "tcp_syn_recv", 240, tcp},
-		{"nf_conntrack_tcp_timeout_fin_wait", "tcp_fin_wait", 240, tcp}, {"nf_conntrack_tcp_timeout_close_wait", "tcp_close_wait", 240, tcp},
-		{"nf_conntrack_tcp_timeout_last_ack", "tcp_last_ack", 240, tcp}, {"nf_conntrack_tcp_timeout_time_wait", "tcp_time_wait", 240, tcp},
-		{"nf_conntrack_icmp_timeout", "icmp", 60, icmp}, {"nf_conntrack_icmpv6_timeout", "icmpv6", 60, icmp},
+		{"udp", 120, udp}, {"udp_stream", 120, udp},
+		{"tcp_established", 7440, tcp},
+		{"tcp_syn_sent", 240, tcp}, {"tcp_syn_recv", 240, tcp},
+		{"tcp_fin_wait", 240, tcp}, {"tcp_close_wait", 240, tcp},
+		{"tcp_last_ack", 240, tcp}, {"tcp_time_wait", 240, tcp},
+		{"icmp", 60, icmp}, {"icmpv6", 60, icmp},
 	}
 }
 
@@ -66,7 +71,7 @@ func shortTimeouts(r *run, h Host) {
 		}
 	}
 	for _, t := range timeouts() {
-		secs, err := strconv.Atoi(h.Sysctls["net/netfilter/"+t.key])
+		secs, err := strconv.Atoi(h.Sysctls[t.key()])
 		if err != nil || secs >= t.secs || decides(r.Gateway.Timeouts, t.state) {
 			continue
 		}
@@ -74,8 +79,8 @@ func shortTimeouts(r *run, h Host) {
 			asked()
 			last = t.rfc
 		}
-		short = append(short, fmt.Sprintf("%s %d < %d s", strings.TrimPrefix(t.key, "nf_conntrack_"), secs, t.secs))
-		repair = append(repair, fmt.Sprintf("net.netfilter.%s=%d", t.key, t.secs))
+		short = append(short, fmt.Sprintf("%s %d < %d s", strings.TrimPrefix(t.key(), "net/netfilter/nf_conntrack_"), secs, t.secs))
+		repair = append(repair, fmt.Sprintf("%s=%d", dotted(t.key()), t.secs))
 	}
 	asked()
 	if len(short) > 0 {
@@ -148,16 +153,18 @@ func wellKnown(z *policy.Zone) bool {
 	return len(z.Ports) > 0
 }
 
-// stateKey is the sysctl of a state of UDP or TCP; empty: it has none.
-func stateKey(state string) string {
-	switch proto, rest, _ := strings.Cut(state, "_"); {
-	case state == "udp":
+// stateKey is the sysctl of a state; empty: it has none.
+func stateKey(s policy.StateInfo) string {
+	switch proto, rest, _ := strings.Cut(s.Key, "_"); {
+	case s.Sysctl != "":
+		return "net/netfilter/" + s.Sysctl
+	case s.Key == "udp":
 		return "net/netfilter/nf_conntrack_udp_timeout"
-	case state == "tcp_retrans":
+	case s.Key == "tcp_retrans":
 		return "net/netfilter/nf_conntrack_tcp_timeout_max_retrans"
-	case state == "tcp_unack":
+	case s.Key == "tcp_unack":
 		return "net/netfilter/nf_conntrack_tcp_timeout_unacknowledged"
-	case state == "tcp_syn_sent2":
+	case s.Key == "tcp_syn_sent2":
 		return ""
 	default:
 		return "net/netfilter/nf_conntrack_" + proto + "_timeout_" + rest
@@ -166,7 +173,7 @@ func stateKey(state string) string {
 
 func stateKeys() (keys []string) {
 	for _, s := range policy.FlowStates() {
-		if key := stateKey(s.Key); s.Sysctl == "" && key != "" {
+		if key := stateKey(s); s.Sysctl == "" && key != "" {
 			keys = append(keys, key)
 		}
 	}
@@ -183,12 +190,12 @@ func overruled(r *run, h Host) {
 	r.timed(func(t *policy.Timeouts, at policy.Pos, object string, z *policy.Zone) {
 		var lost []string
 		for i, s := range policy.FlowStates() {
-			secs, err := strconv.Atoi(h.Sysctls[stateKey(s.Key)])
+			secs, err := strconv.Atoi(h.Sysctls[stateKey(s)])
 			if s.Sysctl != "" || err != nil || !says(t, s.Proto) || t[i] > 0 || z != nil && decides(r.Gateway.Timeouts, s.Key) {
 				continue
 			}
 			if kernel := int(s.Kernel / time.Second); secs > kernel {
-				lost = append(lost, fmt.Sprintf("%s is %d s, and %s is %d s", dotted(stateKey(s.Key)), secs, s.Key, kernel))
+				lost = append(lost, fmt.Sprintf("%s is %d s, and %s is %d s", dotted(stateKey(s)), secs, s.Key, kernel))
 			}
 		}
 		if len(lost) > 0 {

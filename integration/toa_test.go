@@ -37,10 +37,16 @@ func told(t testing.TB, from *nstest.Host, to string) (client, server string) {
 	return c.LocalAddr().String(), strings.TrimSpace(line)
 }
 
+// needsPrograms skips a test of client_address on a kernel that cannot do it.
+func needsPrograms(t *testing.T) {
+	t.Helper()
+	nstest.Since(t, 5, 18, "functions of conntrack for programs")
+}
+
 // Real servers of a service with client_address learn who called; those of other services do not. diff shows
 // the program, a second apply changes nothing, flush removes it.
 func TestClientAddress(t *testing.T) {
-	nstest.Since(t, 5, 18, "functions of conntrack for programs")
+	needsPrograms(t)
 	s := newSite(t, nstest.Options{})
 	for _, rs := range s.RS[:2] {
 		must(t, rs.ServeCallers(":81"))
@@ -81,7 +87,7 @@ func TestClientAddress(t *testing.T) {
 
 // The servers that are shipped as examples, in C, Go and Python, read who called.
 func TestClientAddressExamples(t *testing.T) {
-	nstest.Since(t, 5, 18, "functions of conntrack for programs")
+	needsPrograms(t)
 	s := newSite(t, nstest.Options{})
 	policy, err := os.ReadFile("../examples/client-address/policy.yaml")
 	must(t, err)
@@ -120,7 +126,7 @@ func TestClientAddressExamples(t *testing.T) {
 // the ACK are the proxy's, and have the option. What follows comes through whole. Limits count connections,
 // not handshakes.
 func TestClientAddressBehindSynProxy(t *testing.T) {
-	nstest.Since(t, 5, 18, "functions of conntrack for programs")
+	needsPrograms(t)
 	s := newSite(t, nstest.Options{})
 	flatten(t, s)
 	for _, rs := range s.RS[:2] {
@@ -156,7 +162,7 @@ func TestClientAddressBehindSynProxy(t *testing.T) {
 // CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are enough to apply, to change and to remove it, with CAP_SYS_ADMIN where
 // conntrack is a module (to find its functions); without the first two apply says what is missing, and changes nothing.
 func TestClientAddressRights(t *testing.T) {
-	nstest.Since(t, 5, 18, "functions of conntrack for programs")
+	needsPrograms(t)
 	h := startGateway(t, "")
 	must(t, h.AddAddr("lo", "192.168.1.9/24"))
 	output(t, h, "ip", "link", "set", "lo", "up")
@@ -193,7 +199,7 @@ func TestClientAddressRights(t *testing.T) {
 // Of many connections each real server's idea of its client is right, and none is broken: SNATCTL_CALLS of them,
 // 1,000 unless given.
 func TestClientAddressOfMany(t *testing.T) {
-	nstest.Since(t, 5, 18, "functions of conntrack for programs")
+	needsPrograms(t)
 	s := newSite(t, nstest.Options{})
 	for _, rs := range s.RS[:2] {
 		must(t, rs.ServeCallers(":81"))
@@ -216,7 +222,7 @@ func TestClientAddressOfMany(t *testing.T) {
 // Programs that are gone, or that stand where nothing needs them, are drift: the agent puts them back and removes
 // them.
 func TestClientAddressDrift(t *testing.T) {
-	nstest.Since(t, 5, 18, "functions of conntrack for programs")
+	needsPrograms(t)
 	s := newSite(t, nstest.Options{})
 	a := runAgent(t, s.Gateway, toaPolicy)
 	stands := func() bool {
@@ -243,7 +249,7 @@ func TestClientAddressDrift(t *testing.T) {
 // An apply that is killed leaves nothing half done that the next one does not put right: each interface has one
 // program, which is the policy's.
 func TestClientAddressKilled(t *testing.T) {
-	nstest.Since(t, 5, 18, "functions of conntrack for programs")
+	needsPrograms(t)
 	h := startGateway(t, "")
 	output(t, h, "ip", "link", "set", "lo", "up")
 	must(t, h.AddAddr("lo", "192.168.1.9/24"))

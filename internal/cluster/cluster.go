@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/snatctl/snatctl/internal/nstest"
 )
 
 // Cluster is some members of etcd, on addresses of this host that only tests have.
@@ -49,12 +51,7 @@ type Member struct {
 // says that all has to be there.
 func Start(t testing.TB, o Options) *Cluster {
 	t.Helper()
-	if _, err := exec.LookPath("etcd"); err != nil {
-		if os.Getenv("SNATCTL_REQUIRE_NETNS") == "1" {
-			t.Fatal("etcd is missing: scripts/deps.sh test installs it")
-		}
-		t.Skip("needs etcd (scripts/deps.sh test installs it)")
-	}
+	nstest.Needs(t, "etcd")
 	c := &Cluster{t: t, o: o}
 	dir := memory(t)
 	net := fmt.Sprintf("127.%d.%d.", 64+rand.N(128), rand.N(256)) // nobody else's, most likely

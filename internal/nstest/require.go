@@ -3,6 +3,7 @@ package nstest
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -29,6 +30,22 @@ func available() error {
 	}
 	h.close()
 	return nil
+}
+
+// Needs skips a test where a program is missing, or fails it where SNATCTL_REQUIRE_NETNS says that all has
+// to be there.
+func Needs(t testing.TB, programs ...string) {
+	t.Helper()
+	for _, p := range programs {
+		_, err := exec.LookPath(p)
+		switch {
+		case err == nil:
+		case os.Getenv("SNATCTL_REQUIRE_NETNS") == "1":
+			t.Fatalf("%s is missing: scripts/deps.sh test installs it", p)
+		default:
+			t.Skipf("needs %s (scripts/deps.sh test installs it)", p)
+		}
+	}
 }
 
 // Since skips a test on kernels before a release, which lack what it is about.

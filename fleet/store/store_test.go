@@ -80,16 +80,22 @@ type node struct {
 	mu     sync.Mutex
 	report fleet.Report
 	lost   atomic.Int32
+	bytes  atomic.Int64                 // of the chunks that it fetched
 	refuse func(*store.Followed) string // why it cannot apply a policy; empty: it can
 	taken  chan string                  // identities of what it took; nobody need listen
 }
 
-// run has a node follow, and report if it has a name that starts so.
+// run has a node follow, and report.
 func run(t testing.TB, s *store.Store, name, cache string) *node {
-	n := &node{taken: make(chan string, 1000), refuse: func(*store.Followed) string { return "" }}
+	return runApplying(t, s, name, cache, func(*store.Followed) string { return "" })
+}
+
+// runApplying is run for a node that does something with a policy, and says why it cannot.
+func runApplying(t testing.TB, s *store.Store, name, cache string, apply func(*store.Followed) string) *node {
+	n := &node{taken: make(chan string, 1000), refuse: apply}
 	n.report = fleet.Report{Node: name}
 	n.f = s.Follow(name, cache, store.Ears{
-		Changed: func() { n.take() }, Fetched: func(*store.Followed, int, time.Duration) {}, Bad: func(error) {},
+		Changed: func() { n.take() }, Fetched: func(_ *store.Followed, bytes int, _ time.Duration) { n.bytes.Add(int64(bytes)) }, Bad: func(error) {},
 		Lost: func(error) { n.lost.Add(1) }, Found: func(string, time.Duration) {}, Unkept: func(err error) { t.Error(err) },
 	})
 	if n.f.Current() != nil {
@@ -112,14 +118,17 @@ func (n *node) now() fleet.Report {
 
 // take applies what there is.
 func (n *node) take() {
-	now := n.f.Current()
+	now, why := n.f.Current(), ""
+	if now.Err == nil {
+		why = n.refuse(now)
+	}
 	n.mu.Lock()
 	r := &n.report
 	switch r.Number, r.ID, r.Canary = now.Pointer.Number, now.Pointer.ID, now.Own; {
 	case now.Err != nil:
 		r.Error = now.Err.Error()
-	case n.refuse(now) != "":
-		r.Error = n.refuse(now)
+	case why != "":
+		r.Error = why
 	default:
 		r.Hash, r.Error, r.AppliedAt = now.Pointer.Hash, "", time.Now().UTC()
 	}

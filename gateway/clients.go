@@ -16,7 +16,7 @@ import (
 )
 
 // callers is what the program that tells real servers who called is to know: services with client_address.
-// Its interfaces are those that lead to the real servers now; lost are real servers without a way.
+// Its interfaces are those that may lead to the real servers now; lost are real servers without a way.
 func callers(p *policy.Policy) (want *toa.Program, lost []netip.Addr, err error) {
 	want = new(toa.Program)
 	for i := range p.Services {
@@ -27,17 +27,17 @@ func callers(p *policy.Policy) (want *toa.Program, lost []netip.Addr, err error)
 	ways := new(routelink.Ways)
 	defer ways.Close()
 	for _, server := range want.Servers() {
-		iface, err := ways.Toward(server)
+		ifaces, err := ways.Toward(server)
 		switch {
 		case err != nil:
-			return nil, nil, fmt.Errorf("client_address: find the interface toward real server %s: %w", server, err)
-		case iface == "":
+			return nil, nil, fmt.Errorf("client_address: find the interfaces toward real server %s: %w", server, err)
+		case len(ifaces) == 0:
 			lost = append(lost, server)
-		case !slices.Contains(want.Interfaces, iface):
-			want.Interfaces = append(want.Interfaces, iface)
 		}
+		want.Interfaces = append(want.Interfaces, ifaces...)
 	}
 	slices.Sort(want.Interfaces)
+	want.Interfaces = slices.Compact(want.Interfaces)
 	return want, lost, nil
 }
 

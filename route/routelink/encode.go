@@ -11,11 +11,12 @@ import (
 	"github.com/snatctl/snatctl/route"
 )
 
-// Attributes and flags that golang.org/x/sys does not name (linux/neighbour.h, linux/if_addr.h).
+// Attributes and flags that golang.org/x/sys does not name (linux/neighbour.h, linux/if_addr.h, linux/rtnetlink.h).
 const (
 	ndaDst      = 1
 	ndaProtocol = 12 // Linux 5.2
 	ifaProto    = 11 // Linux 5.18; kernels before it ignore the attribute
+	rtaNHID     = 30 // Linux 5.3
 )
 
 // forever is a lifetime without end.

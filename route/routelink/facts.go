@@ -18,12 +18,14 @@ type path struct {
 	metric uint32
 	table  int
 	hops   []nextHop
+	object uint32 // the next hop object or group that it names (ip-nexthop(8)); 0: none
 }
 
 // nextHop is one interface that a route leads to, and the host behind it; zero: none.
 type nextHop struct {
 	index   int
 	gateway netip.Addr
+	dead    bool // its link is down
 }
 
 // pathOf reads a route (rtnetlink(7), RTM_NEWROUTE).
@@ -52,6 +54,8 @@ func pathOf(m []byte) (path, error) {
 			one.index = int(nl.NativeEndian().Uint32(a.Value))
 		case unix.RTA_GATEWAY, unix.RTA_VIA:
 			one.gateway = gatewayOf(a.Attr.Type, a.Value)
+		case rtaNHID:
+			w.object = nl.NativeEndian().Uint32(a.Value)
 		case unix.RTA_MULTIPATH:
 			w.hops = nextHopsOf(a.Value)
 		}
@@ -78,7 +82,7 @@ func nextHopsOf(b []byte) (out []nextHop) {
 		if size < unix.SizeofRtNexthop || size > len(b) {
 			return out
 		}
-		h := nextHop{index: int(nl.NativeEndian().Uint32(b[4:]))}
+		h := nextHop{index: int(nl.NativeEndian().Uint32(b[4:])), dead: b[2]&unix.RTNH_F_DEAD != 0}
 		attrs, _ := nl.ParseRouteAttr(b[unix.SizeofRtNexthop:size])
 		for _, a := range attrs {
 			if a.Attr.Type == unix.RTA_GATEWAY || a.Attr.Type == unix.RTA_VIA {
@@ -109,6 +113,7 @@ func (r *reading) readRoutes() error {
 			}
 			w, err := pathOf(m)
 			for _, h := range w.hops {
+				h.dead = false // it may come back
 				switch {
 				case !h.gateway.IsValid():
 					r.link(h.index, w.dst)

@@ -3,34 +3,48 @@ package routelink
 import (
 	"errors"
 	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
 
-// Toward returns the interface by which the gateway's own packets to an address leave now; "" where there is no
-// way. The kernel is asked once for all addresses that no rule or route tells apart.
-func (w *Ways) Toward(a netip.Addr) (string, error) {
+// loopback is the index of lo in every network namespace (drivers/net/loopback.c).
+const loopback = 1
+
+// Toward returns the interfaces by which the gateway's own packets to an address may leave: those of all next hops
+// of its route, also where the link is down now, and for each mark that a rule of others asks for. None: there
+// is no way. The kernel is asked once for all addresses that no rule or route tells apart.
+func (w *Ways) Toward(a netip.Addr) ([]string, error) {
 	if !w.open() {
-		return "", w.err
+		return nil, w.err
 	}
 	r := &w.v4
 	if a.Is6() {
 		r = &w.v6
 	}
 	class := r.first(a)
-	iface, asked := w.toward[class]
+	out, asked := w.toward[class]
 	if asked {
-		return iface, nil
+		return out, nil
 	}
-	routes, err := w.conn.RouteGet(a.AsSlice())
-	switch {
-	case errors.Is(err, unix.ENETUNREACH), errors.Is(err, unix.EHOSTUNREACH), errors.Is(err, unix.EACCES), errors.Is(err, unix.EINVAL):
-		// no route; unreachable, prohibit and blackhole
-	case err != nil:
-		return "", err
-	case len(routes) > 0:
-		iface = w.name(routes[0].LinkIndex)
+	for _, mark := range r.marks {
+		kind, hops, err := w.lookup(packet{to: a, mark: mark})
+		switch {
+		case errors.Is(err, unix.ENETUNREACH), errors.Is(err, unix.EHOSTUNREACH), errors.Is(err, unix.EACCES), errors.Is(err, unix.EINVAL):
+			continue // no route; unreachable, prohibit and blackhole
+		case err != nil:
+			return nil, err
+		case kind == unix.RTN_LOCAL: // the route names the interface that has the address
+			hops = []nextHop{{index: loopback}}
+		case kind != unix.RTN_UNICAST:
+			continue
+		}
+		for _, hop := range hops {
+			if name := w.name(hop.index); name != "" && !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
 	}
-	w.toward[class] = iface
-	return iface, nil
+	w.toward[class] = out
+	return out, nil
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"github.com/snatctl/snatctl/ct"
@@ -21,17 +22,18 @@ import (
 // so that it is asked some dozen times however many flows there are. It is not safe for
 // concurrent use; the zero value is ready.
 type Ways struct {
-	conn  *netlink.Handle
-	tried bool
-	err   error
-	v4    routing
-	v6    routing
-	known map[pair][]string
-	from  map[netip.Addr]int // where packets from sources come in: an interface's index, 0 where it is not known
-	names map[int]string
-	// toward are interfaces by which the gateway's own packets leave, by the first address of those that routing does
-	// not tell apart.
-	toward map[netip.Addr]string
+	conn   *netlink.Handle
+	socket *nl.SocketHandle // for what the library's handle cannot ask
+	tried  bool
+	err    error
+	v4     routing
+	v6     routing
+	known  map[pair][]string
+	from   map[netip.Addr]int // where packets from sources come in: an interface's index, 0 where it is not known
+	names  map[int]string
+	// toward are interfaces by which the gateway's own packets may leave, by the first address of those that routing
+	// does not tell apart.
+	toward map[netip.Addr][]string
 }
 
 // pair is a client and whom its packets go to, or the first addresses of those that routing
@@ -45,6 +47,9 @@ type pair struct {
 func (w *Ways) Close() {
 	if w.conn != nil {
 		w.conn.Close()
+	}
+	if w.socket != nil {
+		w.socket.Close()
 	}
 }
 
@@ -82,8 +87,11 @@ func (w *Ways) open() bool {
 		return w.err == nil
 	}
 	w.tried = true
-	w.known, w.from, w.names, w.toward = make(map[pair][]string), make(map[netip.Addr]int), make(map[int]string), make(map[netip.Addr]string)
-	if w.conn, w.err = netlink.NewHandle(unix.NETLINK_ROUTE); w.err != nil {
+	w.known, w.from, w.names, w.toward = make(map[pair][]string), make(map[netip.Addr]int), make(map[int]string), make(map[netip.Addr][]string)
+	if w.conn, w.err = netlink.NewHandle(unix.NETLINK_ROUTE); w.err == nil {
+		w.err = w.connect()
+	}
+	if w.err != nil {
 		return false
 	}
 	for family, r := range map[int]*routing{netlink.FAMILY_V4: &w.v4, netlink.FAMILY_V6: &w.v6} {
@@ -99,13 +107,12 @@ func (w *Ways) open() bool {
 func (w *Ways) ask(r *routing, from, to netip.Addr, p pair) []string {
 	var out []string
 	for _, mark := range r.marks {
-		routes, err := w.conn.RouteGetWithOptions(to.AsSlice(), &netlink.RouteGetOptions{
-			SrcAddr: from.AsSlice(), IifIndex: w.enters(from, p.from), Mark: mark | p.mark, FIBMatch: true})
-		if err != nil || len(routes) != 1 || routes[0].Type != unix.RTN_UNICAST {
+		kind, hops, err := w.lookup(packet{from, to, w.enters(from, p.from), mark | p.mark})
+		if err != nil || kind != unix.RTN_UNICAST {
 			return nil
 		}
-		for _, index := range hops(&routes[0]) {
-			name := w.name(index)
+		for _, hop := range alive(hops) {
+			name := w.name(hop.index)
 			if name == "" {
 				return nil
 			}
@@ -122,10 +129,9 @@ func (w *Ways) ask(r *routing, from, to netip.Addr, p pair) []string {
 func (w *Ways) enters(from, source netip.Addr) int {
 	index, asked := w.from[source]
 	if !asked {
-		routes, err := w.conn.RouteGetWithOptions(from.AsSlice(), &netlink.RouteGetOptions{FIBMatch: true})
-		if err == nil && len(routes) == 1 {
-			if all := hops(&routes[0]); len(all) > 0 {
-				index = all[0]
+		if _, hops, err := w.lookup(packet{to: from}); err == nil {
+			if hops = alive(hops); len(hops) > 0 {
+				index = hops[0].index
 			}
 		}
 		w.from[source] = index
@@ -133,17 +139,9 @@ func (w *Ways) enters(from, source netip.Addr) int {
 	return index
 }
 
-// hops returns the interfaces of a route's next hops, of those that are alive.
-func hops(r *netlink.Route) (out []int) {
-	if len(r.MultiPath) == 0 {
-		return []int{r.LinkIndex}
-	}
-	for _, hop := range r.MultiPath {
-		if hop.Flags&unix.RTNH_F_DEAD == 0 {
-			out = append(out, hop.LinkIndex)
-		}
-	}
-	return out
+// alive returns the next hops whose links are up.
+func alive(hops []nextHop) []nextHop {
+	return slices.DeleteFunc(hops, func(h nextHop) bool { return h.dead })
 }
 
 // name returns an interface's name; "" if there is none.

@@ -50,6 +50,9 @@ func TestWays(t *testing.T) {
 			10.2.5.9 1.2.3.4: wan1 wan0`},
 		{"next hops that are objects", "ip nexthop add id 7 via 198.18.1.1 dev wan1; ip route replace default nhid 7", "ip route replace default via 192.0.2.1; ip nexthop del id 7", `
 			10.1.5.9 1.2.3.4: wan1`},
+		{"next hops that only objects tell", "sysctl -qw net.ipv4.nexthop_compat_mode=0; ip nexthop add id 7 via 198.18.1.1 dev wan1; ip nexthop add id 8 via 192.0.2.1 dev wan0; " +
+			"ip nexthop add id 9 group 7/8; ip route replace default nhid 9", "ip route replace default via 192.0.2.1; ip nexthop flush; sysctl -qw net.ipv4.nexthop_compat_mode=1", `
+			10.1.5.9 1.2.3.4: wan1 wan0`},
 		{"nowhere", "ip route replace blackhole default", "ip route del blackhole default; ip route replace default via 192.0.2.1", `
 			10.1.5.9 1.2.3.4: -
 			10.1.5.9 8.8.8.8: wan0`},

@@ -7,7 +7,7 @@ FUZZTIME ?= 10s
 SOAKTIME ?= 10m
 SOAK ?= 1
 
-.PHONY: help demo build deps test-deps test unit integration golden docs generate fuzz soak kernels bench compare screenshots packages test-packages quarter-hour release-files lint check clean
+.PHONY: help demo demo-fleet build deps test-deps test unit integration golden docs generate fuzz soak kernels bench compare screenshots packages test-packages quarter-hour release-files lint check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,11 @@ help: ## list the targets
 demo: deps build ## install what is missing, build, and show the main job on a gateway in namespaces (root)
 	@$(GO) build -o bin/demo ./internal/demo
 	@exec bin/demo -snatctl $(BIN) -policy examples/policy.yaml
+
+demo-fleet: build ## the same for a fleet: three gateways, etcd and a router; a canary that fails, a gateway that dies (root)
+	@./scripts/deps.sh fleet
+	@$(GO) build -o bin/demo ./internal/demo
+	@exec bin/demo -fleet -snatctl $(BIN)
 
 build: ## build bin/snatctl
 	@mkdir -p bin

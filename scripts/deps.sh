@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing of those that the demo needs, or the tests (test), or the
-# tests of the packages (packages). Does nothing where all are there; says what to install where it may not.
+# Installs the Debian packages that are missing of those that the demo needs, or that of a fleet (fleet), or the
+# tests (test), or the tests of the packages (packages). Does nothing where all are there; says what to install where it may not.
 set -euo pipefail
 
 declare -A package=([nft]=nftables [conntrack]=conntrack [ip]=iproute2 [ping]=iputils-ping [unshare]=util-linux [setpriv]=util-linux [jq]=jq)
+if [ "${1:-}" = fleet ]; then
+  package+=([etcd]=etcd-server [bird]=bird2)
+fi
 if [ "${1:-}" = test ]; then
   package+=([nfcapd]=nfdump [mandoc]=mandoc [chromium]=chromium [promtool]=prometheus [curl]=curl [keepalived]=keepalived [etcd]=etcd-server [bird]=bird2 [vsftpd]=vsftpd [in.tftpd]=tftpd-hpa [clang]="clang llvm libbpf-dev libc6-dev" [cc]=gcc [python3]=python3)
 fi

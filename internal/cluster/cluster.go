@@ -60,10 +60,7 @@ func Start(t testing.TB, o Options) *Cluster {
 		scheme = "https"
 	}
 	for i := range max(1, o.Members) {
-		ip := fmt.Sprintf("%s%d", net, i+1)
-		c.Members = append(c.Members, &Member{
-			Name: fmt.Sprintf("m%d", i), URL: scheme + "://" + ip + ":2379", Address: ip + ":2379", peer: "http://" + ip + ":2380", dir: filepath.Join(dir, fmt.Sprint(i)),
-		})
+		c.Members = append(c.Members, member(fmt.Sprintf("m%d", i), scheme, fmt.Sprintf("%s%d", net, i+1), filepath.Join(dir, fmt.Sprint(i))))
 	}
 	for i := range c.Members {
 		c.Run(i)
@@ -75,6 +72,28 @@ func Start(t testing.TB, o Options) *Cluster {
 	})
 	c.Await()
 	return c
+}
+
+// member is one of an address, whose data are in a directory.
+func member(name, scheme, ip, dir string) *Member {
+	return &Member{Name: name, URL: scheme + "://" + ip + ":2379", Address: ip + ":2379", peer: "http://" + ip + ":2380", dir: dir}
+}
+
+// words are those of the command that runs the member.
+func (m *Member) words(initial []string) []string {
+	scheme, _, _ := strings.Cut(m.URL, "://")
+	return []string{
+		"etcd", "--name", m.Name, "--data-dir", m.dir, "--listen-client-urls", scheme + "://" + m.Address, "--advertise-client-urls", m.URL,
+		"--listen-peer-urls", m.peer, "--initial-advertise-peer-urls", m.peer, "--initial-cluster", strings.Join(initial, ","),
+		"--heartbeat-interval", "100", "--election-timeout", "1000", "--logger", "zap", "--log-outputs", "stderr",
+	}
+}
+
+// Serve runs the only member of an etcd in a host, at an address of it, for as long as the host is there. Data and
+// log are in a directory. It may not take requests yet: clients try again.
+func Serve(h *nstest.Host, dir, ip string) (*nstest.Daemon, error) {
+	m := member("m0", "http", ip, filepath.Join(dir, "etcd"))
+	return h.Start(filepath.Join(dir, "etcd.log"), m.words([]string{m.Name + "=" + m.peer})...)
 }
 
 // memory is a directory that costs no time to write to, where there is one.
@@ -104,17 +123,12 @@ func (c *Cluster) Run(i int) {
 	for _, o := range c.Members {
 		initial = append(initial, o.Name+"="+o.peer)
 	}
-	scheme, _, _ := strings.Cut(m.URL, "://")
-	args := append([]string{
-		"--name", m.Name, "--data-dir", m.dir, "--listen-client-urls", scheme + "://" + m.Address, "--advertise-client-urls", m.URL,
-		"--listen-peer-urls", m.peer, "--initial-advertise-peer-urls", m.peer, "--initial-cluster", strings.Join(initial, ","),
-		"--heartbeat-interval", "100", "--election-timeout", "1000", "--logger", "zap", "--log-outputs", "stderr",
-	}, c.o.Flags...)
+	args := append(m.words(initial), c.o.Flags...)
 	if c.o.TLS != nil {
 		ip, _, _ := strings.Cut(m.Address, ":")
 		args = append(args, c.o.TLS(ip)...)
 	}
-	m.cmd = exec.Command("etcd", args...)
+	m.cmd = exec.Command(args[0], args[1:]...)
 	begin := c.o.Do
 	if begin == nil {
 		begin = func(f func() error) error { return f() }

@@ -40,7 +40,7 @@ func (d *demo) third(ctx context.Context, policy string) error {
 			fmt.Fprintln(os.Stderr, "demo: the agent:", err)
 		}
 	}()
-	web := startLoad(d.world.Office, "203.0.113.10:80")
+	web := startLoad(calling(d.world.Office, "203.0.113.10:80"))
 	defer web.stop()
 	if err := wait(ctx, 1500*time.Millisecond); err != nil {
 		return err
@@ -82,15 +82,6 @@ func (d *demo) third(ctx context.Context, policy string) error {
 		}
 	}
 	return nil
-}
-
-// wants counts a check that is not a call.
-func (d *demo) wants(ok bool, format string, args ...any) {
-	if ok {
-		d.check(nil)
-	} else {
-		d.check(fmt.Errorf(format, args...))
-	}
 }
 
 // status shows the parts of `snatctl status` that begin with some words, with their indented lines.

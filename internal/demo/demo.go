@@ -13,15 +13,14 @@ import (
 
 // demo is one showing.
 type demo struct {
-	*screen
+	*score
 	snatctl    string // path of the binary
 	policyFile string
 
-	world          *nstest.World
-	dir            string          // the gateway's working directory, where the policy lies
-	shown          map[string]bool // lines of the last diff, which apply repeats
-	passed, failed int
-	bytes          int64 // of the transfer
+	world *nstest.World
+	dir   string          // the gateway's working directory, where the policy lies
+	shown map[string]bool // lines of the last diff, which apply repeats
+	bytes int64           // of the transfer
 }
 
 // edit is a change of the policy.
@@ -279,15 +278,6 @@ func wait(ctx context.Context, long time.Duration) error {
 	case <-time.After(long):
 		return nil
 	}
-}
-
-func (d *demo) check(err error) {
-	if err != nil {
-		d.failed++
-		d.say("   WRONG: %v", err)
-		return
-	}
-	d.passed++
 }
 
 // summary says what was proved and tells whether all of it was.

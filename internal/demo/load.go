@@ -18,6 +18,7 @@ const (
 
 // load calls a service again and again.
 type load struct {
+	ask   func(n int) string // makes the n-th call, and returns who answered; empty: nobody
 	done  chan struct{}
 	calls sync.WaitGroup
 
@@ -29,38 +30,50 @@ type load struct {
 type tally map[string]int
 
 // startLoad makes a call each pace until it is stopped.
-func startLoad(from *nstest.Host, to string) *load {
-	l := &load{done: make(chan struct{}), now: tally{}}
+func startLoad(ask func(n int) string) *load {
+	l := &load{ask: ask, done: make(chan struct{}), now: tally{}}
 	l.calls.Go(func() {
 		tick := time.NewTicker(pace)
 		defer tick.Stop()
-		for {
+		for n := 0; ; n++ {
 			select {
 			case <-l.done:
 				return
 			case <-tick.C:
-				l.calls.Go(func() { l.call(from, to) })
+				l.calls.Go(func() { l.call(n) })
 			}
 		}
 	})
 	return l
 }
 
+// calling is the load of one client that calls one address.
+func calling(from *nstest.Host, to string) func(int) string {
+	return func(int) string {
+		a, _ := askOnce(from, "", to)
+		return a.Host
+	}
+}
+
+// askOnce makes a call of a client that does not wait long.
+func askOnce(from *nstest.Host, src, to string) (a nstest.Answer, err error) {
+	c, err := from.DialWithin(patience, "tcp", src, to)
+	if err != nil {
+		return a, err
+	}
+	defer c.Close()
+	return nstest.AskWithin(patience, c)
+}
+
 // call makes a call, and enters it with those that began when it did.
-func (l *load) call(from *nstest.Host, to string) {
+func (l *load) call(n int) {
 	l.mu.Lock()
 	tally := l.now
 	l.mu.Unlock()
-	host := ""
-	if c, err := from.DialWithin(patience, "tcp", "", to); err == nil {
-		if a, err := nstest.AskWithin(patience, c); err == nil {
-			host = a.Host
-		}
-		c.Close()
-	}
+	who := l.ask(n)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	tally[host]++
+	tally[who]++
 }
 
 // next returns the tally of the calls that began until now, and begins another. It is whole when

@@ -75,3 +75,12 @@ func (s *screen) verdict(ok bool, line string) {
 	}
 	fmt.Fprintf(s.out, "\n%s\n", colour.Sprint(line))
 }
+
+// proof prints a line of what was proved.
+func (s *screen) proof(p proof) {
+	mark := text.FgGreen.Sprint("ok   ")
+	if !p.ok {
+		mark = text.FgRed.Sprint("WRONG")
+	}
+	fmt.Fprintf(s.out, "   %s %s\n", mark, p.what)
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+const vip, slices3 = "203.0.114.65/32", "198.51.100.32/28"
+
+// announced has BIRD announce what each gateway has, and waits for the router to hear of it.
+func (g *gateways) announced(ctx context.Context) error {
+	for i := range g.lab.Gateways {
+		if err := g.announce(ctx, i, true); err != nil {
+			return err
+		}
+	}
+	return g.back(ctx)
+}
+
+// announce writes what the BIRD of a gateway announces, as an operator does by hand.
+func (g *gateways) announce(ctx context.Context, i int, vips bool) error {
+	text := fmt.Sprintf("protocol static snatctl_laddrs { ipv4; route 198.51.100.%d/28 blackhole; }\n", 16*i)
+	if vips {
+		text += fmt.Sprintf("protocol static snatctl_vips { ipv4; route %s blackhole; }\n", vip)
+	}
+	if err := os.WriteFile(filepath.Join(g.lab.Files(i), "snatctl.conf"), []byte(text), 0o644); err != nil {
+		return err
+	}
+	_, err := g.lab.Birdc(ctx, i, "configure")
+	return err
+}
+
+// back waits for the router to spread connections to the VIP over all gateways.
+func (g *gateways) back(ctx context.Context) error {
+	if _, err := g.routed(ctx, slices3, 2); err != nil {
+		return err
+	}
+	_, err := g.routed(ctx, vip, 0, 1, 2)
+	return err
+}
+
+// death takes all cables out of a gateway, and puts them in again.
+func (g *gateways) death(ctx context.Context) error {
+	g.title(5, "A gateway dies")
+	open, err := g.crowd(ctx, many)
+	if err != nil {
+		return err
+	}
+	defer open.hangUp()
+	before := open.living()
+	g.say("   %d clients hold connections to web: %s.", many, before.ways())
+	calls := g.webLoad()
+	defer calls.stop()
+	if err := wait(ctx, time.Second); err != nil {
+		return err
+	}
+	g.say("   All cables of gw3 are pulled at once. Nobody is told; BFD says every 100 ms that both ends live.")
+	calls.next()
+	open.silence()
+	if err := g.lab.Die(2); err != nil {
+		return err
+	}
+	took, err := g.routed(ctx, vip, 0, 1)
+	if err != nil {
+		return err
+	}
+	if err := wait(ctx, settled); err != nil { // calls that began while the router did not know
+		return err
+	}
+	during := calls.next()
+	if err := wait(ctx, echoTime+time.Second); err != nil { // until a silence is a loss
+		return err
+	}
+	after := calls.next()
+	if err := wait(ctx, settled); err != nil {
+		return err
+	}
+	g.say("   The router has taken gw3 out after %.2f s. Calls until then, and the second after: %s. Later: %s.", took.Seconds(), during.went(), after.went())
+	g.prove(after[""] == 0 && after.sum() > 0, "BFD found gw3's death within %.2f s, and no new call failed after that.", took.Seconds())
+	left := open.living()
+	g.say("   Of the open connections live: %s (before: %s).", left.ways(), before.ways())
+	lost := before["gw1"] + before["gw2"] - left["gw1"] - left["gw2"]
+	if g.resilient {
+		g.prove(lost == 0 && left["gw3"] == 0, "Only gw3's own %d connections were lost, 0 of the other %d: the next hop group is resilient.", before["gw3"], many-before["gw3"])
+	} else {
+		g.say("   gw3's own %d connections were lost, and %d of the others: the router moved them.", before["gw3"], lost)
+	}
+	return g.absent(ctx)
+}
+
+// absent publishes while the gateway is away, and has it come back.
+func (g *gateways) absent(ctx context.Context) error {
+	policy, err := g.edit(number)
+	if err != nil {
+		return err
+	}
+	if _, err := g.publish(ctx, 2, policy); err != nil {
+		return err
+	}
+	g.say("   The cables are in again.")
+	if err := g.lab.Return(2); err != nil {
+		return err
+	}
+	took, err := g.current(ctx, 3)
+	if err != nil {
+		return err
+	}
+	if err := g.back(ctx); err != nil {
+		return err
+	}
+	if _, err := g.tool(ctx, "nodes"); err != nil {
+		return err
+	}
+	g.prove(true, "gw3 is back, announces itself again, and runs the policy that it had missed after %.1f s.", took.Seconds())
+	return nil
+}

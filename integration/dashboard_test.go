@@ -86,7 +86,6 @@ func (p *prometheus) query(t *testing.T, expr string) (values []string) {
 // TestDashboardData has a real Prometheus scrape a real agent: every query of the dashboard gives values, and
 // every alert can be worked out.
 func TestDashboardData(t *testing.T) {
-	needsPrograms(t)
 	s := startSite(t, "")
 	objects := "{isp1: {interface: wan0, gateway: 192.0.2.1, check: {type: icmp, targets: [192.0.2.1]}}, isp2: {interface: wan1, gateway: 198.18.1.1}}"
 	// With limits, and a service that tells who calls: each panel has something to show.

@@ -24,7 +24,6 @@ services:
 // Where several interfaces lead to a real server, it learns who called by each of them; the agent follows the
 // routes, whether they name next hops themselves or objects.
 func TestClientAddressOfManyWays(t *testing.T) {
-	nstest.Since(t, 5, 18, "functions of conntrack for programs")
 	w := nstest.New(t, nstest.Options{RealServers: 1})
 	r, err := w.AddRouters(t.Context())
 	must(t, err)

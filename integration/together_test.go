@@ -31,7 +31,6 @@ services:
 // All keys together do what each does alone, the table is what the policy says, and so it is when uplinks and
 // services go and come back.
 func TestTogether(t *testing.T) {
-	needsPrograms(t)
 	t.Parallel()
 	w := nstest.New(t, nstest.Options{RealServers: 2})
 	_, err := w.AddRouters(t.Context())

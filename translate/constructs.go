@@ -151,7 +151,7 @@ var shared = []Construct{
 		Check: "name the laddrs of FULLNAT services that have none"},
 	{Code: "M038", Written: "TOA, the client's address in a TCP option, which FULLNAT of LVS and DPVS adds", Of: "both", Fate: Whole, Quiet: true,
 		Becomes: "`client_address: toa`",
-		Check:   "see that the gateway's kernel can add the client's address, TOA (docs/client-address.md: Linux 5.18, BTF); remove client_address where no real server reads it"},
+		Check:   "see that the gateway's kernel can add the client's address, TOA (docs/client-address.md: BTF); remove client_address where no real server reads it"},
 	{Code: "M054", Written: "TOA of a FULLNAT service by mark", Of: "both", Fate: Lost,
 		Becomes: "it is left out: real servers see the laddr; if they read TOA, write a service with `vip`, `ports` and `client_address: toa` in place of the mark"},
 	{Code: "M055", Written: "TOA over IPv6, but for DPVS", Of: "both", Fate: Changed,

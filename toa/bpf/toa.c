@@ -25,48 +25,16 @@
 
 char LICENSE[] SEC("license") = "Dual MPL/GPL";
 
-// What is read of a conntrack entry (include/net/netfilter/nf_conntrack.h).
+// What is read of a packet beside what programs are shown of it; the loader knows where this kernel has it.
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-union nf_inet_addr {
-	__u32 all[4];
+struct net_device {
+	unsigned int mtu;
 };
-union nf_conntrack_man_proto {
-	__be16 all;
-};
-struct nf_conntrack_man {
-	union nf_inet_addr u3;
-	union nf_conntrack_man_proto u;
-	__u16 l3num;
-};
-struct nf_conntrack_tuple {
-	struct nf_conntrack_man src;
-	struct {
-		union nf_inet_addr u3;
-		union {
-			__be16 all;
-		} u;
-	} dst;
-};
-struct nf_conntrack_tuple_hash {
-	struct nf_conntrack_tuple tuple;
-};
-struct nf_conn {
-	struct nf_conntrack_tuple_hash tuplehash[2];
+struct sk_buff {
+	struct net_device *dev;
+	unsigned long _nfct; // its conntrack entry, and three bits beside
 };
 #pragma clang attribute pop
-
-// net/netfilter/nf_conntrack_bpf.c
-struct bpf_ct_opts {
-	__s32 netns_id;
-	__s32 error;
-	__u8 l4proto;
-	__u8 dir;
-	__u8 reserved[2];
-};
-
-extern struct nf_conn *bpf_skb_ct_lookup(struct __sk_buff *skb, struct bpf_sock_tuple *tuple, __u32 tuple_size,
-					 struct bpf_ct_opts *opts, __u32 opts_size) __ksym;
-extern void bpf_ct_release(struct nf_conn *ct) __ksym;
 
 // An address in 16 bytes; IPv4 is mapped (RFC 4291, 2.5.5.2).
 struct address {
@@ -77,6 +45,17 @@ static __always_inline bool same(const struct address *a, const struct address *
 {
 	return a->w[0] == b->w[0] && a->w[1] == b->w[1] && a->w[2] == b->w[2] && a->w[3] == b->w[3];
 }
+
+// A direction of a conntrack entry (struct nf_conntrack_tuple_hash), of which an entry has two.
+struct tuple {
+	__u64 chain[2];
+	struct address src; // IPv4 in its first word
+	__be16 sport;
+	__u16 family;
+	struct address dst;
+	__be16 dport;
+	__u8 protocol, answer;
+};
 
 // servers are the real servers of services that tell.
 struct {
@@ -204,43 +183,48 @@ static __always_inline bool parse(struct __sk_buff *skb, struct packet *p)
 	return bpf_skb_load_bytes(skb, p->tcp, &p->h, sizeof(p->h)) == 0 && p->h.doff >= 5;
 }
 
-// client looks in conntrack for who called, by what the answer will look like.
+// Where an entry's tuples begin depends on how a kernel was built, and the kernel need not describe the entry,
+// which belongs to a module. 16 bytes are usual; debugging makes the lock before them larger.
+enum { TUPLES_MIN = 8, TUPLES_MAX = 128 };
+
+// The entry's second tuple is what an answer to this packet will look like.
+static __always_inline bool answers(const struct tuple *t, const struct packet *p)
+{
+	if (t->protocol != IPPROTO_TCP || t->answer != 1 || t->sport != p->h.dest || t->dport != p->h.source)
+		return false;
+	if (p->six)
+		return same(&t->src, &p->dst) && same(&t->dst, &p->src);
+	return t->src.w[0] == p->dst.w[3] && t->dst.w[0] == p->src.w[3];
+}
+
+// client reads in the packet's conntrack entry who called.
 static __always_inline bool client(struct __sk_buff *skb, const struct packet *p, struct flow *f)
 {
-	struct bpf_ct_opts opts = {.netns_id = BPF_F_CURRENT_NETNS, .l4proto = IPPROTO_TCP};
-	struct bpf_sock_tuple answer = {};
 	struct service_key called = {};
-	struct nf_conntrack_tuple *orig;
-	struct nf_conn *ct;
+	struct tuple t = {};
+	unsigned long entry;
 	__u64 *service;
+	__u32 at;
 
-	if (p->six) {
-		__builtin_memcpy(answer.ipv6.saddr, &p->dst, 16);
-		__builtin_memcpy(answer.ipv6.daddr, &p->src, 16);
-		answer.ipv6.sport = p->h.dest;
-		answer.ipv6.dport = p->h.source;
-	} else {
-		answer.ipv4.saddr = p->dst.w[3];
-		answer.ipv4.daddr = p->src.w[3];
-		answer.ipv4.sport = p->h.dest;
-		answer.ipv4.dport = p->h.source;
-	}
-	ct = p->six ? bpf_skb_ct_lookup(skb, &answer, sizeof(answer.ipv6), &opts, sizeof(opts))
-		    : bpf_skb_ct_lookup(skb, &answer, sizeof(answer.ipv4), &opts, sizeof(opts));
-	if (!ct)
+	if (BPF_CORE_READ_INTO(&entry, (struct sk_buff *)skb, _nfct) || !(entry &= ~7UL))
 		return false;
-	orig = &ct->tuplehash[0].tuple;
-	if (p->six) {
-		__builtin_memcpy(&f->client, orig->src.u3.all, 16);
-		__builtin_memcpy(&called.vip, orig->dst.u3.all, 16);
-	} else {
-		map4(&f->client, orig->src.u3.all[0]);
-		map4(&called.vip, orig->dst.u3.all[0]);
+	for (at = TUPLES_MIN; at <= TUPLES_MAX; at += 8) {
+		if (bpf_probe_read_kernel(&t, sizeof(t), (void *)(entry + at + sizeof(t))))
+			return false;
+		if (answers(&t, p))
+			break;
 	}
-	f->port = orig->src.u.all;
-	called.port = orig->dst.u.all;
-	bpf_ct_release(ct);
-
+	if (at > TUPLES_MAX || bpf_probe_read_kernel(&t, sizeof(t), (void *)(entry + at)))
+		return false;
+	if (p->six) {
+		f->client = t.src;
+		called.vip = t.dst;
+	} else {
+		map4(&f->client, t.src.w[0]);
+		map4(&called.vip, t.dst.w[0]);
+	}
+	f->port = t.sport;
+	called.port = t.dport;
 	called.bits = 8 * (sizeof(called.vip) + sizeof(called.port));
 	service = bpf_map_lookup_elem(&services, &called);
 	if (!service)
@@ -249,6 +233,12 @@ static __always_inline bool client(struct __sk_buff *skb, const struct packet *p
 	f->len = p->six ? TOA_LEN6 : TOA_LEN4;
 	// Where the address is the client's own the real server knows it anyway.
 	return !same(&f->client, &p->src);
+}
+
+// large tells whether the interface takes no packet that is so much longer.
+static __always_inline bool large(struct __sk_buff *skb, const struct packet *p, __u32 more)
+{
+	return p->end - p->ip + more > BPF_CORE_READ((struct sk_buff *)skb, dev, mtu);
 }
 
 // The largest packet whose payload is moved. A SYN and the ACK behind it have none.
@@ -336,7 +326,6 @@ int tell(struct __sk_buff *skb)
 	struct flow_key k;
 	struct flow *f, found = {};
 	struct count *c;
-	__u32 mtu = 0;
 
 	if (!parse(skb, &p) || p.h.rst)
 		return PASS;
@@ -360,7 +349,7 @@ int tell(struct __sk_buff *skb)
 		return PASS;
 	}
 	// What a card will cut is too large, too. It matters only if the ACK before did not tell.
-	if (skb->gso_size || p.end > skb->len || bpf_check_mtu(skb, 0, &mtu, f->len, 0)) {
+	if (skb->gso_size || p.end > skb->len || large(skb, &p, f->len)) {
 		if (!f->told)
 			c->size++;
 		return PASS;

@@ -15,7 +15,7 @@ import (
 var ErrUnsupported = errors.New("this kernel cannot tell real servers who called (client_address: toa)")
 
 // ErrNoPermission says which rights are missing.
-var ErrNoPermission = errors.New("client_address: toa needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN to load its program, and CAP_SYS_ADMIN where nf_conntrack is a module")
+var ErrNoPermission = errors.New("client_address: toa needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN to load its program, and CAP_SYS_RESOURCE or LimitMEMLOCK=infinity before Linux 5.11")
 
 // load loads the program with all that it is to know. Connections go on as the earlier program knew them,
 // which may be nil.
@@ -35,6 +35,9 @@ func load(p *toa.Program, earlier *held) (*programObjects, error) {
 	if earlier != nil {
 		o.MapReplacements = map[string]*ebpf.Map{"flows": earlier.flows}
 	}
+	// Before Linux 5.11 maps count as locked memory, of which a process has little. Who may not have more is told
+	// by what fails.
+	_ = unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY})
 	objects := new(programObjects)
 	if err := spec.LoadAndAssign(objects, &o); err != nil {
 		return nil, explain(err)

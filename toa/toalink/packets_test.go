@@ -22,12 +22,12 @@ func must(t testing.TB, err error) {
 
 const fullnat = `
 table inet t {
-	chain in {
+	chain before {
 		type nat hook prerouting priority dstnat;
 		ip daddr 203.0.113.10 tcp dport 80 dnat ip to 192.168.1.1
 		ip6 daddr 2001:db8::10 tcp dport 80 dnat ip6 to fd05::1
 	}
-	chain out {
+	chain after {
 		type nat hook postrouting priority srcnat;
 		ct original ip daddr 203.0.113.10 snat ip to 192.168.1.250
 		ct original ip6 daddr 2001:db8::10 snat ip6 to fd05::fa
@@ -37,7 +37,6 @@ table inet t {
 // tells puts a program at its interfaces.
 func tells(t testing.TB, h *nstest.Host, p *toa.Program) {
 	t.Helper()
-	nstest.Since(t, 5, 18, "functions of conntrack for programs")
 	must(t, h.Do(func() error {
 		plan, err := Compare("t", p)
 		if err != nil {

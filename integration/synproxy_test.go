@@ -115,7 +115,13 @@ func forge(h *nstest.Host, n int, done <-chan struct{}, to ...string) (sent int,
 // checksums: the kernel's SYN proxy takes the checksum of IPv6 for wrong if nobody has before it.
 func flatten(t testing.TB, s *site) {
 	t.Helper()
-	for _, h := range append([]*nstest.Host{s.Gateway, s.Outside}, s.RS...) {
+	flat(t, s.Gateway, append([]*nstest.Host{s.Outside}, s.RS...)...)
+}
+
+// flat does that with a gateway and other hosts.
+func flat(t testing.TB, gateway *nstest.Host, others ...*nstest.Host) {
+	t.Helper()
+	for _, h := range append(others, gateway) {
 		must(t, h.Do(func() error {
 			fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 			if err != nil {
@@ -128,7 +134,7 @@ func flatten(t testing.TB, s *site) {
 			}
 			for _, l := range links {
 				if l.Name != "lo" {
-					if err := nstest.PlainWire(fd, l.Name, h == s.Gateway); err != nil {
+					if err := nstest.PlainWire(fd, l.Name, h == gateway); err != nil {
 						return fmt.Errorf("%s: %w", l.Name, err)
 					}
 				}

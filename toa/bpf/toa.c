@@ -92,9 +92,12 @@ struct flow {
 	__u32 next; // the sequence number behind the SYN
 	__be16 port;
 	__u8 len; // of the option
-	__u8 told; // a packet behind the handshake had it
+	__u8 told; // how: what enum told says
 	struct address client;
 };
+
+// Whether a packet behind the handshake had the option.
+enum told { UNTOLD, TOLD, TOLD_BIG };
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -125,6 +128,9 @@ struct {
 #define MSS_KIND 2
 
 enum { PASS = TC_ACT_UNSPEC }; // what comes after us decides
+
+// What every way takes (RFC 8200, 5; of IPv4 hardly any takes less).
+#define SMALL 1280
 
 struct option {
 	__u8 kind, len;
@@ -326,6 +332,7 @@ int tell(struct __sk_buff *skb)
 	struct flow_key k;
 	struct flow *f, found = {};
 	struct count *c;
+	bool big;
 
 	if (!parse(skb, &p) || p.h.rst)
 		return PASS;
@@ -354,6 +361,11 @@ int tell(struct __sk_buff *skb)
 			c->size++;
 		return PASS;
 	}
+	// A big packet has it once. If it comes again, it was perhaps too large for a way behind the interface, and
+	// its sender, who knows nothing of the option, will not make it smaller.
+	big = !p.h.syn && p.end - p.ip + f->len > SMALL;
+	if (big && f->told == TOLD_BIG)
+		return PASS;
 	if (add(skb, &p, f)) {
 		c->failed++;
 		return PASS;
@@ -362,7 +374,10 @@ int tell(struct __sk_buff *skb)
 		c->syn++;
 	else {
 		c->first++;
-		f->told = 1;
+		if (big)
+			f->told = TOLD_BIG;
+		else if (f->told == UNTOLD)
+			f->told = TOLD;
 	}
 	return PASS;
 }

@@ -148,6 +148,7 @@ func TestBytes(t *testing.T) {
 			for _, size := range []int{1, 63, 64, 65, 700, 1379} {
 				x.forward(fmt.Sprintf("%d bytes of data", size), nstest.ACK, 5001, stamp, strings.Repeat("abc", size)[:size], true)
 			}
+			x.forward("1379 bytes again", nstest.ACK, 5001, stamp, strings.Repeat("abc", 1379)[:1379], false)
 			full := 1500 - 40 - len(stamp)
 			if len(a) == 16 {
 				full -= 20

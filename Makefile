@@ -58,6 +58,7 @@ soak: ## the long faults: kills of apply and agent, foreign writers, full disks,
 	SNATCTL_SOAK=$(SOAK) $(GO) test -count=1 -timeout 0 -v ./cmd/snatctl -run '^TestHostile'
 	SNATCTL_SOAK=$(SOAK) $(GO) test -count=1 -timeout 0 -v ./ct -run '^TestStaleLaw$$'
 	SNATCTL_SOAK=$(SOAK) $(GO) test -count=1 -timeout 0 -v ./fleet/store
+	SNATCTL_SOAK=$(SOAK) $(GO) test -count=1 -timeout 0 -v ./internal/nstest -run '^TestManyRoutes$$'
 	$(MAKE) fuzz FUZZTIME=$(SOAKTIME)
 
 kernels: ## run the tests on Debian's kernels in virtual machines (KERNEL=6.1 NFT=1.0.6 KERNELS_FLAGS=-quick)

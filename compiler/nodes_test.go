@@ -7,30 +7,22 @@ import (
 	"testing"
 
 	"github.com/snatctl/snatctl/inet"
+	"github.com/snatctl/snatctl/internal/lab"
 	"github.com/snatctl/snatctl/internal/sample"
-	"github.com/snatctl/snatctl/policy"
-	"github.com/snatctl/snatctl/policy/read"
 )
 
 // scripts compiles a policy of many nodes for each of them.
 func scripts(t *testing.T, g sample.Gateways) map[string]string {
 	t.Helper()
-	all, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: g.Policy()}})
-	if all == nil {
-		t.Fatal(ds)
-	}
+	all := mustParse(t, g.Policy())
 	out := map[string]string{}
 	for _, node := range g.Nodes() {
 		p, d := all.At(node)
 		if d != nil {
 			t.Fatal(d)
 		}
-		r, ds := Compile(p)
-		if r == nil {
-			t.Fatalf("node %s: %v", node, ds)
-		}
 		var b strings.Builder
-		if err := r.WriteScript(&b); err != nil {
+		if err := mustCompile(t, p).WriteScript(&b); err != nil {
 			t.Fatal(err)
 		}
 		out[node] = b.String()
@@ -41,14 +33,8 @@ func scripts(t *testing.T, g sample.Gateways) map[string]string {
 // Of 200 nodes no two have an address in common, their tables differ in their own laddrs and in nothing else, and
 // nodes that come and go change no byte of another's table.
 func TestManyNodes(t *testing.T) {
-	var nodes []string
-	for i := range 200 {
-		nodes = append(nodes, fmt.Sprintf("gw%d", i))
-	}
-	g, err := sample.Gateways{Services: 2}.Among(nodes...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	g := gatewaysOf(t, 200, 2)
+	nodes := g.Nodes()
 	tables := scripts(t, g)
 	own := map[string][]inet.Range{}
 	var all []inet.Range
@@ -86,6 +72,7 @@ func TestManyNodes(t *testing.T) {
 		},
 		func(n []string) []string { return slices.Concat([]string{"a"}, n, []string{"b", "gw7"}) },
 	} {
+		var err error
 		if g, err = g.Among(change(g.Nodes())...); err != nil {
 			t.Fatal(err)
 		}
@@ -96,5 +83,37 @@ func TestManyNodes(t *testing.T) {
 			}
 		}
 		tables = now
+	}
+}
+
+func gatewaysOf(t testing.TB, nodes, services int) sample.Gateways {
+	t.Helper()
+	var names []string
+	for i := range nodes {
+		names = append(names, fmt.Sprintf("gw%d", i))
+	}
+	g, err := sample.Gateways{Services: services}.Among(names...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// BenchmarkNode is what one node of many does with a policy that it has fetched, before it looks at the kernel.
+func BenchmarkNode(b *testing.B) {
+	for _, nodes := range []int{1, 20, 200} {
+		b.Run(fmt.Sprint(nodes), func(b *testing.B) {
+			text := gatewaysOf(b, nodes, 1000).Policy()
+			busy := lab.SelfCPU()
+			for b.Loop() {
+				p, d := mustParse(b, text).At("gw0")
+				if d != nil {
+					b.Fatal(d)
+				}
+				mustCompile(b, p)
+			}
+			b.ReportMetric((lab.SelfCPU()-busy).Seconds()*1000/float64(b.N), "cpu-ms/op")
+			b.ReportMetric(float64(len(text)), "bytes")
+		})
 	}
 }

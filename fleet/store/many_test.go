@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/snatctl/snatctl/fleet"
+	"github.com/snatctl/snatctl/fleet/store"
 	"github.com/snatctl/snatctl/internal/cluster"
 	"github.com/snatctl/snatctl/internal/soak"
 	"github.com/snatctl/snatctl/policy"
@@ -45,6 +46,7 @@ func TestHundredNodes(t *testing.T) {
 			r.text = []policy.Source{{Name: "policy.yaml", Data: bytes.Replace(before[0].Data, []byte("-700,"), fmt.Appendf(nil, "-changed-%d-700,", i), 1)}}
 		}
 		before = r.text
+		busy, _ := c.Used(0)
 		began := time.Now()
 		b := prepare(t, s, r.text)
 		sent := time.Since(began)
@@ -67,7 +69,36 @@ func TestHundredNodes(t *testing.T) {
 			all, err := s.Reports(t.Context())
 			return err == nil && !slices.ContainsFunc(nodes, func(n *node) bool { r := all[n.now().Node]; return r.Stands(b.Pointer) != fleet.Current })
 		})
-		t.Logf("%s: %d chunks, %d KB sent in %v; %d nodes have it: the last %v after the pointer; all have reported it %v later",
-			r.what, len(b.Pointer.Chunks), b.Sent>>10, sent.Round(time.Millisecond), many, took[many-1].Round(time.Millisecond), time.Since(told).Round(time.Millisecond))
+		reported := time.Since(told)
+		now, peak := c.Used(0)
+		t.Logf("%s: %d chunks, %d KB sent in %v; %d nodes have it: the last %v after the pointer; all have reported it %v later; etcd took %v of a processor, and %d MB at most",
+			r.what, len(b.Pointer.Chunks), b.Sent>>10, sent.Round(time.Millisecond), many, took[many-1].Round(time.Millisecond), reported.Round(time.Millisecond), now-busy, peak>>20)
 	}
+	changes(t, c, s, nodes)
+	busy, _ := c.Used(0)
+	idle := time.Duration(soak.Count(0, 600)) * time.Second
+	time.Sleep(idle)
+	now, _ := c.Used(0)
+	t.Logf("%v without changes: etcd took %v of a processor", idle, now-busy)
+}
+
+// changes publishes one change after the other, and waits for no node in between: all come to the last one.
+func changes(t *testing.T, c *cluster.Cluster, s *store.Store, nodes []*node) {
+	files := text(200_000, "a")
+	busy, _ := c.Used(0)
+	n, began := soak.Count(5, 300), time.Now()
+	var last *fleet.Pointer
+	for i := range n {
+		last = publish(t, s, []policy.Source{{Name: "policy.yaml", Data: bytes.Replace(files[0].Data, []byte("-700,"), fmt.Appendf(nil, "-change-%d,", i), 1)}})
+		if err := s.Tidy(t.Context(), time.Second); err != nil {
+			t.Fatal(err)
+		}
+	}
+	took := time.Since(began)
+	for _, n := range nodes {
+		n.awaits(t, last)
+	}
+	now, peak := c.Used(0)
+	t.Logf("%d changes of a line in %v: %.0f a minute; the last node has the last one %v later; etcd took %v of a processor, and %d MB at most",
+		n, took.Round(time.Millisecond), float64(n)/took.Minutes(), (time.Since(began) - took).Round(time.Millisecond), now-busy, peak>>20)
 }

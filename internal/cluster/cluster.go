@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/snatctl/snatctl/internal/lab"
 	"github.com/snatctl/snatctl/internal/nstest"
 )
 
@@ -214,6 +215,20 @@ func (c *Cluster) Leader() int {
 	}
 	c.t.Fatal("no member leads")
 	return 0
+}
+
+// Used is what a member has taken of the processor since it was started, and the most memory that it has held.
+func (c *Cluster) Used(i int) (busy time.Duration, peak int64) {
+	c.t.Helper()
+	pid := c.Members[i].cmd.Process.Pid
+	busy, err := lab.CPUOf(pid)
+	if err == nil {
+		peak, err = lab.PeakOf(pid)
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return busy, peak
 }
 
 // Compact has etcd forget all revisions but the newest.

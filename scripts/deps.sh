@@ -8,7 +8,7 @@ if [ "${1:-}" = fleet ]; then
   package+=([etcd]=etcd-server [bird]=bird2)
 fi
 if [ "${1:-}" = test ]; then
-  package+=([nfcapd]=nfdump [mandoc]=mandoc [chromium]=chromium [promtool]=prometheus [curl]=curl [keepalived]=keepalived [etcd]=etcd-server [bird]=bird2 [vsftpd]=vsftpd [in.tftpd]=tftpd-hpa [clang]="clang llvm libbpf-dev libc6-dev" [cc]=gcc [python3]=python3)
+  package+=([nfcapd]=nfdump [mandoc]=mandoc [chromium]=chromium [promtool]=prometheus [curl]=curl [keepalived]=keepalived [conntrackd]=conntrackd [etcd]=etcd-server [bird]=bird2 [vsftpd]=vsftpd [in.tftpd]=tftpd-hpa [clang]="clang llvm libbpf-dev libc6-dev" [cc]=gcc [python3]=python3)
 fi
 if [ "${1:-}" = packages ]; then
   package+=([debootstrap]=debootstrap [systemd-nspawn]=systemd-container [nsenter]=util-linux [lintian]=lintian [rpm]=rpm [rpmlint]=rpmlint [cpio]=cpio [buildah]=buildah [busybox]=busybox-static)
@@ -31,7 +31,7 @@ if [ ! -e /usr/sbin/policy-rc.d ]; then
 fi
 apt-get update -qq
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-for server in prometheus etcd bird; do
+for server in prometheus etcd bird conntrackd; do
   if [[ " ${missing[*]} " == *" $server"* ]] && command -v systemctl >/dev/null; then
     systemctl --quiet disable "$server" 2>/dev/null || true # nor at the next boot
   fi

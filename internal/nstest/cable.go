@@ -13,12 +13,17 @@ func (w *World) Unplug(rs *Host) error { return w.cable(rs, (*netlink.Handle).Li
 func (w *World) Plug(rs *Host) error { return w.cable(rs, (*netlink.Handle).LinkSetUp) }
 
 func (w *World) cable(rs *Host, set func(*netlink.Handle, netlink.Link) error) error {
-	port, err := w.lan.nl.LinkByName(rs.Name)
+	return w.lan.setLink(rs.Name, set)
+}
+
+// setLink does something with an interface of the host: at a switch, with the end of a cable.
+func (h *Host) setLink(name string, set func(*netlink.Handle, netlink.Link) error) error {
+	l, err := h.nl.LinkByName(name)
 	if err == nil {
-		err = set(w.lan.nl, port)
+		err = set(h.nl, l)
 	}
 	if err != nil {
-		return fmt.Errorf("cable of %s: %w", rs.Name, err)
+		return fmt.Errorf("%s: interface %s: %w", h.Name, name, err)
 	}
 	return nil
 }

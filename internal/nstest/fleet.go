@@ -115,10 +115,7 @@ func (f *Fleet) build(o FleetOptions) (err error) {
 
 // port connects a host to one of the switch's bridges. The cable's end at the switch is called HOST-BRIDGE.
 func (f *Fleet) port(p *plan, h *Host, link, bridge string, addrs ...string) {
-	end := h.Name + "-" + bridge
-	p.link(f.sw, end, h, link)
-	p.enslave(f.sw, bridge, end)
-	p.addr(h, link, addrs...)
+	p.port(f.sw, h, link, bridge, addrs...)
 }
 
 func (f *Fleet) outer(p *plan) {
@@ -206,12 +203,8 @@ func (f *Fleet) Return(i int) error { return f.cables(i, (*netlink.Handle).LinkS
 
 func (f *Fleet) cables(i int, set func(*netlink.Handle, netlink.Link) error) error {
 	for _, b := range []string{"core", "lan", "rs"} {
-		port, err := f.sw.nl.LinkByName(f.Node(i) + "-" + b)
-		if err == nil {
-			err = set(f.sw.nl, port)
-		}
-		if err != nil {
-			return fmt.Errorf("cable of %s: %w", f.Node(i), err)
+		if err := f.sw.setLink(f.Node(i)+"-"+b, set); err != nil {
+			return err
 		}
 	}
 	return nil

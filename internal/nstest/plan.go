@@ -85,6 +85,14 @@ func (p *plan) enslave(h *Host, bridge, port string) {
 	})
 }
 
+// port connects a host to a bridge of a switch. The cable's end at the switch is called HOST-BRIDGE.
+func (p *plan) port(sw, h *Host, link, bridge string, addrs ...string) {
+	end := h.Name + "-" + bridge
+	p.link(sw, end, h, link)
+	p.enslave(sw, bridge, end)
+	p.addr(h, link, addrs...)
+}
+
 func (p *plan) addr(h *Host, link string, prefixes ...string) {
 	for _, s := range prefixes {
 		p.do(h.Name+" address "+s, func() error { return h.AddAddr(link, s) })

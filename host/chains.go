@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 
+	"github.com/snatctl/snatctl/compiler/layout"
 	"github.com/snatctl/snatctl/nft"
 	"github.com/snatctl/snatctl/nft/nftlink"
 	"github.com/snatctl/snatctl/policy/lint"
 )
 
-// chains lists the base chains of all tables but the policy's own, and those of iptables' own tables.
+// chains lists the base chains of all tables but the policy's own and its gate's, and those of iptables' own tables.
 func chains(ctx context.Context, h *lint.Host, own string) error {
 	c, err := nftlink.Open()
 	if err != nil {
@@ -26,7 +27,7 @@ func chains(ctx context.Context, h *lint.Host, own string) error {
 	}
 	h.Chains = []lint.BaseChain{}
 	for _, b := range all {
-		if b.Family == "inet" && b.Table == own {
+		if b.Family == "inet" && (b.Table == own || b.Table == layout.GateOf(own)) {
 			continue
 		}
 		h.Chains = append(h.Chains, lint.BaseChain{Family: b.Family, Table: b.Table, Name: b.Name, Type: b.Type, Hook: b.Hook, Priority: b.Priority, Empty: b.Rules == 0,

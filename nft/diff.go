@@ -129,14 +129,11 @@ func (d *differ) sets(live, want *Ruleset, anew map[Ref]bool) {
 // object is made anew changes, too, though it looks the same.
 func (d *differ) elements(s *Set, live []Element, anew map[Ref]bool) {
 	del, add, change := Op{Mark: Delete, Set: s}, Op{Mark: Add, Set: s}, Op{Mark: Change, Set: s}
-	old := make(map[string]int32, len(live)) // ranges in one set never start at the same key
-	for i := range live {
-		old[live[i].Key] = int32(i)
-	}
+	old := indexKeys(live) // ranges in one set never start at the same key
 	kept := make([]bool, len(live))
 	for i := range s.Elements {
 		w := &s.Elements[i]
-		l, ok := old[w.Key]
+		l, ok := old.find(w.Key)
 		if !ok || live[l].KeyEnd != w.KeyEnd || s.HasSlot() && live[l].Data != w.Data {
 			add.Elements = append(add.Elements, *w)
 			continue

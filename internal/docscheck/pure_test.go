@@ -20,7 +20,7 @@ var pure = map[string][]string{
 		"unicode", "unicode/utf8"},
 	"inet":              {"cmp", "container/heap", "errors", "fmt", "math/big", "net/netip", "slices", "strconv", "strings"},
 	"nfnl":              {"encoding/binary", "errors", "golang.org/x/sys/unix"},
-	"nft":               {"bufio", "cmp", "encoding/binary", "encoding/hex", "errors", "fmt", "io", "iter", "net/netip", "slices", "strconv", "strings", "time"},
+	"nft":               {"bufio", "cmp", "encoding/binary", "encoding/hex", "errors", "fmt", "hash/maphash", "io", "iter", "math/bits", "net/netip", "slices", "strconv", "strings", "time"},
 	"nft/wire":          {"cmp", "encoding/binary", "fmt", "hash/maphash", "slices", "strconv", "strings", "time", "github.com/google/nftables/expr", "golang.org/x/sys/unix"},
 	"compiler":          {"cmp", "encoding/binary", "fmt", "hash/fnv", "maps", "math/bits", "net/netip", "slices", "strconv", "strings", "time"},
 	"compiler/layout":   {"cmp", "fmt", "slices", "strconv", "strings"},

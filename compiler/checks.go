@@ -21,8 +21,16 @@ func checkRule() []nft.Stmt {
 // clients do, and at sorry servers, too, since a state may list them among the real ones: the answer depends on no
 // state.
 func checksMeetVIPs(services []policy.Service) bool {
-	if !slices.ContainsFunc(services, func(s policy.Service) bool { return s.HealthCheck != nil }) {
-		return false
+	var checked []*policy.Service
+	byMark := false
+	for i := range services {
+		s := &services[i]
+		if byMark = byMark || s.ByMark(); s.HealthCheck != nil {
+			checked = append(checked, s)
+		}
+	}
+	if len(checked) == 0 || byMark { // others may mark checks, too
+		return len(checked) > 0
 	}
 	vips := map[netip.Addr]bool{}
 	for i := range services {
@@ -30,11 +38,8 @@ func checksMeetVIPs(services []policy.Service) bool {
 			vips[vip] = true
 		}
 	}
-	if slices.ContainsFunc(services, func(s policy.Service) bool { return s.ByMark() }) {
-		return true // others may mark checks, too
-	}
 	isVIP := func(rs policy.RealServer) bool { return vips[rs.Addr] }
-	return slices.ContainsFunc(services, func(s policy.Service) bool {
-		return s.HealthCheck != nil && (slices.ContainsFunc(s.RealServers, isVIP) || slices.ContainsFunc(s.SorryServers, isVIP))
+	return slices.ContainsFunc(checked, func(s *policy.Service) bool {
+		return slices.ContainsFunc(s.RealServers, isVIP) || slices.ContainsFunc(s.SorryServers, isVIP)
 	})
 }

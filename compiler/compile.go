@@ -144,12 +144,8 @@ func (b *builder) fail(pos policy.Pos, code, object, msg, hint string) {
 // ruleset returns what was built, in the order of package layout.
 func (b *builder) ruleset() *nft.Ruleset {
 	r := &nft.Ruleset{Table: b.policy.Gateway.Table, Comment: layout.TableComment, Objects: append(sortedObjects(b.objects), b.timeoutObjects()...)}
-	for _, name := range inOrder(b.sets, func(s *nft.Set) string { return s.Name }) {
-		r.Sets = append(r.Sets, b.sets[name])
-	}
-	for _, name := range inOrder(b.chains, func(c *nft.Chain) string { return c.Name }) {
-		r.Chains = append(r.Chains, b.chains[name])
-	}
+	r.Sets = inOrder(b.sets, func(s *nft.Set) string { return s.Name })
+	r.Chains = inOrder(b.chains, func(c *nft.Chain) string { return c.Name })
 	return r
 }
 
@@ -160,11 +156,25 @@ func sortedObjects(m map[nft.Ref]nft.Object) []nft.Object {
 	})
 }
 
-// inOrder returns the names of sets or chains as the table lists them.
-func inOrder[T any](m map[layout.Name]T, text func(T) string) []layout.Name {
-	return slices.SortedFunc(maps.Keys(m), func(a, c layout.Name) int {
-		return cmp.Or(a.Kind.Compare(c.Kind), layout.CompareNatural(text(m[a]), text(m[c])))
+// inOrder returns sets or chains as the table lists them.
+func inOrder[T any](m map[layout.Name]T, text func(T) string) []T {
+	type entry struct { // a name is too big to be sorted, and dear to look up
+		kind layout.Kind
+		text string
+		is   T
+	}
+	entries := make([]entry, 0, len(m))
+	for name, is := range m {
+		entries = append(entries, entry{name.Kind, text(is), is})
+	}
+	slices.SortFunc(entries, func(a, c entry) int {
+		return cmp.Or(a.kind.Compare(c.kind), layout.CompareNatural(a.text, c.text))
 	})
+	out := make([]T, len(entries))
+	for i, e := range entries {
+		out[i] = e.is
+	}
+	return out
 }
 
 func gotoChain(n layout.Name) nft.Verdict { return nft.GotoChain(n.String()) }

@@ -16,8 +16,9 @@ func (a *Arrangement) fewEnoughToCount() bool {
 	n := 0
 	for i := range a.policy.Services {
 		s := &a.policy.Services[i]
+		lane := a.Lanes[s.Name]
 		for _, f := range inet.Families {
-			if a.Lanes[s.Name].has(f) {
+			if lane.has(f) {
 				continue
 			}
 			if s.ByMark() && s.Called(f) {
@@ -33,8 +34,11 @@ func (a *Arrangement) fewEnoughToCount() bool {
 				n += slotCount(s, f) * vips * len(s.Ports)
 			}
 		}
+		if n > mostCounted {
+			return false
+		}
 	}
-	return n <= mostCounted
+	return true
 }
 
 // slotCount returns how many slots slotsOf would lay out.

@@ -22,12 +22,8 @@ func (b *builder) fragment() Fragment { return Fragment{b.sets, b.chains, b.obje
 // Ruleset returns the fragment as a ruleset, in the table's order, to be printed or compared.
 func (f Fragment) Ruleset() *nft.Ruleset {
 	r := &nft.Ruleset{Objects: sortedObjects(f.objects)}
-	for _, name := range inOrder(f.sets, func(s *nft.Set) string { return s.Name }) {
-		r.Sets = append(r.Sets, f.sets[name])
-	}
-	for _, name := range inOrder(f.chains, func(c *nft.Chain) string { return c.Name }) {
-		r.Chains = append(r.Chains, f.chains[name])
-	}
+	r.Sets = inOrder(f.sets, func(s *nft.Set) string { return s.Name })
+	r.Chains = inOrder(f.chains, func(c *nft.Chain) string { return c.Name })
 	return r
 }
 

@@ -63,8 +63,7 @@ func (a *Arrangement) needsParts() bool {
 		scheduler policy.Scheduler
 		slots     int
 	}
-	var without []*policy.Service
-	n := 0
+	without, n := make([]*policy.Service, 0, len(a.policy.Services)), 0
 	for i := range a.policy.Services {
 		s := &a.policy.Services[i]
 		if _, ok := a.Lanes[s.Name]; !ok {
@@ -76,9 +75,12 @@ func (a *Arrangement) needsParts() bool {
 		return false // and no slots need be counted
 	}
 	classes := make(map[class]bool)
-	for _, s := range without {
-		for _, f := range inet.Families {
-			classes[class{s.Scheduler, slotCount(s, f)}] = true
+	for _, f := range inet.Families {
+		last := class{slots: -1}
+		for _, s := range without {
+			if c := (class{s.Scheduler, slotCount(s, f)}); c != last { // mostly they are alike
+				classes[c], last = true, c
+			}
 		}
 	}
 	return len(classes)*maxParts <= layout.MaxLanes

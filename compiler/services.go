@@ -25,7 +25,7 @@ func (b *builder) serve(s *policy.Service) {
 			continue
 		}
 		sched := b.schedule(s, f, kind)
-		frontsOf(s, f, func(e endpoint, ports inet.PortRange) { b.port(s, sched, e, ports) })
+		frontsOf(s, f, func(e endpoint, ports inet.PortRange) { b.port(s, &sched, e, ports) })
 	}
 }
 
@@ -227,17 +227,17 @@ func (a *Arrangement) pieces(e endpoint, kind layout.PortKind, ports inet.PortRa
 }
 
 // port enters one VIP, protocol and port of a service.
-func (b *builder) port(s *policy.Service, sc schedule, e endpoint, ports inet.PortRange) {
+func (b *builder) port(s *policy.Service, sc *schedule, e endpoint, ports inet.PortRange) {
 	for _, piece := range b.pieces(e, sc.kind, ports) {
 		key, end := b.serviceKeys(e, sc.kind, piece)
 		sc.vips.Elements = append(sc.vips.Elements, nft.Element{Key: key, KeyEnd: end, Verdict: sc.verdict, Comment: s.Name})
-		for i, rs := range sc.slots {
-			if sc.slotMap != nil {
-				b.slot(sc, e, piece, i, rs)
+		if sc.slotMap != nil {
+			for i := range sc.slots {
+				b.slot(sc, e, piece, i, &sc.slots[i])
 			}
 		}
 		for _, st := range sc.stages {
-			st.enter(b, sc, e, piece)
+			st.enter(b, *sc, e, piece)
 		}
 	}
 	if sc.listed {
@@ -269,7 +269,7 @@ func (b *builder) serviceKeys(e endpoint, kind layout.PortKind, ports inet.PortR
 	return w.Port(ports.First).Take(), b.wire.Addr(e.vip).Proto(e.proto).Port(ports.Last).Take()
 }
 
-func (b *builder) slot(sc schedule, e endpoint, ports inet.PortRange, slot int, rs policy.RealServer) {
+func (b *builder) slot(sc *schedule, e endpoint, ports inet.PortRange, slot int, rs *policy.RealServer) {
 	var el nft.Element
 	called := func() *nft.Wire { return b.wire.Addr(e.vip).Proto(e.proto) }
 	switch sc.kind {

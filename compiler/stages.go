@@ -217,9 +217,9 @@ func (st stickyStage) enter(b *builder, sc schedule, e endpoint, ports inet.Port
 
 // remember makes the packet path enter the clients of a service after their connection was
 // sent on. As with laddrs, ports that other services took out of a range must not be found.
-func (b *builder) remember(s *policy.Service, sc schedule, e endpoint, ports inet.PortRange) {
+func (b *builder) remember(s *policy.Service, sc *schedule, e endpoint, ports inet.PortRange) {
 	f := sc.family
-	maps := b.stickyMaps(&sc)
+	maps := b.stickyMaps(sc)
 	bits := maskOf(s, f)
 	chain := layout.Name{Kind: layout.ChainRemember, Family: f, Variant: maps[0].variant()}
 	chain.Variant.Servers, chain.Variant.Seconds, chain.Variant.Bits = portsVariant(maps), int(s.Persistence.Timeout/time.Second), bits

@@ -15,11 +15,12 @@ func (o *Outline) Steer(was, is *policy.Policy) (live, want *nft.Ruleset) {
 	table := func(p *policy.Policy) *nft.Ruleset {
 		b := newBuilder(o.a)
 		r := &nft.Ruleset{Table: p.Gateway.Table, Comment: layout.TableComment}
-		for _, name := range inOrder(o.lasting.sets, func(s *nft.Set) string { return s.Name }) {
+		for _, s := range inOrder(o.lasting.sets, func(s *nft.Set) string { return s.Name }) {
+			name, _ := layout.ParseSet(s.Name)
 			if name.Kind != layout.Choice {
 				continue
 			}
-			own := *o.lasting.sets[name]
+			own := *s
 			own.Elements = b.chosenBy(name, &p.Gateway)
 			r.Sets = append(r.Sets, &own)
 		}

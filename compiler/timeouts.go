@@ -116,8 +116,8 @@ func (b *builder) timeoutObjects() (out []nft.Object) {
 }
 
 // timeoutVerdict returns where flows get timeouts other than the gateway's.
-func (b *builder) timeoutVerdict(own *policy.Timeouts, t policy.Timeouts) nft.Verdict {
-	if own == nil || timeoutID(t) == timeoutID(b.policy.GatewayTimeouts()) {
+func (b *builder) timeoutVerdict(t policy.Timeouts) nft.Verdict {
+	if timeoutID(t) == timeoutID(b.policy.GatewayTimeouts()) {
 		return nft.Verdict{}
 	}
 	chain := timeoutChain(t)
@@ -126,13 +126,19 @@ func (b *builder) timeoutVerdict(own *policy.Timeouts, t policy.Timeouts) nft.Ve
 }
 
 func (b *builder) zoneTimeouts(z *policy.Zone, _ inet.Family) nft.Verdict {
-	return b.timeoutVerdict(z.Timeouts, b.policy.ZoneTimeouts(z))
+	if z.Timeouts == nil {
+		return nft.Verdict{}
+	}
+	return b.timeoutVerdict(b.policy.ZoneTimeouts(z))
 }
 
 // serviceTimeouts enters a service whose flows get timeouts other than the gateway's. As with laddrs, ports that
 // other services took out of a range must not be found.
 func (b *builder) serviceTimeouts(s *policy.Service, f inet.Family) {
-	v := b.timeoutVerdict(s.Timeouts, b.policy.ServiceTimeouts(s))
+	if s.Timeouts == nil {
+		return
+	}
+	v := b.timeoutVerdict(b.policy.ServiceTimeouts(s))
 	if v == (nft.Verdict{}) {
 		return
 	}

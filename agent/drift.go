@@ -38,11 +38,18 @@ func (d *drift) again() { d.look = true }
 const spared = 5
 
 // Routes and addresses move no generation, so they are read: a look may take one part of the time in
-// sparedBeside.
+// sparedBeside. A machine that is busy for a moment makes a look long, so the next is never later than
+// besideWithin.
 const (
 	besideEvery  = time.Second
+	besideWithin = 10 * time.Second
 	sparedBeside = 200
 )
+
+// besideAfter is how long to wait after a look at routes and addresses that took so long.
+func besideAfter(took time.Duration) time.Duration {
+	return min(max(besideEvery, sparedBeside*took), besideWithin)
+}
 
 // look is what the loop does by itself: find drift, repair it, try again what failed.
 func (a *Agent) look(ctx context.Context) {
@@ -82,7 +89,7 @@ func (a *Agent) moved(ctx context.Context, now time.Time) bool {
 	if now.After(d.beside) {
 		moved, err := a.g.AddressesMoved(ctx, a.force)
 		a.unread(err)
-		d.beside = time.Now().Add(max(besideEvery, sparedBeside*time.Since(now)))
+		d.beside = time.Now().Add(besideAfter(time.Since(now)))
 		d.look = d.look || moved
 	}
 	at, err := a.g.Generation(ctx)

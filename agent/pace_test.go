@@ -48,3 +48,16 @@ func TestRetry(t *testing.T) {
 		}
 	}
 }
+
+// One look that took long, as on a busy machine, does not blind the agent for a minute.
+func TestBesideAfter(t *testing.T) {
+	for took, want := range map[time.Duration]time.Duration{
+		time.Millisecond:       time.Second,
+		20 * time.Millisecond:  4 * time.Second,
+		400 * time.Millisecond: 10 * time.Second,
+	} {
+		if got := besideAfter(took); got != want {
+			t.Errorf("after a look of %v the next comes after %v, want %v", took, got, want)
+		}
+	}
+}

@@ -22,7 +22,7 @@ var packages = []string{"nft/nftlink", "ct/ctlink", "route/routelink", "toa/toal
 const quick = "TestRefusedObjects|TestStaleGeneration|TestUnchangedSendsNothing|" +
 	"TestDelete$|TestDeleteInZone|TestFlowsAreConntracks|TestEventsAreConntracks|TestStats|TestKernelScript|" +
 	"TestOracle/testdata/valid|TestApplyTwice|TestServiceModes|TestServiceSCTP|" +
-	"TestZonesFirstMatch|TestZoneActions|TestPersistence|TestCleanupRemovedServer|TestFlowtable|TestOffload$|TestOffloadCleanup|TestAddressesModes|TestConfirm$|TestConfirmTimeout|TestConfirmRefused|TestApplyAndRead|TestWays$|TestSynProxy|TestBytes$|TestPackets$|TestClientAddress$"
+	"TestZonesFirstMatch|TestZoneActions|TestPersistence|TestCleanupRemovedServer|TestFlowtable|TestOffload$|TestOffloadCleanup|TestAddressesModes|TestConfirm$|TestConfirmTimeout|TestConfirmRefused|TestApplyAndRead|TestWays$|TestSynProxy|TestBytes|TestPackets$|TestClientAddress$"
 
 // lacks takes modules away; it comes first, while none of them is in use.
 //

@@ -123,7 +123,17 @@ func (g *gateways) webLoad() *load {
 	})
 }
 
-// crowd opens connections to the VIP.
-func (g *gateways) crowd(ctx context.Context, n int) (crowd, error) {
-	return gather(ctx, n, func(i int) (*held, error) { return hold(g.lab.Outside, client(i), web, through) })
+// crowd has clients open connections to the VIP, and says through which gateways these go.
+func (g *gateways) crowd(ctx context.Context, n int) (c crowd, by tally, err error) {
+	c, err = gather(ctx, n, func(i int) (*nstest.Chat, error) {
+		return g.lab.Outside.OpenChat("tcp", client(i), web, saysEvery)
+	})
+	by = tally{}
+	for _, guest := range c {
+		by[guest.through]++
+	}
+	if err == nil {
+		g.say("   %d clients hold connections to web: %s. Each says something 10 times a second, and hears the echo.", n, by.ways())
+	}
+	return c, by, err
 }

@@ -63,12 +63,11 @@ func (g *gateways) goodCanary(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	open, err := g.crowd(ctx, many)
+	open, _, err := g.crowd(ctx, many)
 	if err != nil {
 		return err
 	}
 	defer open.hangUp()
-	g.say("   %d clients hold connections to web: %s. Each says something 10 times a second, and checks the echo.", many, open.living().ways())
 	took, err := g.publish(ctx, 3, policy, "--canary", "gw1", "--wait", "2s")
 	if err != nil {
 		return err
@@ -86,7 +85,11 @@ func (g *gateways) goodCanary(ctx context.Context) error {
 		}
 	}
 	g.prove(servers["rs3"] > 0, "After the canary all nodes followed within %.1f s; of 60 new calls %s.", took.Seconds(), servers)
-	g.prove(open.living().sum() == many, "%d of %d open connections went on; the longest silence of one was %.1f s.", open.living().sum(), many, open.silence().Seconds())
+	living, err := open.living(ctx, time.Second)
+	if err != nil {
+		return err
+	}
+	g.prove(living.sum() == many, "%d of %d open connections went on; the longest silence of one was %.1f s.", living.sum(), many, open.gap().Seconds())
 	return nil
 }
 

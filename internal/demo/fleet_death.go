@@ -45,13 +45,11 @@ func (g *gateways) back(ctx context.Context) error {
 // death takes all cables out of a gateway, and puts them in again.
 func (g *gateways) death(ctx context.Context) error {
 	g.title(5, "A gateway dies")
-	open, err := g.crowd(ctx, many)
+	open, before, err := g.crowd(ctx, many)
 	if err != nil {
 		return err
 	}
 	defer open.hangUp()
-	before := open.living()
-	g.say("   %d clients hold connections to web: %s.", many, before.ways())
 	calls := g.webLoad()
 	defer calls.stop()
 	if err := wait(ctx, time.Second); err != nil {
@@ -59,7 +57,6 @@ func (g *gateways) death(ctx context.Context) error {
 	}
 	g.say("   All cables of gw3 are pulled at once. Nobody is told; BFD says every 100 ms that both ends live.")
 	calls.next()
-	open.silence()
 	if err := g.lab.Die(2); err != nil {
 		return err
 	}
@@ -71,7 +68,8 @@ func (g *gateways) death(ctx context.Context) error {
 		return err
 	}
 	during := calls.next()
-	if err := wait(ctx, echoTime+time.Second); err != nil { // until a silence is a loss
+	left, err := open.living(ctx, silence)
+	if err != nil {
 		return err
 	}
 	after := calls.next()
@@ -80,7 +78,6 @@ func (g *gateways) death(ctx context.Context) error {
 	}
 	g.say("   The router has taken gw3 out after %.2f s. Calls until then, and the second after: %s. Later: %s.", took.Seconds(), during.went(), after.went())
 	g.prove(after[""] == 0 && after.sum() > 0, "BFD found gw3's death within %.2f s, and no new call failed after that.", took.Seconds())
-	left := open.living()
 	g.say("   Of the open connections live: %s (before: %s).", left.ways(), before.ways())
 	lost := before["gw1"] + before["gw2"] - left["gw1"] - left["gw2"]
 	if g.resilient {

@@ -63,8 +63,9 @@ func TestRead(t *testing.T) {
 ip link add wan0 type veth peer name wan1
 ip addr add 192.0.2.1/24 dev wan0
 ip addr add 2001:db8::1/64 dev wan0 nodad
-ip link set wan0 up; ip link set wan1 up
+ip link set wan0 up mtu 1480; ip link set wan1 up
 ip route add default via 192.0.2.254
+ip route add 10.7.0.0/16 via 192.0.2.253 mtu 1400
 ip route add 10.0.0.0/8 nexthop via 192.0.2.253 nexthop dev wan1
 ip route add blackhole 198.51.100.0/28
 ip route add unreachable 2001:db8:9::/64
@@ -93,7 +94,7 @@ echo 100 > /proc/sys/net/netfilter/nf_conntrack_udp_timeout`)
 
 	var names []string
 	for _, i := range h.Interfaces {
-		if i.Name == "wan0" && (!i.Up || !slices.Contains(i.Addrs, netip.MustParsePrefix("192.0.2.1/24")) || !slices.Contains(i.Addrs, netip.MustParsePrefix("2001:db8::1/64"))) {
+		if i.Name == "wan0" && (!i.Up || i.MTU != 1480 || !slices.Contains(i.Addrs, netip.MustParsePrefix("192.0.2.1/24")) || !slices.Contains(i.Addrs, netip.MustParsePrefix("2001:db8::1/64"))) {
 			t.Errorf("wan0 is %+v", i)
 		}
 		names = append(names, i.Name)
@@ -109,6 +110,7 @@ echo 100 > /proc/sys/net/netfilter/nf_conntrack_udp_timeout`)
 		{Dst: netip.MustParsePrefix("0.0.0.0/0"), Interface: "wan0", Gateway: netip.MustParseAddr("192.0.2.254"), Table: 254},
 		{Dst: netip.MustParsePrefix("10.0.0.0/8"), Interface: "wan0", Gateway: hop, Table: 254},
 		{Dst: netip.MustParsePrefix("10.0.0.0/8"), Interface: "wan1", Table: 254},
+		{Dst: netip.MustParsePrefix("10.7.0.0/16"), Interface: "wan0", Gateway: hop, Table: 254, MTU: 1400},
 		{Dst: netip.MustParsePrefix("198.51.100.0/28"), Table: 254},
 		{Dst: netip.MustParsePrefix("2001:db8:9::/64"), Table: 254},
 		{Dst: netip.MustParsePrefix("10.9.0.0/16"), Interface: "wan1", Table: 101},

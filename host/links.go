@@ -122,7 +122,7 @@ func interfaces(h *lint.Host) error {
 	h.Interfaces = []lint.Interface{}
 	for _, l := range all {
 		at := l.Attrs()
-		h.Interfaces = append(h.Interfaces, lint.Interface{Name: at.Name, Up: at.Flags&net.FlagUp != 0, Addrs: of[at.Index], Global: global[at.Index]})
+		h.Interfaces = append(h.Interfaces, lint.Interface{Name: at.Name, Up: at.Flags&net.FlagUp != 0, MTU: at.MTU, Addrs: of[at.Index], Global: global[at.Index]})
 	}
 	return nil
 }
@@ -175,7 +175,7 @@ func ways(r netlink.Route, family int, names map[int]string) []lint.Route {
 			dst = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 		}
 	}
-	out := lint.Route{Dst: dst.Masked(), Table: r.Table}
+	out := lint.Route{Dst: dst.Masked(), Table: r.Table, MTU: r.MTU}
 	switch r.Type {
 	case unix.RTN_UNICAST:
 	case unix.RTN_LOCAL:

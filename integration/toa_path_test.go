@@ -41,4 +41,15 @@ func TestClientAddressPathMTU(t *testing.T) {
 		}
 	}
 	output(t, w.Office, "sh", "-ec", "ip route get 203.0.113.10 | grep -q 'mtu 1400'; ip -6 route get 2001:db8::10 | grep -q 'mtu 1400'")
+
+	// Where the gateway's own route knows of the way, lint says what fits.
+	output(t, w.Gateway, "ip", "route", "replace", "8.8.8.0/24", "via", "192.0.2.1", "mtu", "1400")
+	const want = "to the real server 8.8.8.8 leads wan0, on a route for packets of 1400 bytes, and clients may send as many, with an MSS of 1452"
+	if r := ctl(t, w.Gateway, "lint", "-f", policyFile(t, toaWays), "--live"); !strings.Contains(r.Stdout, want) || strings.Contains(r.Stdout, "B04") {
+		t.Errorf("lint says\n%s%s", r.Stdout, r.Stderr)
+	}
+	room := strings.Replace(toaWays, "addresses: routes", "addresses: routes, mss: 1352", 1)
+	if r := ctl(t, w.Gateway, "lint", "-f", policyFile(t, room), "--live"); strings.Contains(r.Stdout, "B05") {
+		t.Errorf("with room lint says\n%s", r.Stdout)
+	}
 }

@@ -35,6 +35,7 @@ type Host struct {
 type Interface struct {
 	Name  string
 	Up    bool
+	MTU   int            // of packets that it takes, in bytes; 0: not known
 	Addrs []netip.Prefix // with the length of their network: 192.0.2.1/24
 	// Global are those of them that a service whose VIP is the interface has: of global scope, not temporary.
 	Global []netip.Addr
@@ -56,6 +57,7 @@ type Route struct {
 	Gateway   netip.Addr   // zero: directly on the link
 	Table     int          // number; 254 is main, 255 local (rtnetlink(7))
 	Local     bool         // of type local: the addresses are this machine's
+	MTU       int          // that the route has of its own, in bytes; 0: none
 }
 
 // Listener is a local socket that takes connections or datagrams.

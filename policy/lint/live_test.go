@@ -81,6 +81,7 @@ var hosts = map[string]struct{ bad, good func(h *Host) }{
 	"S40": {bad: func(h *Host) { h.Routes = h.Routes[1:] }, good: func(h *Host) { h.Routes = h.Routes[1:] }},
 	"C01": {bad: func(h *Host) { h.Conntrack.Max = 65536; h.Conntrack.Buckets = 65536 }},
 	"C02": {bad: sysctl("net/netfilter/nf_conntrack_udp_timeout", "30"), good: sysctl("net/netfilter/nf_conntrack_udp_timeout", "30")},
+	"B04": {bad: tunnel(1420), good: tunnel(1420)}, "B05": {bad: tunnel(1420), good: tunnel(1420)},
 	"R05": {bad: sysctl("net/netfilter/nf_conntrack_udp_timeout", "180"), good: sysctl("net/netfilter/nf_conntrack_udp_timeout", "180")},
 	"X16": {bad: func(h *Host) { h.Sysctls["net/netfilter/nf_conntrack_helper"] = "1" }},
 	"C03": {bad: func(h *Host) { h.Sysctls["net/netfilter/nf_conntrack_acct"] = "0" }},
@@ -106,6 +107,21 @@ func inside(seen ...string) func(h *Host) {
 	}
 }
 
+// tunnel gives the host real servers' networks, and more of them behind a tunnel that takes packets of some size.
+func tunnel(mtu int) func(h *Host) {
+	return func(h *Host) {
+		inside()(h)
+		for i := range h.Interfaces {
+			h.Interfaces[i].MTU = 1500
+		}
+		h.Interfaces = append(h.Interfaces, Interface{Name: "wg0", Up: true, MTU: mtu, Addrs: prefixes("10.9.0.1/24", "fd09::1/64")})
+		h.Routes = append(h.Routes,
+			Route{Dst: prefix("192.168.1.0/24"), Interface: "dc0", Table: 254}, Route{Dst: prefix("fd05::/64"), Interface: "dc0", Table: 254},
+			Route{Dst: prefix("10.9.0.0/24"), Interface: "wg0", Table: 254}, Route{Dst: prefix("fd09::/64"), Interface: "wg0", Table: 254},
+			Route{Dst: prefix("192.168.19.0/24"), Interface: "wg0", Table: 254}, Route{Dst: prefix("fd19::/64"), Interface: "wg0", Table: 254})
+	}
+}
+
 // dialUp gives the host a PPPoE link with addresses.
 func dialUp(addrs ...string) func(h *Host) {
 	return func(h *Host) {
@@ -116,6 +132,12 @@ func dialUp(addrs ...string) func(h *Host) {
 		}
 		h.Interfaces = append(h.Interfaces, link)
 	}
+}
+
+// telling is a policy with one service that tells who called, with the laddrs and real servers given; other keys of the
+// gateway may follow `addresses`.
+func telling(gateway, laddrs, servers string) string {
+	return "\nversion: 1\ngateway: {addresses: routes" + gateway + "}\nservices:\n  - {name: web, vip: [20.0.1.1, \"2a0e:1::1\"], ports: tcp/80, mode: fullnat, client_address: toa, laddrs: [" + laddrs + "], real_servers: [" + servers + "]}\n"
 }
 
 // nat is a policy with one NAT service that has the given keys, too.
@@ -199,6 +221,10 @@ func TestLive(t *testing.T) {
 	zone := func(rest string) string {
 		return "version: 1\ngateway: {uplinks: [wan0, \"ppp*\"]}\nzones:\n  - {name: office, " + rest + "}\n"
 	}
+	also := func(routes ...Route) func(*Host) {
+		return func(h *Host) { tunnel(1420)(h); h.Routes = append(h.Routes, routes...) }
+	}
+	own, far := "192.168.1.250-192.168.1.253", "10.9.0.2-10.9.0.5"
 	any4, any6 := netip.IPv4Unspecified(), netip.IPv6Unspecified()
 	for _, c := range []struct {
 		name, policy string
@@ -227,6 +253,46 @@ func TestLive(t *testing.T) {
 		{"clients on a wide network", strings.Replace(nat(""), "192.168.1.2", "172.16.5.1", 1) + "zones:\n  - {name: lan, from: 172.20.0.0/16, action: accept}\n", inside(),
 			"S23 the real server 172.16.5.1 and clients 172.20.0.0/16 share the network 172.16.0.0/12 of the interface dc0"},
 		{"clients that are seen without a host", nat("") + "zones:\n  - {name: lan, from: 192.168.1.0/24, action: accept}\n", inside("192.168.1.9"), ""},
+
+		{"laddrs of the real servers' network", telling("", own, "192.168.1.1"), tunnel(1420), ""},
+		{"laddrs of no network", telling("", "10.77.0.2-10.77.0.5", "192.168.1.1"), tunnel(1420), ""},
+		{"laddrs of another network", telling("", "20.0.2.5-20.0.2.8", "192.168.1.1"), tunnel(1420), "B04 the real server 192.168.1.1 is behind dc0, and the laddr 20.0.2.5 belongs to the network 20.0.2.0/24 of wan0"},
+		{"laddrs of IPv6 of another network", telling("", own+`, "fd09::5", "fd09::6"`, `192.168.1.1, "fd05::1"`), tunnel(1420), "B04 the real server fd05::1 is behind dc0, and the laddr fd09::5 belongs to the network fd09::/64 of wg0"},
+		{"one network of several", telling("", own+", 20.0.2.5", "192.168.1.1"), tunnel(1420), "B04 the laddr 20.0.2.5"},
+		{"laddrs behind a router", telling("", "192.168.9.5-192.168.9.8", "192.168.1.1"), tunnel(1420), "B04 the laddr 192.168.9.5 is in 192.168.9.0/24, which is behind the router 192.168.1.200: answers of the real server 192.168.1.1 go there"},
+		{"laddrs that a blackhole holds", telling("", "20.0.9.1-20.0.9.4", "192.168.1.1"), tunnel(1420), ""},
+		{"real servers by several ways, one of the laddrs'", telling("", own, "192.168.7.1"), also(Route{Dst: prefix("192.168.7.0/24"), Interface: "dc0", Table: 254}, Route{Dst: prefix("192.168.7.0/24"), Interface: "wan0", Table: 254}), ""},
+		{"a real server without a way", telling("", own, "192.168.1.1"), func(h *Host) { tunnel(1420)(h); h.Routes = h.Routes[2:3] }, ""},
+		{"a sorry server elsewhere", strings.Replace(telling("", own, "192.168.1.1"), "real_servers:", "sorry_servers: [192.168.19.3], real_servers:", 1), tunnel(1492), "B04 B05"},
+
+		{"a tunnel's own network", telling("", far, "10.9.0.9"), tunnel(1420), ""},
+		{"a network behind a tunnel", telling("", far, "192.168.19.1"), tunnel(1420), "B05 to the real server 192.168.19.1 leads wg0, which takes packets of 1420 bytes, and clients may send as many, with an MSS of 1452: the first one with data has no room for the 8 bytes of the option"},
+		{"over IPv6", telling("", far+`, "fd09::2", "fd09::3"`, `"fd19::1"`), tunnel(1420), "B05 with an MSS of 1420: the first one with data has no room for the 20 bytes"},
+		{"mss: clamp", telling(", mss: clamp", far, "192.168.19.1"), tunnel(1420), "B05 with an MSS of 1380:"},
+		{"mss too large", telling(", mss: 1373", far, "192.168.19.1"), tunnel(1420), "B05 with an MSS of 1373:"},
+		{"mss with room", telling(", mss: 1372", far, "192.168.19.1"), tunnel(1420), ""},
+		{"mss with room over IPv6", telling(", mss: 1340", far+`, "fd09::2", "fd09::3"`, `"fd19::1"`), tunnel(1420), ""},
+		{"a usual network behind a tunnel with room", telling("", far, "192.168.19.1"), tunnel(1500), ""},
+		{"jumbo packets between gateway and real servers", telling("", far, "192.168.19.1"), tunnel(9000), ""},
+		{"jumbo packets of clients", telling("", own, "192.168.1.1"), func(h *Host) { tunnel(1420)(h); h.Interfaces[1].MTU = 9000 }, ""},
+		{"a route with an MTU", telling("", own, "192.168.8.1"), also(Route{Dst: prefix("192.168.8.0/24"), Interface: "dc0", Gateway: netip.MustParseAddr("192.168.1.200"), Table: 254, MTU: 1400}),
+			"B05 to the real server 192.168.8.1 leads dc0, on a route for packets of 1400 bytes, and clients may send as many, with an MSS of 1452:"},
+		{"a route with an MTU to the network itself", telling("", own, "192.168.1.1"), also(Route{Dst: prefix("192.168.1.0/28"), Interface: "dc0", Table: 254, MTU: 1400}), "B05 1400 bytes"},
+		{"clients send less", telling("", far, "192.168.19.1"), func(h *Host) {
+			tunnel(1420)(h)
+			for i := range h.Interfaces {
+				h.Interfaces[i].MTU = min(h.Interfaces[i].MTU, 1420)
+			}
+			h.Interfaces[3].MTU = 1428
+		}, ""},
+		{"one interface for all", telling("", far, "192.168.19.1"), func(h *Host) { tunnel(1420)(h); h.Interfaces = h.Interfaces[3:] }, "B05 "},
+		{"a network with hardly any room", telling("", own, "192.168.1.1"), func(h *Host) { tunnel(1420)(h); h.Interfaces[2].MTU = 576 }, "B05 576 bytes"},
+		{"with a SYN proxy", strings.Replace(telling("", far, "192.168.19.1"), "ports:", "syn_proxy: true, ports:", 1), tunnel(1420), ""},
+		{"routes that rules choose", telling("", own, "192.168.1.1"), also(Route{Dst: prefix("0.0.0.0/0"), Interface: "wg0", Table: 101}), ""},
+		{"routes that rules choose alone", telling("", far, "172.31.0.1"), func(h *Host) {
+			also(Route{Dst: prefix("172.31.0.0/16"), Interface: "wg0", Table: 101})(h)
+			h.Routes = h.Routes[1:] // no default route
+		}, "B05 172.31.0.1"},
 
 		{"docker's chain before services", services, chain(BaseChain{Family: "ip", Table: "nat", Name: "PREROUTING", Type: "nat", Hook: "prerouting", Priority: -150}), "H01 chain PREROUTING of table ip nat (nat, prerouting, priority -150)"},
 		{"a chain at the same priority", services, chain(BaseChain{Family: "inet", Table: "x", Name: "y", Type: "nat", Hook: "output", Priority: -100}), "H01 "},

@@ -92,6 +92,7 @@ func TestHostRules(t *testing.T) {
 		{"zones: [{name: a, from: 10.1.0.0/24, map: 20.0.2.0/24}]", always + " P03 Z12"},
 		{"services: [{name: a, vip: 20.0.1.1, ports: tcp/80, real_servers: 192.168.1.1}]", always + " S03 S23"},
 		{"services: [{name: a, vip: 20.0.1.1, ports: tcp/80, hairpin: false, real_servers: 192.168.1.1}]", always + " S03"},
+		{"gateway: {addresses: routes}\nservices: [{name: a, vip: 20.0.1.1, ports: tcp/80, mode: fullnat, laddrs: 20.0.2.1, client_address: toa, real_servers: 192.168.1.1}]", always + " B04 B05 S03"},
 	} {
 		p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: []byte("version: 1\n" + c.policy + "\n")}})
 		if p == nil {

@@ -33,7 +33,7 @@ type Rule struct {
 func Rules() []Rule { return slices.Clone(catalogue()) }
 
 var catalogue = sync.OnceValue(func() []Rule {
-	rules := slices.Concat(refusals(), zoneRules(), poolRules(), fleetRules(), serviceRules(), helperRules(), synProxyRules(), limitRules(), uplinkRules(), timeoutRules(), healthRules(), testRules(), ignoreRules(), hostRules())
+	rules := slices.Concat(refusals(), zoneRules(), poolRules(), fleetRules(), serviceRules(), clientRules(), helperRules(), synProxyRules(), limitRules(), uplinkRules(), timeoutRules(), healthRules(), testRules(), ignoreRules(), hostRules())
 	slices.SortFunc(rules, func(a, b Rule) int { return cmp.Compare(a.Code, b.Code) })
 	for i := range rules {
 		rules[i].Bad, rules[i].Good = Example(rules[i].Code)

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"cmp"
+	"net/netip"
 	"slices"
 
 	"github.com/snatctl/snatctl/inet"
@@ -76,4 +77,25 @@ func (w ways) lead(to inet.Range, fits func(name string) bool) bool {
 		}
 	}
 	return false
+}
+
+// exits returns the routes that packets to an address take: those of every lookup or, if none of them leads
+// there, those that rules may choose. Routes of this machine's own addresses are none.
+func (w ways) exits(a netip.Addr) (usual []Route) {
+	var others []Route
+	for _, lookup := range w {
+		o, ok := lookup.owners.first(inet.AddrRange(a))
+		if !ok || lookup.exits[o.Owner][0].Local {
+			continue
+		}
+		if all := lookup.exits[o.Owner]; all[0].Table >= tableDefault && all[0].Table <= tableLocal {
+			usual = all
+		} else {
+			others = append(others, all...)
+		}
+	}
+	if usual == nil {
+		return others
+	}
+	return usual
 }

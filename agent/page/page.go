@@ -19,6 +19,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 )
 
 //go:embed assets/page.html
@@ -30,13 +31,13 @@ var style string
 //go:embed assets/page.js
 var script string
 
-var (
-	templates = template.Must(template.New("").Funcs(words).Parse(markup))
-	// security lets the page run its own script and style, known by their sums (CSP Level 3, 2.3.1), and
-	// nothing else.
-	security = "default-src 'none'; script-src " + sumOf(script) + "; style-src " + sumOf(style) +
-		"; img-src data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
+// templates are made when a page is first asked for: most commands never show one.
+var templates = sync.OnceValue(func() *template.Template { return template.Must(template.New("").Funcs(words).Parse(markup)) })
+
+// security lets the page run its own script and style, known by their sums (CSP Level 3, 2.3.1), and
+// nothing else.
+var security = "default-src 'none'; script-src " + sumOf(script) + "; style-src " + sumOf(style) +
+	"; img-src data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 func sumOf(text string) string {
 	sum := sha256.Sum256([]byte(text))
@@ -64,7 +65,7 @@ func show(w http.ResponseWriter, r *http.Request, s *Source) {
 	var b bytes.Buffer
 	v := NewView(s.Whole(r.Context()), ParseQuery(values), themeOf(r))
 	v.Style, v.Script = template.CSS(style), template.JS(script)
-	if err := templates.ExecuteTemplate(&b, "page", v); err != nil {
+	if err := templates().ExecuteTemplate(&b, "page", v); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}

@@ -54,7 +54,7 @@ func TestParts(t *testing.T) {
 	v := NewView(Join(sample()), Query{}, "")
 	for _, name := range parts {
 		fmt.Fprintf(&b, "<!-- %s -->\n", name)
-		if err := templates.ExecuteTemplate(&b, name, v); err != nil {
+		if err := templates().ExecuteTemplate(&b, name, v); err != nil {
 			t.Fatal(err)
 		}
 		b.WriteString("\n")
@@ -206,7 +206,7 @@ func BenchmarkPage(b *testing.B) {
 	for name, q := range map[string]Query{"first": {}, "search": {Search: "svc-2999"}, "address": {Search: "10.17.3.4"}, "bytes": {Sort: ByBytes, Page: 700}} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				if err := templates.ExecuteTemplate(io.Discard, "page", NewView(w, q, "")); err != nil {
+				if err := templates().ExecuteTemplate(io.Discard, "page", NewView(w, q, "")); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -100,7 +100,7 @@ func (t *stream) look(w *Whole) error {
 	u := update{At: stamp(w.At), Clock: w.At.Local().Format(time.TimeOnly), Title: v.Title(), Icon: string(v.Icon()), Parts: map[string]string{}}
 	for _, name := range parts {
 		var b bytes.Buffer
-		if err := templates.ExecuteTemplate(&b, name, v); err != nil {
+		if err := templates().ExecuteTemplate(&b, name, v); err != nil {
 			return err
 		}
 		if text := b.String(); text != t.sent[name] {

@@ -1,7 +1,6 @@
 package words
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -22,10 +21,18 @@ func ValidName(s string) bool {
 	return true
 }
 
-var tableForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]{0,31}$`)
-
-// TableForm tells whether s has the form of a table's name; it may still be a keyword.
-func TableForm(s string) bool { return tableForm.MatchString(s) }
+// TableForm tells whether s has the form of a table's name: a letter or underscore, and 31 at most
+// of letters, digits and _ . - behind it. It may still be a keyword.
+func TableForm(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'
+		if !letter && (i == 0 || (c < '0' || c > '9') && c != '.' && c != '-') {
+			return false
+		}
+	}
+	return len(s) > 0 && len(s) <= 32
+}
 
 // NFTKeyword tells whether nft would take s for one of its keywords.
 func NFTKeyword(s string) bool { return slices.Contains(nftKeywords, s) }

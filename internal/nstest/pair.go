@@ -119,6 +119,9 @@ func (w *Pair) StartConntrackd(i int, conf string) (err error) {
 	return err
 }
 
+// Conntrackd is that of a gateway; nil: it has none.
+func (w *Pair) Conntrackd(i int) *Daemon { return w.conntrackd[i] }
+
 // StartKeepalived runs keepalived on a gateway with a configuration.
 func (w *Pair) StartKeepalived(i int, conf string) (err error) {
 	for _, left := range []string{"keepalived.pid", "vrrp.pid"} { // of one that was killed

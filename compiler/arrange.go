@@ -69,6 +69,7 @@ func (a *Arrangement) Zones() (Fragment, policy.Diagnostics) {
 	b := newBuilder(a)
 	b.zones()
 	b.ways(a.policy)
+	b.chances()
 	return b.fragment(), b.diags
 }
 

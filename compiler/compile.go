@@ -32,6 +32,7 @@ func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 	}
 	b.zones()
 	b.ways(p)
+	b.chances()
 	return b.finish()
 }
 

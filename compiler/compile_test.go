@@ -51,6 +51,9 @@ func parse(t *testing.T, input []golden.File) *policy.Policy {
 	if p == nil {
 		t.Fatalf("the policy is invalid:\n%s", render(ds))
 	}
+	if p.Everywhere() {
+		p, _ = p.At(p.Nodes[0].Name)
+	}
 	return p
 }
 

@@ -46,6 +46,7 @@ func (a *Arrangement) Outline(p *policy.Policy) (*Outline, policy.Diagnostics) {
 	}
 	b.zones()
 	b.ways(p)
+	b.chances()
 	if b.diags.Err() != nil {
 		return nil, b.diags
 	}

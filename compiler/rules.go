@@ -82,6 +82,7 @@ func (b *builder) rules() {
 	if (sendsOn || fullNAT || byMark || b.zonesDecide()) && b.policy.Gateway.Invalid == policy.Drop {
 		b.dropInvalid()
 	}
+	b.chanceRules()
 	b.synProxyRules()
 	if b.usesChain(layout.ChainMasquerade.Name()) {
 		b.rule(layout.ChainMasquerade.Name(), nft.Masq{})

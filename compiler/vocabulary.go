@@ -20,6 +20,8 @@ func Vocabulary() *nft.Ruleset {
 	for _, f := range inet.Families {
 		b.set(layout.Marks.Of(f))
 		b.set(layout.VIPs.Of(f))
+		b.set(layout.Chance.Of(f))
+		b.set(layout.ChanceMark.Name())
 		b.set(layout.Name{Kind: layout.VIPs, Family: f, Variant: layout.Variant{Mapped: true}})
 		b.rule(layout.Name{Kind: layout.ChainMarked, Family: f}, nft.Vmap{Key: []nft.Field{packetMark}, Map: b.set(layout.AfterMark.Of(f)).Name})
 		for _, kind := range layout.PortKinds {
@@ -29,6 +31,7 @@ func Vocabulary() *nft.Ruleset {
 			}
 			b.set(layout.Permitted.For(f, kind))
 			b.set(layout.Proxied.For(f, kind))
+			b.set(layout.NoChance.For(f, kind))
 			b.set(layout.Handshakes.For(f, kind))
 			for _, prefix := range []bool{false, true} {
 				b.set(hairpinName(f, kind, prefix))

@@ -91,14 +91,17 @@ func (a *around) undo() error {
 // not exist is worth a warning, as for uplinks: at boot it may come later.
 func (g *Gateway) planAddresses(w *Wanted) (route.Plan, error) {
 	plan, missing, err := g.compareAddresses(w)
-	if missing != nil {
+	switch {
+	case errors.Is(missing, route.ErrFar):
+		g.tell(Warning{missing})
+	case missing != nil:
 		g.tell(Warning{fmt.Errorf("gateway.addresses: %w: apply again once it exists", missing)})
 	}
 	return plan, err
 }
 
 // compareAddresses reads what of ours this host has, and compares it with what the policy wants.
-// missing is route.ErrNoInterface.
+// missing is route.ErrNoInterface or route.ErrFar.
 func (g *Gateway) compareAddresses(w *Wanted) (p route.Plan, missing, err error) {
 	conn, err := routelink.Open()
 	if err != nil {
@@ -110,7 +113,7 @@ func (g *Gateway) compareAddresses(w *Wanted) (p route.Plan, missing, err error)
 		return nil, nil, err
 	}
 	want, err := route.Want(w.Policy, host.Facts)
-	if errors.Is(err, route.ErrNoInterface) {
+	if errors.Is(err, route.ErrNoInterface) || errors.Is(err, route.ErrFar) {
 		missing, err = err, nil
 	}
 	return route.Diff(host.Have, want), missing, err
@@ -132,6 +135,8 @@ func (g *Gateway) misplaced(w *Wanted) ([]ct.Problem, error) {
 		return problem(ct.Critical, "%v", err), nil
 	case err != nil:
 		return nil, err
+	case errors.Is(missing, route.ErrFar):
+		return append(out, problem(ct.Critical, "%v", missing)...), nil
 	case missing != nil:
 		return append(out, problem(ct.Critical, "%v: answers to them do not come here", missing)...), nil
 	case len(adds) > 0:
@@ -152,8 +157,11 @@ func misled(w *Wanted, ways route.Plan, repair string) (out []ct.Problem) {
 		case c.Action == route.Replace:
 			p.Text = "other than the policy says: " + c.Detail + "; " + repair
 		}
-		if c.Of == route.Uplink {
+		switch c.Of {
+		case route.Uplink:
 			p.Object = "uplink " + c.Name
+		case route.Node:
+			p.Object = "node " + c.Name
 		}
 		out = append(out, p)
 	}
@@ -206,8 +214,11 @@ func (d *Difference) tellAddresses(w *Wanted, live *nft.Ruleset, p route.Plan) {
 			names.Tables[table] = name
 		}
 	}
+	if names.Node == "" {
+		names.Node = readback.ChanceOf(live).Node
+	}
 	actions := map[route.Action]tell.Action{route.Add: tell.AddObject, route.Remove: tell.RemoveObject, route.Replace: tell.ChangeObject}
-	kinds := map[route.Subject]tell.Kind{route.Addresses: tell.KindAddress, route.Uplink: tell.KindUplink, route.Uplinks: tell.KindGateway}
+	kinds := map[route.Subject]tell.Kind{route.Addresses: tell.KindAddress, route.Uplink: tell.KindUplink, route.Node: tell.KindNode, route.Uplinks: tell.KindGateway}
 	for _, c := range p.Changes(names) {
 		if c.Of == route.Uplinks {
 			c.Name = w.Ruleset.Table

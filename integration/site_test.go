@@ -171,9 +171,9 @@ func apply(t testing.TB, h *nstest.Host, policy string, args ...string) {
 }
 
 // wantDiff checks the exit status of diff: 0 if the kernel holds the policy, 1 if not.
-func wantDiff(t testing.TB, h *nstest.Host, policy string, code int) nstest.Result {
+func wantDiff(t testing.TB, h *nstest.Host, policy string, code int, args ...string) nstest.Result {
 	t.Helper()
-	r := snatctl(t, h, policy, "diff")
+	r := snatctl(t, h, policy, "diff", args...)
 	if r.Code != code {
 		t.Fatalf("diff exits %d, want %d\n%s%s\npolicy:%s\nkernel:\n%s", r.Code, code, r.Stdout, r.Stderr, policy, list(t, h))
 	}

@@ -32,6 +32,7 @@ func Codes() []Code {
 		{"F06", "In active-backup, the laddrs of a pool are divided among nodes."},
 		{"F07", "The sections nodes and fleet do not fit together, or are there twice."},
 		{"F08", "The nodes have laddrs of different families in a pool."},
+		{"F09", "A node's address cannot be: two of a family, or one that no packet can be sent to."},
 		{"G01", "A key of the section gateway has an unknown value, or the section is there twice."},
 		{"L01", "Limits limit nothing, or have a burst without new_per_client, or belong to a zone that refuses all connections."},
 		{"N01", "A name is not valid, is used twice, or could be mistaken for something else."},

@@ -35,6 +35,7 @@ type Decision struct {
 	MSS      MSS      // how large the segments of the connection may be
 	Timeouts Timeouts // how long the connection is remembered, as far as the policy says so
 	Uplinks  []string // names of those that its zone may send it through, where no more specific route counts; none: as routes say
+	Chance   string   // the node that drains to which it is sent on, since it belongs to no connection here; empty: none
 	Answers  string   // the uplink that it came in by, so that answers leave by it; empty: none
 	Limits   *Limits  // that bound connections of its kind; nil: none. Whether they are reached the packet does not tell
 
@@ -49,7 +50,8 @@ type Decision struct {
 // Uplinks written as objects: who comes in by one is answered through it; for all others the first zone
 // whose `from`, `to`, `ports` and `iif` hold chooses the way, if it has `uplink`. Neither holds for what a syn_proxy answers.
 //
-// What is invalid meets a service's syn_proxy and gateway.invalid, and nothing else. For all others:
+// What is invalid meets a service's syn_proxy, the second chance while another node drains, and gateway.invalid,
+// and nothing else. For all others:
 //
 //  1. The service that takes the packet's mark decides, else the one that claims the destination.
 //  2. Else the first zone that is mapped to the destination decides.

@@ -181,7 +181,7 @@ func (d *decider) invalid() {
 	switch {
 	case d.pkt.Self:
 		d.accept("the packet is the gateway's own: untouched")
-	case d.strayHandshake():
+	case d.strayHandshake(), d.secondChance():
 	case len(g.Uplinks) > 0 && !inet.IsAnyInterface(g.Uplinks, d.pkt.OIf):
 		d.accept("the packet belongs to no connection, and %s is not an uplink: untouched", orUnknown(d.pkt.OIf))
 	case g.Invalid == Drop && !d.policy.decides():

@@ -11,10 +11,11 @@ import (
 // Node is one of the machines that carry a policy out together.
 type Node struct {
 	Where
-	Name     string
-	RouterID netip.Addr // IPv4, of BGP (RFC 4271, 4.2); zero where it is not written
-	ASN      uint32     // of BGP (RFC 6793); 0 where it is not written
-	State    NodeState
+	Name      string
+	RouterID  netip.Addr   // IPv4, of BGP (RFC 4271, 4.2); zero where it is not written
+	ASN       uint32       // of BGP (RFC 6793); 0 where it is not written
+	Addresses []netip.Addr // where the other nodes reach it, one a family at most; none: at RouterID
+	State     NodeState
 }
 
 // NodeState says whether a node takes new connections.
@@ -23,7 +24,8 @@ type NodeState string
 // The states of nodes.
 const (
 	NodeActive NodeState = "active" // default
-	NodeDrain  NodeState = "drain"  // keeps its connections, and is announced to get no new ones
+	NodeDrain  NodeState = "drain"  // keeps its connections, and gets no new ones
+	NodeReturn NodeState = "return" // as NodeActive, and the others still send it the connections that it kept
 )
 
 // Fleet is how the nodes share the work. The zero value is active-active.

@@ -23,22 +23,30 @@ type Facts struct {
 	Strict []Loose  // they drop packets that the table main would not send back by them
 	V6     bool     // this host has IPv6
 	Taken  []int    // routing tables that have routes of another policy's uplinks
+
+	Near []Hop // of the neighbours that Ask names, those that are some: on the network of an interface that is up
 }
 
 // Ask says which facts a policy wants.
 type Ask struct {
-	Addresses bool     // those for gateway.addresses, which take a look at every route
-	Uplinks   []string // interfaces of uplinks
+	Addresses bool         // those for gateway.addresses, which take a look at every route
+	Uplinks   []string     // interfaces of uplinks
+	Nodes     []netip.Addr // neighbours that get packets which belong to no connection here
 }
 
 // Any tells whether the policy wants anything.
-func (a Ask) Any() bool { return a.Addresses || len(a.Uplinks) > 0 }
+func (a Ask) Any() bool { return a.Addresses || len(a.Uplinks) > 0 || len(a.Nodes) > 0 }
 
 // AskFor returns which facts Want needs.
 func AskFor(p *policy.Policy) (a Ask) {
 	a.Addresses = p.Gateway.Addresses.Mode.OnHost()
 	for i := range p.Gateway.Routed {
 		a.Uplinks = append(a.Uplinks, p.Gateway.Routed[i].Interface)
+	}
+	for _, family := range inet.Families {
+		if len(p.ChanceVIPs(family)) > 0 {
+			a.Nodes = append(a.Nodes, p.SecondChance().Address(family))
+		}
 	}
 	return a
 }

@@ -22,6 +22,7 @@ const (
 	Addresses Subject = iota
 	Uplink
 	Uplinks // all of them; without a name
+	Node    // another one of the fleet, that drains
 )
 
 // Action says what happens.

@@ -12,11 +12,16 @@ import (
 type Names struct {
 	Tables     map[int]string
 	Interfaces map[string]string
+	Chance     int    // the table that leads to a node that drains; 0: none does
+	Node       string // that node
 }
 
 // NamesOf returns the names of a policy's uplinks.
 func NamesOf(p *policy.Policy) Names {
-	n := Names{make(map[int]string), make(map[string]string)}
+	n := Names{Tables: make(map[int]string), Interfaces: make(map[string]string), Chance: p.Gateway.ChanceTable()}
+	if to := p.SecondChance(); to != nil {
+		n.Node = to.Name
+	}
 	for name, number := range p.Gateway.Numbers() {
 		n.Tables[p.Gateway.TableOf(number)] = name
 		n.Interfaces[p.Gateway.Uplink(name).Interface] = name
@@ -24,11 +29,16 @@ func NamesOf(p *policy.Policy) Names {
 	return n
 }
 
-func (n Names) table(number int) string {
-	if name := n.Tables[number]; name != "" {
-		return name
+// table says whose routing table it is.
+func (n Names) table(number int) (Subject, string) {
+	name, subject := n.Tables[number], Uplink
+	if name == "" && number == n.Chance {
+		name, subject = n.Node, Node
 	}
-	return fmt.Sprintf("of table %d", number)
+	if name == "" {
+		name = fmt.Sprintf("of table %d", number)
+	}
+	return subject, name
 }
 
 // uplinkChanges tells what a plan means for uplinks.
@@ -56,7 +66,7 @@ func (p Plan) uplinkChanges(names Names) (out []Change) {
 			c.Detail = fmt.Sprintf("rp_filter of %s is 2: answers may come from where the table main does not lead", t.Interface)
 			out = append(out, c)
 		case Way:
-			c.Name = names.table(t.Table)
+			c.Of, c.Name = names.table(t.Table)
 			if was, ok := o.Instead.(Way); ok {
 				c.Action, c.Detail = Replace, fmt.Sprintf("table %d: %s (was %s)", t.Table, t.leads(), was.leads())
 				out = append(out, c)
@@ -69,7 +79,7 @@ func (p Plan) uplinkChanges(names Names) (out []Change) {
 				join(c, fmt.Sprintf("ip rules %d, by which routes of main that are no default routes come first", t.Priority), t.family()+t.about())
 				continue
 			}
-			c.Name = names.table(t.Table)
+			c.Of, c.Name = names.table(t.Table)
 			join(c, fmt.Sprintf("ip rules to table %d", t.Table), fmt.Sprintf("%s%d %s", t.family(), t.Priority, t.about()))
 		}
 	}

@@ -117,10 +117,8 @@ func uplinks(p *policy.Policy, f Facts) (s State, err error) {
 		return s, nil
 	}
 	tables := g.RoutingTables
-	for _, t := range f.Taken {
-		if t >= tables.First && t <= tables.Last {
-			return s, fmt.Errorf("%w: the uplinks of another policy on this host have table %d; write other numbers to gateway.routing_tables", ErrTables, t)
-		}
+	if err := f.free(tables); err != nil {
+		return s, err
 	}
 	numbers := g.Numbers()
 	for _, family := range inet.Families {
@@ -144,6 +142,16 @@ func uplinks(p *policy.Policy, f Facts) (s State, err error) {
 		}
 	}
 	return s, nil
+}
+
+// free refuses tables that another policy has.
+func (f Facts) free(tables policy.Tables) error {
+	for _, t := range f.Taken {
+		if t >= tables.First && t <= tables.Last {
+			return fmt.Errorf("%w: the uplinks of another policy on this host have table %d; write other numbers to gateway.routing_tables", ErrTables, t)
+		}
+	}
+	return nil
 }
 
 // lead enters the table of one uplink, and the rules that lead there.

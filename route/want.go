@@ -29,14 +29,22 @@ var ErrNoInterface = errors.New("there is no interface")
 
 // Want returns what a host needs so that packets to the policy's VIPs, laddrs and maps end on
 // it, as far as no interface has the addresses (gateway.addresses), and so that packets leave by their
-// uplinks. The error is ErrRefused, ErrTables or ErrNoInterface; with the last of them comes what can be had.
+// uplinks, or to a node that drains. The error is ErrRefused, ErrTables, ErrNoInterface or ErrFar; with the last
+// two comes what can be had.
 func Want(p *policy.Policy, f Facts) (State, error) {
 	ways, err := uplinks(p, f)
 	if err != nil {
 		return State{}, err
 	}
+	second, far := chance(p, f)
+	if far != nil && !errors.Is(far, ErrFar) {
+		return State{}, far
+	}
 	s, err := addresses(p, f)
-	s.Ways, s.Rules, s.Loose = ways.Ways, ways.Rules, ways.Loose
+	if err == nil {
+		err = far
+	}
+	s.Ways, s.Rules, s.Loose = slices.Concat(ways.Ways, second.Ways), slices.Concat(ways.Rules, second.Rules), ways.Loose
 	return s, err
 }
 

@@ -16,11 +16,13 @@ func (n Name) Declare() *nft.Set {
 		s.Key = []nft.Type{nft.Ifname}
 	case Entering, Leaving:
 		s.Key, s.Data = []nft.Type{nft.Ifname}, nft.VerdictData
-	case Proxied:
+	case Proxied, NoChance:
 		s.Key, s.Interval = ServiceKey(n.Family, ports), ports == PortRanges
+	case Chance:
+		s.Key = []nft.Type{addr}
 	case VIPs:
 		s.Key, s.Interval = []nft.Type{addr}, n.Variant.Mapped
-	case Marks:
+	case Marks, ChanceMark:
 		s.Key = []nft.Type{nft.FwMark}
 	case AfterMark:
 		s.Key, s.Data = []nft.Type{nft.FwMark}, nft.VerdictData

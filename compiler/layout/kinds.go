@@ -66,6 +66,9 @@ var forms = [...]form{
 	Choice:         {word: "choice", family: true, words: []word{wordThen}},
 	Leaving:        {word: "leaving"},
 	Laddrless:      {word: "laddrless", family: true},
+	Chance:         {word: "chance", family: true},
+	ChanceMark:     {word: "chance-mark"},
+	NoChance:       {word: "nochance", family: true, words: []word{wordPorts}},
 
 	ChainUnproven:        {word: "unproven"},
 	ChainPrerouting:      {word: "prerouting"},
@@ -114,6 +117,7 @@ var forms = [...]form{
 	ChainTo:              {word: "toward", words: []word{wordThen}},
 	ChainOut:             {word: "out", words: []word{wordThen}},
 	ChainBack:            {word: "back", words: []word{wordThen}},
+	ChainChance:          {word: "chance"},
 	ChainRemember:        {word: "remember", family: true, words: []word{wordPorts, wordKeep, wordServers, wordSeconds, wordBits}},
 }
 

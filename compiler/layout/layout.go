@@ -103,6 +103,9 @@ const (
 	Entering                          // interfaces of uplinks : the chain that marks flows that come in by them
 	Choice                            // slot : uplink; of several that a zone may have
 	Leaving                           // interfaces of uplinks : the chain of zones with laddrs for each of them
+	Chance                            // VIPs whose packets of unknown connections go to a node that drains
+	ChanceMark                        // the mark of these packets; its comment says which node
+	NoChance                          // VIP . protocol . port of services with a SYN proxy: their packets stay
 	Laddrless                         // sources of such zones : drop, of what leaves by an uplink that they have no laddr for
 )
 
@@ -155,6 +158,7 @@ const (
 	ChainVia      // marks a flow and its packet: they leave by an uplink
 	ChainTo       // marks a packet: it leaves by an uplink, unless a more specific route counts
 	ChainOut      // gives laddrs for one uplink
+	ChainChance   // hook: marks packets of unknown connections, for a node that drains
 	ChainBack     // marks a packet: it is an answer, and leaves by an uplink
 )
 

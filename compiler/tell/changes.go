@@ -49,6 +49,7 @@ const (
 	KindRealServer Kind = "real_server" // listed below its service
 	KindAddress    Kind = "address"     // of routes and interfaces, not of the table
 	KindUplink     Kind = "uplink"
+	KindNode       Kind = "node"           // another one, that drains
 	KindClients    Kind = "client_address" // of programs at interfaces, not of the table
 )
 
@@ -63,6 +64,7 @@ func Changes(live, want *nft.Ruleset, plan nft.Plan) []Change {
 	was, will := look(live, t), look(want, t)
 	c := changes{table: want.Table}
 	c.gateway(live, want, plan, t)
+	c.chance(live, want)
 	for _, name := range both(was.pools, will.pools) {
 		c.pool(name, was.pools[name], will.pools[name], plan)
 	}

@@ -89,7 +89,7 @@ func (t *touched) element(n layout.Name, owner, more string) {
 		return // more is a limit
 	case layout.LimitedZones, layout.LimitedRejects, layout.Ways, layout.WayConditional, layout.Laddrless:
 		t.zones[owner] = true
-	case layout.Services, layout.Limited, layout.Admitted, layout.Helpers, layout.Onward, layout.Laddrs, layout.LaddrsIn, layout.Scheduled, layout.Marks, layout.AfterMark, layout.Permitted, layout.Remember, layout.Hairpin, layout.Proxied, layout.Handshakes, layout.TimedServices:
+	case layout.Services, layout.Limited, layout.Admitted, layout.Helpers, layout.Onward, layout.Laddrs, layout.LaddrsIn, layout.Scheduled, layout.Marks, layout.AfterMark, layout.Permitted, layout.Remember, layout.Hairpin, layout.Proxied, layout.Handshakes, layout.NoChance, layout.TimedServices:
 		t.services[owner] = true
 	case layout.Timed, layout.Segments, layout.Excludes, layout.ZoneHelpers, layout.Inbound, layout.Conditional, layout.Elsewhere:
 		t.zones[owner] = true

@@ -10,12 +10,15 @@ import (
 	"github.com/snatctl/snatctl/policy/read"
 )
 
-// Policy reads a policy, which must be valid.
+// Policy reads a policy, which must be valid; one of several nodes is that of the first.
 func Policy(t testing.TB, text []byte) *policy.Policy {
 	t.Helper()
 	p, ds := read.Parse([]policy.Source{{Name: "policy.yaml", Data: text}})
 	if p == nil {
 		t.Fatal(ds)
+	}
+	if p.Everywhere() {
+		p, _ = p.At(p.Nodes[0].Name)
 	}
 	return p
 }

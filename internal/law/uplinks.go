@@ -41,8 +41,11 @@ func (l *Law) led(d *policy.Decision, pkt Packet, outcomes []Outcome) error {
 	got := make(map[uint32]bool)
 	for _, o := range outcomes {
 		flow, packet := o.FlowMark&policy.UplinkBits, pkt.Mark
-		if o.Answered {
+		switch {
+		case o.Answered:
 			packet = 0 // the proxy opens the connection itself, without a mark
+		case d.Chance != "":
+			packet = packet&^policy.UplinkBits | policy.ChanceMark
 		}
 		if got[flow] = true; len(d.Uplinks) > 0 {
 			packet = packet&^policy.UplinkBits | flow

@@ -25,6 +25,7 @@ var reasons = map[string]string{
 	"F06": "The backup takes over the connections of the node that failed, with their laddrs. It can do that only with the same ones.",
 	"F07": "What belongs together is in one place, so that no order of files decides, and what has no nodes has no slices of them.",
 	"F08": "The node would have no laddr for sources of the family that is missing, although others have.",
+	"F09": "The other nodes send packets there while the node drains, over each family to one neighbour.",
 	"G01": "snatctl does not guess what an unknown word means. All keys of the gateway are in one file, so that the order of files does not " +
 		"decide.",
 	"L01": "Whoever writes limits wants something to be bounded. Limits that bound nothing, or a burst without a rate, look as if they did.",

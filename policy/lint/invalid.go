@@ -17,7 +17,7 @@ const PickUpKey = "net/netfilter/nf_conntrack_tcp_loose"
 
 // neverPicksUp finds a host on which connections that it has not seen begin are invalid.
 func neverPicksUp(r *run, h Host) {
-	if r.Gateway.Invalid == policy.Accept || h.Sysctls[PickUpKey] != "0" || r.ProxiesSyn() { // apply sets it for these
+	if r.Gateway.Invalid == policy.Accept || h.Sysctls[PickUpKey] != "0" || r.ProxiesSyn() || r.GivesChance() { // apply sets it for these
 		return
 	}
 	r.find(r.gatewayAt(""), "gateway", "sysctl -w "+dotted(PickUpKey)+"=1, or write `invalid: accept` if connections take different ways here",

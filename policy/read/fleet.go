@@ -25,6 +25,8 @@ func (w *walker) nodes(n *yaml.Node) {
 			case "asn":
 				asn, _ := w.integer(v, k)
 				node.ASN = uint32(asn)
+			case "address":
+				node.Addresses = w.neighbours(v, "F09", "the address at which the other nodes reach this one", "a node has one address a family")
 			case "state":
 				enum(w, v, k, &node.State)
 			}

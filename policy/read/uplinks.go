@@ -60,7 +60,7 @@ func (w *walker) uplink(n *yaml.Node) policy.Uplink {
 		case "interface":
 			u.Interface, _ = w.iface(v, false)
 		case "gateway":
-			u.Gateways = w.nextHops(v)
+			u.Gateways = w.neighbours(v, "U02", "the address of the next router", "an uplink has one next router a family: write another uplink for it")
 		case "weight":
 			w.number(v, k, &u.Weight)
 		case "check":
@@ -70,16 +70,17 @@ func (w *walker) uplink(n *yaml.Node) policy.Uplink {
 	return u
 }
 
-// nextHops reads the addresses of an uplink's routers, one a family.
-func (w *walker) nextHops(n *yaml.Node) (out []netip.Addr) {
-	for _, item := range w.someItems(n, "the address of the next router") {
+// neighbours reads addresses of another machine that packets are sent to, one a family. What is wrong with them
+// has a code of its own.
+func (w *walker) neighbours(n *yaml.Node, code, what, one string) (out []netip.Addr) {
+	for _, item := range w.someItems(n, what) {
 		a, ok := w.address(item)
 		switch {
 		case !ok:
 		case slices.ContainsFunc(out, func(o netip.Addr) bool { return inet.FamilyOf(o) == inet.FamilyOf(a) }):
-			w.fail(item, "U02", "write another uplink for it", "there is another %s address: an uplink has one next router a family", inet.FamilyOf(a))
+			w.fail(item, code, one, "there is another %s address", inet.FamilyOf(a))
 		case a.IsUnspecified(), a.IsLoopback(), a.IsMulticast():
-			w.fail(item, "U02", "", "%s is not the address of a router", a)
+			w.fail(item, code, "write "+what, "no packet can be sent to %s", a)
 		default:
 			out = append(out, a)
 		}

@@ -80,7 +80,7 @@ var unseen = map[string]string{
 	"P01": "compares objects", "P04": "a property of the address", "P14": "compares keys", "P15": "compares objects", "P16": "compares items",
 	"S01": "compares objects; a VIP that stands twice it sees", "S02": "compares ranges", "S06": "the same server may be written in two ways",
 	"S07": "compares keys", "S08": "compares families", "S09": "compares keys", "S16": "compares items", "S17": "compares items",
-	"S20": "compares objects", "S21": "compares keys", "S35": "compares keys", "S42": "compares keys", "S30": "compares keys", "S32": "compares objects", "S34": "compares keys", "L01": "compares keys", "U02": "a property of the address, or compares keys", "U03": "arithmetic", "U04": "compares objects", "U05": "compares objects",
+	"S20": "compares objects", "S21": "compares keys", "S35": "compares keys", "S42": "compares keys", "S30": "compares keys", "S32": "compares objects", "S34": "compares keys", "L01": "compares keys", "U02": "a property of the address, or compares keys", "F09": "a property of the address, or compares items", "U03": "arithmetic", "U04": "compares objects", "U05": "compares objects",
 	"U06": "compares keys", "U07": "compares objects", "U08": "compares keys", "T02": "compares objects", "T03": "compares families", "Z01": "compares objects", "Z08": "compares families",
 	"X11": "compares keys", "X12": "compares ranges", "X13": "compares keys", "X14": "compares families", "Z13": "compares keys", "Z14": "compares keys",
 }

@@ -37,8 +37,11 @@ func (c *Conn) Read(table string, ask route.Ask) (Host, error) {
 			return Host{}, fmt.Errorf("read the host's %s: %w", s.what, err)
 		}
 	}
-	if len(ask.Uplinks) > 0 {
+	if len(ask.Uplinks)+len(ask.Nodes) > 0 {
 		r.readUplinks()
+	}
+	if err := r.readNodes(); err != nil {
+		return Host{}, fmt.Errorf("read the host's ways to other nodes: %w", err)
 	}
 	return r.Host, nil
 }

@@ -71,7 +71,7 @@ var deaths = []death{
 		die: pages(500), rise: pages(200)},
 	{name: "slow", paces: quietPaces, proto: "tcp", check: fmt.Sprintf("type: http, port: %d", mortalHTTP), says: "connected, but no answer in 700ms", keeps: true,
 		die: func(_ *testing.T, m *mortal) { m.slow.Store(true) }, rise: func(_ *testing.T, m *mortal) { m.slow.Store(false) }},
-	{name: "flapping", proto: "tcp", check: fmt.Sprintf("type: http, port: %d", mortalHTTP), paces: flapPaces, says: "HTTP status 500", keeps: true,
+	{name: "flapping", proto: "tcp", check: fmt.Sprintf("type: http, port: %d", mortalHTTP), paces: flapPaces, says: "HTTP status 500|(connected, but )?no answer in 200ms", keeps: true,
 		first: flaps, die: pages(500), second: flaps, rise: pages(200)},
 	{name: "expired", proto: "tcp", check: fmt.Sprintf("type: https, port: %d, sni: www.example.com, ca: CA", mortalHTTPS), says: "certificate expired ", keeps: true,
 		die: func(_ *testing.T, m *mortal) { m.expired.Store(true) }, rise: func(_ *testing.T, m *mortal) { m.expired.Store(false) }},

@@ -211,7 +211,8 @@ func TestAgentAPI(t *testing.T) {
 	}
 }
 
-// sameFlows tells whether two lists have the same flows, whatever moves in them meanwhile.
+// sameFlows tells whether two lists have the same flows of services and zones, whatever moves in them meanwhile. On a
+// busy machine checks of real servers make other flows between any two lists.
 func sameFlows(t *testing.T, a, b []byte) bool {
 	t.Helper()
 	type flow struct {
@@ -227,7 +228,9 @@ func sameFlows(t *testing.T, a, b []byte) bool {
 		must(t, json.Unmarshal(text, &all))
 		out := map[string]flow{}
 		for _, f := range all {
-			out[f.Proto+" "+f.Src+" "+f.Dst] = f
+			if f.Service != nil || f.Zone != nil {
+				out[f.Proto+" "+f.Src+" "+f.Dst] = f
+			}
 		}
 		return out
 	}

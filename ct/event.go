@@ -5,17 +5,21 @@ import "time"
 // EventKind is what has happened to a flow. The zero value is no event.
 type EventKind uint8
 
-// The events that the kernel reports (nf_conntrack_netlink.c).
+// The events that the kernel reports (nf_conntrack_netlink.c). Who listens for New hears of Taken, too.
 const (
 	New EventKind = iota + 1
 	Update
 	Destroy
 	Found // no event of the kernel's: the flow stood when a watch began
+	Taken // a program entered the flow: conntrackd, at a takeover. No packet opened it here
 )
 
-var eventNames = [...]string{"", "new", "update", "destroy", "found"}
+var eventNames = [...]string{"", "new", "update", "destroy", "found", "taken"}
 
-// String returns "new", "update", "destroy" or "found".
+// Begins tells whether an event is the first of its flow.
+func (k EventKind) Begins() bool { return k == New || k == Taken }
+
+// String returns "new", "update", "destroy", "found" or "taken".
 func (k EventKind) String() string {
 	if int(k) < len(eventNames) {
 		return eventNames[k]

@@ -13,7 +13,7 @@ import (
 //	"bytes_in":642,"bytes_out":402,"packets_in":12,"packets_out":7}
 //
 // at is when the event was read, for kernels that do not tell when it happened. A record of
-// "new" or "found" has no end, and one of "destroy" no start where the kernel keeps no times.
+// "new", "found" or "taken" has no end, one of "taken" no start either, and one of "destroy" no start where the kernel keeps no times.
 // Destinations are personal data that a log does not need (RFC 6888, REQ-12): only with
 // destinations "dst" and "translated_dst" follow "translated_src".
 //
@@ -64,6 +64,8 @@ func appendSpan(dst []byte, e *Event, at time.Time) []byte {
 		start, end = end, time.Time{}
 	case e.Kind == Found:
 		end = time.Time{}
+	case e.Kind == Taken: // another gateway knows when it began
+		start, end = time.Time{}, time.Time{}
 	case !e.Flow.Stop.IsZero():
 		end = e.Flow.Stop
 	}

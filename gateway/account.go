@@ -30,7 +30,7 @@ type Accounted struct {
 	Over    time.Duration // since the reading before; 0: there is none
 	// Heard counts events since the account began, by kind: New and Destroy. Lost counts those of
 	// which nobody knows of what kind they were.
-	Heard [ct.Destroy + 1]uint64
+	Heard [ct.Taken + 1]uint64
 	Lost  uint64
 }
 

@@ -16,7 +16,7 @@ type hearing struct {
 
 	mu    sync.Mutex  // over what follows
 	rates []*ct.Rates // those that want to know; nil: none yet
-	heard [ct.Destroy + 1]uint64
+	heard [ct.Taken + 1]uint64
 	fail  error // why nothing is heard any more
 }
 

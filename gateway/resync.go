@@ -63,7 +63,7 @@ func (r *resync) poke() {
 // reported tells whether an event is of a flow that the list had already. It must see every
 // event.
 func (r *resync) reported(e *ct.Event) bool {
-	if e.Kind == ct.New {
+	if e.Kind.Begins() {
 		r.recent[r.next%len(r.recent)] = e.Flow.Name()
 		r.next++
 	}
@@ -77,7 +77,7 @@ func (r *resync) reported(e *ct.Event) bool {
 	}
 	listed, _ := r.knows(e.Flow.Name())
 	r.known[e.Flow.Name()] = false
-	return listed && e.Kind == ct.New
+	return listed && e.Kind.Begins()
 }
 
 func (r *resync) knows(f ct.FlowName) (listed, known bool) {

@@ -182,7 +182,7 @@ func (w *Watch) event(ctx context.Context, e *ct.Event) {
 		now = time.Now()
 	}
 	w.owner = w.picture.Load().Index.Owner(&e.Flow)
-	if w.owner.Past && e.Kind == ct.New && w.tableChanged(ctx) {
+	if w.owner.Past && e.Kind.Begins() && w.tableChanged(ctx) {
 		w.owner = w.picture.Load().Index.Owner(&e.Flow)
 	}
 	w.o.Report(e, now, &w.owner)

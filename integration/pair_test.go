@@ -241,7 +241,30 @@ func TestPairTakeover(t *testing.T) {
 	all := p.talk(t, 30)
 	all.goOn(t)
 	until(t, "gw2 to know the flows", func() bool { s := p.status(t, 1); return s.Conntrackd != nil && s.Conntrackd.Peer >= 90 })
+	events := watching(t, p.Gateways[1], nil, "--format", "jsonl")
 	must(t, p.Unplug(0, "wan", "lan", "rs", "sync"))
 	p.becomes(t, 1, "primary")
 	all.survive(t, "links cut")
+	all.taken(t, events)
+}
+
+// taken checks that a watcher on the gateway that took over calls the connections taken, and not new.
+func (all chats) taken(t *testing.T, events *background) {
+	t.Helper()
+	kinds := make(map[string]string) // of the first event, by the client's port
+	for _, line := range events.lines(t) {
+		var e struct{ Event, Proto, Src string }
+		must(t, json.Unmarshal([]byte(line), &e))
+		if key := e.Proto + " " + e.Src; kinds[key] == "" {
+			kinds[key] = e.Event
+		}
+	}
+	for what, list := range all {
+		for _, c := range list {
+			proto, _, _ := strings.Cut(what, " ")
+			if kind := kinds[proto+" "+c.Local()]; kind != "taken" {
+				t.Errorf("the watcher calls %s of %s %q, not taken", what, c.Local(), kind)
+			}
+		}
+	}
 }

@@ -52,6 +52,9 @@ when it gives them back, with times and bytes. It has destinations only with --d
 for tcp://HOST:PORT. Of clients with a block of ports it sends the block when they begin to use it
 and when they have ceased; with --destinations also every connection.
 
+Connections that a program has entered, as conntrackd does when a pair's other gateway takes over, are
+"taken", not "new".
+
 Neither a slow reader nor a full disk nor a collector that is away stops the watcher. It counts what
 is lost, and says so on standard error and in the log. If the kernel's own buffer overflows, it reads the table of flows
 again, and reports connections that began in between as new.

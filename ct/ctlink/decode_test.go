@@ -63,6 +63,20 @@ func TestDecodeEvent(t *testing.T) {
 	}
 }
 
+// A flow that a program has entered is no new one.
+func TestDecodeEntered(t *testing.T) {
+	for port, want := range map[uint32]ct.EventKind{0: ct.New, 4711: ct.Taken} {
+		b := destroyed()
+		binary.NativeEndian.PutUint16(b[4:], unix.NFNL_SUBSYS_CTNETLINK<<8|ctNew)
+		binary.NativeEndian.PutUint16(b[6:], unix.NLM_F_CREATE|unix.NLM_F_EXCL)
+		binary.NativeEndian.PutUint32(b[12:], port)
+		var e ct.Event
+		if err := decodeEvent(b, &e); err != nil || e.Kind != want {
+			t.Errorf("asked for by port %d: %v (%v), want %v", port, e.Kind, err, want)
+		}
+	}
+}
+
 // A related flow's master is told by the direction of its first packet.
 func TestDecodeMaster(t *testing.T) {
 	master := ct.Tuple{Proto: inet.TCP, Src: netip.MustParseAddrPort("10.1.5.9:40000"), Dst: netip.MustParseAddrPort("203.0.113.10:21")}

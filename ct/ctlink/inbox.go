@@ -1,6 +1,7 @@
 package ctlink
 
 import (
+	"encoding/binary"
 	"fmt"
 	"unsafe"
 
@@ -81,6 +82,8 @@ func decodeEvent(b []byte, e *ct.Event) error {
 		e.Kind = ct.Destroy
 	case m.Type != unix.NFNL_SUBSYS_CTNETLINK<<8|ctNew:
 		return fmt.Errorf("netlink message of type %#x is no conntrack event", m.Type)
+	case m.Flags&unix.NLM_F_CREATE != 0 && entered(b):
+		e.Kind = ct.Taken
 	case m.Flags&unix.NLM_F_CREATE != 0:
 		e.Kind = ct.New
 	default:
@@ -90,6 +93,10 @@ func decodeEvent(b []byte, e *ct.Event) error {
 	e.At = moment(at)
 	return err
 }
+
+// entered tells whether a program asked for what an event tells of: the header names its socket, and none
+// where a packet was the cause (struct nlmsghdr, nlmsg_pid; ctnetlink_conntrack_event).
+func entered(b []byte) bool { return binary.NativeEndian.Uint32(b[12:]) != 0 }
 
 // drops returns how many datagrams the kernel dropped since the socket was opened, for want
 // of room (sk_drops, by SO_MEMINFO; linux/sock_diag.h).

@@ -96,6 +96,9 @@ func (c *Chat) datagram() error {
 	}
 }
 
+// Local is the client's own address and port.
+func (c *Chat) Local() string { return c.conn.LocalAddr().String() }
+
 // Words returns how many words were answered so far.
 func (c *Chat) Words() int {
 	c.mu.Lock()

@@ -22,14 +22,17 @@ func StaleClients(p *policy.Policy, live []*nft.Set) map[*nft.Set][]nft.Element 
 }
 
 // Clients knows whose the clients in sticky maps are, for a policy as it is written.
-type Clients struct{ idx stickyIndex }
+type Clients struct {
+	idx  stickyIndex
+	seed uint32 // of the hashes of IPv6 VIPs
+}
 
 // ClientsOf returns what Stale needs of a policy; nil where no service is persistent.
 func ClientsOf(p *policy.Policy) *Clients {
 	if !anyPersistent(p.Services) {
 		return nil
 	}
-	return &Clients{indexSticky(p)}
+	return &Clients{indexSticky(p), stickySeed(p.Services)}
 }
 
 func anyPersistent(services []policy.Service) bool {
@@ -94,7 +97,7 @@ func indexSticky(p *policy.Policy) stickyIndex {
 		s := &p.Services[i]
 		for _, vip := range s.VIP {
 			if vip.Is6() && s.Persistence.Timeout > 0 {
-				idx.byHash[vipHash(vip, seed)] = vip
+				idx.byHash[addrHash(vip, seed)] = vip
 			}
 		}
 	}
@@ -198,7 +201,7 @@ func stickySeed(services []policy.Service) uint32 {
 		seen := make(map[uint32]netip.Addr, len(vips))
 		clash := false
 		for _, vip := range vips {
-			h := vipHash(vip, seed)
+			h := addrHash(vip, seed)
 			if other, ok := seen[h]; ok && other != vip {
 				clash = true
 				break
@@ -211,11 +214,10 @@ func stickySeed(services []policy.Service) uint32 {
 	}
 }
 
-// vipHash is what `jhash ip6 daddr mod 4294967295 seed S` gives in the kernel
+// addrHash is what `jhash ip6 daddr mod 4294967295 seed S` gives in the kernel
 // (net/netfilter/nft_hash.c, nft_jhash_eval).
-func vipHash(vip netip.Addr, seed uint32) uint32 {
-	b := vip.As16()
-	return uint32(uint64(jhash(b[:], seed)) * hashSpan >> 32)
+func addrHash(a netip.Addr, seed uint32) uint32 {
+	return uint32(uint64(jhash(a.AsSlice(), seed)) * hashSpan >> 32)
 }
 
 // jhash is the kernel's hash of bytes (include/linux/jhash.h). The length must be a multiple

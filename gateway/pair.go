@@ -21,7 +21,8 @@ type Pair struct {
 	Sync   bool // conntrackd has the peer's flows; otherwise it is asked for nothing
 	Limits ha.Limits
 	// Clean ends the flows that contradict the policy in force, wherever that is done.
-	Clean func(context.Context) (Cleaned, error)
+	Clean    func(context.Context) (Cleaned, error)
+	StateDir string // where the policy in force is found
 }
 
 // RoleChange is how a node took its role: what is kept of it until the next one.
@@ -147,6 +148,8 @@ func (p *Pair) step(ctx context.Context, gate *Gate, s ha.Step) (r StepResult, e
 		err = gate.Shut(ctx)
 	case s.Do == ha.OpenGate:
 		err = gate.Open(ctx)
+	case s.Do == ha.Stick:
+		r.Count, err = p.stick(ctx)
 	case s.Do == ha.CleanUp:
 		var done Cleaned
 		done, err = p.Clean(ctx)
@@ -157,6 +160,17 @@ func (p *Pair) step(ctx context.Context, gate *Gate, s ha.Step) (r StepResult, e
 		r.Error = err.Error()
 	}
 	return r, err
+}
+
+// stick has persistent services know the clients of the flows that were entered.
+func (p *Pair) stick(ctx context.Context) (*int, error) {
+	g, err := Look(Options{Table: p.Table, StateDir: p.StateDir})
+	if err != nil {
+		return nil, err
+	}
+	defer g.Close()
+	n, err := g.Stick(ctx)
+	return &n, err
 }
 
 // write keeps what is known of a change of role. Packets do not need it.

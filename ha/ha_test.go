@@ -77,8 +77,8 @@ func TestSteps(t *testing.T) {
 		{Backup, true, "close the gate; forget flows [-t]; ask the peer [-n]"},
 		{Fault, true, "close the gate; forget flows [-t]"},
 		{Fault, false, "close the gate"},
-		{Primary, true, "close the gate; commit flows [-c] within 5s; open the gate; cleanup; hand flows on [-f] unless commit flows failed; hand flows on [-R]; hand flows on [-B]"},
-		{Primary, false, "close the gate; open the gate; cleanup"},
+		{Primary, true, "close the gate; commit flows [-c] within 5s; sticky clients within 5s; open the gate; cleanup; hand flows on [-f] unless commit flows failed; hand flows on [-R]; hand flows on [-B]"},
+		{Primary, false, "close the gate; sticky clients within 5s; open the gate; cleanup"},
 	} {
 		var said []string
 		for _, s := range Steps(c.role, c.sync, Limits{}) {

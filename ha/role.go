@@ -24,7 +24,8 @@ type Action string
 const (
 	CloseGate Action = "close the gate" // the node forwards no packet that belongs to no known flow
 	OpenGate  Action = "open the gate"
-	Commit    Action = "commit flows" // by conntrackd
+	Commit    Action = "commit flows"   // by conntrackd
+	Stick     Action = "sticky clients" // of the flows, before new connections come
 	CleanUp   Action = "cleanup"
 	HandOn    Action = "hand flows on" // to the peer, by conntrackd
 	Forget    Action = "forget flows"  // own ones, some time later, by conntrackd
@@ -42,7 +43,7 @@ type Step struct {
 
 // Limits bound the steps that may take long. The zero value of each is its default.
 type Limits struct {
-	Commit time.Duration // until the flows are there; the gate stays closed as long. 5 s
+	Commit time.Duration // until the flows are there, and as long again until the clients are; the gate stays closed meanwhile. 5 s
 	Rest   time.Duration // of every step behind the gate; 30 s
 }
 
@@ -75,7 +76,7 @@ func Steps(r Role, sync bool, l Limits) (steps []Step) {
 		return steps
 	}
 	daemon(Commit, l.Commit, "-c")
-	steps = append(steps, Step{Do: OpenGate}, Step{Do: CleanUp, Limit: l.Rest})
+	steps = append(steps, Step{Do: Stick, Limit: l.Commit}, Step{Do: OpenGate}, Step{Do: CleanUp, Limit: l.Rest})
 	if sync { // both caches: what stood there of the peer is in the kernel now
 		steps = append(steps, Step{Do: HandOn, Args: []string{"-f"}, Limit: l.Rest, After: Commit})
 	}

@@ -25,7 +25,6 @@ func daemonFlags(c *cobra.Command, d *gateway.Conntrackd) {
 func haNotifyCommand() *cobra.Command {
 	var p gateway.Pair
 	var files []string
-	var stateDir string
 	var alone bool
 	c := &cobra.Command{
 		Use:   "notify primary|backup|fault",
@@ -33,8 +32,8 @@ func haNotifyCommand() *cobra.Command {
 		Long: `Do what a change of role asks for. keepalived calls it, and only it needs to.
 
 A backup, and a node with a fault, closes the gate: it forwards nothing that belongs to no flow that it
-knows. A primary has conntrackd enter the other node's flows, opens the gate (also if that failed, or took
-longer than --commit-limit), ends the flows that contradict the policy in force here, and tells the other
+knows. A primary has conntrackd enter the other node's flows, and persistent services remember their
+clients; then it opens the gate (also if that failed, or took longer than --commit-limit each), ends the flows that contradict the policy in force here, and tells the other
 node what stands.
 
 Exit status: 0 done, or overtaken by another change; 1 the gate is not as the role wants it, 2 usage,
@@ -51,12 +50,12 @@ Exit status: 0 done, or overtaken by another change; 1 the gate is not as the ro
 				return err
 			}
 			p.Sync = !alone
-			p.Clean = func(ctx context.Context) (gateway.Cleaned, error) { return cleanSoon(ctx, p.Table, stateDir) }
+			p.Clean = func(ctx context.Context) (gateway.Cleaned, error) { return cleanSoon(ctx, p.Table, p.StateDir) }
 			return notify(c.Context(), &p, r)
 		},
 	}
 	tableFlags(c, &p.Table, &files)
-	stateDirFlag(c, &stateDir)
+	stateDirFlag(c, &p.StateDir)
 	daemonFlags(c, &p.Daemon)
 	c.Flags().DurationVar(&p.Limits.Commit, "commit-limit", 5*time.Second, "`time` that entering the flows may take: new connections wait as long")
 	c.Flags().BoolVar(&alone, "no-sync", false, "there is no conntrackd: the gate alone")

@@ -78,6 +78,13 @@ func (c *Conn) Forget(ctx context.Context, table string, entries map[*nft.Set][]
 	return err
 }
 
+// Enter enters clients into dynamic maps, in one transaction, whatever the generation is. gone are entries of
+// the same keys that hold something else; that one of them times out meanwhile is an error (ENOENT), and nothing
+// has changed then.
+func (c *Conn) Enter(ctx context.Context, table string, gone map[*nft.Set][]nft.Element, clients map[*nft.Set][]wire.Client) error {
+	return c.commit(ctx, wire.EncodeEnter(table, gone, clients, c.seq+1, 0))
+}
+
 // commit sends a transaction and waits for its one acknowledgement, that of the message
 // before BATCH_END.
 func (c *Conn) commit(ctx context.Context, t *wire.Batch) error {

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"time"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/snatctl/snatctl/nfnl"
@@ -76,6 +78,49 @@ func EncodeForget(table string, entries map[*nft.Set][]nft.Element, destroy bool
 	}
 	t.acknowledge()
 	return t
+}
+
+// Client is an entry of a dynamic map, as rules enter it.
+type Client struct {
+	nft.Element
+	Timeout time.Duration // how long it stays
+}
+
+// EncodeEnter returns a transaction that enters clients into dynamic maps, after it has deleted entries. gen is as
+// in Encode.
+func EncodeEnter(table string, gone map[*nft.Set][]nft.Element, clients map[*nft.Set][]Client, firstSeq, gen uint32) *Batch {
+	t := newBatch(table, firstSeq, gen, 0)
+	for s, es := range gone {
+		t.elementMessages(&nft.Op{Mark: nft.Delete, Set: s, Elements: es}, es, unix.NFT_MSG_DELSETELEM, 0)
+	}
+	for s, cs := range clients {
+		t.clientMessages(s, cs)
+	}
+	t.acknowledge()
+	return t
+}
+
+// clientMessages is elementMessages for clients.
+func (t *Batch) clientMessages(s *nft.Set, cs []Client) {
+	o := &nft.Op{Mark: nft.Add, Set: s, Elements: make([]nft.Element, len(cs))} // for who explains a refusal
+	for i := range cs {
+		o.Elements[i] = cs[i].Element
+	}
+	for i := 0; i < len(cs); {
+		t.start(unix.NFT_MSG_NEWSETELEM, unix.NLM_F_CREATE, origin{op: o, index: i})
+		t.b = nfnl.AppendString(t.b, listSet, s.Name)
+		var list, at int
+		t.b, list = nfnl.OpenNest(t.b, listElements)
+		for ; i < len(cs) && len(t.b)-list < chunk; i++ {
+			t.b, at = nfnl.OpenNest(t.b, listElem)
+			t.b = appendValue(t.b, elemKey, cs[i].Key)
+			t.b = appendData(t.b, s, &cs[i].Element)
+			t.b = nfnl.AppendU64(t.b, elemTimeout, uint64(cs[i].Timeout/time.Millisecond))
+			nfnl.CloseNest(t.b, at)
+		}
+		nfnl.CloseNest(t.b, list)
+		t.end()
+	}
 }
 
 // OfSet returns the attributes of a request for what a set holds.

@@ -145,6 +145,7 @@ struct packet {
 	struct tcphdr h;
 	struct address src, dst;
 	bool six;
+	bool odd; // a first fragment, or one with extension headers of IPv6: what TCP it has may not all be seen
 };
 
 static __always_inline void map4(struct address *a, __be32 v)
@@ -154,7 +155,37 @@ static __always_inline void map4(struct address *a, __be32 v)
 	a->w[3] = v;
 }
 
-// parse reads the headers of a TCP packet, or tells that there are none to work on.
+// Headers of IPv6 that may stand before TCP (RFC 8200, 4). Nobody needs more of them than EXTENSIONS.
+#define HOP_BY_HOP 0
+#define ROUTING 43
+#define FRAGMENT 44
+#define DESTINATION 60
+#define EXTENSIONS 4
+
+// extended skips extension headers. It is false where no TCP can follow.
+static __always_inline bool extended(struct __sk_buff *skb, struct packet *p, __u8 next)
+{
+	for (int i = 0; i < EXTENSIONS && next != IPPROTO_TCP; i++) {
+		struct {
+			__u8 next, len;
+			__be16 offset;
+		} e;
+
+		if (next != HOP_BY_HOP && next != ROUTING && next != FRAGMENT && next != DESTINATION)
+			return false;
+		if (bpf_skb_load_bytes(skb, p->tcp, &e, sizeof(e)) || (next == FRAGMENT && e.offset & bpf_htons(0xfff8)))
+			return false;
+		p->tcp += next == FRAGMENT ? 8 : 8 + 8 * e.len;
+		p->odd = true;
+		next = e.next;
+	}
+	if (next == HOP_BY_HOP || next == ROUTING || next == FRAGMENT || next == DESTINATION)
+		p->tcp = 1 << 16; // behind all that it has
+	return next == IPPROTO_TCP || p->tcp == 1 << 16;
+}
+
+// parse reads the headers of a TCP packet, or tells that there are none to work on. Those of an odd one are zero
+// where they cannot be read.
 static __always_inline bool parse(struct __sk_buff *skb, struct packet *p)
 {
 	__be16 type;
@@ -169,24 +200,27 @@ static __always_inline bool parse(struct __sk_buff *skb, struct packet *p)
 	if (p->six) {
 		struct ipv6hdr h;
 
-		if (bpf_skb_load_bytes(skb, p->ip, &h, sizeof(h)) || h.version != 6 || h.nexthdr != IPPROTO_TCP)
+		if (bpf_skb_load_bytes(skb, p->ip, &h, sizeof(h)) || h.version != 6)
 			return false;
 		p->tcp = p->ip + sizeof(h);
 		p->end = p->tcp + bpf_ntohs(h.payload_len);
+		if (!extended(skb, p, h.nexthdr))
+			return false;
 		__builtin_memcpy(&p->src, &h.saddr, 16);
 		__builtin_memcpy(&p->dst, &h.daddr, 16);
 	} else {
 		struct iphdr h;
 
 		if (bpf_skb_load_bytes(skb, p->ip, &h, sizeof(h)) || h.version != 4 || h.ihl < 5 || h.protocol != IPPROTO_TCP ||
-		    h.frag_off & bpf_htons(0x3fff))
+		    h.frag_off & bpf_htons(0x1fff))
 			return false;
+		p->odd = h.frag_off & bpf_htons(0x2000);
 		p->tcp = p->ip + h.ihl * 4;
 		p->end = p->ip + bpf_ntohs(h.tot_len);
 		map4(&p->src, h.saddr);
 		map4(&p->dst, h.daddr);
 	}
-	return bpf_skb_load_bytes(skb, p->tcp, &p->h, sizeof(p->h)) == 0 && p->h.doff >= 5;
+	return (bpf_skb_load_bytes(skb, p->tcp, &p->h, sizeof(p->h)) == 0 && p->h.doff >= 5) || p->odd;
 }
 
 // Where an entry's tuples begin depends on how a kernel was built, and the kernel need not describe the entry,
@@ -325,6 +359,69 @@ static __always_inline void key(const struct address *laddr, __be16 lport, const
 	k->port = port;
 }
 
+// The kind beside ours that nobody reads (RFC 4727).
+#define OTHER_KIND 253
+
+// unsay takes from a packet what its sender has put there for the real server to believe: an option like ours gets
+// another kind. The kernel looks at a global function once, wherever it is called.
+__attribute__((noinline)) int unsay(struct __sk_buff *skb, __u32 tcp, __u32 doff)
+{
+	__u32 at = tcp + sizeof(struct tcphdr), end = tcp + doff * 4;
+	__be32 first;
+
+	// Nearly all packets have a timestamp alone (RFC 7323, A).
+	if (doff == 8 && bpf_skb_load_bytes(skb, at, &first, sizeof(first)) == 0 && first == bpf_htonl(0x0101080a))
+		return 0;
+	for (int i = 0; i < 40 && at + 2 <= end; i++) {
+		struct {
+			__u8 kind, len;
+		} o;
+
+		if (bpf_skb_load_bytes(skb, at, &o, sizeof(o)) || o.kind == 0)
+			return 0;
+		if (o.kind == 1) {
+			at++;
+			continue;
+		}
+		if (o.len < 2)
+			return 0;
+		if (o.kind == TOA_KIND && (o.len == TOA_LEN4 || o.len == TOA_LEN6)) {
+			__u8 kind = OTHER_KIND, shift = (at - tcp) & 1 ? 0 : 8; // which half of a word it is
+
+			bpf_skb_store_bytes(skb, at, &kind, 1, 0);
+			bpf_l4_csum_replace(skb, tcp + offsetof(struct tcphdr, check), bpf_htons(TOA_KIND << shift), bpf_htons(OTHER_KIND << shift), 2);
+		}
+		at += o.len;
+	}
+	return 0;
+}
+
+// begins tells whether a packet may be the one that ends the handshake: as far from its end as the first window
+// reaches, on either side.
+static __always_inline bool begins(const struct packet *p, const struct flow *f)
+{
+	return bpf_ntohl(p->h.seq) - f->next + 0xffff < 0x1ffff;
+}
+
+// strange decides about odd packets. None can have the option, and a real server must not believe what it has
+// itself: SYNs, and what hides options, go nowhere. Nobody needs to send such.
+static __always_inline int strange(struct __sk_buff *skb, const struct packet *p, const struct flow_key *k)
+{
+	const struct flow *f;
+
+	if (!bpf_map_lookup_elem(&servers, &p->dst))
+		return PASS;
+	if (p->h.doff < 5 || (p->h.syn && !p->h.ack))
+		return TC_ACT_SHOT;
+	f = bpf_map_lookup_elem(&flows, k);
+	if (!f || !begins(p, f))
+		return PASS;
+	if (p->tcp + p->h.doff * 4 > skb->len)
+		return TC_ACT_SHOT;
+	unsay(skb, p->tcp, p->h.doff);
+	return PASS;
+}
+
 SEC("tc")
 int tell(struct __sk_buff *skb)
 {
@@ -337,22 +434,31 @@ int tell(struct __sk_buff *skb)
 	if (!parse(skb, &p) || p.h.rst)
 		return PASS;
 	key(&p.src, p.h.source, &p.dst, p.h.dest, &k);
+	if (p.odd)
+		return strange(skb, &p, &k);
 	if (p.h.syn) {
-		if (p.h.ack || !bpf_map_lookup_elem(&servers, &p.dst) || !client(skb, &p, &found))
+		if (p.h.ack || !bpf_map_lookup_elem(&servers, &p.dst))
+			return PASS;
+		unsay(skb, p.tcp, p.h.doff); // of a service that does not tell, too
+		if (!client(skb, &p, &found))
 			return PASS;
 		found.next = bpf_ntohl(p.h.seq) + 1;
 		bpf_map_update_elem(&flows, &k, &found, BPF_ANY);
 		f = &found;
 	} else {
 		f = bpf_map_lookup_elem(&flows, &k);
-		if (!f || bpf_ntohl(p.h.seq) != f->next)
+		if (!f || !begins(&p, f))
+			return PASS;
+		unsay(skb, p.tcp, p.h.doff);
+		if (bpf_ntohl(p.h.seq) != f->next)
 			return PASS;
 	}
 	c = bpf_map_lookup_elem(&counts, &f->service);
 	if (!c)
 		return PASS;
 	if (p.h.doff * 4 + f->len > 60) {
-		c->options++;
+		if (!f->told)
+			c->options++;
 		return PASS;
 	}
 	// What a card will cut is too large, too. It matters only if the ACK before did not tell.
@@ -392,7 +498,7 @@ int room(struct __sk_buff *skb)
 	struct flow *f;
 	__u32 at, end;
 
-	if (!parse(skb, &p) || !p.h.syn || !p.h.ack)
+	if (!parse(skb, &p) || p.odd || !p.h.syn || !p.h.ack)
 		return PASS;
 	key(&p.dst, p.h.dest, &p.src, p.h.source, &k);
 	f = bpf_map_lookup_elem(&flows, &k);

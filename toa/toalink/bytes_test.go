@@ -97,7 +97,13 @@ func (x *exchange) passes(what, in string, sent []byte, out string, want []byte)
 // front of them, or without.
 func (x *exchange) forward(what string, flags byte, seq uint32, options []byte, data string, told bool) {
 	x.t.Helper()
-	want := hop(insert(nstest.CraftSegment(x.laddr, x.server, flags, seq, 7001, data), options...))
+	x.turns(what, flags, seq, options, options, data, told)
+}
+
+// turns is forward with options that become others on the way.
+func (x *exchange) turns(what string, flags byte, seq uint32, options, become []byte, data string, told bool) {
+	x.t.Helper()
+	want := hop(insert(nstest.CraftSegment(x.laddr, x.server, flags, seq, 7001, data), become...))
 	if told {
 		want = insert(want, x.option...)
 	}
@@ -145,7 +151,36 @@ func TestBytesOffload(t *testing.T) {
 	}
 }
 
-func testBytes(t *testing.T, w *nstest.Wires) {
+// families are addresses of a client, a VIP, a laddr and a real server.
+var families = [][4]string{
+	{"8.8.8.8", "203.0.113.10", "192.168.1.250", "192.168.1.1"}, {"2001:db8:8::8", "2001:db8::10", "fd05::fa", "fd05::1"},
+}
+
+// connect begins an exchange of one of the families.
+func connect(t testing.TB, w *nstest.Wires, family [4]string, port uint16) *exchange {
+	t.Helper()
+	addr := func(i int, port uint16) netip.AddrPort {
+		return netip.AddrPortFrom(netip.MustParseAddr(family[i]), port)
+	}
+	must(t, w.Route(addr(3, 0).Addr(), "dc0"))
+	x := &exchange{Wires: w, t: t, client: addr(0, port), vip: addr(1, 80), laddr: addr(2, port), server: addr(3, 80)}
+	a := x.client.Addr().AsSlice()
+	x.option = append([]byte{254, byte(4 + len(a)), byte(port >> 8), byte(port)}, a...)
+	return x
+}
+
+// answers has the real server answer with a SYN-ACK, and wants its MSS to be lowered.
+func (x *exchange) answers(options []byte) {
+	x.t.Helper()
+	lowered := slices.Clone(options)
+	binary.BigEndian.PutUint16(lowered[2:], binary.BigEndian.Uint16(options[2:])-uint16(len(x.option)))
+	x.passes("the SYN-ACK", "dc0", insert(nstest.CraftSegment(x.server, x.laddr, nstest.SYN|nstest.ACK, 7000, 5001, ""), options...),
+		"wan0", hop(insert(nstest.CraftSegment(x.vip, x.client, nstest.SYN|nstest.ACK, 7000, 5001, ""), lowered...)))
+}
+
+// telling makes a gateway translate and tell.
+func telling(t testing.TB, w *nstest.Wires) *toa.Program {
+	t.Helper()
 	got, err := w.Gateway.RunInput(t.Context(), fullnat, "nft", "-f", "-")
 	if err != nil || got.Code != 0 {
 		t.Fatal(err, got)
@@ -155,35 +190,29 @@ func testBytes(t *testing.T, w *nstest.Wires) {
 		Ports: []inet.PortRange{{First: 80, Last: 80}}, Servers: []netip.Addr{netip.MustParseAddr("192.168.1.1"), netip.MustParseAddr("fd05::1")},
 	}}}
 	tells(t, w.Gateway, p)
-	for _, family := range [][4]string{
-		{"8.8.8.8", "203.0.113.10", "192.168.1.250", "192.168.1.1"}, {"2001:db8:8::8", "2001:db8::10", "fd05::fa", "fd05::1"},
-	} {
-		addr := func(i int, port uint16) netip.AddrPort {
-			return netip.AddrPortFrom(netip.MustParseAddr(family[i]), port)
-		}
-		must(t, w.Route(addr(3, 0).Addr(), "dc0"))
+	return p
+}
+
+func testBytes(t *testing.T, w *nstest.Wires) {
+	p := telling(t, w)
+	for _, family := range families {
 		for port := range uint16(4) {
 			port += 40000
-			x := &exchange{Wires: w, t: t, client: addr(0, port), vip: addr(1, 80), laddr: addr(2, port), server: addr(3, 80)}
-			a := x.client.Addr().AsSlice()
-			x.option = append([]byte{254, byte(4 + len(a)), byte(port >> 8), byte(port)}, a...)
+			x := connect(t, w, family, port)
 			options, told := [][]byte{usual, nil, ended, large}[port-40000], true
 			if len(options)+len(x.option) > 40 {
 				told = false
 			}
 			x.forward("the SYN", nstest.SYN, 5000, options, "", told)
 			x.forward("the SYN again", nstest.SYN, 5000, options, "", told)
-			lowered := slices.Clone(usual)
-			binary.BigEndian.PutUint16(lowered[2:], 1460-uint16(len(x.option)))
-			x.passes("the SYN-ACK", "dc0", insert(nstest.CraftSegment(x.server, x.laddr, nstest.SYN|nstest.ACK, 7000, 5001, ""), usual...),
-				"wan0", hop(insert(nstest.CraftSegment(x.vip, x.client, nstest.SYN|nstest.ACK, 7000, 5001, ""), lowered...)))
+			x.answers(usual)
 			x.forward("the ACK", nstest.ACK, 5001, stamp, "", true)
 			for _, size := range []int{1, 63, 64, 65, 700, 1379} {
 				x.forward(fmt.Sprintf("%d bytes of data", size), nstest.ACK, 5001, stamp, strings.Repeat("abc", size)[:size], true)
 			}
 			x.forward("1379 bytes again", nstest.ACK, 5001, stamp, strings.Repeat("abc", 1379)[:1379], false)
 			full := 1500 - 40 - len(stamp)
-			if len(a) == 16 {
+			if len(x.option) == toa.Len6 {
 				full -= 20
 			}
 			x.forward("a full packet", nstest.ACK, 5001, stamp, strings.Repeat("x", full), false)

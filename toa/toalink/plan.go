@@ -1,8 +1,11 @@
 package toalink
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/snatctl/snatctl/nft"
@@ -41,7 +44,7 @@ func Compare(table string, want *toa.Program) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("client_address: read the programs of interfaces: %w", err)
 	}
-	p := &Plan{Program: want, table: table, digest: want.Digest(), have: have}
+	p := &Plan{Program: want, table: table, digest: digestOf(want), have: have}
 	wanted := want.Interfaces
 	if want.Empty() {
 		wanted = nil
@@ -58,6 +61,14 @@ func Compare(table string, want *toa.Program) (*Plan, error) {
 	}
 	slices.Sort(p.Drop)
 	return p, nil
+}
+
+// digestOf is equal for equal programs that know the same: another version of snatctl may have another program.
+func digestOf(p *toa.Program) string {
+	h := sha256.New()
+	h.Write(_ProgramBytes)
+	io.WriteString(h, p.Digest())
+	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 // Done is what a plan has done.

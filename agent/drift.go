@@ -88,6 +88,9 @@ func (a *Agent) moved(ctx context.Context, now time.Time) bool {
 	}
 	if now.After(d.beside) {
 		moved, err := a.g.AddressesMoved(ctx, a.force)
+		if !moved && err == nil && a.announces() {
+			moved, err = a.g.AnnouncedMoved(a.tends.in(a.force.Policy))
+		}
 		a.unread(err)
 		d.beside = time.Now().Add(besideAfter(time.Since(now)))
 		d.look = d.look || moved

@@ -125,6 +125,8 @@ func beside(changes []tell.Change, services []string) []tell.Change {
 		switch c.Kind {
 		case tell.KindService:
 			return of[c.Name]
+		case tell.KindAnnounced: // follows from services
+			return true
 		case tell.KindRealServer: // SERVICE/ADDRESS
 			return of[c.Name[:max(0, strings.LastIndexByte(c.Name, '/'))]]
 		}
@@ -135,7 +137,7 @@ func beside(changes []tell.Change, services []string) []tell.Change {
 // besideUplinks leaves out what the states of uplinks change: where zones send connections.
 func besideUplinks(changes []tell.Change) []tell.Change {
 	return slices.DeleteFunc(slices.Clone(changes), func(c tell.Change) bool {
-		return c.Kind != tell.KindService && c.Kind != tell.KindRealServer && c.Kind != tell.KindPool && c.Kind != tell.KindAddress && c.Kind != tell.KindClients
+		return c.Kind != tell.KindService && c.Kind != tell.KindRealServer && c.Kind != tell.KindPool && c.Kind != tell.KindAddress && c.Kind != tell.KindClients && c.Kind != tell.KindAnnounced
 	})
 }
 

@@ -83,13 +83,14 @@ func serverText(s netip.AddrPort) string {
 // rebalance decides anew about services, and brings the table to what that changes.
 func (a *Agent) rebalance(ctx context.Context, touched []*tended, now time.Time) {
 	var changes []gateway.ServiceChange
-	gone := false
+	gone, turned := false, false
 	for _, t := range touched {
 		was := t.result
 		if a.tends.decide(t, now) {
 			changes = append(changes, gateway.ServiceChange{Service: t.service.Name, State: t.state})
 		}
 		a.tellResult(t, was)
+		turned = turned || turnsAway(was) != turnsAway(t.result)
 		for i, down := range t.result.Down {
 			if down && (i >= len(was.Down) || !was.Down[i]) {
 				gone = true
@@ -99,6 +100,9 @@ func (a *Agent) rebalance(ctx context.Context, touched []*tended, now time.Time)
 	}
 	if len(changes) > 0 {
 		a.change(ctx, changes, gone)
+	}
+	if turned {
+		a.announce()
 	}
 	a.publish(touched)
 	a.ends.begin()

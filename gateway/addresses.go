@@ -24,21 +24,26 @@ type around struct {
 	done    route.Plan
 	callers *toalink.Plan // has real servers learn who called
 	told    *toalink.Done // nil: nothing is done yet
-	off     func()        // sets sysctls back, as far as they were set
+	routers *announcing
+	off     func() // sets sysctls back, as far as they were set
 }
 
-// planAround finds out what there is to do.
-func (g *Gateway) planAround(w *Wanted) (*around, error) {
+// planAround finds out what there is to do. earlier are files of BIRD that earlier policies had.
+func (g *Gateway) planAround(w *Wanted, earlier []policy.Announce) (*around, error) {
 	plan, err := g.planAddresses(w)
 	if err != nil {
 		return nil, err
 	}
 	callers, err := g.planCallers(w.Policy)
-	return &around{g: g, w: w, plan: plan, callers: callers, off: func() {}}, err
+	if err != nil {
+		return nil, err
+	}
+	routers, err := g.compareAnnounced(w.Policy, earlier)
+	return &around{g: g, w: w, plan: plan, callers: callers, routers: routers, off: func() {}}, err
 }
 
 // empty tells whether there is nothing to do that lasts.
-func (a *around) empty() bool { return len(a.plan) == 0 && a.callers.Empty() }
+func (a *around) empty() bool { return len(a.plan) == 0 && a.callers.Empty() && a.routers.empty() }
 
 // before does what the new table needs. After an error undo takes back what it did.
 func (a *around) before(ctx context.Context) (err error) {
@@ -58,8 +63,10 @@ func (a *around) before(ctx context.Context) (err error) {
 	if a.done, err = a.g.carryOut(ctx, needed); err != nil {
 		return err
 	}
-	a.told, err = a.callers.Before()
-	return err
+	if a.told, err = a.callers.Before(); err != nil {
+		return err
+	}
+	return a.routers.before()
 }
 
 // after removes what only the table before needed. The error is an IncompleteError: what is left
@@ -74,6 +81,9 @@ func (a *around) after(ctx context.Context) error {
 	if err := a.told.After(); err != nil {
 		return incomplete("the policy is in force, but a program that it does not need may be left: %w; apply again", err)
 	}
+	if err := a.routers.after(); err != nil {
+		return incomplete("the policy is in force, but routers are not told of its VIPs and laddrs: %w; apply again", err)
+	}
 	return nil
 }
 
@@ -83,7 +93,7 @@ func (a *around) release() { a.told.Close() }
 // undo takes all of it back.
 func (a *around) undo() error {
 	a.off()
-	return errors.Join(a.told.Undo(), a.g.takeBack(a.done))
+	return errors.Join(a.routers.undo(), a.told.Undo(), a.g.takeBack(a.done))
 }
 
 // planAddresses says what is to be done so that VIPs and laddrs end on this host, gateway.addresses, and
@@ -119,6 +129,9 @@ func (g *Gateway) compareAddresses(w *Wanted) (p route.Plan, missing, err error)
 	return route.Diff(host.Have, want), missing, err
 }
 
+// repair is how to get back what others changed.
+const repair = "`snatctl rollback 0 --dry-run` shows the difference, `snatctl rollback 0` repairs it"
+
 // misplaced finds VIPs and laddrs that are not this host's, although gateway.addresses says so, and what the
 // routing of uplinks lacks.
 func (g *Gateway) misplaced(w *Wanted) ([]ct.Problem, error) {
@@ -126,10 +139,9 @@ func (g *Gateway) misplaced(w *Wanted) ([]ct.Problem, error) {
 	problem := func(s ct.Severity, format string, args ...any) []ct.Problem {
 		return []ct.Problem{{Severity: s, Object: "gateway", Text: fmt.Sprintf(format, args...)}}
 	}
-	const repair = "`snatctl rollback 0 --dry-run` shows the difference, `snatctl rollback 0` repairs it"
 	ways, plan := plan.Uplinks()
 	adds, removes := plan.Split()
-	out := misled(w, ways, repair)
+	out := misled(w, ways)
 	switch {
 	case errors.Is(err, route.ErrRefused), errors.Is(err, route.ErrTables):
 		return problem(ct.Critical, "%v", err), nil
@@ -148,7 +160,7 @@ func (g *Gateway) misplaced(w *Wanted) ([]ct.Problem, error) {
 }
 
 // misled says what is wrong with the routes and rules of uplinks.
-func misled(w *Wanted, ways route.Plan, repair string) (out []ct.Problem) {
+func misled(w *Wanted, ways route.Plan) (out []ct.Problem) {
 	for _, c := range ways.Changes(route.NamesOf(w.Policy)) {
 		p := ct.Problem{Severity: ct.Critical, Object: "gateway", Text: "missing: " + c.Detail + "; " + repair}
 		switch {
@@ -233,6 +245,7 @@ type Removed struct {
 	Addresses int // routes, addresses and neighbour proxies
 	Uplinks   int // routes and rules of uplinks
 	Callers   int // interfaces that had the program of client_address
+	Announced int // routes that BIRD was told of
 }
 
 // removeAddresses removes all of ours, and returns what that was.

@@ -64,12 +64,13 @@ func (g *Gateway) Commit(ctx context.Context, w *Wanted, o ApplyOptions) (*Chang
 	if err := w.complete(ctx, g.conn); err != nil {
 		return nil, err
 	}
-	a, err := g.planAround(w)
+	entries, _, unread := g.History(ctx)
+	a, err := g.planAround(w, g.earlierAnnounced(entries))
 	if err != nil {
 		return nil, err
 	}
 	c := &Change{g: g, w: w, o: o, around: a}
-	if entries, _, err := g.History(ctx); err == nil {
+	if unread == nil {
 		c.earlier = g.leftoversOf(entries)
 		if mine := g.ofHere(entries); len(mine) > 0 && mine[0].State == history.Applied {
 			c.last = mine[0]
@@ -82,6 +83,7 @@ func (g *Gateway) Commit(ctx context.Context, w *Wanted, o ApplyOptions) (*Chang
 	c.left = a.after(ctx)
 	c.did.difference.tellAddresses(c.w, c.did.live, a.plan)
 	c.did.difference.tellCallers(a.callers)
+	c.did.difference.tellAnnounced(a.routers)
 	if o.Confirm == 0 {
 		a.release()
 	}
@@ -145,7 +147,7 @@ func (c *Change) Finish(ctx context.Context) (Result, error) {
 		ctx = c.Trial.going
 	}
 	g, did := c.g, c.did
-	r := Result{Difference: did.difference, Table: !did.plan.Empty(), Addresses: tallyOf(c.around.plan), Callers: c.around.callers.Tally(), Done: true}
+	r := Result{Difference: did.difference, Table: !did.plan.Empty(), Addresses: tallyOf(c.around.plan), Callers: c.around.callers.Tally(), Announced: c.around.routers.tally(), Done: true}
 	g.announce(c.around.plan)
 	if did.live != nil && !did.plan.Empty() {
 		g.settle()

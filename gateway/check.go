@@ -93,7 +93,7 @@ func (g *Gateway) whole(ctx context.Context, w *Wanted, now present) ([]ct.Probl
 	var out []ct.Problem
 	if rules, elements := c.plan.Counts(); !c.plan.Empty() {
 		out = append(out, ct.Problem{Severity: ct.Critical, Object: "gateway",
-			Text: fmt.Sprintf("the table is not what was applied: %s; `snatctl rollback 0 --dry-run` shows the difference, `snatctl rollback 0` repairs it", tallies(rules, elements))})
+			Text: fmt.Sprintf("the table is not what was applied: %s; %s", tallies(rules, elements), repair)})
 	}
 	more, err := uplinks(w.Policy)
 	if err != nil {
@@ -105,6 +105,10 @@ func (g *Gateway) whole(ctx context.Context, w *Wanted, now present) ([]ct.Probl
 	}
 	out = append(out, more...)
 	if more, err = g.misplaced(w); err != nil {
+		return nil, err
+	}
+	out = append(out, more...)
+	if more, err = g.unannounced(w.Policy); err != nil {
 		return nil, err
 	}
 	out = append(out, more...)

@@ -96,6 +96,12 @@ func (g *Gateway) Diff(ctx context.Context, w *Wanted, cleanup bool) (r Result, 
 		return r, err
 	}
 	r.Callers = callers.Tally()
+	entries, _, unread := g.History(ctx)
+	routers, err := g.compareAnnounced(w.Policy, g.earlierAnnounced(entries))
+	if err != nil {
+		return r, err
+	}
+	r.Announced = routers.tally()
 	c, err := g.compare(ctx, w.Ruleset)
 	if err != nil {
 		return r, err
@@ -104,7 +110,7 @@ func (g *Gateway) Diff(ctx context.Context, w *Wanted, cleanup bool) (r Result, 
 	g.warnOfSiblings(ctx, w)
 	if cleanup && w.cleans() {
 		was := before(c.live)
-		if entries, _, err := g.History(ctx); err == nil {
+		if unread == nil {
 			was = append(was, g.tables(g.leftoversOf(entries))...)
 		}
 		if r.Stale, r.Zoned, err = g.foresee(ctx, was, w); err != nil {
@@ -116,5 +122,6 @@ func (g *Gateway) Diff(ctx context.Context, w *Wanted, cleanup bool) (r Result, 
 	r.Difference, err = c.measure(w.Ruleset)
 	r.tellAddresses(w, c.live, addresses)
 	r.tellCallers(callers)
+	r.tellAnnounced(routers)
 	return r, err
 }

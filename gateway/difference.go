@@ -23,6 +23,7 @@ type Result struct {
 	Difference
 	Table     bool       // it changes, or has changed
 	Addresses nft.Tally  // routes, rules and addresses of gateway.addresses and uplinks
+	Announced nft.Tally  // routes that routers are told of
 	Callers   nft.Tally  // interfaces with the program of client_address; one that changes counts in both
 	Stale     StaleFlows // that contradict the policy
 	Zoned     int        // flows that do so in other conntrack zones; they are left alone
@@ -31,7 +32,7 @@ type Result struct {
 
 // Empty tells whether the kernel is as the policy says, but for flows.
 func (r Result) Empty() bool {
-	return !r.Table && r.Addresses == (nft.Tally{}) && r.Callers == (nft.Tally{})
+	return !r.Table && r.Addresses == (nft.Tally{}) && r.Callers == (nft.Tally{}) && r.Announced == (nft.Tally{})
 }
 
 // Told returns the difference with what it means for flows: how many end, and of which object.

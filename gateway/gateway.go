@@ -113,11 +113,15 @@ func (g *Gateway) Remove(ctx context.Context, foreign bool) (r Removed, err erro
 		return r, Unchanged(errors.Join(err, g.takeBack(gone)))
 	}
 	defer told.Close()
+	routers, err := g.removeAnnounced()
+	if err != nil {
+		return r, Unchanged(errors.Join(err, told.Undo(), g.takeBack(gone)))
+	}
 	was, err := g.conn.Delete(ctx, g.table)
 	if err != nil {
 		err = fmt.Errorf("remove table inet %s: %w", g.table, err)
-		return r, Unchanged(errors.Join(err, told.Undo(), g.takeBack(gone)))
+		return r, Unchanged(errors.Join(err, routers.undo(), told.Undo(), g.takeBack(gone)))
 	}
 	ways, rest := gone.Uplinks()
-	return Removed{was, len(rest), len(ways), programs}, nil
+	return Removed{was, len(rest), len(ways), programs, routers.tally().Delete}, nil
 }

@@ -38,6 +38,7 @@ func (g *Gateway) enter(w *Wanted, o ApplyOptions, unclean bool) (e entry) {
 	e.Entry, e.err = g.store.Add(history.Entry{
 		Table: g.table, Time: time.Now().UTC().Truncate(time.Second), User: o.User, Command: o.Command,
 		State: history.Pending, Place: g.here, Trial: o.Confirm > 0, Unclean: unclean, Facts: w.Facts,
+		Announced: history.Announced{BIRD: w.Policy.Announce.BIRD, Socket: w.Policy.Announce.Socket},
 	}, absolute(w.Sources))
 	return e
 }

@@ -8,6 +8,7 @@ import (
 // checkFleet applies the rules about what nodes share and what each has of its own.
 func (c *checker) checkFleet() {
 	c.checkSections()
+	c.checkAnnounce()
 	if len(c.Nodes) == 0 {
 		return
 	}

@@ -14,6 +14,7 @@ type Policy struct {
 	Gateway      Gateway
 	Nodes        []Node // that share the policy, in the order written; none: it is for one machine
 	Fleet        Fleet
+	Announce     Announce
 	Laddrs       []Pool        // pools by name, in the order written
 	Zones        []Zone        // the first that matches decides
 	HealthChecks []HealthCheck // health_checks by name, in the order written

@@ -183,6 +183,18 @@ func claimsOf(p *policy.Policy) claims {
 	return cs
 }
 
+// Laddrs returns the addresses that zones and services of a policy translate sources to, and those of maps:
+// answers have to come to this host. Neighbouring ones are one range.
+func Laddrs(p *policy.Policy) []inet.Range {
+	var all []inet.Range
+	for _, c := range claimsOf(p) {
+		if !c.vips {
+			all = append(all, c.ranges...)
+		}
+	}
+	return inet.Merge(all)
+}
+
 // meet refuses addresses of hosts that routes lead to: taking those would cut this host off.
 func (cs claims) meet(hops []Hop) error {
 	hops = slices.Clone(hops)

@@ -59,6 +59,7 @@ var Attributes = []Attribute{
 	{"policy", "hash of the policy, as `snatctl agent status` shows it", false},
 	{"pool", "name of a pool; empty for laddrs that are written in line", false},
 	{"ports", "how many ports of a laddr are in use toward the destination", true},
+	{"prefix", "the route, as `address/length`", false},
 	{"reason", "what the check found", false},
 	{"repair", "what the repair does to the object: `add`, `remove`, `change`", false},
 	{"repairs", "how many repairs there were since the agent started", true},

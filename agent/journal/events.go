@@ -86,6 +86,11 @@ var Groups = []Group{
 		{"conntrack_full", failure, "the table of flows is at 95 % of its limit: new connections fail, or will very soon", []string{"entries", "limit"}},
 		{"conntrack_eased", info, "the table of flows is below 70 % again", []string{"entries", "limit"}},
 	}},
+	{"Routers", []Event{
+		{"route_withdrawn", warning, "routers are no longer told of a VIP, since none of its services has its quorum", []string{"prefix", "detail", "took", "more"}},
+		{"route_announced", info, "routers are told of a VIP again", []string{"prefix", "detail", "took"}},
+		{"routers_not_told", failure, "the file that BIRD includes could not be written, or BIRD does not take it: it is tried again", []string{"error"}},
+	}},
 	{"The table", []Event{
 		{"drift_found", warning, "somebody else changed an object of the table", []string{"object", "repair", "detail", "more"}},
 		{"drift_repaired", info, "the table is as the policy says again", []string{"table", "changes", "flows_ended", "why", "took"}},

@@ -11,14 +11,15 @@ import (
 )
 
 func flushCommand() *cobra.Command {
-	var table string
+	var table, stateDir string
 	var foreign, takeOver bool
 	var files []string
 	c := &cobra.Command{
 		Annotations: map[string]string{decides: ""},
 		Use:         "flush",
 		Short:       "remove the table and what belongs to it",
-		Long: `Remove snatctl's table, the routes and addresses that gateway.addresses made, and the routes and ip rules of uplinks. New connections are no longer translated. Established ones lose their
+		Long: `Remove snatctl's table, the routes and addresses that gateway.addresses made, the routes and ip rules of uplinks, and the file that
+BIRD includes, as far as the history knows it. New connections are no longer translated. Established ones lose their
 translation too if no other NAT rules are left, because the kernel then stops translating
 altogether. No other table is touched, and forwarding stays as it is. A table of that name that
 snatctl did not make is kept, unless --foreign is given. A table that an agent holds is kept, too:
@@ -34,7 +35,7 @@ of this table is running, or an agent holds it.`,
 			if table, err = tableName(table, files); err != nil {
 				return exit{exitRefused, fmt.Errorf("%w; nothing was changed", err)}
 			}
-			g, err := holdTable(c.Context(), gateway.Options{Table: table}, takeOver)
+			g, err := holdTable(c.Context(), gateway.Options{Table: table, StateDir: stateDir}, takeOver)
 			if err != nil {
 				return statusOf(err)
 			}
@@ -49,6 +50,7 @@ of this table is running, or an agent holds it.`,
 	}
 	c.Flags().StringVar(&table, "table", policy.DefaultGateway().Table, "name of the table")
 	c.Flags().BoolVar(&foreign, "foreign", false, "remove the table even if snatctl did not make it")
+	stateDirFlag(c, &stateDir)
 	takeOverFlag(c, &takeOver)
 	fileFlag(c, &files)
 	return c

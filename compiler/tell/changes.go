@@ -51,6 +51,7 @@ const (
 	KindUplink     Kind = "uplink"
 	KindNode       Kind = "node"           // another one, that drains
 	KindClients    Kind = "client_address" // of programs at interfaces, not of the table
+	KindAnnounced  Kind = "announcement"   // of routes that routers are told of, not of the table
 )
 
 // Changes tells what a plan means for the objects of the policy. live is nil where there is

@@ -59,10 +59,19 @@ type Entry struct {
 	Unclean bool      `json:"unclean,omitempty"` // flows that contradict it have not been ended, or not all
 	Files   []File    `json:"files"`             // in the order in which they were given
 
+	Announced Announced `json:"announced,omitzero"`
+
 	// Facts are the addresses of interfaces that were VIPs then.
 	Facts policy.Facts `json:"facts,omitzero"`
 
 	dir string // where it was read from
+}
+
+// Announced is where a policy had BIRD told of its addresses: somebody has to remove that file once it has gone.
+// The zero value is nowhere.
+type Announced struct {
+	BIRD   string `json:"bird"`
+	Socket string `json:"socket,omitempty"` // empty: where BIRD has it unless it is told otherwise
 }
 
 // Place is where a policy was applied. The zero value is not known: of older entries.

@@ -13,7 +13,7 @@ import (
 const gatewayBird = `
 router id 172.16.0.{N};
 protocol device { scan time 10; }
-protocol bfd { interface "core" { interval 100 ms; multiplier 3; }; }
+protocol bfd { interface "core" { interval {WATCH} ms; multiplier 3; }; }
 include "{DIR}/snatctl*.conf"; # which snatctl writes
 protocol kernel kernel4 { ipv4 { import none; export where proto ~ "snatctl_*"; }; }
 protocol kernel kernel6 { ipv6 { import none; export where proto ~ "snatctl_*"; }; }
@@ -37,7 +37,7 @@ protocol bgp router6 from to_router {
 const routerBird = `
 router id 172.16.0.254;
 protocol device { scan time 10; }
-protocol bfd { interface "core" { interval 100 ms; multiplier 3; }; }
+protocol bfd { interface "core" { interval {WATCH} ms; multiplier 3; }; }
 protocol kernel kernel4 { kernel table {TABLE}; merge paths on; ipv4 { import none; export where source = RTS_BGP; }; }
 protocol kernel kernel6 { kernel table {TABLE}; merge paths on; ipv6 { import none; export where source = RTS_BGP; }; }
 template bgp to_gateway {
@@ -58,7 +58,7 @@ func (f *Fleet) Speak(ctx context.Context) error {
 	if f.resilient != nil {
 		table = fmt.Sprint(resilientTable)
 	}
-	router := strings.ReplaceAll(routerBird, "{TABLE}", table)
+	router := strings.NewReplacer("{TABLE}", table, "{WATCH}", fmt.Sprint(f.watch.Milliseconds())).Replace(routerBird)
 	for i := range f.Gateways {
 		router += strings.ReplaceAll(neighbourBird, "{N}", fmt.Sprint(i+1))
 	}
@@ -77,7 +77,7 @@ func (f *Fleet) Speak(ctx context.Context) error {
 
 // StartBird starts the BIRD of a gateway, where StopBird had ended it.
 func (f *Fleet) StartBird(i int) (err error) {
-	conf := strings.NewReplacer("{N}", fmt.Sprint(i+1), "{DIR}", f.Files(i)).Replace(gatewayBird)
+	conf := strings.NewReplacer("{N}", fmt.Sprint(i+1), "{DIR}", f.Files(i), "{WATCH}", fmt.Sprint(f.watch.Milliseconds())).Replace(gatewayBird)
 	f.birds[i], err = startBird(f.Gateways[i], f.Files(i), conf)
 	return err
 }

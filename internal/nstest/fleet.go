@@ -1,6 +1,7 @@
 package nstest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/vishvananda/netlink"
 )
@@ -34,6 +36,7 @@ type Fleet struct {
 	RS                      []*Host
 	Dir                     string
 
+	watch     time.Duration
 	birds     []*Daemon // of the gateways
 	routes    *Daemon   // the router's BIRD
 	sw        *Host     // the switch of core, lan and rs
@@ -45,6 +48,10 @@ type Fleet struct {
 type FleetOptions struct {
 	Resilient bool   // the router's next hop groups are resilient: a way that goes takes nobody's connections but its own
 	Dir       string // for all files; empty: one that goes with the fleet
+
+	// Watch is how often BFD says that it lives; three that are missing are a death. 0: 400 ms, which a busy machine
+	// bears, too. Networks have 100 ms and less.
+	Watch time.Duration
 }
 
 // nodes is how many gateways a fleet has.
@@ -72,7 +79,7 @@ func NewFleet(t testing.TB, o FleetOptions) *Fleet {
 
 // CreateFleet builds a fleet whose gateways are silent. Close it when done.
 func CreateFleet(o FleetOptions) (*Fleet, error) {
-	f := &Fleet{Dir: o.Dir}
+	f := &Fleet{Dir: o.Dir, watch: cmp.Or(o.Watch, 400*time.Millisecond)}
 	err := f.build(o)
 	if err != nil {
 		f.Close()

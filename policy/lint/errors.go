@@ -26,6 +26,8 @@ var reasons = map[string]string{
 	"F07": "What belongs together is in one place, so that no order of files decides, and what has no nodes has no slices of them.",
 	"F08": "The node would have no laddr for sources of the family that is missing, although others have.",
 	"F09": "The other nodes send packets there while the node drains, over each family to one neighbour.",
+	"F15": "A router sends packets to every node that announces an address, and the node that waits in a pair drops them. In a pair, keepalived moves the " +
+		"addresses to the node that works.",
 	"G01": "snatctl does not guess what an unknown word means. All keys of the gateway are in one file, so that the order of files does not " +
 		"decide.",
 	"L01": "Whoever writes limits wants something to be bounded. Limits that bound nothing, or a burst without a rate, look as if they did.",

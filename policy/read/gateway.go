@@ -22,6 +22,8 @@ func (w *walker) root(n *yaml.Node) {
 			w.nodes(v)
 		case "fleet":
 			w.fleet(v)
+		case "announce":
+			w.announce(v)
 		case "laddrs":
 			w.laddrs(v)
 		case "zones":

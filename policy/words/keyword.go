@@ -117,7 +117,7 @@ func Keys(path string) []string {
 		path string
 		*Section
 	}{{"", Root}, {"gateway", Gateway}, {"gateway.addresses", Addresses}, {"gateway.uplinks.NAME", Uplink}, {"gateway.uplinks.NAME.check", UplinkCheck}, {"gateway.timeouts", GatewayTimeouts}, {"zones[].timeouts", ZoneTimeouts}, {"services[].timeouts", ServiceTimeouts},
-		{"nodes.NAME", Node}, {"fleet", Fleet}, {"laddrs.NAME", Pool}, {"laddrs.NAME.addresses[]", Laddr},
+		{"nodes.NAME", Node}, {"fleet", Fleet}, {"announce", Announce}, {"laddrs.NAME", Pool}, {"laddrs.NAME.addresses[]", Laddr},
 		{"zones[]", Zone}, {"health_checks.NAME", HealthCheck}, {"services[]", Service}, {"services[].health_check", HealthCheck},
 		{"services[].vip", InterfaceVIP}, {"services[].vip[]", InterfaceVIP}, {"services[].persistence", Persistence}, {"services[].syn_proxy", SynProxy}, {"services[].limits", Limits}, {"zones[].limits", ZoneLimits},
 		{"services[].real_servers[]", RealServer}, {"services[].sorry_servers[]", RealServer}, {"tests[]", Test}, {"tests[].expect", Expect}} {
@@ -152,6 +152,7 @@ var (
 	Gateway         = SectionOf("gateway")
 	Node            = SectionOf("nodes.NAME")
 	Fleet           = SectionOf("fleet")
+	Announce        = SectionOf("announce")
 	Pool            = SectionOf("laddrs.NAME")
 	Laddr           = SectionOf("laddrs.NAME.addresses[]")
 	Zone            = SectionOf("zones[]")

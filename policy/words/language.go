@@ -3,6 +3,7 @@ package words
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/snatctl/snatctl/policy"
 )
@@ -32,6 +33,9 @@ var machineKeys = []Keyword{
 	{Path: "fleet", Kind: aMapping, Absent: "`{mode: active-active}` if there are nodes",
 		Meaning: "How the nodes share the work.",
 		Example: "{mode: active-backup}", Errors: []string{"N03", "F07"}},
+	{Path: "announce", Kind: aMapping, Absent: "nobody is told",
+		Meaning: "How routers learn which VIPs and laddrs this machine, or each node, has ([active-active.md](active-active.md)). Only one file may have it.",
+		Example: "{bird: /etc/bird/snatctl.conf}", Errors: []string{"N03", "F07", "F15"}},
 	{Path: "laddrs", Kind: aMapping, Absent: "no pools",
 		Meaning: "Pools of local addresses by name: the sources that translated packets get. A pool is a list of addresses, or a mapping if it needs more settings. A laddr cannot be a VIP or a real server.",
 		Example: "{office: 198.51.100.1}", Errors: []string{"N01", "N03"}},
@@ -82,11 +86,11 @@ var machineKeys = []Keyword{
 	{Path: "nodes.NAME", Kind: aMapping, Absent: "no such node",
 		Meaning: "One node. All of its keys may be absent: `gw1: {}`.",
 		Example: "{router_id: 172.16.0.1, asn: 65010}", Errors: []string{"N01", "N03"}},
-	{Path: "nodes.NAME.router_id", Kind: anAddress, Absent: "no BGP configuration is printed for the node",
-		Meaning: "The node's BGP identifier, an IPv4 address (RFC 4271).",
+	{Path: "nodes.NAME.router_id", Kind: anAddress, Absent: "bird.conf has it",
+		Meaning: "The node's BGP identifier, an IPv4 address (RFC 4271). The file of `announce.bird` has it for BIRD.",
 		Example: "172.16.0.1", Errors: []string{"N02", "N03"}},
-	{Path: "nodes.NAME.asn", Kind: aNumber, Min: 1, Max: 4294967294, Absent: "no BGP configuration is printed for the node",
-		Meaning: "The node's BGP autonomous system number (RFC 6793).",
+	{Path: "nodes.NAME.asn", Kind: aNumber, Min: 1, Max: 4294967294, Absent: "bird.conf has it",
+		Meaning: "The node's BGP autonomous system number (RFC 6793). The file of `announce.bird` has it as the constant `snatctl_asn`, so that one bird.conf fits all nodes.",
 		Example: "65010", Errors: []string{"N03"}},
 	{Path: "nodes.NAME.address", Kind: anAddress, List: true, Absent: "`router_id`, for IPv4",
 		Meaning: "Where the other nodes reach the node as a neighbour, one IPv4 and one IPv6 address at most. While the node drains they send it the packets of its connections. Write it where `router_id` is a number that no interface has, where the nodes meet in another network, and for IPv6.",
@@ -97,6 +101,13 @@ var machineKeys = []Keyword{
 	{Path: "fleet.mode", Kind: aWord, Words: list(policy.ActiveActive, policy.ActiveBackup), Default: string(policy.ActiveActive),
 		Meaning: "With `active-active` all nodes work at the same time: pools are divided by `nodes`, and services are in mode fullnat. With `active-backup` one node works with all laddrs, and another takes over when it fails.",
 		Example: "active-backup", Errors: []string{"N03"}},
+
+	{Path: "announce.bird", Kind: aFile, Required: true,
+		Meaning: "The file that `apply` and the agent write for BIRD 2, and that bird.conf includes: static protocols `snatctl_vips` and `snatctl_laddrs` (`snatctl_vips6` and `snatctl_laddrs6` for IPv6) with a blackhole route for each VIP and for each prefix of the node's laddrs. BIRD is told to read it; bird.conf says to whom the routes go. A VIP is left out while all of its services are below their quorum or have no real servers on the node, and while the node drains. Nothing but snatctl may write the file; `flush` removes it.",
+		Example: "/etc/bird/snatctl.conf", Errors: []string{"N03"}},
+	{Path: "announce.socket", Kind: aFile, Absent: "the first that exists of " + strings.Join(policy.DefaultBIRDSockets, ", "),
+		Meaning: "BIRD's control socket, if it is not where BIRD puts it unless it is told otherwise (its option -s).",
+		Example: "/run/bird/edge.ctl", Errors: []string{"N03"}},
 
 	{Path: "laddrs.NAME", Kind: aLaddr, List: true, Or: aMapping,
 		Meaning: "One pool. A list alone is short for a mapping with `addresses`.",

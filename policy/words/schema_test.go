@@ -75,7 +75,7 @@ func TestSchemaOfValid(t *testing.T) {
 var unseen = map[string]string{
 	"A02": "compares keys", "A12": "compares keys",
 	"B01": "compares keys", "B02": "compares keys", "B03": "compares keys",
-	"F02": "compares objects", "F03": "compares objects", "F04": "compares objects", "F05": "compares sections", "F06": "compares sections",
+	"F02": "compares objects", "F03": "compares objects", "F04": "compares objects", "F05": "compares sections", "F06": "compares sections", "F15": "compares sections",
 	"F07": "compares sections", "F08": "compares items",
 	"P01": "compares objects", "P04": "a property of the address", "P14": "compares keys", "P15": "compares objects", "P16": "compares items",
 	"S01": "compares objects; a VIP that stands twice it sees", "S02": "compares ranges", "S06": "the same server may be written in two ways",

@@ -72,6 +72,9 @@ func Removed(w io.Writer, table string, r gateway.Removed) {
 	if r.Uplinks > 0 {
 		fmt.Fprintf(w, "removed %d routes and ip rules of uplinks\n", r.Uplinks)
 	}
+	if r.Announced > 0 {
+		fmt.Fprintf(w, "removed %s that BIRD announced\n", plain.Count(r.Announced, "route"))
+	}
 	if r.Callers > 0 {
 		fmt.Fprintf(w, "removed the programs of client_address from %s\n", plain.Count(r.Callers, "interface"))
 	}

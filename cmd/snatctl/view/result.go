@@ -59,6 +59,9 @@ func Result(w *plain.Writer, table string, r gateway.Result) error {
 	if c := r.Callers; c.Add+c.Delete > 0 {
 		fmt.Fprintf(w, "%s programs of client_address at interfaces: +%d -%d\n", verb, c.Add, c.Delete)
 	}
+	if a := r.Announced; a.Add+a.Delete > 0 {
+		fmt.Fprintf(w, "%s routes that BIRD announces: +%d -%d\n", verb, a.Add, a.Delete)
+	}
 	stale(w, r.Stale, r.Done)
 	zoned(w, r.Zoned)
 	return w.Err()

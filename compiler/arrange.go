@@ -19,7 +19,7 @@ import (
 // the next, has no say in it. So one service changes alone.
 type Arrangement struct {
 	Lanes       map[string]Lane // of services with a round-robin counter of their own, by name
-	Parted      bool            // slots of services without a lane are spread over several maps
+	Parted      bool            // slots are spread over several maps
 	CountsSlots bool            // every slot counts its new connections
 	StickySeed  uint32          // of the hashes in place of IPv6 VIPs of persistent services
 

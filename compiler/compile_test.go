@@ -246,3 +246,28 @@ func TestLanesStay(t *testing.T) {
 		t.Errorf("%d of 100 services have another lane after 100 others went", moved)
 	}
 }
+
+// Where slots are many, those of lanes are spread over maps too, and each lane looks into the one
+// that holds its service's slots.
+func TestLanesArePartedToo(t *testing.T) {
+	r := mustCompile(t, mustParse(t, sample.Services(layout.MaxLanes+partsFrom/4, 4)))
+	in := make(map[string]string) // the map that holds the first slot of what is called
+	maps := 0
+	for _, s := range r.Sets {
+		if name, _ := layout.ParseSet(s.Name); name.Kind == layout.Turns {
+			maps++
+			for _, e := range s.Elements {
+				in[layout.SlotFront(&e)] = s.Name
+			}
+		}
+	}
+	if maps != maxParts || len(in) != layout.MaxLanes {
+		t.Fatalf("%d maps hold the slots of %d services, want %d and %d", maps, len(in), maxParts, layout.MaxLanes)
+	}
+	for _, e := range r.Set("services4").Elements {
+		rule := r.Chain(e.Verdict.Chain).Rules[0]
+		if m := in[e.Key]; m != "" && !strings.HasSuffix(rule.String(), " map @"+m) {
+			t.Errorf("service %s has its slots in %s, but its rule is %s", e.Comment, m, rule)
+		}
+	}
+}

@@ -50,7 +50,9 @@ func assignLanes(services []policy.Service) map[string]Lane {
 
 // The slots of services without a lane are one map, until there are many: then they are
 // dealt out over several. The kernel lists a map in pieces and walks it from its start for
-// each (nf_tables_dump_set), so reading one back takes time by the square of its size.
+// each (nf_tables_dump_set), so reading one back takes time by the square of its size. Those of
+// services with a lane are dealt out, too: for each element that enters a map the kernel goes through
+// all rules that look into it (nft_add_set_elem), and each lane has one.
 const (
 	partsFrom = 4096 // slots; fewer than 5,000 services of one slot have
 	maxParts  = 16

@@ -113,12 +113,13 @@ func (b *builder) schedule(s *policy.Service, f inet.Family, kind layout.PortKin
 		sc.guard(s)
 		return sc
 	}
-	if kind == layout.ExactPorts && list.Kind == layout.Slots {
+	if kind == layout.ExactPorts {
 		list.Variant.Part = b.part(s)
 	}
-	list.Variant.Uncounted = list.Kind == layout.Slots && !b.CountsSlots
-	list.Variant.Keep = sc.keep
-	chain.Variant.Keep, chain.Variant.Part = sc.keep, list.Variant.Part
+	list.Variant.Keep, chain.Variant.Keep = sc.keep, sc.keep
+	if list.Kind == layout.Slots { // a lane has a chain of its own already
+		list.Variant.Uncounted, chain.Variant.Part = !b.CountsSlots, list.Variant.Part
+	}
 	at := b.seat(list, chain)
 	sc.slotMap = at.slots
 	if len(at.chain.Rules) == 0 {

@@ -46,7 +46,7 @@ func TestRefusedElementNamesPolicy(t *testing.T) {
 	want := compiled.Table(t, sample.Services(25000, 4))
 	for set, spoil := range map[string]func(e *nft.Element){
 		"services4":          func(e *nft.Element) { e.Verdict = nft.GotoChain("nowhere") },
-		"turns4":             func(e *nft.Element) { e.Data += "\x00\x00\x00\x00" },
+		"turns4/7":           func(e *nft.Element) { e.Data += "\x00\x00\x00\x00" },
 		"slots4/7/uncounted": func(e *nft.Element) { e.Data += "\x00\x00\x00\x00" },
 	} {
 		s := want.Set(set)

@@ -128,29 +128,36 @@ func TestClientAddressBehindSynProxy(t *testing.T) {
 		must(t, rs.ServeCallers(":81"))
 	}
 	apply(t, s.Gateway, strings.Replace(toaPolicy, "client_address: toa\n", "client_address: toa\n    syn_proxy: true\n    limits: {connections_per_client: 2, mask6: 128}\n", 1))
+	made := uint64(0)
 	for _, to := range []string{"203.0.113.10:81", "[2001:db8::10]:81"} {
-		for range 2 { // of which none ends
-			c, err := s.Outside.DialWithin(patience, "tcp", "", to)
-			must(t, err)
-			defer c.Close()
-			must(t, c.SetDeadline(time.Now().Add(patience)))
-			line, err := bufio.NewReaderSize(c, 16).ReadString('\n')
-			must(t, err)
-			if client := c.LocalAddr().String(); client != strings.TrimSpace(line) {
-				t.Errorf("%s: the real server takes %s for the client %s", to, line, client)
+		t.Run(to, func(t *testing.T) {
+			if strings.HasPrefix(to, "[") {
+				nstest.Since(t, 5, 13, "veth interfaces that join segments, without which the kernel's SYN proxy takes checksums of IPv6 for wrong")
 			}
-			must(t, echoes(c, 300_000))
-		}
-		c, err := s.Outside.DialWithin(patience, "tcp", "", to)
-		must(t, err) // by the proxy
-		defer c.Close()
-		must(t, c.SetReadDeadline(time.Now().Add(2*time.Second)))
-		if line, err := bufio.NewReader(c).ReadString('\n'); err == nil {
-			t.Errorf("%s: the third connection is beyond the limit, and the real server calls it %s", to, line)
-		}
+			for range 2 { // of which none ends
+				c, err := s.Outside.DialWithin(patience, "tcp", "", to)
+				must(t, err)
+				defer c.Close()
+				must(t, c.SetDeadline(time.Now().Add(patience)))
+				line, err := bufio.NewReaderSize(c, 16).ReadString('\n')
+				must(t, err)
+				if client := c.LocalAddr().String(); client != strings.TrimSpace(line) {
+					t.Errorf("%s: the real server takes %s for the client %s", to, line, client)
+				}
+				must(t, echoes(c, 300_000))
+			}
+			c, err := s.Outside.DialWithin(patience, "tcp", "", to)
+			must(t, err) // by the proxy
+			defer c.Close()
+			must(t, c.SetReadDeadline(time.Now().Add(2*time.Second)))
+			if line, err := bufio.NewReader(c).ReadString('\n'); err == nil {
+				t.Errorf("%s: the third connection is beyond the limit, and the real server calls it %s", to, line)
+			}
+			made += 2
+		})
 	}
-	if c := status(t, s.Gateway).Services[0].Told; c.SYN < 4 || c.First < 4 {
-		t.Errorf("the SYN and the ACK of 4 connections were counted as %+v", c)
+	if c := status(t, s.Gateway).Services[0].Told; c.SYN < made || c.First < made {
+		t.Errorf("the SYN and the ACK of %d connections were counted as %+v", made, c)
 	}
 }
 
@@ -164,11 +171,13 @@ func TestClientAddressRights(t *testing.T) {
 		return run(t, h, "sh", append([]string{"-c", `ulimit -l unlimited 2>/dev/null; exec setpriv "$@"`, "sh", "--bounding-set=-all," + caps, "--inh-caps=-all", program(t)}, args...)...)
 	}
 	dir, enough := t.TempDir(), "+net_admin,+bpf,+perfmon"
-	r := with("+net_admin", "apply", "-f", file, "--state-dir", dir)
-	if r.Code == 0 || !strings.Contains(r.Stderr, "client_address: toa needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN") || !strings.Contains(r.Stderr, "nothing was changed") {
-		t.Errorf("without CAP_BPF apply exits %d: %s", r.Code, r.Stderr)
+	for _, few := range []string{"+net_admin", "+net_admin,+bpf"} {
+		r := with(few, "apply", "-f", file, "--state-dir", dir)
+		if r.Code == 0 || !strings.Contains(r.Stderr, "client_address: toa needs CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN") || !strings.Contains(r.Stderr, "nothing was changed") {
+			t.Errorf("with %s apply exits %d: %s", few, r.Code, r.Stderr)
+		}
 	}
-	r = with("+net_admin", "apply", "-f", policyFile(t, strings.Replace(toaPolicy, "services:", "gateway: {addresses: routes}\nservices:", 1)), "--state-dir", dir)
+	r := with("+net_admin", "apply", "-f", policyFile(t, strings.Replace(toaPolicy, "services:", "gateway: {addresses: routes}\nservices:", 1)), "--state-dir", dir)
 	if r.Code == 0 || !strings.Contains(r.Stderr, "nothing was changed") || strings.Contains(r.Stderr, "may be left") {
 		t.Errorf("with routes that came before it apply exits %d: %s", r.Code, r.Stderr)
 	}

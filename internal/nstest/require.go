@@ -1,9 +1,12 @@
 package nstest
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // Require skips a test where network namespaces cannot be created, saying why. With
@@ -42,5 +45,22 @@ func Needs(t testing.TB, programs ...string) {
 		default:
 			t.Skipf("needs %s (scripts/deps.sh test installs it)", p)
 		}
+	}
+}
+
+// Since skips a test on kernels before a release, which lack what it is about.
+func Since(t testing.TB, major, minor int, what string) {
+	t.Helper()
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		t.Fatal(err)
+	}
+	release := unix.ByteSliceToString(u.Release[:])
+	var a, b int
+	if _, err := fmt.Sscanf(release, "%d.%d", &a, &b); err != nil {
+		t.Fatalf("kernel %s: %v", release, err)
+	}
+	if a < major || a == major && b < minor {
+		t.Skipf("Linux %s has no %s, which came with %d.%d", release, what, major, minor)
 	}
 }

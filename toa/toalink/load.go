@@ -75,10 +75,24 @@ func explain(err error) error {
 	switch {
 	case errors.Is(err, ebpf.ErrNotSupported):
 		return fmt.Errorf("%w: %w", ErrUnsupported, err)
+	case errors.As(err, &verifier) && !mayRead():
+		return fmt.Errorf("%w: %w", ErrNoPermission, err)
 	case errors.As(err, &verifier):
 		return fmt.Errorf("%w: it refuses the program: %w", ErrUnsupported, err)
 	case errors.Is(err, unix.EPERM):
 		return fmt.Errorf("%w: %w", ErrNoPermission, err)
 	}
 	return fmt.Errorf("load the program that tells clients' addresses: %w", err)
+}
+
+// mayRead tells whether programs that this process loads may read the kernel's memory. Those of others are
+// refused as if they were wrong.
+func mayRead() bool {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var caps [2]unix.CapUserData
+	if err := unix.Capget(&header, &caps[0]); err != nil {
+		return true // the program's fault, then
+	}
+	const enough = 1 << (unix.CAP_PERFMON % 32) // beside CAP_SYS_ADMIN
+	return caps[1].Effective&enough != 0 || caps[0].Effective&(1<<unix.CAP_SYS_ADMIN) != 0
 }

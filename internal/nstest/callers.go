@@ -1,6 +1,7 @@
 package nstest
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"syscall"
@@ -13,13 +14,14 @@ import (
 const toaKind = 254
 
 // ServeCallers answers every connection to addr with the client that an option of its SYN told of, or
-// "nobody", then sends back whatever it receives. It reads the SYN as any program can (tcp(7), TCP_SAVED_SYN).
+// "nobody", then sends back whatever it receives. It reads the SYN as any program can (tcp(7), TCP_SAVED_SYN), and takes
+// data in it where net.ipv4.tcp_fastopen says so.
 func (h *Host) ServeCallers(addr string) error {
 	save := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
-		if e := c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_SAVE_SYN, 1) }); e != nil {
-			return e
-		}
-		return err
+		e := c.Control(func(fd uintptr) {
+			err = errors.Join(unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_SAVE_SYN, 1), unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_FASTOPEN, 16))
+		})
+		return errors.Join(e, err)
 	}}
 	l, err := h.listenTCP(save, addr)
 	if err != nil {
@@ -52,8 +54,12 @@ func toldOf(c *net.TCPConn) string {
 	return "nobody"
 }
 
-// ClientOf reads the option that tells a client from an IP packet with TCP, without extension headers.
+// ClientOf reads the option that tells a client from an IP packet with TCP, without extension headers. Of no packet, as
+// SYN cookies leave it, there is no client.
 func ClientOf(packet []byte) (client netip.AddrPort, ok bool) {
+	if len(packet) < 40 {
+		return client, false
+	}
 	head := 40
 	if packet[0]>>4 == 4 {
 		head = int(packet[0]&15) * 4

@@ -16,7 +16,7 @@ demo: deps build ## install what is missing, build, and show the main job on a g
 	@$(GO) build -o bin/demo ./internal/demo
 	@exec bin/demo -snatctl $(BIN) -policy examples/policy.yaml
 
-demo-fleet: build ## the same for a fleet: three gateways, etcd and a router; a canary that fails, a gateway that dies (root)
+demo-fleet: build ## the same for a fleet: three gateways, etcd, a router; a canary that fails, a death, a drain (root)
 	@./scripts/deps.sh fleet
 	@$(GO) build -o bin/demo ./internal/demo
 	@exec bin/demo -fleet -snatctl $(BIN)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/snatctl/snatctl/internal/nstest"
@@ -15,6 +16,7 @@ type guest struct {
 	*nstest.Chat
 	through string // the gateway that the connection goes through
 	heard   int    // words that were answered until somebody looked
+	bye     sync.Once
 }
 
 // How a guest speaks.
@@ -66,6 +68,6 @@ func (c crowd) gap() (longest time.Duration) {
 
 func (c crowd) hangUp() {
 	for _, g := range c {
-		_ = g.Close()
+		g.bye.Do(func() { _ = g.Close() }) // what had ended it, living tells
 	}
 }

@@ -53,6 +53,9 @@ const (
 
 const web = "203.0.114.65:80"
 
+// How often BFD says that a gateway lives. The router counts it as dead when it was silent for three times.
+const watch = 100 * time.Millisecond
+
 // How long something may take at most, on a machine that is busy with other things.
 const fleetPatience = 30 * time.Second
 
@@ -73,10 +76,10 @@ func (g *gateways) build(ctx context.Context) (err error) {
 		return err
 	}
 	g.resilient = true
-	g.lab, err = nstest.CreateFleet(nstest.FleetOptions{Resilient: true})
+	g.lab, err = nstest.CreateFleet(nstest.FleetOptions{Resilient: true, Watch: watch})
 	if errors.Is(err, nstest.ErrNoResilient) {
 		g.resilient = false
-		g.lab, err = nstest.CreateFleet(nstest.FleetOptions{})
+		g.lab, err = nstest.CreateFleet(nstest.FleetOptions{Watch: watch})
 	}
 	if err != nil {
 		return fmt.Errorf("create network namespaces (needs root): %w", err)

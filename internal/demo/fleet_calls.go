@@ -29,14 +29,15 @@ func client(n int) string { return fmt.Sprintf("203.0.113.%d", 130+n%100) }
 // first has the nodes follow etcd, and publishes the first policy.
 func (g *gateways) first(ctx context.Context) error {
 	g.title(2, "One policy for all of them, from etcd")
-	g.command("cat policy.yaml", fleetPolicy)
+	policy := strings.ReplaceAll(fleetPolicy, "DIR", g.lab.Shared())
+	g.command("cat policy.yaml", policy)
 	for i := range g.lab.Gateways {
 		if err := g.agent(i); err != nil {
 			return err
 		}
 		g.command(fmt.Sprintf("snatctl agent --node %s --etcd … --key %s &        (on %[1]s; etcd has no policy yet)", g.lab.Node(i), prefix), "")
 	}
-	took, err := g.publish(ctx, 3, fleetPolicy)
+	took, err := g.publish(ctx, 3, policy)
 	if err != nil {
 		return err
 	}
@@ -44,9 +45,15 @@ func (g *gateways) first(ctx context.Context) error {
 		return err
 	}
 	g.prove(true, "All three nodes run policy 1, %.1f s after it was published.", took.Seconds())
-	if err := g.announced(ctx); err != nil {
+	if _, err := g.back(ctx); err != nil {
 		return err
 	}
+	out, err := g.lab.Router.Output(ctx, "ip", "route", "show", "root", "198.51.100.0/24")
+	if err != nil {
+		return err
+	}
+	g.command("ip route show root 198.51.100.0/24        (on the router)", out)
+	g.prove(true, "The router has the VIP from all three nodes, and the laddrs of each from that one.")
 	return g.around(ctx)
 }
 

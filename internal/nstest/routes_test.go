@@ -18,7 +18,7 @@ func TestManyRoutes(t *testing.T) {
 	if !soak.Long() {
 		t.Skip("measures: make soak")
 	}
-	f := NewFleet(t, FleetOptions{})
+	f := NewFleet(t, FleetOptions{Watch: 100 * time.Millisecond})
 	for _, many := range []int{1000, 10_000} {
 		var b strings.Builder
 		b.WriteString("protocol static snatctl_vips {\n\tipv4;\n")

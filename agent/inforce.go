@@ -26,6 +26,18 @@ func (p *inForce) set(w *gateway.Wanted) {
 	p.wanted, p.picture, p.found, p.lint = w, nil, false, nil
 }
 
+// Policy returns the policy in force, as this node has it; nil: none is yet. It must not be changed. It is safe
+// for concurrent use.
+func (a *Agent) Policy() *policy.Policy {
+	p := &a.inForce
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.wanted == nil {
+		return nil
+	}
+	return p.wanted.Policy
+}
+
 // Picture tells whom flows belong to. States of its services change nothing in it. It is safe for
 // concurrent use.
 func (a *Agent) Picture() (*gateway.Picture, error) {

@@ -84,6 +84,18 @@ func (k Keys) Node(name string) string { return k.Nodes() + url.PathEscape(name)
 // Nodes begins the keys of what nodes report.
 func (k Keys) Nodes() string { return k.prefix + "/node/" }
 
+// Drain is the key that takes the VIPs from a node.
+func (k Keys) Drain(node string) string { return k.Drains() + url.PathEscape(node) }
+
+// Drains begins the keys that take VIPs from nodes.
+func (k Keys) Drains() string { return k.prefix + "/drain/" }
+
+// Chance is the key by which the others send a node what they do not know.
+func (k Keys) Chance(node string) string { return k.Chances() + url.PathEscape(node) }
+
+// Chances begins the keys by which the others do that.
+func (k Keys) Chances() string { return k.prefix + "/chance/" }
+
 // Named returns the node that a key is about, which begins like others of its kind.
 func Named(key, begins string) (string, error) {
 	text, ok := strings.CutPrefix(key, begins)

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/snatctl/snatctl/policy"
 )
 
 // Report is what a node says of itself, for as long as it lives.
@@ -20,6 +22,9 @@ type Report struct {
 	ID           string    `json:"id"`     // of that publication
 	Canary       bool      `json:"canary"` // it follows a target of its own
 	Version      string    `json:"version"`
+
+	Nodes map[string]policy.NodeState `json:"nodes,omitempty"` // states in force here that nodes have beside the policy
+	Flows *int                        `json:"flows,omitempty"` // of services, while the node drains; nil: not counted
 }
 
 // Bounds of reports: a node of 30,000 services may have all of them down.

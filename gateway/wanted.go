@@ -29,6 +29,7 @@ func Facts(node string, p *policy.Policy) (f policy.Facts, err error) {
 		if f.Node, err = NodeOf(node, p); err != nil {
 			return f, err
 		}
+		f.Nodes = p.Told()
 	}
 	names := p.Interfaces()
 	if len(names) == 0 {

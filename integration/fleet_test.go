@@ -55,7 +55,7 @@ func (f *fleetRun) nodes(t testing.TB) (all []nodeReport) {
 	if err := json.Unmarshal([]byte(r.Stdout), &all); err != nil {
 		t.Fatalf("nodes: exit %d: %v\n%s%s", r.Code, err, r.Stdout, r.Stderr)
 	}
-	return all
+	return slices.DeleteFunc(all, func(n nodeReport) bool { return n.State == "silent" }) // the policy has them, and none runs
 }
 
 // becomes waits for the one node to report something.
@@ -120,7 +120,10 @@ func TestFleet(t *testing.T) {
 	}
 	f.ends(t, syscall.SIGTERM, 0)
 	if all := f.nodes(t); len(all) != 0 {
-		t.Errorf("who has ended is listed: %+v", all)
+		t.Errorf("who has ended reports: %+v", all)
+	}
+	if r := ctl(t, f.h, slices.Concat([]string{"nodes"}, f.where)...); strings.Count(r.Stdout, "  silent ") != 3 {
+		t.Errorf("the nodes that the policy has and that do not report are not listed:\n%s", r.Stdout)
 	}
 }
 

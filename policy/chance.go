@@ -16,7 +16,7 @@ import (
 const ChanceMark = 0xe5000000
 
 // Drains tells whether the node takes no new connections.
-func (n *Node) Drains() bool { return n.State == NodeDrain }
+func (n *Node) Drains() bool { return n.State == NodeDrain || n.State == NodeOut }
 
 // Address returns where other nodes reach the node over a family; zero: they do not.
 func (n *Node) Address(f inet.Family) netip.Addr {

@@ -25,6 +25,7 @@ type NodeState string
 const (
 	NodeActive NodeState = "active" // default
 	NodeDrain  NodeState = "drain"  // keeps its connections, and gets no new ones
+	NodeOut    NodeState = "out"    // as NodeDrain, and the others send it nothing
 	NodeReturn NodeState = "return" // as NodeActive, and the others still send it the connections that it kept
 )
 

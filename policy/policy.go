@@ -24,6 +24,7 @@ type Policy struct {
 	written *Policy // of one with a State: without it
 	state   State   // that made this of it
 	node    string  // that At chose; empty: none
+	told    map[string]NodeState
 }
 
 // Pos is a place in a policy file. Line and Col start at 1; Col counts characters.

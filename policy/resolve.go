@@ -45,13 +45,15 @@ type Facts struct {
 	Addrs map[string][]netip.Addr `json:"addresses,omitempty"`
 	// Node is which of the policy's nodes the host is; empty: nobody told.
 	Node string `json:"node,omitempty"`
+	// Nodes are states that nodes have in place of those that the policy says.
+	Nodes map[string]NodeState `json:"nodes,omitempty"`
 	// Whole says that an interface which Addrs does not have has no address.
 	Whole bool `json:"whole,omitempty"`
 }
 
 // Equal tells whether two hosts look alike to a policy.
 func (f Facts) Equal(g Facts) bool {
-	return f.Node == g.Node && f.Whole == g.Whole && maps.EqualFunc(f.Addrs, g.Addrs, slices.Equal)
+	return f.Node == g.Node && f.Whole == g.Whole && maps.Equal(f.Nodes, g.Nodes) && maps.EqualFunc(f.Addrs, g.Addrs, slices.Equal)
 }
 
 // Interfaces returns the interfaces whose addresses are VIPs, sorted, each once.
@@ -81,6 +83,7 @@ func (p *Policy) interfaces(which func(*InterfaceVIP) bool) (out []string) {
 // until then. Errors are contradictions that only the addresses show, such as two services that claim the
 // same VIP and port, and a node that the policy does not have; then the policy is nil.
 func (p *Policy) Resolve(facts Facts) (*Policy, Diagnostics) {
+	p = p.withNodes(facts.Nodes)
 	if facts.Node != "" {
 		here, d := p.At(facts.Node)
 		if d != nil {

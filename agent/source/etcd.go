@@ -77,6 +77,9 @@ func (e *Etcd) Load() (*policy.Policy, []policy.Source, policy.Diagnostics) {
 		srcs[i] = policy.Source{Name: e.name + "/" + f.Name, Data: f.Data}
 	}
 	p, ds := read.Parse(srcs)
+	if p != nil {
+		p.Tell(e.f.States())
+	}
 	return p, srcs, ds
 }
 

@@ -11,6 +11,8 @@ import (
 	"github.com/snatctl/snatctl/agent"
 	"github.com/snatctl/snatctl/agent/source"
 	"github.com/snatctl/snatctl/fleet"
+	"github.com/snatctl/snatctl/gateway"
+	"github.com/snatctl/snatctl/policy"
 )
 
 // follow returns the source of an agent that follows etcd, once that has something to give: it waits for the
@@ -66,12 +68,42 @@ func (o *agentOptions) await(ctx context.Context, src *source.Etcd, node string,
 
 // reportNode reports what the agent runs, until ctx is done.
 func reportNode(ctx context.Context, src *source.Etcd, a *agent.Agent, log *slog.Logger) {
+	count := flowCount{}
 	src.Report(ctx, func() (fleet.Report, string) {
 		p := a.Snapshot().Policy
 		r := fleet.Report{Hash: p.Hash, AppliedAt: p.AppliedAt.UTC().Truncate(time.Millisecond), Error: p.Error, ServicesDown: a.ServicesDown(), Version: versionText()}
+		if here := a.Policy(); here != nil {
+			r.Nodes, r.Flows = here.Told(), count.of(ctx, here)
+		}
 		if p.Error != "" && len(p.Findings) > 0 {
 			r.Error += ": " + p.Findings[0]
 		}
 		return r, p.Newest
 	}, log)
+}
+
+// flowCount counts flows of services now and then.
+type flowCount struct {
+	last time.Time
+	n    *int
+}
+
+// countEvery is how old a count may be: listing a million flows takes a second.
+const countEvery = 2 * time.Second
+
+// of counts them where the node of the policy drains; nil: it does not, or they cannot be counted.
+func (c *flowCount) of(ctx context.Context, p *policy.Policy) *int {
+	n := p.Node(p.NodeName())
+	if n == nil || n.State == policy.NodeActive {
+		c.last, c.n = time.Time{}, nil
+		return nil
+	}
+	if time.Since(c.last) > countEvery {
+		c.n = nil
+		if flows, err := gateway.Calls(ctx, p); err == nil {
+			c.n = &flows
+		}
+		c.last = time.Now()
+	}
+	return c.n
 }

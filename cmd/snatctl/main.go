@@ -116,7 +116,7 @@ transaction. Packets need only the table; a history of policies is kept for roll
 		commands  []*cobra.Command
 	}{
 		{"day", "Every day:", []*cobra.Command{lintCommand(), diffCommand(), applyCommand(), confirmCommand(), statusCommand(), rollbackCommand(), historyCommand(), serverCommand(), uplinkCommand()}},
-		{"fleet", "Many gateways:", []*cobra.Command{publishCommand(), nodesCommand(), haCommand()}},
+		{"fleet", "Many gateways:", []*cobra.Command{publishCommand(), nodesCommand(), nodeCommand(), haCommand()}},
 		{"look", "Who talks to whom:", []*cobra.Command{flowsCommand(), lookupCommand(), watchCommand(), topCommand()}},
 		{"policy", "About the policy alone:", []*cobra.Command{explainCommand(), testCommand(), fmtCommand(), compileCommand(), translateCommand(), fleetCommand(), schemaCommand()}},
 		{"other", "Set up and take down:", []*cobra.Command{agentCommand(), bootCommand(), cleanupCommand(), flushCommand(), versionCommand(), completionCommand()}},

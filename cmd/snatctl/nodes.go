@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"time"
@@ -8,7 +9,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/snatctl/snatctl/cmd/snatctl/view"
+	"github.com/snatctl/snatctl/fleet"
+	"github.com/snatctl/snatctl/fleet/store"
 	"github.com/snatctl/snatctl/plain"
+	"github.com/snatctl/snatctl/policy"
+	"github.com/snatctl/snatctl/policy/read"
 )
 
 func nodesCommand() *cobra.Command {
@@ -19,8 +24,9 @@ func nodesCommand() *cobra.Command {
 		Use:         "nodes --etcd ENDPOINTS --key PREFIX",
 		Short:       "print what every node of a fleet runs",
 		Long: `Print what the nodes of a fleet report in etcd: the policy in force, since when, why not the one that
-was published, and the services whose quorum is not met. A node whose agent has ended is not listed,
-one that has died no longer than 15 s.
+was published, and the services whose quorum is not met. A node that the policy has and that does not
+report is silent: its agent has ended, or the node has died more than 15 s ago. Nodes that snatctl node
+drain has given a state are named first.
 
 Exit status: 0, 1 etcd does not answer, 2 usage.`,
 		Example: `  snatctl nodes --etcd https://etcd1:2379,https://etcd2:2379 --key /snatctl/prod
@@ -46,13 +52,38 @@ Exit status: 0, 1 etcd does not answer, 2 usage.`,
 			if err != nil {
 				fmt.Fprintf(stderr, "warning: %s\n", plain.Text(err.Error()))
 			}
-			if format == "json" {
-				return view.NodesJSON(os.Stdout, st, reports)
+			all := view.Nodes{Standing: st, Reports: reports}
+			if all.States, err = s.NodeStates(c.Context()); err != nil {
+				return exit{exitRefused, err}
 			}
-			return view.Nodes(stdout, st, reports)
+			if p, err := published(c.Context(), s, st.Policy); err != nil {
+				fmt.Fprintf(stderr, "warning: nodes that do not report are not known: %s\n", plain.Text(err.Error()))
+			} else if p != nil {
+				all.Policy = p.NodeNames()
+			}
+			if format == "json" {
+				return all.JSON(os.Stdout)
+			}
+			return all.Text(stdout)
 		},
 	}
 	etcdFlags(c, &o)
 	c.Flags().StringVar(&format, "format", "text", "format of the output: `text|json`")
 	return c
+}
+
+// published reads a policy of a fleet, whether it is in order or not; nil: there is none.
+func published(ctx context.Context, s *store.Store, p *fleet.Pointer) (*policy.Policy, error) {
+	if p == nil {
+		return nil, nil
+	}
+	files, err := s.Files(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	out, ds := read.Parse(files)
+	if out == nil {
+		return nil, fmt.Errorf("the policy of the fleet cannot be read: %w", ds.Err())
+	}
+	return out, nil
 }

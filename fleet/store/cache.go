@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"github.com/snatctl/snatctl/fleet"
+	"github.com/snatctl/snatctl/policy"
 )
 
 // cache keeps the policy of a node on disk, for when it starts and etcd does not answer: a line of JSON, then
@@ -55,14 +56,44 @@ func (c cache) read() (p *fleet.Pointer, own bool, chunks [][]byte, err error) {
 
 // write replaces the file: whoever reads it finds the old policy or the new one.
 func (c cache) write(p *fleet.Pointer, own bool, chunks [][]byte) error {
-	if c.path == "" {
-		return nil
-	}
 	line, err := json.Marshal(cached{p.Bytes(), own})
 	if err != nil {
 		return err
 	}
-	dir := filepath.Dir(c.path)
+	return replace(c.path, append(line, '\n'), chunks...)
+}
+
+// nodesBeside is what the file of nodes' states has in its name behind that of the policy.
+const nodesBeside = ".nodes"
+
+// states reads the states of nodes; none where there is no file, or none that can be read.
+func (c cache) states() (out map[string]policy.NodeState) {
+	f, err := os.Open(c.path + nodesBeside)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	if json.NewDecoder(io.LimitReader(f, mostLine)).Decode(&out) != nil {
+		return nil
+	}
+	return out
+}
+
+// keep writes the states of nodes.
+func (c cache) keep(states map[string]policy.NodeState) error {
+	text, err := json.Marshal(states)
+	if err != nil || c.path == "" {
+		return err
+	}
+	return replace(c.path+nodesBeside, text)
+}
+
+// replace puts a file in the place of another. An empty path is no file.
+func replace(path string, head []byte, parts ...[]byte) error {
+	if path == "" {
+		return nil
+	}
+	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -71,9 +102,9 @@ func (c cache) write(p *fleet.Pointer, own bool, chunks [][]byte) error {
 		return err
 	}
 	defer os.Remove(f.Name()) // it has another name if all goes well
-	_, err = f.Write(append(line, '\n'))
+	_, err = f.Write(head)
 	if err == nil {
-		_, err = io.Copy(f, bytes.NewReader(bytes.Join(chunks, nil)))
+		_, err = io.Copy(f, bytes.NewReader(bytes.Join(parts, nil)))
 	}
 	if err == nil {
 		err = f.Sync()
@@ -81,5 +112,5 @@ func (c cache) write(p *fleet.Pointer, own bool, chunks [][]byte) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), c.path)
+	return os.Rename(f.Name(), path)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/snatctl/snatctl/fleet"
 	"github.com/snatctl/snatctl/fleet/etcd"
+	"github.com/snatctl/snatctl/policy"
 )
 
 // batch bounds the compressed bytes that one request asks for.
@@ -63,4 +64,14 @@ func (s *Store) Fetch(ctx context.Context, p *fleet.Pointer, known map[string][]
 		chunks = append(chunks, b)
 	}
 	return chunks, fetched, nil
+}
+
+// Files returns the files of a policy.
+func (s *Store) Files(ctx context.Context, p *fleet.Pointer) ([]policy.Source, error) {
+	chunks, _, err := s.Fetch(ctx, p, nil)
+	if err != nil {
+		return nil, err
+	}
+	files, _, err := p.Unpack(chunks, nil)
+	return files, err
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -41,6 +42,7 @@ type Follower struct {
 	mu      sync.Mutex // over what follows
 	current *Followed  // nil: none was seen
 	looked  bool       // etcd has answered
+	states  map[string]policy.NodeState
 
 	known  map[string][]byte // chunks of the current policy
 	texts  fleet.Texts       // and what they hold
@@ -51,6 +53,7 @@ type Follower struct {
 // Follow returns a follower that begins with what it kept on disk before; an empty path keeps nothing.
 func (s *Store) Follow(node, path string, ears Ears) *Follower {
 	f := &Follower{s: s, node: node, cache: cache{path}, ears: ears}
+	f.states = f.cache.states()
 	if p, own, chunks, err := f.cache.read(); err == nil {
 		if files, texts, err := p.Unpack(chunks, nil); err == nil {
 			f.texts = texts
@@ -65,6 +68,25 @@ func (f *Follower) Current() *Followed {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.current
+}
+
+// States are the states that nodes have beside the policy, as etcd has them or had them last. They must not be
+// changed.
+func (f *Follower) States() map[string]policy.NodeState {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.states
+}
+
+// told takes states, and tells whether they are others than before.
+func (f *Follower) told(now map[string]policy.NodeState) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if maps.Equal(f.states, now) {
+		return false
+	}
+	f.states = now
+	return true
 }
 
 // Looked tells whether etcd has answered since the start: if there is no policy then, none was published.
@@ -126,7 +148,7 @@ func (f *Follower) watch(ctx context.Context, from int64) error {
 	defer cancel()
 	changed, ended := make(chan struct{}, 1), make(chan error, 1)
 	endpoint := f.s.c.Endpoint()
-	keys := []etcd.Range{{Key: f.s.keys.Policy()}, {Key: f.s.keys.Target(f.node)}}
+	keys := append(f.s.states(), etcd.Range{Key: f.s.keys.Policy()}, etcd.Range{Key: f.s.keys.Target(f.node)})
 	go func() {
 		ended <- f.s.c.Watch(ctx, from, keys, func(int64) {
 			select {
@@ -168,11 +190,18 @@ func (f *Follower) watch(ctx context.Context, from int64) error {
 func (f *Follower) Look(ctx context.Context) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
-	got, revision, err := f.s.c.Get(ctx, etcd.Range{Key: f.s.keys.Policy()}, etcd.Range{Key: f.s.keys.Target(f.node)})
+	got, revision, err := f.s.c.Get(ctx, append(f.s.states(), etcd.Range{Key: f.s.keys.Policy()}, etcd.Range{Key: f.s.keys.Target(f.node)})...)
 	if err != nil {
 		return 0, err
 	}
 	f.hearFound()
+	states, got := f.s.statesOf(got), got[2:]
+	if f.told(states) {
+		if err := f.cache.keep(states); err != nil {
+			f.ears.Unkept(err)
+		}
+		defer f.ears.Changed() // behind the policy, if that is another one, too
+	}
 	item, own := first(got[1]), true
 	if item == nil {
 		item, own = first(got[0]), false

@@ -12,6 +12,7 @@ import (
 	"github.com/snatctl/snatctl/fleet"
 	"github.com/snatctl/snatctl/fleet/store"
 	"github.com/snatctl/snatctl/plain"
+	"github.com/snatctl/snatctl/policy"
 )
 
 // Published says that a fleet has another policy.
@@ -36,14 +37,39 @@ type node struct {
 	fleet.Report
 	State  fleet.State `json:"state"`
 	Wanted string      `json:"wanted"` // hash of the policy that it is to run; empty: none is published
+
+	NodeState policy.NodeState `json:"node_state,omitempty"` // that it was given beside the policy; empty: none
 }
 
-func nodes(st *store.Standing, reports map[string]fleet.Report) []node {
-	out := []node{}
-	for _, name := range slices.Sorted(maps.Keys(reports)) {
-		n := node{Report: reports[name]}
+// silent is the state of a node that the policy has and that does not report.
+const silent fleet.State = "silent"
+
+// Nodes is what is known of a fleet's nodes.
+type Nodes struct {
+	Standing *store.Standing
+	Reports  map[string]fleet.Report
+	Policy   []string                    // names of those that the policy has
+	States   map[string]policy.NodeState // that were given beside the policy
+}
+
+func (all Nodes) list() []node {
+	st, out := all.Standing, []node{}
+	names := slices.Sorted(maps.Keys(all.Reports))
+	for _, name := range all.Policy {
+		if _, reports := all.Reports[name]; !reports {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		report, reports := all.Reports[name]
+		report.Node = name
+		n := node{Report: report, NodeState: all.States[name]}
 		p, _ := st.For(name)
-		if n.State = n.Stands(p); p != nil {
+		if n.State = n.Stands(p); !reports {
+			n.State = silent
+		}
+		if p != nil {
 			n.Wanted = p.Hash
 		}
 		if n.ServicesDown == nil {
@@ -54,13 +80,12 @@ func nodes(st *store.Standing, reports map[string]fleet.Report) []node {
 	return out
 }
 
-// NodesJSON prints what nodes run.
-func NodesJSON(w io.Writer, st *store.Standing, reports map[string]fleet.Report) error {
-	return JSON(w, nodes(st, reports))
-}
+// JSON prints what nodes run.
+func (all Nodes) JSON(w io.Writer) error { return JSON(w, all.list()) }
 
-// Nodes prints it for people.
-func Nodes(w *plain.Writer, st *store.Standing, reports map[string]fleet.Report) error {
+// Text prints it for people.
+func (all Nodes) Text(w *plain.Writer) error {
+	st := all.Standing
 	if p := st.Policy; p == nil {
 		fmt.Fprintln(w, "no policy is published yet")
 	} else {
@@ -70,14 +95,17 @@ func Nodes(w *plain.Writer, st *store.Standing, reports map[string]fleet.Report)
 		p := st.Targets[name]
 		fmt.Fprintf(w, "canary: %s is to run policy %d (%s), published %s by %s\n", plain.Text(name), p.Number, short(p.Hash), when(p.Time), plain.Text(p.User))
 	}
-	all := nodes(st, reports)
-	if len(all) == 0 {
+	for _, name := range slices.Sorted(maps.Keys(all.States)) {
+		fmt.Fprintf(w, "node %s: %s\n", plain.Text(name), all.given(name))
+	}
+	list := all.list()
+	if len(list) == 0 {
 		fmt.Fprintln(w, "no node reports")
 		return nil
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NODE\tSTATE\tPOLICY\tAPPLIED\tSERVICES DOWN\tERROR")
-	for _, n := range all {
+	for _, n := range list {
 		down := "-"
 		if d := len(n.ServicesDown) + n.MoreDown; d > 0 {
 			down = strconv.Itoa(d) + ": " + strings.Join(n.ServicesDown[:min(3, len(n.ServicesDown))], ", ")
@@ -93,4 +121,19 @@ func Nodes(w *plain.Writer, st *store.Standing, reports map[string]fleet.Report)
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", plain.Text(n.Node), n.State, plain.Text(short(n.Hash)), applied, plain.Text(down), plain.Text(trouble))
 	}
 	return t.Flush()
+}
+
+// given says what a node's state beside the policy means.
+func (all Nodes) given(name string) string {
+	left := ""
+	if r := all.Reports[name]; r.Flows != nil {
+		left = ", " + plain.Count(*r.Flows, "flow") + " of services left"
+	}
+	switch all.States[name] {
+	case policy.NodeDrain:
+		return "drain (takes no new connections" + left + ")"
+	case policy.NodeOut:
+		return "out (drained: the others send it nothing" + left + ")"
+	}
+	return "return (takes new connections, and the others send it those that they do not know)"
 }

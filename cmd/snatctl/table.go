@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +24,20 @@ func standing(ctx context.Context, table string) (*gateway.Reader, *gateway.Pict
 		r.Close()
 		return nil, nil, err
 	}
+	noteWaiting(ctx, table)
 	return r, p, nil
+}
+
+// noteWaiting says of a node of a pair that waits that its kernel does not know the flows of the pair.
+func noteWaiting(ctx context.Context, table string) {
+	gate, err := gateway.OpenGate(table)
+	if err != nil {
+		return
+	}
+	defer gate.Close()
+	if s, err := gate.State(ctx); err == nil && s.Closed {
+		fmt.Fprintln(stderr, "note: this gateway of a pair waits, and its kernel does not know the other one's flows: what it lists is left from when it was primary (`snatctl ha status`; ask the primary)")
+	}
 }
 
 // tableFlags adds --table and -f/--file, which name the table to look at.

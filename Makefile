@@ -54,7 +54,7 @@ fuzz: ## fuzz each target for FUZZTIME
 	    $(GO) test $$t -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s || exit 1; done; done
 
 soak: ## the long faults: kills of apply and agent, foreign writers, full disks, hostile values; each fuzz target for SOAKTIME (root; SOAK=0.1 for a tenth)
-	SNATCTL_SOAK=$(SOAK) $(GO) test -count=1 -timeout 0 -v ./integration -run '^(TestKilledApply|TestForeignWriters|TestHistoryFaults|TestBootBesideAWriter|TestAddressesKilled|TestAgentKilled|TestAgentKilledUnderHealth|TestLawKernelStates|TestFleetPublisherKilled|TestActiveDeath|TestPairManyFlows)$$'
+	SNATCTL_SOAK=$(SOAK) $(GO) test -count=1 -timeout 0 -v ./integration -run '^(TestKilledApply|TestForeignWriters|TestHistoryFaults|TestBootBesideAWriter|TestAddressesKilled|TestAgentKilled|TestAgentKilledUnderHealth|TestLawKernelStates|TestFleetPublisherKilled|TestActiveDeath|TestPairManyFlows|TestPairTakeover|TestPairFaults)$$'
 	SNATCTL_SOAK=$(SOAK) $(GO) test -count=1 -timeout 0 -v ./cmd/snatctl -run '^TestHostile'
 	SNATCTL_SOAK=$(SOAK) $(GO) test -count=1 -timeout 0 -v ./ct -run '^TestStaleLaw$$'
 	SNATCTL_SOAK=$(SOAK) $(GO) test -count=1 -timeout 0 -v ./fleet/store

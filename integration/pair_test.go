@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/snatctl/snatctl/internal/nstest"
+	"github.com/snatctl/snatctl/internal/soak"
 )
 
 // pairPolicy has a service in mode nat, one in mode fullnat and a zone, for both families.
@@ -93,6 +94,13 @@ func (p *pair) launch(t *testing.T, i int) {
 		must(t, p.StartConntrackd(i, r.Stdout))
 		until(t, "conntrackd to answer", func() bool { return p.status(t, i).Conntrackd != nil })
 	}
+	p.revive(t, i)
+}
+
+// revive starts keepalived of a gateway.
+func (p *pair) revive(t *testing.T, i int) {
+	t.Helper()
+	common := []string{"-f", p.policies[i], "--node", p.Gateways[i].Name}
 	args := slices.Concat([]string{"ha", "keepalived"}, common, []string{"--interface", "wan", "--peers", "gw1=203.0.113.101,gw2=203.0.113.102", "--notify", program(t)})
 	for _, a := range nstest.Moving {
 		args = append(args, "--address", a)
@@ -115,9 +123,10 @@ func (p *pair) flags(i int) []string {
 
 // haStatus is what `snatctl ha status` prints.
 type haStatus struct {
-	Role *string `json:"role"`
-	Done bool    `json:"done"`
-	Gate struct {
+	Role  *string   `json:"role"`
+	Since time.Time `json:"since"`
+	Done  bool      `json:"done"`
+	Gate  struct {
 		State   string `json:"state"`
 		Dropped int    `json:"dropped"`
 	} `json:"gate"`
@@ -192,18 +201,37 @@ func (p *pair) talk(t *testing.T, tcp int) chats {
 	return all
 }
 
+// hold has nobody say anything more, once all that was said is answered; release takes that back.
+func (all chats) hold() {
+	for _, list := range all {
+		for _, c := range list {
+			c.Hold()
+		}
+	}
+}
+
+func (all chats) release() {
+	for _, list := range all {
+		for _, c := range list {
+			c.Release()
+		}
+	}
+}
+
 // goOn waits until every connection was answered again after now, and returns the gaps, of all that are not lost.
 func (all chats) goOn(t *testing.T) (gaps []time.Duration, lost map[string]int) {
 	t.Helper()
 	lost = make(map[string]int)
 	var why []string
-	for what, list := range all {
-		before := make([]int, len(list))
-		for i, c := range list {
-			before[i] = c.Words()
+	before := make(map[*nstest.Chat]int)
+	for _, list := range all {
+		for _, c := range list {
+			before[c] = c.Words()
 		}
-		for i, c := range list {
-			eventually(t, what+" to go on", func() bool { return c.Lost() != nil || c.Words() >= before[i]+2 })
+	}
+	for what, list := range all {
+		for _, c := range list {
+			eventually(t, what+" to go on", func() bool { return c.Lost() != nil || c.Words() >= before[c]+2 })
 			if err := c.Lost(); err != nil {
 				lost[what]++
 				why = append(why, fmt.Sprintf("%s: %v", what, err))
@@ -238,9 +266,10 @@ func (all chats) survive(t *testing.T, what string) {
 // The active gateway dies: the other one has its flows before it forwards anything.
 func TestPairTakeover(t *testing.T) {
 	p := startPair(t, pairPolicy, true)
-	all := p.talk(t, 30)
+	n := soak.Count(30, 60)
+	all := p.talk(t, n)
 	all.goOn(t)
-	until(t, "gw2 to know the flows", func() bool { s := p.status(t, 1); return s.Conntrackd != nil && s.Conntrackd.Peer >= 90 })
+	p.synced(t, 1, 3*n)
 	events := watching(t, p.Gateways[1], nil, "--format", "jsonl")
 	must(t, p.Unplug(0, "wan", "lan", "rs", "sync"))
 	p.becomes(t, 1, "primary")

@@ -19,6 +19,8 @@ type Chat struct {
 	stop  chan struct{}
 	done  chan struct{}
 
+	turn sync.Mutex // over each word and its answer
+
 	mu    sync.Mutex
 	words int           // that were answered
 	gap   time.Duration // the longest time from one answer to the next
@@ -56,7 +58,9 @@ func (c *Chat) talk() {
 			return
 		case <-time.After(c.pause/2 + rand.N(c.pause)):
 		}
+		c.turn.Lock()
 		err := say()
+		c.turn.Unlock()
 		now := time.Now()
 		c.mu.Lock()
 		if c.gap = max(c.gap, now.Sub(last)); err == nil {
@@ -95,6 +99,12 @@ func (c *Chat) datagram() error {
 		}
 	}
 }
+
+// Hold waits until what was said is answered, and has nothing more be said until Release.
+func (c *Chat) Hold() { c.turn.Lock() }
+
+// Release takes Hold back.
+func (c *Chat) Release() { c.turn.Unlock() }
 
 // Local is the client's own address and port.
 func (c *Chat) Local() string { return c.conn.LocalAddr().String() }

@@ -115,7 +115,7 @@ func takesTurns(s policy.Scheduler) bool {
 // take turns: those whose weight is 0 may get another one.
 func mayTakeTurns(s *policy.Service, f inet.Family) bool {
 	several := func(servers []policy.RealServer) bool {
-		return count(servers, func(rs policy.RealServer) bool { return inet.FamilyOf(rs.Addr) == f }) > 1
+		return count(servers, func(rs *policy.RealServer) bool { return inet.FamilyOf(rs.Addr) == f }) > 1
 	}
 	return takesTurns(s.Scheduler) && (several(s.RealServers) || several(s.SorryServers))
 }

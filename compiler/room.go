@@ -21,18 +21,18 @@ func (a *Arrangement) measure() (r room) {
 	for i := range a.policy.Services {
 		s := &a.policy.Services[i]
 		for _, f := range inet.Families {
-			fronts := len(s.Ports) * count(s.VIP, func(v netip.Addr) bool { return inet.FamilyOf(v) == f })
+			fronts := len(s.Ports) * count(s.VIP, func(v *netip.Addr) bool { return inet.FamilyOf(*v) == f })
 			if r.fronts[f] += fronts; fronts > 0 && !a.Lanes[s.Name].has(f) {
-				r.slots[f] += fronts * count(s.RealServers, func(rs policy.RealServer) bool { return inet.FamilyOf(rs.Addr) == f })
+				r.slots[f] += fronts * count(s.RealServers, func(rs *policy.RealServer) bool { return inet.FamilyOf(rs.Addr) == f })
 			}
 		}
 	}
 	return r
 }
 
-func count[T any](list []T, is func(T) bool) (n int) {
-	for _, x := range list {
-		if is(x) {
+func count[T any](list []T, is func(*T) bool) (n int) {
+	for i := range list {
+		if is(&list[i]) {
 			n++
 		}
 	}

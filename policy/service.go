@@ -2,7 +2,6 @@ package policy
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/snatctl/snatctl/inet"
@@ -47,19 +46,23 @@ type Service struct {
 // down and whose weight is not 0, in the order written. They are mostly the service's own list, which must
 // not be changed.
 func (s *Service) Active(f inet.Family) []RealServer {
-	active := func(rs RealServer) bool { return rs.Active() && inet.FamilyOf(rs.Addr) == f }
-	from := slices.IndexFunc(s.RealServers, active)
-	if from < 0 {
-		return nil
+	list := s.RealServers
+	active := func(i int) bool { return list[i].Active() && inet.FamilyOf(list[i].Addr) == f }
+	from := 0
+	for from < len(list) && !active(from) {
+		from++
 	}
-	to := from + 1
-	for to < len(s.RealServers) && active(s.RealServers[to]) {
+	to := from
+	for to < len(list) && active(to) {
 		to++
 	}
-	out := s.RealServers[from:to:to]
-	for _, rs := range s.RealServers[to:] {
-		if active(rs) {
-			out = append(out, rs)
+	if from == to {
+		return nil
+	}
+	out := list[from:to:to]
+	for i := to; i < len(list); i++ {
+		if active(i) {
+			out = append(out, list[i])
 		}
 	}
 	return out
@@ -81,7 +84,7 @@ type RealServer struct {
 }
 
 // Active tells whether the real server takes new connections.
-func (r RealServer) Active() bool { return r.Weight > 0 && !r.Down }
+func (r *RealServer) Active() bool { return r.Weight > 0 && !r.Down }
 
 // String returns the real server as policies write it: address, or address:port.
 func (r RealServer) String() string {

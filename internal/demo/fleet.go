@@ -138,7 +138,13 @@ func (g *gateways) tool(ctx context.Context, words ...string) (nstest.Result, er
 }
 
 func (g *gateways) quiet(ctx context.Context, words ...string) (nstest.Result, error) {
-	return g.lab.Inside.Run(ctx, g.snatctl, slices.Concat(words, []string{"--etcd", "http://" + etcdAt + ":2379", "--key", prefix})...)
+	argv := g.ctl(words...)
+	return g.lab.Inside.Run(ctx, argv[0], argv[1:]...)
+}
+
+// ctl is a command of snatctl that speaks with etcd.
+func (g *gateways) ctl(words ...string) []string {
+	return slices.Concat([]string{g.snatctl}, words, []string{"--etcd", "http://" + etcdAt + ":2379", "--key", prefix})
 }
 
 // try writes a policy down and publishes it, with flags; it may be refused.

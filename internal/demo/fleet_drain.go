@@ -2,17 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 )
 
-// The states of gw2 in the policy, one after the other.
-var (
-	drains  = edit{"gw2: {router_id: 172.16.0.2, asn: 65010}", "gw2: {router_id: 172.16.0.2, asn: 65010, state: drain}", "gw2 is to be drained, since its kernel is to be replaced"}
-	returns = edit{"asn: 65010, state: drain}", "asn: 65010, state: return}", "gw2 is back; connections of its own are still with the others"}
-)
+// How long the drain may take: until the flows of gw2 have ended.
+const drainTime = 90 * time.Second
 
-// drain has a gateway get no new connections, and keep those that it has.
+// drain has a gateway get no new connections, and keep those that it has until they have ended.
 func (g *gateways) drain(ctx context.Context) error {
 	g.title(6, "A gateway is drained")
 	open, before, err := g.crowd(ctx, many)
@@ -20,19 +19,20 @@ func (g *gateways) drain(ctx context.Context) error {
 		return err
 	}
 	defer open.hangUp()
-	policy, err := g.edit(drains)
+	drain, err := g.lab.Inside.Speak(g.ctl("node", "drain", "gw2", "--for", drainTime.String())...)
 	if err != nil {
 		return err
 	}
-	g.say("   The others have it first, so that they know what to do with packets of connections that they do not know: send them to gw2.")
-	if _, err := g.publish(ctx, 3, policy, "--canary", "gw1,gw3", "--wait", "2s"); err != nil {
-		return err
-	}
-	took, err := g.routed(ctx, vip, 0, 2)
+	defer drain.Stop()
+	said, err := drain.Line(ctx, fleetPatience, "node gw2 drains")
 	if err != nil {
 		return err
 	}
-	g.say("   The router does not send web to gw2 any more, %.1f s later. Its connections arrive at the others now.", took.Seconds())
+	g.command(fmt.Sprintf("snatctl node drain gw2 --for %v --etcd … --key %s &", drainTime, prefix), said)
+	if _, err := g.routed(ctx, vip, 0, 2); err != nil {
+		return err
+	}
+	g.say("   The router does not send web to gw2 any more. Packets of gw2's connections arrive at the others, which send them on to it.")
 	calls := g.webLoad()
 	living, err := open.living(ctx, silence)
 	calls.stop()
@@ -47,19 +47,22 @@ func (g *gateways) drain(ctx context.Context) error {
 		g.prove(living["gw2"] == before["gw2"], "%d of %d connections of gw2 go on.", living["gw2"], before["gw2"])
 	}
 	g.prove(during["gw2"] == 0 && during[""] == 0 && during.sum() > 0, "gw2 got none of %d new calls meanwhile, and none failed.", during.sum())
+	g.say("   gw2's clients hang up.")
+	hung := time.Now()
 	open.only("gw2").hangUp()
+	ended, err := drain.Hear(ctx, drainTime, "node gw2 has no flows of services any more: it is drained")
+	if err != nil {
+		return err
+	}
+	g.indented("node gw2 has no flows of services any more: it is drained")
+	g.prove(ended.After(hung), "The command ended %.1f s after gw2's last client had hung up, and not before: gw2 can be switched off.", ended.Sub(hung).Seconds())
 	return g.undrain(ctx, open.but("gw2"))
 }
 
 // undrain has the gateway take its share again.
 func (g *gateways) undrain(ctx context.Context, open crowd) error {
-	g.say("   gw2's clients hang up: it could be switched off now. Then it comes back.")
-	policy, err := g.edit(returns)
-	if err != nil {
-		return err
-	}
-	if _, err := g.publish(ctx, 3, policy); err != nil {
-		return err
+	if r, err := g.tool(ctx, "node", "undrain", "gw2", "--for", "1m"); err != nil || r.Code != 0 {
+		return errors.Join(err, fmt.Errorf("snatctl node undrain exits %d", r.Code))
 	}
 	if _, err := g.back(ctx); err != nil {
 		return err

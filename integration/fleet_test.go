@@ -101,6 +101,21 @@ func TestFleet(t *testing.T) {
 		t.Fatalf("a good canary: exit %d\n%s%s", r.Code, r.Stdout, r.Stderr)
 	}
 	f.fits(t, changed)
+	back := func(number string) nstest.Result {
+		return ctl(t, f.h, slices.Concat([]string{"publish", "--rollback", number}, f.where)...)
+	}
+	if r := back("99"); r.Code != 1 || !strings.Contains(r.Stderr, "policy 99 is not in the history, which has (UTC) ") || !strings.Contains(r.Stderr, "; 1 of ") {
+		t.Errorf("back to a policy that never was: exit %d\n%s%s", r.Code, r.Stdout, r.Stderr)
+	}
+	if r := back("1"); r.Code != 0 || !strings.Contains(r.Stdout, "published policy ") {
+		t.Fatalf("back to the first policy: exit %d\n%s%s", r.Code, r.Stdout, r.Stderr)
+	}
+	f.fits(t, small)
+	if r := f.publish(t, changed); r.Code != 0 {
+		t.Fatalf("forth again: exit %d\n%s%s", r.Code, r.Stdout, r.Stderr)
+	}
+	f.fits(t, changed)
+	f.becomes(t, "it to report that", func(n nodeReport) bool { return n.State == "current" && n.Number == 4 })
 	if r := ctl(t, f.h, "apply", "-f", policyFile(t, small), "--state-dir", f.state); r.Code != 6 || !strings.Contains(r.Stderr, "as etcd:/snatctl/test says; nothing was changed (`snatctl publish` there") {
 		t.Errorf("apply beside it: exit %d\n%s", r.Code, r.Stderr)
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,7 @@ type publishOptions struct {
 	wait   time.Duration
 	strict bool
 	known  addressFlag
+	back   int64 // the number of a policy of the history, in place of files; 0: files
 }
 
 // How publishing goes on.
@@ -51,13 +53,24 @@ With --canary the nodes that are named get the policy first. The others follow o
 if these have applied it and no service of theirs has lost its quorum in that time. If not, or if the
 command is interrupted, it is taken back there, and the command says why.
 
+With --rollback a policy of the fleet's history is published again, under a new number, in the same
+way. The history has the last 20; one that it does not have is answered by a list of these.
+
 Exit status: 0 published, or the fleet has this policy already; 1 refused, or the canary has failed,
 and the fleet has the policy that it had; 2 usage; 6 somebody else publishes at the same time.`,
 		Example: `  snatctl publish -f policy.yaml --etcd https://etcd1:2379,https://etcd2:2379 --key /snatctl/prod
-  snatctl publish -f policy.yaml --etcd https://etcd1:2379 --key /snatctl/prod --canary gw1 --wait 60s`,
+  snatctl publish -f policy.yaml --etcd https://etcd1:2379 --key /snatctl/prod --canary gw1 --wait 60s
+  snatctl publish --rollback 41 --etcd https://etcd1:2379 --key /snatctl/prod`,
 		RunE: func(c *cobra.Command, args []string) (err error) {
-			if o.files, err = policyFiles(o.files, args); err != nil {
-				return err
+			switch {
+			case !c.Flags().Changed("rollback"):
+				if o.files, err = policyFiles(o.files, args); err != nil {
+					return err
+				}
+			case len(o.files)+len(args) > 0:
+				return errors.New("--rollback publishes a policy of the fleet's history: give no files")
+			case o.back < 1:
+				return fmt.Errorf("--rollback %d: policies are counted from 1", o.back)
 			}
 			if len(o.canary) == 0 && c.Flags().Changed("wait") {
 				return errors.New("--wait is about --canary: give it, too")
@@ -73,6 +86,7 @@ and the fleet has the policy that it had; 2 usage; 6 somebody else publishes at 
 	c.Flags().StringSliceVar(&o.canary, "canary", nil, "give it to these `nodes` first, separated by commas")
 	c.Flags().DurationVar(&o.wait, "wait", time.Minute, "with --canary: watch them for this `time`")
 	c.Flags().BoolVar(&o.strict, "strict", false, "publish nothing if lint has warnings")
+	c.Flags().Int64Var(&o.back, "rollback", 0, "publish the policy with this `number` of the fleet's history again, in place of files")
 	o.known.add(c)
 	return c
 }
@@ -86,7 +100,7 @@ func (o *publishOptions) run(ctx context.Context) error {
 	if client.InClear() {
 		fmt.Fprintln(stderr, "warning: the password for etcd can be read on the way: "+inClear)
 	}
-	files, err := o.judge(ctx)
+	files, err := o.judge(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -131,8 +145,11 @@ func unpublished(err error) error {
 }
 
 // judge lints the policy and runs its tests. It returns the files if they may be published.
-func (o *publishOptions) judge(ctx context.Context) ([]policy.Source, error) {
-	p, files, found := read.LoadDraft(o.files, os.Stdin)
+func (o *publishOptions) judge(ctx context.Context, s *store.Store) ([]policy.Source, error) {
+	p, files, found, err := o.load(ctx, s)
+	if err != nil {
+		return nil, exit{exitRefused, fmt.Errorf("%w; nothing was published", err)}
+	}
 	l := lintOptions{strict: o.strict, known: o.known}
 	report, err := l.examine(ctx, p, files, found, newBar(4))
 	if err != nil {
@@ -151,6 +168,34 @@ func (o *publishOptions) judge(ctx context.Context) ([]policy.Source, error) {
 		return nil, err
 	}
 	return named(files), nil
+}
+
+// load reads what is to be published.
+func (o *publishOptions) load(ctx context.Context, s *store.Store) (*policy.Policy, []policy.Source, policy.Diagnostics, error) {
+	if o.back == 0 {
+		p, files, found := read.LoadDraft(o.files, os.Stdin)
+		return p, files, found, nil
+	}
+	past, err := s.Past(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	var has []string
+	for _, p := range past {
+		if p.Number == o.back {
+			files, err := s.Files(ctx, p)
+			if err != nil {
+				return nil, nil, nil, err
+			}
+			out, found := read.ParseDraft(files)
+			return out, files, found, nil
+		}
+		has = append(has, fmt.Sprintf("%d of %s, %s", p.Number, p.User, p.Time.Format(time.DateTime)))
+	}
+	if len(has) == 0 {
+		return nil, nil, nil, errors.New("nothing was published yet")
+	}
+	return nil, nil, nil, fmt.Errorf("policy %d is not in the history, which has (UTC) %s", o.back, plain.Text(strings.Join(has, "; ")))
 }
 
 // test runs the tests of a policy as each of its nodes.

@@ -74,6 +74,19 @@ func Parse(srcs []policy.Source) (*policy.Policy, policy.Diagnostics) {
 	return l.finish()
 }
 
+// ParseDraft is LoadDraft without files.
+func ParseDraft(srcs []policy.Source) (*policy.Policy, policy.Diagnostics) {
+	l := newLoader()
+	for _, src := range srcs {
+		l.add(src)
+	}
+	p, ds := l.finish()
+	if l.whole {
+		p = &l.policy
+	}
+	return p, ds
+}
+
 // loader collects files, one after the other, and makes one policy of them.
 type loader struct {
 	policy    policy.Policy

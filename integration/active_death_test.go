@@ -161,3 +161,35 @@ func TestActiveQuorum(t *testing.T) {
 	run.write(t, a.policy)
 	a.via(t, activeVIP, 0, 1)
 }
+
+// A gateway drains, as the policy says: the others learn it first, then it withdraws its VIPs by itself. Nobody is lost, new
+// connections go to the others, and all is back afterwards.
+func TestActiveDrain(t *testing.T) {
+	a := startActive(t, nstest.FleetOptions{Resilient: true})
+	for i := range a.Gateways {
+		a.apply(t, i)
+	}
+	a.via(t, activeVIP, 0, 1, 2)
+	all, err := a.Outside.HoldEach(100, outsider, "203.0.114.65:80")
+	must(t, err)
+	a.write(t, strings.Replace(activePolicy, "gw3: {router_id: 172.16.0.3}", "gw3: {router_id: 172.16.0.3, state: drain}", 1))
+	for i := range a.Gateways {
+		a.apply(t, i)
+	}
+	a.via(t, activeVIP, 0, 1)
+	a.via(t, "198.51.100.48/28", 2)
+	held := byGateway(t, all)
+	lost := nstest.Lost(all, 10*time.Second)
+	t.Logf("gw3 drains: of %d connections, %d of its own, %d are lost", len(all), len(held[2]), len(lost))
+	if len(lost) > 0 || len(held[2]) == 0 {
+		t.Error("connections are lost")
+	}
+	more, err := a.Outside.HoldEach(30, outsider, "203.0.114.65:80")
+	must(t, err)
+	if n := len(byGateway(t, more)[2]); n > 0 {
+		t.Errorf("%d new connections go through a gateway that drains", n)
+	}
+	a.write(t, activePolicy)
+	a.apply(t, 2)
+	a.via(t, activeVIP, 0, 1, 2)
+}

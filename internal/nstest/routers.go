@@ -65,9 +65,10 @@ func (r Routers) Cut(ctx context.Context, i int) error {
 	return r[i].script(ctx, "ip link set lan down")
 }
 
-// Splice takes Cut back. The routes that went with the link come back, too.
+// Splice takes Cut back. The routes that went with the link come back, and so do its addresses: without one of the link
+// a router asks no neighbour (net/ipv6/ndisc.c, ndisc_send_ns).
 func (r Routers) Splice(ctx context.Context, i int) error {
-	return r[i].script(ctx, fmt.Sprintf("ip link set lan up; ip -6 addr replace %s1/64 dev lan; ip route replace %s8/29 via %s2; [ %d = 1 ] || ip route replace 203.0.113.0/28 via %s2", routed[i].v6, routed[i].v4, routed[i].v4, i, routed[i].v4))
+	return r[i].script(ctx, fmt.Sprintf("ip link set lan up; ip -6 addr replace fe80::1/64 dev lan nodad; ip -6 addr replace %s1/64 dev lan; ip route replace %s8/29 via %s2; [ %d = 1 ] || ip route replace 203.0.113.0/28 via %s2", routed[i].v6, routed[i].v4, routed[i].v4, i, routed[i].v4))
 }
 
 // Mute has a router lose all that comes from the gateway without a word; Unmute takes that back. The link

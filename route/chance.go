@@ -9,7 +9,8 @@ import (
 	"github.com/snatctl/snatctl/policy"
 )
 
-// ErrFar says that a node that drains is no neighbour. With it comes what can be had.
+// ErrFar says that packets do not reach a node that drains: it is no neighbour, or they end here. With it comes
+// what can be had.
 var ErrFar = errors.New("the way to a node is missing")
 
 // chance returns what leads packets that the table marks to a node that drains: a routing table with it as the
@@ -40,6 +41,9 @@ func chance(p *policy.Policy, f Facts) (s State, err error) {
 			far = fmt.Errorf("%w: node %s drains, and no interface has %s as a neighbour, so its connections end here; write an address of a network that the nodes share to nodes.%s.address", ErrFar, to.Name, hop, to.Name)
 		}
 		s.Rules = append(s.Rules, Rule{Priority: p.Gateway.RoutingTables.First, Family: family, Mark: policy.ChanceMark, Mask: policy.UplinkBits, Table: table})
+	}
+	if mode := p.Gateway.Addresses.Mode; mode.OnHost() {
+		far = fmt.Errorf("%w: node %s drains, and gateway.addresses: %s puts the VIPs on this host, where packets to them end whatever ip rules say, so its connections end here; announce VIPs by a routing daemon instead", ErrFar, to.Name, mode)
 	}
 	return s, far
 }

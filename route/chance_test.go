@@ -90,3 +90,12 @@ func TestChanceFar(t *testing.T) {
 		t.Errorf("it wants %v, %v", want.Ways, want.Rules)
 	}
 }
+
+// Where VIPs are addresses of the host, packets to them end there before any rule is asked.
+func TestChanceOfLocalVIPs(t *testing.T) {
+	p, f := draining(t)
+	p.Gateway.Addresses.Mode = policy.AddressesRoutes
+	if want, err := Want(p, f); !errors.Is(err, ErrFar) || !strings.Contains(err.Error(), "gateway.addresses: routes") || len(want.Routes) == 0 {
+		t.Errorf("it says %v, and wants %v", err, want.Routes)
+	}
+}

@@ -9,6 +9,18 @@ import (
 	"github.com/snatctl/snatctl/internal/nstest"
 )
 
+// Who takes over has the agent that holds the table end what contradicts it.
+func TestNotifyBesideAgent(t *testing.T) {
+	a := runAgent(t, startGateway(t, ""), small)
+	for _, role := range []string{"backup", "primary"} {
+		r := ctl(t, a.h, "ha", "notify", role, "--no-sync", "--state-dir", a.state)
+		if r.Code != 0 || role == "primary" && !strings.Contains(r.Stderr, "primary: cleanup, ") {
+			t.Errorf("ha notify %s beside an agent exits %d\n%s", role, r.Code, r.Stderr)
+		}
+	}
+	a.fits(t, small)
+}
+
 // A closed gate lets pass what belongs to flows that stand, and nothing else; an apply does not mind it.
 func TestGate(t *testing.T) {
 	const policy = `

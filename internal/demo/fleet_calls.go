@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/snatctl/snatctl/internal/nstest"
 )
@@ -22,6 +23,12 @@ func through(a nstest.Answer) string {
 	}
 	return a.Peer.Addr().String()
 }
+
+// callTime is how long a call waits: less than TCP does before it tries again, so that each that lost a packet counts.
+const (
+	callTime = 900 * time.Millisecond
+	called   = 2*callTime + pace // after which a call has ended
+)
 
 // client is the n-th address of the clients.
 func client(n int) string { return fmt.Sprintf("203.0.113.%d", 130+n%100) }
@@ -122,7 +129,7 @@ func (t tally) ways() string {
 // webLoad calls the VIP from one address after the other, and tells which gateway each call came through.
 func (g *gateways) webLoad() *load {
 	return startLoad(func(n int) string {
-		a, err := askOnce(g.lab.Outside, client(n), web)
+		a, err := askOnce(callTime, g.lab.Outside, client(n), web)
 		if err != nil {
 			return ""
 		}

@@ -27,7 +27,7 @@ func (g *gateways) badCanary(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := wait(ctx, settled); err != nil {
+	if err := wait(ctx, called); err != nil {
 		return err
 	}
 	during := calls.next()
@@ -48,7 +48,7 @@ func (g *gateways) badCanary(ctx context.Context) error {
 		return err
 	}
 	after := calls.next()
-	if err := wait(ctx, settled); err != nil {
+	if err := wait(ctx, called); err != nil {
 		return err
 	}
 	g.say("   Calls of the 2 s after that: %s.", after.went())

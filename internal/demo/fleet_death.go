@@ -39,7 +39,7 @@ func (g *gateways) death(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := wait(ctx, settled); err != nil { // calls that began while the router did not know
+	if err := wait(ctx, called); err != nil { // calls that began while the router did not know
 		return err
 	}
 	during := calls.next()
@@ -48,7 +48,7 @@ func (g *gateways) death(ctx context.Context) error {
 		return err
 	}
 	after := calls.next()
-	if err := wait(ctx, settled); err != nil {
+	if err := wait(ctx, called); err != nil {
 		return err
 	}
 	g.say("   The router has taken gw3 out after %.2f s. Calls until then, and the second after: %s. Later: %s.", took.Seconds(), during.went(), after.went())

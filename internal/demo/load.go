@@ -50,19 +50,19 @@ func startLoad(ask func(n int) string) *load {
 // calling is the load of one client that calls one address.
 func calling(from *nstest.Host, to string) func(int) string {
 	return func(int) string {
-		a, _ := askOnce(from, "", to)
+		a, _ := askOnce(patience, from, "", to)
 		return a.Host
 	}
 }
 
-// askOnce makes a call of a client that does not wait long.
-func askOnce(from *nstest.Host, src, to string) (a nstest.Answer, err error) {
-	c, err := from.DialWithin(patience, "tcp", src, to)
+// askOnce makes a call of a client that waits so long for a connection, and as long for an answer.
+func askOnce(limit time.Duration, from *nstest.Host, src, to string) (a nstest.Answer, err error) {
+	c, err := from.DialWithin(limit, "tcp", src, to)
 	if err != nil {
 		return a, err
 	}
 	defer c.Close()
-	return nstest.AskWithin(patience, c)
+	return nstest.AskWithin(limit, c)
 }
 
 // call makes a call, and enters it with those that began when it did.

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bufio"
+	"errors"
 	"io"
 	"os/exec"
 	"strings"
@@ -68,20 +69,6 @@ func TestClientAddressFastOpen(t *testing.T) {
 func TestClientAddressSynCookies(t *testing.T) {
 	s := handshakes(t)
 	must(t, s.RS[0].Sysctl("net/ipv4/tcp_syncookies", "2")) // always, flooded or not
-	dir := t.TempDir()
-	if out, err := exec.Command("cc", "-Wall", "-Werror", "-O2", "-o", dir+"/c", "../examples/client-address/server.c").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	for _, server := range [][]string{{dir + "/c", "81"}, {"python3", "../examples/client-address/server.py", "81"}} {
-		b := start(t, s.RS[0], nil, server[0], server[1:]...)
-		until(t, server[0]+" to listen", func() bool { return run(t, s.RS[0], "sh", "-c", "ss -tlnH sport = :81 | grep -q .").Code == 0 })
-		for _, to := range []string{"203.0.113.10:81", "[2001:db8::10]:81"} {
-			if _, who := told(t, s.Outside, to); who != "nobody" {
-				t.Errorf("%s: the real server, which keeps no SYN, takes %s for the client", to, who)
-			}
-		}
-		b.end(t, syscall.SIGTERM)
-	}
 	must(t, s.RS[0].ServeCallers(":8010"))
 	for _, to := range []string{"203.0.113.10:8010", "[2001:db8::10]:8010"} {
 		c, err := s.Outside.Dial("tcp", "", to)
@@ -94,7 +81,23 @@ func TestClientAddressSynCookies(t *testing.T) {
 		}
 		must(t, echoes(c, 100_000))
 	}
-	if c := status(t, s.Gateway).Services[0].Told; c.SYN != 6 || c.First < 6 || c.NoRoom != 0 {
+	if c := status(t, s.Gateway).Services[0].Told; c.SYN != 2 || c.First < 2 || c.NoRoom != 0 {
 		t.Errorf("counted as %+v", c)
+	}
+	dir := t.TempDir()
+	if out, err := exec.Command("cc", "-Wall", "-Werror", "-O2", "-o", dir+"/c", "../examples/client-address/server.c").CombinedOutput(); errors.Is(err, exec.ErrNotFound) {
+		t.Skip(err, "(as in a virtual machine)")
+	} else if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, server := range [][]string{{dir + "/c", "81"}, {"python3", "../examples/client-address/server.py", "81"}} {
+		b := start(t, s.RS[0], nil, server[0], server[1:]...)
+		until(t, server[0]+" to listen", func() bool { return run(t, s.RS[0], "sh", "-c", "ss -tlnH sport = :81 | grep -q .").Code == 0 })
+		for _, to := range []string{"203.0.113.10:81", "[2001:db8::10]:81"} {
+			if _, who := told(t, s.Outside, to); who != "nobody" {
+				t.Errorf("%s: the real server, which keeps no SYN, takes %s for the client", to, who)
+			}
+		}
+		b.end(t, syscall.SIGTERM)
 	}
 }

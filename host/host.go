@@ -58,6 +58,7 @@ func Read(ctx context.Context, ask Ask) (lint.Host, []Unread, error) {
 		{lint.Listeners, func() error { return listeners(&h) }},
 		{lint.Chains, func() error { return chains(ctx, &h, ask.Table) }},
 		{lint.Siblings, func() error { return siblings(ctx, &h, ask.Want) }},
+		{lint.Laddrs, func() error { return withdrawn(ctx, &h, ask.Table, ask.Want) }},
 		{lint.Units, func() error { return units(&h, ask.Root) }},
 		{lint.Files, func() error { return files(&h, ask.Root, ask.Files) }},
 		{lint.Names, func() error { return names(ctx, &h, ask.Names) }},

@@ -52,6 +52,13 @@ func TestNodes(t *testing.T) {
 	if r := snatctl(t, s.Gateway, nodesPolicy, "diff", "--node", "gw2"); r.Code != 1 || !strings.Contains(r.Stdout, "198.51.100.2") {
 		t.Errorf("as gw2 diff exits %d\n%s", r.Code, r.Stdout)
 	}
+	moved := strings.Replace(nodesPolicy, "office: {nodes: {gw1: 198.51.100.1,", "office: {nodes: {gw1: 198.51.100.3,", 1)
+	if r := snatctl(t, s.Gateway, moved, "lint", "--live", "--node", "gw1"); !strings.Contains(r.Stdout, "node gw1 is to lose 198.51.100.1, which 1 of its flows use") {
+		t.Errorf("lint is silent about laddrs that go while a flow uses them:\n%s%s", r.Stdout, r.Stderr)
+	}
+	if r := snatctl(t, s.Gateway, nodesPolicy, "lint", "--live", "--node", "gw1"); strings.Contains(r.Stdout, "F12") {
+		t.Errorf("laddrs that stay are said to go:\n%s", r.Stdout)
+	}
 	apply(t, s.Gateway, nodesPolicy, append(state, "--node", "gw2")...)
 	at("gw2", "198.51.100.2", "198.18.0.2")
 	if r := ctl(t, s.Gateway, append([]string{"rollback"}, state...)...); r.Code != 0 {

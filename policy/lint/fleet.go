@@ -17,7 +17,7 @@ func fleetRules() []Rule {
 		Title: "In active-active, a service chooses real servers in a way that differs from node to node.",
 		Why: "Each node takes turns, draws and remembers clients on its own. A client whose connections come in through another node gets another " +
 			"real server, also when a node fails or comes back. With `scheduler: mh` every node chooses the same real server for a client.",
-	}, {
+	}, withdrawnRule(), {
 		Code: "F13", Severity: policy.Info, check: slicesOfManyRoutes,
 		Title: "The laddrs of a node are no prefix.",
 		Why: "They are announced as prefixes, so a range that is none takes several routes. That works. A prefix is easier to read in a router's " +

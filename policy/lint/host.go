@@ -23,7 +23,8 @@ type Host struct {
 	Units     []Unit
 	// FirewalldFlushes tells that firewalld flushes on reload: FlushAllOnReload in firewalld.conf.
 	FirewalldFlushes bool
-	Clashes          []Clash // with policies that have other tables
+	Clashes          []Clash     // with policies that have other tables
+	Withdrawn        []Withdrawn // laddrs that flows use, and that the policy takes from this node
 	Conntrack        Conntrack
 	Files            map[string]File // of those that CheckFiles names
 	Names            map[string]bool // whether a name of CheckNames resolves to something

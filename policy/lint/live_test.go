@@ -72,6 +72,9 @@ var hosts = map[string]struct{ bad, good func(h *Host) }{
 	"H08": {bad: func(h *Host) {
 		h.Clashes = []Clash{{Table: "edge", Kind: "service", Name: "web", Other: "service shop", What: "20.0.1.1 tcp/80"}}
 	}},
+	"F12": {bad: func(h *Host) {
+		h.Withdrawn = []Withdrawn{{Pool: "office", Laddrs: []inet.Range{inet.PrefixRange(prefix("20.0.2.0/31"))}, Flows: 12}}
+	}},
 	"A10": {bad: func(h *Host) { h.Files = map[string]File{"/etc/snatctl/ca.pem": {Exists: true}} },
 		good: func(h *Host) { h.Files = map[string]File{"/etc/snatctl/ca.pem": {Exists: true, PEM: true}} }},
 	"A11": {bad: func(h *Host) { h.Names = map[string]bool{"www.exmaple.com": false} }, good: func(h *Host) { h.Names = map[string]bool{"www.example.com": true} }},
@@ -184,6 +187,9 @@ func lintHost(t *testing.T, text string, change func(*Host)) policy.Diagnostics 
 	p, ds := read.Parse(srcs)
 	if p == nil {
 		t.Fatal(ds)
+	}
+	if p.Everywhere() {
+		p, _ = p.At(p.NodeNames()[0]) // a host is one node
 	}
 	h := healthy()
 	if change != nil {

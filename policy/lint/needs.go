@@ -20,9 +20,10 @@ const (
 	Units
 	Neighbours
 	Siblings
-	Files // of health checks
-	Names // of hosts, that health checks send
-	Lacks // Kernel and Missing: the table has to be tried on the kernel
+	Files  // of health checks
+	Names  // of hosts, that health checks send
+	Laddrs // Withdrawn: the table in force and its flows
+	Lacks  // Kernel and Missing: the table has to be tried on the kernel
 )
 
 // Needs is what a rule about hosts looks at. What it does not name stays unread.

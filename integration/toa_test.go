@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bufio"
+	"net"
 	"os"
 	"os/exec"
 	"slices"
@@ -29,13 +30,30 @@ services:
 // told asks a service who called, as its real server read it from the SYN.
 func told(t testing.TB, from *nstest.Host, to string) (client, server string) {
 	t.Helper()
-	c, err := from.Dial("tcp", "", to)
-	must(t, err)
+	c, server := callTold(t, from, to)
 	defer c.Close()
-	must(t, c.SetDeadline(time.Now().Add(20*time.Second)))
-	line, err := bufio.NewReader(c).ReadString('\n')
+	return c.LocalAddr().String(), server
+}
+
+// callTold is told whose connection stays open, with time for more.
+func callTold(t testing.TB, from *nstest.Host, to string) (c net.Conn, server string) {
+	t.Helper()
+	c, err := from.DialWithin(patience, "tcp", "", to)
 	must(t, err)
-	return c.LocalAddr().String(), strings.TrimSpace(line)
+	must(t, c.SetDeadline(time.Now().Add(patience)))
+	line, err := bufio.NewReaderSize(c, 16).ReadString('\n')
+	must(t, err)
+	return c, strings.TrimSpace(line)
+}
+
+// knownCall connects to a service whose real server is to know the client.
+func knownCall(t testing.TB, s *site, to string) net.Conn {
+	t.Helper()
+	c, server := callTold(t, s.Outside, to)
+	if client := c.LocalAddr().String(); client != server {
+		t.Errorf("%s: the real server takes %s for the client %s", to, server, client)
+	}
+	return c
 }
 
 // Real servers of a service with client_address learn who called; those of other services do not. diff shows
@@ -135,15 +153,8 @@ func TestClientAddressBehindSynProxy(t *testing.T) {
 				nstest.Since(t, 5, 13, "veth interfaces that join segments, without which the kernel's SYN proxy takes checksums of IPv6 for wrong")
 			}
 			for range 2 { // of which none ends
-				c, err := s.Outside.DialWithin(patience, "tcp", "", to)
-				must(t, err)
+				c := knownCall(t, s, to)
 				defer c.Close()
-				must(t, c.SetDeadline(time.Now().Add(patience)))
-				line, err := bufio.NewReaderSize(c, 16).ReadString('\n')
-				must(t, err)
-				if client := c.LocalAddr().String(); client != strings.TrimSpace(line) {
-					t.Errorf("%s: the real server takes %s for the client %s", to, line, client)
-				}
 				must(t, echoes(c, 300_000))
 			}
 			c, err := s.Outside.DialWithin(patience, "tcp", "", to)

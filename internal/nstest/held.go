@@ -18,13 +18,8 @@ type Held struct {
 
 // Hold connects to a server of ServeTCP.
 func (h *Host) Hold(laddr, raddr string) (*Held, error) {
-	c, err := h.Dial("tcp", laddr, raddr)
+	c, a, err := h.asked(laddr, raddr)
 	if err != nil {
-		return nil, err
-	}
-	a, err := AskOn(c)
-	if err != nil {
-		c.Close()
 		return nil, err
 	}
 	h.owns(c)

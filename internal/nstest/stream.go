@@ -28,15 +28,24 @@ const (
 	streamPause = 2 * time.Millisecond
 )
 
-// OpenStream connects to a server of ServeTCP and starts the exchange.
-func (h *Host) OpenStream(laddr, raddr string) (*Stream, error) {
+// asked connects to a server of ServeTCP, and asks it who it is.
+func (h *Host) asked(laddr, raddr string) (net.Conn, Answer, error) {
 	c, err := h.Dial("tcp", laddr, raddr)
 	if err != nil {
-		return nil, err
+		return nil, Answer{}, err
 	}
 	a, err := AskOn(c)
 	if err != nil {
 		c.Close()
+		return nil, Answer{}, err
+	}
+	return c, a, nil
+}
+
+// OpenStream connects to a server of ServeTCP and starts the exchange.
+func (h *Host) OpenStream(laddr, raddr string) (*Stream, error) {
+	c, a, err := h.asked(laddr, raddr)
+	if err != nil {
 		return nil, err
 	}
 	c.SetDeadline(time.Time{})

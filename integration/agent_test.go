@@ -27,13 +27,17 @@ type agentRun struct {
 	within []string // words before the program's: a command that runs it
 	to     *os.File // its standard error; nil: log
 
-	cmd *exec.Cmd
-	log transcript
+	cmd   *exec.Cmd
+	log   transcript
+	begun int // bytes of log when cmd began
 }
 
 // logged returns the lines of an event, of all runs so far.
-func (a *agentRun) logged(event string) (out []string) {
-	for line := range strings.Lines(a.log.String()) {
+func (a *agentRun) logged(event string) (out []string) { return linesOf(a.log.String(), event) }
+
+// linesOf are the lines of a log that tell an event.
+func linesOf(log, event string) (out []string) {
+	for line := range strings.Lines(log) {
 		if strings.Contains(line, " msg="+event+" ") || strings.HasSuffix(line, " msg="+event+"\n") {
 			out = append(out, line)
 		}
@@ -77,6 +81,7 @@ func (a *agentRun) start(t testing.TB) {
 func (a *agentRun) launch(t testing.TB) {
 	t.Helper()
 	words := slices.Concat(a.within, []string{program(t), "agent"}, a.source(), []string{"--state-dir", a.state, "--socket", a.socket}, a.args)
+	a.begun = len(a.log.String())
 	a.cmd = exec.Command(words[0], words[1:]...)
 	a.cmd.Stdout, a.cmd.Stderr = &a.log, &a.log
 	if a.to != nil {

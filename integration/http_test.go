@@ -17,7 +17,7 @@ func (a *agentRun) window(t *testing.T) string {
 	t.Helper()
 	var at string
 	eventually(t, "the agent to answer over HTTP", func() bool {
-		for _, line := range a.logged("http_listening") {
+		for _, line := range linesOf(a.log.String()[a.begun:], "http_listening") { // not of an agent before this one
 			_, at, _ = strings.Cut(strings.TrimSpace(line), "address=")
 		}
 		return at != ""

@@ -59,7 +59,7 @@ var ErrOvertaken = errors.New("another change of role began after this one, and 
 const waiting = 10 * time.Second
 
 // Become takes a role. Changes are taken one after another; one after which another role was asked for ends: ErrOvertaken. A primary that
-// is called so again at once does nothing: keepalived calls it for each advert of another primary. An error says that the gate does not stand as the role wants it; what else failed stands in the steps.
+// is called so again at once waits first, and does it once for all who wait: keepalived calls it for each advert of another primary. An error says that the gate does not stand as the role wants it; what else failed stands in the steps.
 func (p *Pair) Become(ctx context.Context, r ha.Role) (RoleChange, error) {
 	ctx = context.WithoutCancel(ctx) // a change that ends half way leaves the gate closed
 	c := RoleChange{Role: r, At: time.Now()}
@@ -82,10 +82,25 @@ func (p *Pair) Become(ctx context.Context, r ha.Role) (RoleChange, error) {
 	if err != nil {
 		return c, fmt.Errorf("wait for the change of role that is under way: %w", err)
 	}
-	defer turn.Close()
-	if last, err := LastRole(p.Table); err == nil && last.again(&c) {
-		return *last, nil
+	defer func() { turn.Close() }()
+	for last, err := LastRole(p.Table); err == nil && last.again(&c); last, err = LastRole(p.Table) {
+		if last.At.After(c.At) { // it began after this call
+			return *last, nil
+		}
+		wait := last.ended().Add(pause).Sub(time.Now())
+		if wait <= 0 {
+			break
+		}
+		turn.Close() // who takes another role need not wait
+		time.Sleep(wait)
+		if turn, err = takeTurn(ctx, base+".role.lock"); err != nil {
+			return c, fmt.Errorf("wait for the change of role that is under way: %w", err)
+		}
+		if next, err := os.ReadFile(base + ".role.next"); err == nil && ha.Role(next) != r {
+			return c, ErrOvertaken
+		}
 	}
+	c.At = time.Now()
 	p.write(base, c)
 	var stuck error
 	failed := make(map[ha.Action]bool)
@@ -115,7 +130,7 @@ func (p *Pair) Become(ctx context.Context, r ha.Role) (RoleChange, error) {
 	return c, stuck
 }
 
-// pause is how long a primary that is called so once more does nothing.
+// pause is how long a primary that is called so once more waits.
 const pause = 3 * time.Second
 
 // again tells whether a change only repeats one that is just done.

@@ -19,6 +19,7 @@ func (v *VRRP) Keepalived() string {
 	line("    vrrp_garp_master_refresh 30  # for switches and neighbours that heard of another node")
 	line("    vrrp_rt_priority 50          # a gateway that is busy with packets must not look dead")
 	line("    vrrp_rlimit_rttime 5000000   # microseconds at a stretch; of 10000, the default, it dies when a link goes down")
+	line("    vrrp_higher_prio_send_advert # at the end of a split brain the one that stays hears that there was another")
 	line("    enable_script_security")
 	line("    script_user root")
 	line("}")

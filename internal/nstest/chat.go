@@ -20,6 +20,7 @@ type Chat struct {
 	done  chan struct{}
 
 	turn sync.Mutex // over each word and its answer
+	held bool       // by Hold
 
 	mu    sync.Mutex
 	words int           // that were answered
@@ -59,6 +60,10 @@ func (c *Chat) talk() {
 		case <-time.After(c.pause/2 + rand.N(c.pause)):
 		}
 		c.turn.Lock()
+		if c.over() {
+			c.turn.Unlock()
+			return
+		}
 		err := say()
 		c.turn.Unlock()
 		now := time.Now()
@@ -72,6 +77,16 @@ func (c *Chat) talk() {
 			return
 		}
 		last = now
+	}
+}
+
+// over tells whether the chat is being closed.
+func (c *Chat) over() bool {
+	select {
+	case <-c.stop:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -101,10 +116,18 @@ func (c *Chat) datagram() error {
 }
 
 // Hold waits until what was said is answered, and has nothing more be said until Release.
-func (c *Chat) Hold() { c.turn.Lock() }
+func (c *Chat) Hold() {
+	c.turn.Lock()
+	c.held = true
+}
 
-// Release takes Hold back.
-func (c *Chat) Release() { c.turn.Unlock() }
+// Release takes Hold back, if there was one.
+func (c *Chat) Release() {
+	if c.held {
+		c.held = false
+		c.turn.Unlock()
+	}
+}
 
 // Local is the client's own address and port.
 func (c *Chat) Local() string { return c.conn.LocalAddr().String() }
@@ -137,6 +160,7 @@ func (c *Chat) Close() error {
 	close(c.stop)
 	lost := c.Lost()
 	c.conn.Close()
+	c.Release()
 	<-c.done
 	return lost
 }

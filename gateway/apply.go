@@ -81,9 +81,7 @@ func (g *Gateway) Commit(ctx context.Context, w *Wanted, o ApplyOptions) (*Chang
 		return nil, err
 	}
 	c.left = a.after(ctx)
-	c.did.difference.tellAddresses(c.w, c.did.live, a.plan)
-	c.did.difference.tellCallers(a.callers)
-	c.did.difference.tellAnnounced(a.routers)
+	c.did.difference.tellAround(a, c.did.live)
 	if o.Confirm == 0 {
 		a.release()
 	}
@@ -147,7 +145,8 @@ func (c *Change) Finish(ctx context.Context) (Result, error) {
 		ctx = c.Trial.going
 	}
 	g, did := c.g, c.did
-	r := Result{Difference: did.difference, Table: !did.plan.Empty(), Addresses: tallyOf(c.around.plan), Callers: c.around.callers.Tally(), Announced: c.around.routers.tally(), Done: true}
+	r := Result{Difference: did.difference, Table: !did.plan.Empty(), Done: true}
+	c.around.count(&r)
 	g.announce(c.around.plan)
 	if did.live != nil && !did.plan.Empty() {
 		g.settle()

@@ -3,12 +3,7 @@ package gateway
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
-
-	"github.com/google/renameio/v2"
 
 	"github.com/snatctl/snatctl/announce"
 	"github.com/snatctl/snatctl/announce/birdlink"
@@ -30,35 +25,13 @@ type announcing struct {
 	loaded  bool       // BIRD uses what was written
 }
 
-// birdFile is a file before and after. A text that is empty is no file.
-type birdFile struct {
-	path, was, is string
-	sockets       []string // where the BIRD listens that includes it
-}
-
-// write puts a text in the place of the file's, for whoever reads it all at once.
-func (f birdFile) write(text string) error {
-	if text == "" {
-		if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
-	}
-	if dir := filepath.Dir(f.path); errors.Is(os.Mkdir(dir, 0o755), nil) { // BIRD may be installed later
-		if err := os.Chmod(dir, 0o755); err != nil { // whatever the umask is
-			return err
-		}
-	}
-	return renameio.WriteFile(f.path, []byte(text), 0o644, renameio.IgnoreUmask()) // BIRD is another user
-}
-
 // compareAnnounced says what is to be done so that BIRD announces what a policy says. earlier are files that other
 // policies of this table had.
 func (g *Gateway) compareAnnounced(p *policy.Policy, earlier []policy.Announce) (*announcing, error) {
 	a := &announcing{tell: g.tell}
 	here := p.Announce.BIRD
 	if here != "" {
-		f, err := g.birdFile(p.Announce)
+		f, err := readBird(p.Announce)
 		if err != nil {
 			return nil, err
 		}
@@ -72,7 +45,7 @@ func (g *Gateway) compareAnnounced(p *policy.Policy, earlier []policy.Announce) 
 		a.add(f)
 	}
 	for _, other := range earlier {
-		f, err := g.birdFile(other)
+		f, err := readBird(other)
 		if err != nil {
 			return nil, err
 		}
@@ -81,15 +54,6 @@ func (g *Gateway) compareAnnounced(p *policy.Policy, earlier []policy.Announce) 
 		}
 	}
 	return a, nil
-}
-
-// birdFile reads the file of a policy.
-func (g *Gateway) birdFile(of policy.Announce) (f birdFile, err error) {
-	was, err := os.ReadFile(of.BIRD)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return f, fmt.Errorf("announce.bird: %w", err)
-	}
-	return birdFile{path: of.BIRD, was: string(was), sockets: of.Sockets()}, nil
 }
 
 // add enters a file if it is to be another.
@@ -142,6 +106,9 @@ func (a *announcing) before() error {
 	return a.ask((*birdlink.Conn).Check)
 }
 
+// untold begins what is said where BIRD announces nothing of a file.
+const untold = "routers are not told of VIPs and laddrs: "
+
 // after has BIRD use the files. After an error they are as they were: the next apply finds them so.
 func (a *announcing) after() error {
 	if a.empty() {
@@ -152,8 +119,11 @@ func (a *announcing) after() error {
 		return errors.Join(err, a.undo())
 	}
 	for _, f := range a.files {
-		if f.is != "" {
-			a.heard(f)
+		if f.is == "" {
+			continue
+		}
+		if why := f.unheard(); why != "" {
+			a.tell(Warning{fmt.Errorf("%s%s", untold, why)})
 		}
 	}
 	return nil
@@ -176,6 +146,18 @@ func (a *announcing) undo() (err error) {
 	return nil
 }
 
+// carryOut does all of it at once. After an error nothing has changed.
+func (a *announcing) carryOut() error {
+	err := a.before()
+	if err == nil {
+		err = a.after()
+	}
+	if err != nil {
+		return errors.Join(err, a.undo())
+	}
+	return nil
+}
+
 // ask has each BIRD do something. One that does not run reads its files when it starts.
 func (a *announcing) ask(what func(*birdlink.Conn) error) error {
 	asked := make(map[string]bool)
@@ -190,40 +172,6 @@ func (a *announcing) ask(what func(*birdlink.Conn) error) error {
 	return nil
 }
 
-func (f birdFile) ask(what func(*birdlink.Conn) error) error {
-	b, err := birdlink.Dial(f.sockets)
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	return what(b)
-}
-
-// unheard says why BIRD announces nothing of a file; empty: it does.
-func (f birdFile) unheard() (why string) {
-	err := f.ask(func(b *birdlink.Conn) error {
-		has, err := b.Has(announce.Prefix + "*")
-		if err == nil && !has {
-			why = "bird.conf does not include " + f.path
-		}
-		return err
-	})
-	switch {
-	case errors.Is(err, birdlink.ErrAbsent):
-		return err.Error() + "; it reads " + f.path + " when it starts"
-	case err != nil:
-		return err.Error()
-	}
-	return why
-}
-
-// heard warns where BIRD announces nothing of a file.
-func (a *announcing) heard(f birdFile) {
-	if why := f.unheard(); why != "" {
-		a.tell(Warning{fmt.Errorf("routers are not told of VIPs and laddrs: %s", why)})
-	}
-}
-
 // AnnouncedMoved tells whether the file of BIRD is other than a policy with its state says.
 func (g *Gateway) AnnouncedMoved(p *policy.Policy) (bool, error) {
 	a, err := g.compareAnnounced(p, nil)
@@ -231,22 +179,25 @@ func (g *Gateway) AnnouncedMoved(p *policy.Policy) (bool, error) {
 }
 
 // unannounced says why routers do not hear what a policy in force says.
-func (g *Gateway) unannounced(p *policy.Policy) ([]ct.Problem, error) {
+func (g *Gateway) unannounced(p *policy.Policy) []ct.Problem {
 	if p.Announce.BIRD == "" {
-		return nil, nil
+		return nil
+	}
+	problem := func(s ct.Severity, text string) []ct.Problem {
+		return []ct.Problem{{Severity: s, Object: "gateway", Text: text}}
 	}
 	a, err := g.compareAnnounced(p, nil)
 	if err != nil {
-		return []ct.Problem{{Severity: ct.Critical, Object: "gateway", Text: err.Error()}}, nil
+		return problem(ct.Critical, err.Error())
 	}
 	if t := a.tally(); !a.empty() {
-		return []ct.Problem{{Severity: ct.Critical, Object: "gateway", Text: fmt.Sprintf("%s is not as the policy says: routes +%d -%d; %s", p.Announce.BIRD, t.Add, t.Delete, repair)}}, nil
+		return problem(ct.Critical, fmt.Sprintf("%s is not as the policy says: routes +%d -%d; %s", p.Announce.BIRD, t.Add, t.Delete, repair))
 	}
 	f := birdFile{path: p.Announce.BIRD, sockets: p.Announce.Sockets()}
 	if why := f.unheard(); why != "" {
-		return []ct.Problem{{Severity: ct.Warning, Object: "gateway", Text: "routers are not told of VIPs and laddrs: " + why}}, nil
+		return problem(ct.Warning, untold+why)
 	}
-	return nil, nil
+	return nil
 }
 
 // Announce has routers hear what a policy with its state says: VIPs whose services lost their quorum, or have it again. It
@@ -259,11 +210,8 @@ func (g *Gateway) Announce(p *policy.Policy) ([]announce.Change, error) {
 	if err != nil || a.empty() {
 		return nil, err
 	}
-	if err = a.before(); err == nil {
-		err = a.after()
-	}
-	if err != nil {
-		return nil, errors.Join(err, a.undo())
+	if err = a.carryOut(); err != nil {
+		return nil, err
 	}
 	return a.changes, nil
 }
@@ -281,13 +229,7 @@ func (g *Gateway) removeAnnounced() (*announcing, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = a.before(); err == nil {
-		err = a.after()
-	}
-	if err != nil {
-		return nil, errors.Join(err, a.undo())
-	}
-	return a, nil
+	return a, a.carryOut()
 }
 
 // tellAnnounced says what a plan means.

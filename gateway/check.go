@@ -108,10 +108,7 @@ func (g *Gateway) whole(ctx context.Context, w *Wanted, now present) ([]ct.Probl
 		return nil, err
 	}
 	out = append(out, more...)
-	if more, err = g.unannounced(w.Policy); err != nil {
-		return nil, err
-	}
-	out = append(out, more...)
+	out = append(out, g.unannounced(w.Policy)...)
 	return append(out, unreachable(ctx, w)...), nil
 }
 

@@ -86,22 +86,12 @@ func (g *Gateway) Diff(ctx context.Context, w *Wanted, cleanup bool) (r Result, 
 	if err := w.complete(ctx, g.conn); err != nil {
 		return r, err
 	}
-	addresses, err := g.planAddresses(w)
-	if err != nil {
-		return r, err
-	}
-	r.Addresses = tallyOf(addresses)
-	callers, err := g.planCallers(w.Policy)
-	if err != nil {
-		return r, err
-	}
-	r.Callers = callers.Tally()
 	entries, _, unread := g.History(ctx)
-	routers, err := g.compareAnnounced(w.Policy, g.earlierAnnounced(entries))
+	a, err := g.planAround(w, g.earlierAnnounced(entries))
 	if err != nil {
 		return r, err
 	}
-	r.Announced = routers.tally()
+	a.count(&r)
 	c, err := g.compare(ctx, w.Ruleset)
 	if err != nil {
 		return r, err
@@ -120,8 +110,6 @@ func (g *Gateway) Diff(ctx context.Context, w *Wanted, cleanup bool) (r Result, 
 	g.tell(Telling)
 	defer g.took(Telling, time.Now())
 	r.Difference, err = c.measure(w.Ruleset)
-	r.tellAddresses(w, c.live, addresses)
-	r.tellCallers(callers)
-	r.tellAnnounced(routers)
+	r.tellAround(a, c.live)
 	return r, err
 }

@@ -43,6 +43,12 @@ func (w *Ways) lookup(p packet) (kind uint8, hops []nextHop, err error) {
 	return nl.DeserializeRtMsg(m).Type, route.hops, err
 }
 
+// leadsNowhere tells whether the kernel's answer is that there is no way: no route, or one of type unreachable, prohibit
+// or blackhole.
+func leadsNowhere(err error) bool {
+	return errors.Is(err, unix.ENETUNREACH) || errors.Is(err, unix.EHOSTUNREACH) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.EINVAL)
+}
+
 // object returns the next hops of a next hop object or of a group (ip-nexthop(8)). A route names nothing else with
 // net.ipv4.nexthop_compat_mode=0.
 func (w *Ways) object(id uint32) (hops []nextHop, err error) {

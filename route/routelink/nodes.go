@@ -1,8 +1,6 @@
 package routelink
 
 import (
-	"errors"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/snatctl/snatctl/route"
@@ -14,7 +12,7 @@ func (r *reading) readNodes() error {
 	for _, a := range r.ask.Nodes {
 		routes, err := r.handle.RouteGet(a.AsSlice())
 		switch {
-		case errors.Is(err, unix.ENETUNREACH), errors.Is(err, unix.EHOSTUNREACH), errors.Is(err, unix.EACCES), errors.Is(err, unix.EINVAL):
+		case leadsNowhere(err):
 			continue
 		case err != nil:
 			return err

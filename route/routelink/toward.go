@@ -1,7 +1,6 @@
 package routelink
 
 import (
-	"errors"
 	"net/netip"
 	"slices"
 
@@ -30,8 +29,8 @@ func (w *Ways) Toward(a netip.Addr) ([]string, error) {
 	for _, mark := range r.marks {
 		kind, hops, err := w.lookup(packet{to: a, mark: mark})
 		switch {
-		case errors.Is(err, unix.ENETUNREACH), errors.Is(err, unix.EHOSTUNREACH), errors.Is(err, unix.EACCES), errors.Is(err, unix.EINVAL):
-			continue // no route; unreachable, prohibit and blackhole
+		case leadsNowhere(err):
+			continue
 		case err != nil:
 			return nil, err
 		case kind == unix.RTN_LOCAL: // the route names the interface that has the address

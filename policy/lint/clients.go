@@ -20,11 +20,12 @@ func tellsClients(r *run) bool {
 // finding; then the next service follows.
 func (r *run) eachTold(f func(s *policy.Service, object string, rs *policy.RealServer) bool) {
 	r.eachService(func(s *policy.Service, object string) {
-		for _, list := range [][]policy.RealServer{s.RealServers, s.SorryServers} {
-			for i := range list {
-				if s.TellsClients() && s.Laddrs != nil && f(s, object, &list[i]) {
-					return
-				}
+		if !s.TellsClients() || s.Laddrs == nil {
+			return
+		}
+		for _, rs := range slices.Concat(s.RealServers, s.SorryServers) {
+			if f(s, object, &rs) {
+				return
 			}
 		}
 	})
@@ -104,9 +105,9 @@ func noRoom(r *run, h Host) {
 			if min(mss+n.headers, h.largest(route.Interface), takes)+n.option <= takes {
 				continue
 			}
-			hint := fmt.Sprintf("write `mss: %d` under gateway, which leaves room", takes-n.headers-n.option)
-			if takes-n.headers-n.option < policy.LeastMSS {
-				hint = "raise the MTU"
+			hint := "raise the MTU"
+			if fits := takes - n.headers - n.option; fits >= policy.LeastMSS {
+				hint = fmt.Sprintf("write `mss: %d` under gateway, which leaves room", fits)
 			}
 			r.find(rs.Pos, object, hint, "to the real server %s leads %s bytes, and clients may send as many, with an MSS of %d: the first one with data has no room for the %d bytes of the option",
 				rs.Addr, by, mss, n.option)

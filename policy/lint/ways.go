@@ -15,6 +15,9 @@ const (
 	tableLocal   = 255
 )
 
+// everyLookup tells whether every lookup asks a table.
+func everyLookup(table int) bool { return table >= tableDefault && table <= tableLocal }
+
 // ways says by which interfaces packets to an address leave: by the tables that every lookup
 // asks, and by each of those that rules of policy routing may send it to.
 type ways []routing
@@ -31,7 +34,7 @@ func waysOf(routes []Route) ways {
 		return cmp.Or(-cmp.Compare(a.Table, b.Table), -cmp.Compare(a.Dst.Bits(), b.Dst.Bits()), a.Dst.Addr().Compare(b.Dst.Addr()))
 	})
 	lookup := func(table int) int {
-		if table >= tableDefault && table <= tableLocal {
+		if everyLookup(table) {
 			return tableLocal
 		}
 		return table
@@ -88,7 +91,7 @@ func (w ways) exits(a netip.Addr) (usual []Route) {
 		if !ok || lookup.exits[o.Owner][0].Local {
 			continue
 		}
-		if all := lookup.exits[o.Owner]; all[0].Table >= tableDefault && all[0].Table <= tableLocal {
+		if all := lookup.exits[o.Owner]; everyLookup(all[0].Table) {
 			usual = all
 		} else {
 			others = append(others, all...)

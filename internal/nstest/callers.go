@@ -17,11 +17,8 @@ const toaKind = 254
 // "nobody", then sends back whatever it receives. It reads the SYN as any program can (tcp(7), TCP_SAVED_SYN), and takes
 // data in it where net.ipv4.tcp_fastopen says so.
 func (h *Host) ServeCallers(addr string) error {
-	save := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) (err error) {
-		e := c.Control(func(fd uintptr) {
-			err = errors.Join(unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_SAVE_SYN, 1), unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_FASTOPEN, 16))
-		})
-		return errors.Join(e, err)
+	save := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		return errors.Join(setOption(c, unix.IPPROTO_TCP, unix.TCP_SAVE_SYN, 1), setOption(c, unix.IPPROTO_TCP, unix.TCP_FASTOPEN, 16))
 	}}
 	l, err := h.listenTCP(save, addr)
 	if err != nil {

@@ -53,39 +53,38 @@ func (h *Host) DialWithin(limit time.Duration, network, laddr, raddr string) (ne
 			d.Control = reusePort
 		}
 	}
-	var c net.Conn
-	err := h.Do(func() (err error) {
+	return h.dialBy(d, network, raddr)
+}
+
+// DialFast connects by TCP as soon as data is written, which goes with the SYN if the kernel has a cookie of the server
+// (tcp(7), TCP_FASTOPEN_CONNECT).
+func (h *Host) DialFast(raddr string) (net.Conn, error) {
+	return h.dialBy(net.Dialer{Timeout: Patience, Control: fastOpen}, "tcp", raddr)
+}
+
+func (h *Host) dialBy(d net.Dialer, network, raddr string) (c net.Conn, err error) {
+	err = h.Do(func() (err error) {
 		c, err = d.Dial(network, raddr)
 		return err
 	})
 	return c, classify(err)
 }
 
-// DialFast connects by TCP as soon as data is written, which goes with the SYN if the kernel has a cookie of the server
-// (tcp(7), TCP_FASTOPEN_CONNECT).
-func (h *Host) DialFast(raddr string) (c net.Conn, err error) {
-	d := net.Dialer{Timeout: Patience, Control: func(_, _ string, c syscall.RawConn) (err error) {
-		back := c.Control(func(fd uintptr) {
-			err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_FASTOPEN_CONNECT, 1)
-		})
-		return errors.Join(back, err)
-	}}
-	err = h.Do(func() (err error) {
-		c, err = d.Dial("tcp", raddr)
-		return err
-	})
-	return c, classify(err)
+func fastOpen(_, _ string, c syscall.RawConn) error {
+	return setOption(c, unix.IPPROTO_TCP, unix.TCP_FASTOPEN_CONNECT, 1)
 }
 
 // reusePort lets sockets that are connected to different servers have one port, which the
 // kernel otherwise refuses while the one before is still being closed.
-func reusePort(_, _ string, c syscall.RawConn) (err error) {
-	if back := c.Control(func(fd uintptr) {
-		err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)
-	}); back != nil {
-		return back
-	}
-	return err
+func reusePort(_, _ string, c syscall.RawConn) error {
+	return setOption(c, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+}
+
+// setOption sets an option of a socket (setsockopt(2)).
+func setOption(c syscall.RawConn, level, option, value int) error {
+	var err error
+	back := c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), level, option, value) })
+	return errors.Join(back, err)
 }
 
 func parseLocal(s string) (netip.AddrPort, error) {

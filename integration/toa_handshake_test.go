@@ -85,14 +85,14 @@ func TestClientAddressSynCookies(t *testing.T) {
 		t.Errorf("counted as %+v", c)
 	}
 	dir := t.TempDir()
-	if out, err := exec.Command("cc", "-Wall", "-Werror", "-O2", "-o", dir+"/c", "../examples/client-address/server.c").CombinedOutput(); errors.Is(err, exec.ErrNotFound) {
+	cc := compileC(dir)
+	if out, err := exec.Command(cc[0], cc[1:]...).CombinedOutput(); errors.Is(err, exec.ErrNotFound) {
 		t.Skip(err, "(as in a virtual machine)")
 	} else if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	for _, server := range [][]string{{dir + "/c", "81"}, {"python3", "../examples/client-address/server.py", "81"}} {
-		b := start(t, s.RS[0], nil, server[0], server[1:]...)
-		until(t, server[0]+" to listen", func() bool { return run(t, s.RS[0], "sh", "-c", "ss -tlnH sport = :81 | grep -q .").Code == 0 })
+		b := serves(t, s.RS[0], server)
 		for _, to := range []string{"203.0.113.10:81", "[2001:db8::10]:81"} {
 			if _, who := told(t, s.Outside, to); who != "nobody" {
 				t.Errorf("%s: the real server, which keeps no SYN, takes %s for the client", to, who)

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -28,12 +29,8 @@ func TestClientAddressPathMTU(t *testing.T) {
 		must(t, err)
 		line := make([]byte, len(fmt.Sprintln(c.LocalAddr())))
 		for _, part := range [][]byte{line, make([]byte, 1408)} {
-			for n := 0; n < len(part); {
-				m, err := c.Read(part[n:])
-				if err != nil {
-					t.Fatalf("%s: after %d of %d bytes: %v", to, n, len(part), err)
-				}
-				n += m
+			if n, err := io.ReadFull(c, part); err != nil {
+				t.Fatalf("%s: after %d of %d bytes: %v", to, n, len(part), err)
 			}
 		}
 		if got, want := string(line), fmt.Sprintln(c.LocalAddr()); got != want {

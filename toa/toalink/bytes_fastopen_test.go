@@ -22,14 +22,14 @@ var (
 // that comes again without the cookie has room.
 func TestBytesFastOpen(t *testing.T) {
 	w := nstest.NewWires(t, "wan0", "dc0")
-	telling(t, w)
+	telling(t, w.Gateway)
 	data := strings.Repeat("data ", 200)
 	for _, family := range families {
 		x := connect(t, w, family, 40000)
 		room := len(x.option) == toa.Len4
 		x.forward("a SYN that asks for a cookie", nstest.SYN, 5000, asks, "", room)
-		x.answers(append(slices.Clone(usual), 34, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1))
-		x.answers(append(slices.Clone(usual), 34, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1)) // once more, since the ACK was lost
+		x.answers(cookie)
+		x.answers(cookie) // once more, since the ACK was lost
 		x.forward("its ACK", nstest.ACK, 5001, stamp, "", true)
 		x.forward("an ACK with all the options there can be", nstest.ACK, 5001, sacked, "", false)
 

@@ -12,7 +12,7 @@ import (
 // would hide theirs from the program go nowhere.
 func TestBytesLies(t *testing.T) {
 	w := nstest.NewWires(t, "wan0", "dc0")
-	telling(t, w)
+	telling(t, w.Gateway)
 	must(t, w.Gateway.Sysctl("net/netfilter/nf_conntrack_tcp_be_liberal", "1")) // segments out of the window are translated, too
 	lies := [][]byte{{254, 8, 0, 80, 1, 1, 1, 1}, append([]byte{254, 20, 0, 80}, make([]byte, 16)...)}
 	for _, family := range families {

@@ -179,9 +179,9 @@ func (x *exchange) answers(options []byte) {
 }
 
 // telling makes a gateway translate and tell.
-func telling(t testing.TB, w *nstest.Wires) *toa.Program {
+func telling(t testing.TB, gateway *nstest.Host) *toa.Program {
 	t.Helper()
-	got, err := w.Gateway.RunInput(t.Context(), fullnat, "nft", "-f", "-")
+	got, err := gateway.RunInput(t.Context(), fullnat, "nft", "-f", "-")
 	if err != nil || got.Code != 0 {
 		t.Fatal(err, got)
 	}
@@ -189,12 +189,12 @@ func telling(t testing.TB, w *nstest.Wires) *toa.Program {
 		Name: "web", VIPs: []netip.Addr{netip.MustParseAddr("203.0.113.10"), netip.MustParseAddr("2001:db8::10")},
 		Ports: []inet.PortRange{{First: 80, Last: 80}}, Servers: []netip.Addr{netip.MustParseAddr("192.168.1.1"), netip.MustParseAddr("fd05::1")},
 	}}}
-	tells(t, w.Gateway, p)
+	tells(t, gateway, p)
 	return p
 }
 
 func testBytes(t *testing.T, w *nstest.Wires) {
-	p := telling(t, w)
+	p := telling(t, w.Gateway)
 	for _, family := range families {
 		for port := range uint16(4) {
 			port += 40000

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/snatctl/snatctl/inet"
 	"github.com/snatctl/snatctl/internal/nstest"
 	"github.com/snatctl/snatctl/toa"
 )
@@ -55,22 +54,10 @@ func tells(t testing.TB, h *nstest.Host, p *toa.Program) {
 // are whole.
 func TestPackets(t *testing.T) {
 	w := nstest.New(t, nstest.Options{RealServers: 1})
-	got, err := w.Gateway.RunInput(t.Context(), fullnat, "nft", "-f", "-")
-	if err != nil || got.Code != 0 {
-		t.Fatal(err, got)
-	}
 	must(t, w.Gateway.AddAddr("dc0", "192.168.1.250/24"))
 	must(t, w.Gateway.AddAddr("dc0", "fd05::fa/64"))
 	must(t, w.RS[0].ServeCallers(":80"))
-	p := &toa.Program{
-		Services: []toa.Service{{
-			Name: "web", VIPs: []netip.Addr{netip.MustParseAddr("203.0.113.10"), netip.MustParseAddr("2001:db8::10")},
-			Ports:   []inet.PortRange{{First: 80, Last: 80}},
-			Servers: []netip.Addr{netip.MustParseAddr("192.168.1.1"), netip.MustParseAddr("fd05::1")},
-		}},
-		Interfaces: []string{"dc0"},
-	}
-	tells(t, w.Gateway, p)
+	p := telling(t, w.Gateway)
 	for _, vip := range []string{"203.0.113.10:80", "[2001:db8::10]:80"} {
 		c, err := w.Outside.DialWithin(5*time.Second, "tcp", "", vip)
 		must(t, err)

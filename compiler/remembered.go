@@ -44,7 +44,7 @@ func (c *Clients) Remember(f Sent) (r Remembered, ok bool) {
 	}) {
 		return r, false
 	}
-	m := stickyMap{family: inet.FamilyOf(f.Client), kind: kindOf(s), seed: c.seed}
+	m := stickyMap{family: inet.FamilyOf(f.Client), kind: kindOf(s), seed: c.idx.seed}
 	m.keep = m.kind != layout.ExactPorts && active[0].Port == 0
 	if m.family == inet.V6 && slices.ContainsFunc(active, ported) {
 		m.port = f.Server.Port()

@@ -22,17 +22,14 @@ func StaleClients(p *policy.Policy, live []*nft.Set) map[*nft.Set][]nft.Element 
 }
 
 // Clients knows whose the clients in sticky maps are, for a policy as it is written.
-type Clients struct {
-	idx  stickyIndex
-	seed uint32 // of the hashes of IPv6 VIPs
-}
+type Clients struct{ idx stickyIndex }
 
 // ClientsOf returns what Stale needs of a policy; nil where no service is persistent.
 func ClientsOf(p *policy.Policy) *Clients {
 	if !anyPersistent(p.Services) {
 		return nil
 	}
-	return &Clients{indexSticky(p), stickySeed(p.Services)}
+	return &Clients{indexSticky(p)}
 }
 
 func anyPersistent(services []policy.Service) bool {
@@ -87,17 +84,17 @@ func (idx stickyIndex) stale(live []*nft.Set, now func(*policy.Service) (*policy
 // stickyIndex finds who answers at an endpoint.
 type stickyIndex struct {
 	services *policy.Called
-	byHash   map[uint32]netip.Addr // IPv6 VIPs by the hash in their place
+	seed     uint32                // of the hashes in place of IPv6 VIPs
+	byHash   map[uint32]netip.Addr // IPv6 VIPs by their hash
 }
 
 func indexSticky(p *policy.Policy) stickyIndex {
-	idx := stickyIndex{p.Called(), make(map[uint32]netip.Addr)}
-	seed := stickySeed(p.Services)
+	idx := stickyIndex{p.Called(), stickySeed(p.Services), make(map[uint32]netip.Addr)}
 	for i := range p.Services {
 		s := &p.Services[i]
 		for _, vip := range s.VIP {
 			if vip.Is6() && s.Persistence.Timeout > 0 {
-				idx.byHash[addrHash(vip, seed)] = vip
+				idx.byHash[addrHash(vip, idx.seed)] = vip
 			}
 		}
 	}

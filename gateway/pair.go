@@ -78,6 +78,10 @@ func (p *Pair) Become(ctx context.Context, r ha.Role) (RoleChange, error) {
 	if r != ha.Primary {
 		_ = gate.Shut(ctx) // also while a change that began earlier is under way; the step tells how it went
 	}
+	overtaken := func() bool {
+		next, err := os.ReadFile(base + ".role.next")
+		return err == nil && ha.Role(next) != r
+	}
 	turn, err := takeTurn(ctx, base+".role.lock")
 	if err != nil {
 		return c, fmt.Errorf("wait for the change of role that is under way: %w", err)
@@ -87,7 +91,7 @@ func (p *Pair) Become(ctx context.Context, r ha.Role) (RoleChange, error) {
 		if last.At.After(c.At) { // it began after this call
 			return *last, nil
 		}
-		wait := last.ended().Add(pause).Sub(time.Now())
+		wait := time.Until(last.ended().Add(pause))
 		if wait <= 0 {
 			break
 		}
@@ -96,7 +100,7 @@ func (p *Pair) Become(ctx context.Context, r ha.Role) (RoleChange, error) {
 		if turn, err = takeTurn(ctx, base+".role.lock"); err != nil {
 			return c, fmt.Errorf("wait for the change of role that is under way: %w", err)
 		}
-		if next, err := os.ReadFile(base + ".role.next"); err == nil && ha.Role(next) != r {
+		if overtaken() {
 			return c, ErrOvertaken
 		}
 	}
@@ -105,7 +109,7 @@ func (p *Pair) Become(ctx context.Context, r ha.Role) (RoleChange, error) {
 	var stuck error
 	failed := make(map[ha.Action]bool)
 	for _, s := range ha.Steps(r, p.Sync, p.Limits) {
-		if next, err := os.ReadFile(base + ".role.next"); err == nil && ha.Role(next) != r {
+		if overtaken() {
 			return c, ErrOvertaken
 		}
 		if failed[s.After] {
@@ -222,17 +226,12 @@ func LastRole(table string) (*RoleChange, error) {
 func takeTurn(ctx context.Context, path string) (*os.File, error) {
 	ctx, cancel := context.WithTimeout(ctx, waiting)
 	defer cancel()
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
-	if err != nil {
-		return nil, err
-	}
 	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		f, err := lockFile(path)
 		if err == nil {
 			return f, nil
 		}
 		if !errors.Is(err, unix.EWOULDBLOCK) || !waitAbout(ctx, 5*time.Millisecond) {
-			f.Close()
 			return nil, errors.Join(err, ctx.Err())
 		}
 	}

@@ -62,14 +62,7 @@ func clean(ctx context.Context, o cleanOptions) error {
 	if o.dryRun {
 		open, failed = gateway.Look, func(err error) error { return exit{exitDiffError, err} }
 	}
-	g, err := open(gateway.Options{Table: o.table, StateDir: o.stateDir, Tell: tellEvent})
-	var done gateway.Cleaned
-	if held := agentIn(err); held != nil {
-		done, err = api.Dial(held.By.Agent).Clean(ctx)
-	} else if err == nil {
-		defer g.Close()
-		done, err = g.Clean(ctx)
-	}
+	done, err := cleanBy(ctx, open, o.table, o.stateDir)
 	if err != nil && !isIncomplete(err) {
 		return failed(err)
 	}
@@ -86,6 +79,19 @@ func clean(ctx context.Context, o cleanOptions) error {
 		return errors.Join(exit{code: exitDiffers}, lost)
 	}
 	return lost
+}
+
+// cleanBy ends the flows that contradict a table in force, or has the agent that holds it do so.
+func cleanBy(ctx context.Context, open func(gateway.Options) (*gateway.Gateway, error), table, stateDir string) (gateway.Cleaned, error) {
+	g, err := open(gateway.Options{Table: table, StateDir: stateDir, Tell: tellEvent})
+	if held := agentIn(err); held != nil {
+		return api.Dial(held.By.Agent).Clean(ctx)
+	}
+	if err != nil {
+		return gateway.Cleaned{}, err
+	}
+	defer g.Close()
+	return g.Clean(ctx)
 }
 
 // isIncomplete tells whether an operation did something, and not all, here or at an agent.

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/snatctl/snatctl/agent/api"
 	"github.com/snatctl/snatctl/cmd/snatctl/view"
 	"github.com/snatctl/snatctl/gateway"
 	"github.com/snatctl/snatctl/ha"
@@ -88,17 +87,10 @@ func notify(ctx context.Context, p *gateway.Pair, r ha.Role) error {
 // no apply is at work any more.
 func cleanSoon(ctx context.Context, table, stateDir string) (gateway.Cleaned, error) {
 	for {
-		g, err := gateway.Hold(gateway.Options{Table: table, StateDir: stateDir, Tell: tellEvent})
-		if err == nil {
-			defer g.Close()
-			return g.Clean(ctx)
-		}
-		if held := agentIn(err); held != nil {
-			return api.Dial(held.By.Agent).Clean(ctx)
-		}
+		done, err := cleanBy(ctx, gateway.Hold, table, stateDir)
 		var busy *gateway.BusyError
 		if !errors.As(err, &busy) {
-			return gateway.Cleaned{}, err
+			return done, err
 		}
 		select {
 		case <-ctx.Done():

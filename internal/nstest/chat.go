@@ -33,13 +33,8 @@ const chatPatience = 45 * time.Second
 
 // OpenChat connects to a server of ServeTCP or ServeUDP, and talks about once a pause.
 func (h *Host) OpenChat(network, laddr, raddr string, pause time.Duration) (*Chat, error) {
-	conn, err := h.DialWithin(10*time.Second, network, laddr, raddr)
+	conn, a, err := h.asked(10*time.Second, network, laddr, raddr)
 	if err != nil {
-		return nil, err
-	}
-	a, err := AskWithin(10*time.Second, conn)
-	if err != nil {
-		conn.Close()
 		return nil, err
 	}
 	c := &Chat{Answer: a, conn: conn, pause: pause, stop: make(chan struct{}), done: make(chan struct{})}

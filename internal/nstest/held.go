@@ -18,7 +18,7 @@ type Held struct {
 
 // Hold connects to a server of ServeTCP.
 func (h *Host) Hold(laddr, raddr string) (*Held, error) {
-	c, a, err := h.asked(laddr, raddr)
+	c, a, err := h.asked(Patience, "tcp", laddr, raddr)
 	if err != nil {
 		return nil, err
 	}

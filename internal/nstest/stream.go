@@ -28,13 +28,13 @@ const (
 	streamPause = 2 * time.Millisecond
 )
 
-// asked connects to a server of ServeTCP, and asks it who it is.
-func (h *Host) asked(laddr, raddr string) (net.Conn, Answer, error) {
-	c, err := h.Dial("tcp", laddr, raddr)
+// asked connects to a server of ServeTCP or ServeUDP, and asks it who it is; each may take as long as limit.
+func (h *Host) asked(limit time.Duration, network, laddr, raddr string) (net.Conn, Answer, error) {
+	c, err := h.DialWithin(limit, network, laddr, raddr)
 	if err != nil {
 		return nil, Answer{}, err
 	}
-	a, err := AskOn(c)
+	a, err := AskWithin(limit, c)
 	if err != nil {
 		c.Close()
 		return nil, Answer{}, err
@@ -44,7 +44,7 @@ func (h *Host) asked(laddr, raddr string) (net.Conn, Answer, error) {
 
 // OpenStream connects to a server of ServeTCP and starts the exchange.
 func (h *Host) OpenStream(laddr, raddr string) (*Stream, error) {
-	c, a, err := h.asked(laddr, raddr)
+	c, a, err := h.asked(Patience, "tcp", laddr, raddr)
 	if err != nil {
 		return nil, err
 	}

@@ -67,9 +67,7 @@ func (a *Arrangement) Serving(s *policy.Service) (Fragment, policy.Diagnostics) 
 // match order each leaves its sources to the next.
 func (a *Arrangement) Zones() (Fragment, policy.Diagnostics) {
 	b := newBuilder(a)
-	b.zones()
-	b.ways(a.policy)
-	b.chances()
+	b.besides(a.policy)
 	return b.fragment(), b.diags
 }
 

@@ -36,18 +36,9 @@ func (b *builder) chances() {
 		}
 		for i := range p.Services {
 			if s := &p.Services[i]; s.SynProxy.On {
-				frontsOf(s, f, func(e endpoint, ports inet.PortRange) { b.noChance(s, f, e, ports) })
+				frontsOf(s, f, func(e endpoint, ports inet.PortRange) { b.enterFront(layout.NoChance, s, f, e, ports, nft.Verdict{}) })
 			}
 		}
-	}
-}
-
-func (b *builder) noChance(s *policy.Service, f inet.Family, e endpoint, ports inet.PortRange) {
-	for _, piece := range b.left(e, ports, func(claim) bool { return true }) {
-		kind := e.kindOfPorts(piece)
-		key, end := b.serviceKeys(e, kind, piece)
-		set := b.set(layout.NoChance.For(f, kind))
-		set.Elements = append(set.Elements, nft.Element{Key: key, KeyEnd: end, Comment: s.Name})
 	}
 }
 

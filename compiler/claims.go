@@ -91,9 +91,13 @@ func (e endpoint) kindOfPorts(r inet.PortRange) layout.PortKind {
 	return [...]layout.PortKind{layout.ExactPorts, layout.PortRanges, layout.AllPorts}[rankOf(r)]
 }
 
-// left returns what of a port range is left when the claims of higher precedence are taken
-// away, as far as relevant says that they count.
-func (a *Arrangement) left(e endpoint, r inet.PortRange, relevant func(claim) bool) []inet.PortRange {
+// left returns what of a port range is left when the claims of higher precedence are taken away.
+func (a *Arrangement) left(e endpoint, r inet.PortRange) []inet.PortRange {
+	return a.leftBy(e, r, func(claim) bool { return true })
+}
+
+// leftBy is left, as far as relevant says that claims count.
+func (a *Arrangement) leftBy(e endpoint, r inet.PortRange, relevant func(claim) bool) []inet.PortRange {
 	out := []inet.PortRange{r}
 	for _, c := range a.claims[e] {
 		if c.rank() >= rankOf(r) || !relevant(c) {

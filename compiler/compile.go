@@ -30,10 +30,15 @@ func Compile(p *policy.Policy) (*nft.Ruleset, policy.Diagnostics) {
 	for i := range p.Services {
 		b.service(&p.Services[i])
 	}
+	b.besides(p)
+	return b.finish()
+}
+
+// besides enters all that is of no single service, for a policy in the state that it has.
+func (b *builder) besides(p *policy.Policy) {
 	b.zones()
 	b.ways(p)
 	b.chances()
-	return b.finish()
 }
 
 // unresolved refuses interfaces whose addresses are VIPs and not known.

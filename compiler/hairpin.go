@@ -18,7 +18,7 @@ import (
 // hairpin enters the callers of one VIP, protocol and port. As with laddrs, ports that other
 // services took out of a range must not be found.
 func (b *builder) hairpin(s *policy.Service, callers []inet.Range, e endpoint, ports inet.PortRange) {
-	for _, piece := range b.left(e, ports, func(claim) bool { return true }) {
+	for _, piece := range b.left(e, ports) {
 		kind := e.kindOfPorts(piece)
 		for _, r := range callers {
 			set := b.set(hairpinName(r.Family(), kind, !r.Single() && kind != layout.PortRanges))

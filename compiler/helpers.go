@@ -33,7 +33,7 @@ func (b *builder) serviceHelpers(s *policy.Service, f inet.Family) {
 			if e.proto != c.Proto {
 				return
 			}
-			for _, piece := range b.left(e, ports, func(claim) bool { return true }) {
+			for _, piece := range b.left(e, ports) {
 				b.serviceHelper(s, c, f, e, piece)
 			}
 		})

@@ -44,9 +44,7 @@ func (a *Arrangement) Outline(p *policy.Policy) (*Outline, policy.Diagnostics) {
 		}
 		s.Elements = nil // they stay as they are
 	}
-	b.zones()
-	b.ways(p)
-	b.chances()
+	b.besides(p)
 	if b.diags.Err() != nil {
 		return nil, b.diags
 	}

@@ -44,7 +44,7 @@ func needsList(s *policy.Service, f inet.Family, slots []policy.RealServer) bool
 // list enters the real servers of one VIP, protocol and port. As with laddrs, ports that other
 // services took out of a range must not be found.
 func (b *builder) list(s *policy.Service, sc *schedule, e endpoint, ports inet.PortRange) {
-	for _, piece := range b.left(e, ports, func(claim) bool { return true }) {
+	for _, piece := range b.left(e, ports) {
 		kind := e.kindOfPorts(piece)
 		entered := make(map[string]bool)
 		for _, rs := range s.RealServers {

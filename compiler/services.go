@@ -224,7 +224,7 @@ func (a *Arrangement) pieces(e endpoint, kind layout.PortKind, ports inet.PortRa
 	if kind != layout.PortRanges {
 		return []inet.PortRange{ports}
 	}
-	return a.left(e, ports, func(c claim) bool { return c.kind == layout.PortRanges })
+	return a.leftBy(e, ports, func(c claim) bool { return c.kind == layout.PortRanges })
 }
 
 // port enters one VIP, protocol and port of a service.
@@ -252,6 +252,17 @@ func (b *builder) port(s *policy.Service, sc *schedule, e endpoint, ports inet.P
 	}
 	if len(sc.hairpin) > 0 {
 		b.hairpin(s, sc.hairpin, e, ports)
+	}
+}
+
+// enterFront enters one VIP, protocol and port of a service into the sets of a kind. As with laddrs, ports that
+// other services took out of a range must not be found. The zero verdict is for sets without data.
+func (b *builder) enterFront(kind layout.Kind, s *policy.Service, f inet.Family, e endpoint, ports inet.PortRange, v nft.Verdict) {
+	for _, piece := range b.left(e, ports) {
+		ports := e.kindOfPorts(piece)
+		set := b.set(kind.For(f, ports))
+		key, end := b.serviceKeys(e, ports, piece)
+		set.Elements = append(set.Elements, nft.Element{Key: key, KeyEnd: end, Verdict: v, Comment: s.Name})
 	}
 }
 
@@ -299,7 +310,7 @@ func (b *builder) slot(sc *schedule, e endpoint, ports inet.PortRange, slot int,
 // looked up by what the client called, so ports that another service took out of a range
 // must not be found here: that service may be one that keeps the client's address.
 func (b *builder) fullNAT(s *policy.Service, f inet.Family, e endpoint, ports inet.PortRange) {
-	for _, piece := range b.left(e, ports, func(claim) bool { return true }) {
+	for _, piece := range b.left(e, ports) {
 		kind := e.kindOfPorts(piece)
 		t := b.translation(s.Laddrs, f, s.Select, poolOf{service: s})
 		name := layout.Name{Kind: layout.Laddrs, Family: f, Variant: t.variant()}

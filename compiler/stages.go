@@ -216,7 +216,7 @@ func (st stickyStage) enter(b *builder, sc schedule, e endpoint, ports inet.Port
 }
 
 // remember makes the packet path enter the clients of a service after their connection was
-// sent on. As with laddrs, ports that other services took out of a range must not be found.
+// sent on.
 func (b *builder) remember(s *policy.Service, sc *schedule, e endpoint, ports inet.PortRange) {
 	f := sc.family
 	maps := b.stickyMaps(sc)
@@ -228,12 +228,7 @@ func (b *builder) remember(s *policy.Service, sc *schedule, e endpoint, ports in
 			b.rule(chain, m.rememberRule(bits, s.Persistence.Timeout)...)
 		}
 	}
-	for _, piece := range b.left(e, ports, func(claim) bool { return true }) {
-		kind := e.kindOfPorts(piece)
-		m := b.set(layout.Remember.For(f, kind))
-		key, end := b.serviceKeys(e, kind, piece)
-		m.Elements = append(m.Elements, nft.Element{Key: key, KeyEnd: end, Verdict: jumpChain(chain), Comment: s.Name})
-	}
+	b.enterFront(layout.Remember, s, f, e, ports, jumpChain(chain))
 }
 
 // rememberRule enters a client. Where real servers have several ports, the one that the

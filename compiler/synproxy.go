@@ -27,7 +27,7 @@ const priorityRaw = -300
 // segment, since a reset of the proxy's would not fit the connection that the client has by then.
 func (b *builder) answer(s *policy.Service, f inet.Family, e endpoint, ports inet.PortRange) {
 	chain := synProxyChain(s, f)
-	for _, piece := range b.left(e, ports, func(claim) bool { return true }) {
+	for _, piece := range b.left(e, ports) {
 		kind := e.kindOfPorts(piece)
 		key, end := b.serviceKeys(e, kind, piece)
 		proxied, handshakes := b.set(layout.Proxied.For(f, kind)), b.set(layout.Handshakes.For(f, kind))

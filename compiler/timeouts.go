@@ -132,8 +132,7 @@ func (b *builder) zoneTimeouts(z *policy.Zone, _ inet.Family) nft.Verdict {
 	return b.timeoutVerdict(b.policy.ZoneTimeouts(z))
 }
 
-// serviceTimeouts enters a service whose flows get timeouts other than the gateway's. As with laddrs, ports that
-// other services took out of a range must not be found.
+// serviceTimeouts enters a service whose flows get timeouts other than the gateway's.
 func (b *builder) serviceTimeouts(s *policy.Service, f inet.Family) {
 	if s.Timeouts == nil {
 		return
@@ -142,14 +141,7 @@ func (b *builder) serviceTimeouts(s *policy.Service, f inet.Family) {
 	if v == (nft.Verdict{}) {
 		return
 	}
-	frontsOf(s, f, func(e endpoint, ports inet.PortRange) {
-		for _, piece := range b.left(e, ports, func(claim) bool { return true }) {
-			kind := e.kindOfPorts(piece)
-			m := b.set(layout.TimedServices.For(f, kind))
-			key, end := b.serviceKeys(e, kind, piece)
-			m.Elements = append(m.Elements, nft.Element{Key: key, KeyEnd: end, Verdict: v, Comment: s.Name})
-		}
-	})
+	frontsOf(s, f, func(e endpoint, ports inet.PortRange) { b.enterFront(layout.TimedServices, s, f, e, ports, v) })
 }
 
 // timeoutRules gives every flow the gateway's, in front of all else.

@@ -48,13 +48,18 @@ func (t *Batch) elements(o *nft.Op) {
 // that were there before a change.
 func (t *Batch) elementMessages(o *nft.Op, es []nft.Element, typ, flags uint16) {
 	add := typ == unix.NFT_MSG_NEWSETELEM
-	for i := 0; i < len(es); {
+	t.listMessages(o, len(es), typ, flags, func(i int) { t.b = appendElement(t.b, o.Set, &es[i], add) })
+}
+
+// listMessages tells of n elements of an operation, in messages of limited size. put appends one of them.
+func (t *Batch) listMessages(o *nft.Op, n int, typ, flags uint16, put func(i int)) {
+	for i := 0; i < n; {
 		t.start(typ, flags, origin{op: o, index: i})
 		t.b = nfnl.AppendString(t.b, listSet, o.Set.Name)
 		var list int
 		t.b, list = nfnl.OpenNest(t.b, listElements)
-		for ; i < len(es) && len(t.b)-list < chunk; i++ {
-			t.b = appendElement(t.b, o.Set, &es[i], add)
+		for ; i < n && len(t.b)-list < chunk; i++ {
+			put(i)
 		}
 		nfnl.CloseNest(t.b, list)
 		t.end()
@@ -106,21 +111,14 @@ func (t *Batch) clientMessages(s *nft.Set, cs []Client) {
 	for i := range cs {
 		o.Elements[i] = cs[i].Element
 	}
-	for i := 0; i < len(cs); {
-		t.start(unix.NFT_MSG_NEWSETELEM, unix.NLM_F_CREATE, origin{op: o, index: i})
-		t.b = nfnl.AppendString(t.b, listSet, s.Name)
-		var list, at int
-		t.b, list = nfnl.OpenNest(t.b, listElements)
-		for ; i < len(cs) && len(t.b)-list < chunk; i++ {
-			t.b, at = nfnl.OpenNest(t.b, listElem)
-			t.b = appendValue(t.b, elemKey, cs[i].Key)
-			t.b = appendData(t.b, s, &cs[i].Element)
-			t.b = nfnl.AppendU64(t.b, elemTimeout, uint64(cs[i].Timeout/time.Millisecond))
-			nfnl.CloseNest(t.b, at)
-		}
-		nfnl.CloseNest(t.b, list)
-		t.end()
-	}
+	t.listMessages(o, len(cs), unix.NFT_MSG_NEWSETELEM, unix.NLM_F_CREATE, func(i int) {
+		var at int
+		t.b, at = nfnl.OpenNest(t.b, listElem)
+		t.b = appendValue(t.b, elemKey, cs[i].Key)
+		t.b = appendData(t.b, s, &cs[i].Element)
+		t.b = nfnl.AppendU64(t.b, elemTimeout, uint64(cs[i].Timeout/time.Millisecond))
+		nfnl.CloseNest(t.b, at)
+	})
 }
 
 // OfSet returns the attributes of a request for what a set holds.

@@ -51,6 +51,11 @@ const (
 	prefix = "/demo"
 )
 
+// toEtcd are the flags that lead a command to the fleet; shownToEtcd is how they are shown.
+var toEtcd = []string{"--etcd", "http://" + etcdAt + ":2379", "--key", prefix}
+
+const shownToEtcd = "--etcd … --key " + prefix
+
 const web = "203.0.114.65:80"
 
 // How often BFD says that a gateway lives. The router counts it as dead when it was silent for three times.
@@ -112,9 +117,8 @@ func (g *gateways) build(ctx context.Context) (err error) {
 // agent starts the agent of a gateway.
 func (g *gateways) agent(i int) error {
 	dir := g.lab.Files(i)
-	_, err := g.lab.Gateways[i].Start(g.log(i), slices.Concat(g.lab.Within(i), []string{
-		g.snatctl, "agent", "--etcd", "http://" + etcdAt + ":2379", "--key", prefix, "--node", g.lab.Node(i),
-		"--state-dir", filepath.Join(dir, "state"), "--socket", filepath.Join(dir, "agent.sock")})...)
+	_, err := g.lab.Gateways[i].Start(g.log(i), slices.Concat(g.lab.Within(i), g.ctl("agent", "--node", g.lab.Node(i),
+		"--state-dir", filepath.Join(dir, "state"), "--socket", filepath.Join(dir, "agent.sock")))...)
 	return err
 }
 
@@ -133,7 +137,7 @@ func (g *gateways) tool(ctx context.Context, words ...string) (nstest.Result, er
 		return r, err
 	}
 	line := strings.ReplaceAll(strings.Join(words, " "), g.dir+"/", "")
-	g.command("snatctl "+line+" --etcd … --key "+prefix, strings.ReplaceAll(r.Stderr+r.Stdout, g.dir+"/", ""))
+	g.command("snatctl "+line+" "+shownToEtcd, strings.ReplaceAll(r.Stderr+r.Stdout, g.dir+"/", ""))
 	return r, ctx.Err()
 }
 
@@ -144,7 +148,7 @@ func (g *gateways) quiet(ctx context.Context, words ...string) (nstest.Result, e
 
 // ctl is a command of snatctl that speaks with etcd.
 func (g *gateways) ctl(words ...string) []string {
-	return slices.Concat([]string{g.snatctl}, words, []string{"--etcd", "http://" + etcdAt + ":2379", "--key", prefix})
+	return slices.Concat([]string{g.snatctl}, words, toEtcd)
 }
 
 // try writes a policy down and publishes it, with flags; it may be refused.

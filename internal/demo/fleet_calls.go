@@ -42,7 +42,7 @@ func (g *gateways) first(ctx context.Context) error {
 		if err := g.agent(i); err != nil {
 			return err
 		}
-		g.command(fmt.Sprintf("snatctl agent --node %s --etcd … --key %s &        (on %[1]s; etcd has no policy yet)", g.lab.Node(i), prefix), "")
+		g.command(fmt.Sprintf("snatctl agent --node %s %s &        (on %[1]s; etcd has no policy yet)", g.lab.Node(i), shownToEtcd), "")
 	}
 	took, err := g.publish(ctx, 3, policy)
 	if err != nil {

@@ -28,7 +28,7 @@ func (g *gateways) drain(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g.command(fmt.Sprintf("snatctl node drain gw2 --for %v --etcd … --key %s &", drainTime, prefix), said)
+	g.command(fmt.Sprintf("snatctl node drain gw2 --for %v %s &", drainTime, shownToEtcd), said)
 	if _, err := g.routed(ctx, vip, 0, 2); err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func main() {
 	d.cleanUp()
 	switch {
 	case errors.Is(context.Cause(ctx), context.DeadlineExceeded):
-		fmt.Fprintln(os.Stderr, "demo: took more than", limit, "given up; nothing is left behind")
+		fmt.Fprintf(os.Stderr, "demo: took more than %v, given up; nothing is left behind\n", limit)
 		os.Exit(1)
 	case ctx.Err() != nil:
 		fmt.Fprintln(os.Stderr, "\ndemo: interrupted; nothing is left behind")

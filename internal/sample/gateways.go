@@ -3,6 +3,7 @@ package sample
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/snatctl/snatctl/policy"
@@ -18,26 +19,19 @@ type Gateways struct {
 	have  map[string][]policy.Slice
 }
 
-// The pools, and what is cut for the nodes. There is room for 256 of them.
-var gatewayPools = []struct{ name, prefix string }{{"office", "198.18.0.0/19"}, {"office6", "2001:db8:99::/112"}, {"mail", "198.18.32.0/24"}, {"web", "10.200.0.0/20"}}
+// gatewayPieces is how many pieces each pool is cut into, whether there are 129 nodes or 256.
+const gatewayPieces = 256
 
-// gatewaySpare makes Split cut 256 pieces, whether there are 129 nodes or 256.
-func gatewaySpare(nodes int) int { return 256 - nodes }
+// The pools, and what is cut for the nodes.
+var gatewayPools = []struct{ name, prefix string }{{"office", "198.18.0.0/19"}, {"office6", "2001:db8:99::/112"}, {"mail", "198.18.32.0/24"}, {"web", "10.200.0.0/20"}}
 
 // Among returns the policy for other nodes. Who has laddrs already keeps them.
 func (g Gateways) Among(nodes ...string) (Gateways, error) {
 	had := g.have
 	g.nodes, g.have = nodes, map[string][]policy.Slice{}
 	for _, pool := range gatewayPools {
-		var have []policy.Slice
-		for _, s := range had[pool.name] {
-			for _, n := range nodes {
-				if n == s.Node {
-					have = append(have, s)
-				}
-			}
-		}
-		shares, _, err := policy.Split(netip.MustParsePrefix(pool.prefix), have, nodes, gatewaySpare(len(nodes)))
+		have := slices.DeleteFunc(slices.Clone(had[pool.name]), func(s policy.Slice) bool { return !slices.Contains(nodes, s.Node) })
+		shares, _, err := policy.Split(netip.MustParsePrefix(pool.prefix), have, nodes, gatewayPieces-len(nodes))
 		if err != nil {
 			return g, err
 		}

@@ -102,6 +102,7 @@ func (d *decider) secondChance() bool {
 	if s, _, _ := d.claimant(); s != nil && s.SynProxy.On {
 		return false // it may return the proxy's cookie
 	}
-	d.Chance = d.policy.SecondChance().Name
-	return d.accept("the packet belongs to no connection here, and it may belong to one of node %s (state: %s), so it is sent on to %s", d.Chance, d.policy.SecondChance().State, d.policy.SecondChance().Address(d.family))
+	to := d.policy.SecondChance()
+	d.Chance = to.Name
+	return d.accept("the packet belongs to no connection here, and it may belong to one of node %s (state: %s), so it is sent on to %s", to.Name, to.State, to.Address(d.family))
 }

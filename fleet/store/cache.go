@@ -63,12 +63,17 @@ func (c cache) write(p *fleet.Pointer, own bool, chunks [][]byte) error {
 	return replace(c.path, append(line, '\n'), chunks...)
 }
 
-// nodesBeside is what the file of nodes' states has in its name behind that of the policy.
-const nodesBeside = ".nodes"
+// beside is the path of the file of nodes' states; empty where nothing is kept.
+func (c cache) beside() string {
+	if c.path == "" {
+		return ""
+	}
+	return c.path + ".nodes"
+}
 
 // states reads the states of nodes; none where there is no file, or none that can be read.
 func (c cache) states() (out map[string]policy.NodeState) {
-	f, err := os.Open(c.path + nodesBeside)
+	f, err := os.Open(c.beside())
 	if err != nil {
 		return nil
 	}
@@ -82,10 +87,10 @@ func (c cache) states() (out map[string]policy.NodeState) {
 // keep writes the states of nodes.
 func (c cache) keep(states map[string]policy.NodeState) error {
 	text, err := json.Marshal(states)
-	if err != nil || c.path == "" {
+	if err != nil {
 		return err
 	}
-	return replace(c.path+nodesBeside, text)
+	return replace(c.beside(), text)
 }
 
 // replace puts a file in the place of another. An empty path is no file.

@@ -65,7 +65,8 @@ func (s *Store) GiveChance(ctx context.Context, node, user string, span time.Dur
 
 // EndChance ends that before its time.
 func (s *Store) EndChance(ctx context.Context, node string) error {
-	return s.drop(ctx, s.keys.Chance(node))
+	_, err := s.c.Do(ctx, etcd.Txn{Then: []etcd.Op{{Delete: &etcd.Range{Key: s.keys.Chance(node)}}}})
+	return err
 }
 
 // Drain takes the VIPs from a node, until Undrain.
@@ -92,10 +93,5 @@ func (s *Store) Undrain(ctx context.Context, node, user string, span time.Durati
 	if err == nil && out.Held {
 		err = errors.Join(ErrNotDrained, s.c.Revoke(ctx, lease))
 	}
-	return err
-}
-
-func (s *Store) drop(ctx context.Context, key string) error {
-	_, err := s.c.Do(ctx, etcd.Txn{Then: []etcd.Op{{Delete: &etcd.Range{Key: key}}}})
 	return err
 }

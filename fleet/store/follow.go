@@ -148,9 +148,8 @@ func (f *Follower) watch(ctx context.Context, from int64) error {
 	defer cancel()
 	changed, ended := make(chan struct{}, 1), make(chan error, 1)
 	endpoint := f.s.c.Endpoint()
-	keys := append(f.s.states(), etcd.Range{Key: f.s.keys.Policy()}, etcd.Range{Key: f.s.keys.Target(f.node)})
 	go func() {
-		ended <- f.s.c.Watch(ctx, from, keys, func(int64) {
+		ended <- f.s.c.Watch(ctx, from, f.asks(), func(int64) {
 			select {
 			case changed <- struct{}{}:
 			default:
@@ -185,12 +184,17 @@ func (f *Follower) watch(ctx context.Context, from int64) error {
 	}
 }
 
+// asks is what Look reads and watch listens to: states of nodes, and behind them the policies of all and of this node.
+func (f *Follower) asks() []etcd.Range {
+	return append(f.s.states(), etcd.Range{Key: f.s.keys.Policy()}, etcd.Range{Key: f.s.keys.Target(f.node)})
+}
+
 // Look asks etcd which policy the node is to have, and fetches it if that is another one. It returns the
 // revision of which that is true.
 func (f *Follower) Look(ctx context.Context) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
-	got, revision, err := f.s.c.Get(ctx, append(f.s.states(), etcd.Range{Key: f.s.keys.Policy()}, etcd.Range{Key: f.s.keys.Target(f.node)})...)
+	got, revision, err := f.s.c.Get(ctx, f.asks()...)
 	if err != nil {
 		return 0, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -157,6 +158,17 @@ func eventually(t testing.TB, what string, is func() bool) {
 		if time.Now().After(end) {
 			t.Fatalf("not within %v: %s", patience, what)
 		}
+	}
+}
+
+// A follower without a path reads no file, whatever the working directory has.
+func TestFollowWithoutPath(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile(".nodes", []byte(`{"gw1":"out"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := store.Of(nil, keys(t)).Follow("gw1", "", store.Ears{}).States(); len(got) > 0 {
+		t.Errorf("it has read %v", got)
 	}
 }
 

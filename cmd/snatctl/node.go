@@ -186,15 +186,15 @@ func (o *nodeOptions) await(ctx context.Context, s *store.Store, node string, en
 	told, left := "", -1
 	for {
 		reports, err := s.Reports(ctx, node)
-		r, reports1 := reports[node]
+		r, found := reports[node]
 		text := "it does not report"
 		switch {
 		case err != nil:
 			text = err.Error()
-		case reports1 && r.Nodes[node] == policy.NodeDrain && r.Flows != nil:
+		case found && r.Nodes[node] == policy.NodeDrain && r.Flows != nil:
 			left = *r.Flows
 			text = plain.Count(left, "flow") + " left"
-		case reports1:
+		case found:
 			text = "it has not begun yet"
 		}
 		if text != told {

@@ -54,14 +54,9 @@ type Nodes struct {
 
 func (all Nodes) list() []node {
 	st, out := all.Standing, []node{}
-	names := slices.Sorted(maps.Keys(all.Reports))
-	for _, name := range all.Policy {
-		if _, reports := all.Reports[name]; !reports {
-			names = append(names, name)
-		}
-	}
+	names := slices.AppendSeq(slices.Clone(all.Policy), maps.Keys(all.Reports))
 	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Compact(names) {
 		report, reports := all.Reports[name]
 		report.Node = name
 		n := node{Report: report, NodeState: all.States[name]}

@@ -3,10 +3,15 @@ package nstest
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/vishvananda/netlink"
 )
 
 // gatewayBird is the bird.conf of gateway N, as an operator writes it once.
@@ -120,4 +125,44 @@ func (f *Fleet) Established(ctx context.Context, want int) error {
 		seen = bgp + bfd
 	}
 	return fmt.Errorf("the router does not have %d sessions:\n%s", want, seen)
+}
+
+// Birdc asks the BIRD of a gateway, or of the router where i is negative, and returns its answer.
+func (f *Fleet) Birdc(ctx context.Context, i int, words ...string) (string, error) {
+	h, dir := f.Router, filepath.Join(f.Dir, "router")
+	if i >= 0 {
+		h, dir = f.Gateways[i], f.Files(i)
+	}
+	return h.Output(ctx, "birdc", append([]string{"-s", filepath.Join(dir, "bird.ctl")}, words...)...)
+}
+
+// Via returns the numbers of the gateways that the router sends a prefix to, in order; none: it has no route.
+func (f *Fleet) Via(prefix string) ([]int, error) {
+	family := netlink.FAMILY_V4
+	if netip.MustParsePrefix(prefix).Addr().Is6() {
+		family = netlink.FAMILY_V6
+	}
+	routes, err := f.Router.nl.RouteListFiltered(family, &netlink.Route{Dst: ipNet(prefix)}, netlink.RT_FILTER_DST)
+	var out []int
+	for _, r := range routes {
+		for _, gw := range hopsOf(r) {
+			if n := len(gw); n > 0 && gw[n-1] >= 1 && gw[n-1] <= nodes {
+				out = append(out, int(gw[n-1])-1)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out), err
+}
+
+// hopsOf returns the gateways of a route.
+func hopsOf(r netlink.Route) []net.IP {
+	if len(r.MultiPath) == 0 {
+		return []net.IP{r.Gw}
+	}
+	var out []net.IP
+	for _, h := range r.MultiPath {
+		out = append(out, h.Gw)
+	}
+	return out
 }

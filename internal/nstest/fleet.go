@@ -2,11 +2,9 @@ package nstest
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -120,11 +118,6 @@ func (f *Fleet) build(o FleetOptions) (err error) {
 	return p.err
 }
 
-// port connects a host to one of the switch's bridges. The cable's end at the switch is called HOST-BRIDGE.
-func (f *Fleet) port(p *plan, h *Host, link, bridge string, addrs ...string) {
-	p.port(f.sw, h, link, bridge, addrs...)
-}
-
 func (f *Fleet) outer(p *plan) {
 	for _, b := range []string{"core", "lan", "rs"} {
 		p.bridge(f.sw, b)
@@ -136,9 +129,9 @@ func (f *Fleet) outer(p *plan) {
 	p.route(f.Outside, "eth0", "0.0.0.0/0", "203.0.113.1")
 	p.route(f.Outside, "eth0", "::/0", "2001:db8:c::1")
 	p.route(f.Router, "out", "2001:db8:c:0:8000::/65", "2001:db8:c::2")
-	f.port(p, f.Router, "core", "core", "172.16.0.254/24", "fd16::fe/64")
-	forwards(p, f.Router)
-	f.port(p, f.Inside, "eth0", "lan", "10.1.0.2/16", "fd01::2/64")
+	p.port(f.sw, f.Router, "core", "core", "172.16.0.254/24", "fd16::fe/64")
+	p.forwards(f.Router)
+	p.port(f.sw, f.Inside, "eth0", "lan", "10.1.0.2/16", "fd01::2/64")
 	p.local(f.Inside, "10.1.128.0/17", "fd01::8000:0:0:0/65")
 	spreads(p, f.Inside)
 	spreads(p, f.Router)
@@ -147,16 +140,16 @@ func (f *Fleet) outer(p *plan) {
 func (f *Fleet) inner(p *plan) {
 	for i, gw := range f.Gateways {
 		n := i + 1
-		f.port(p, gw, "core", "core", fmt.Sprintf("172.16.0.%d/24", n), fmt.Sprintf("fd16::%d/64", n))
-		f.port(p, gw, "lan", "lan", fmt.Sprintf("10.1.0.10%d/16", n), fmt.Sprintf("fd01::10%d/64", n))
-		f.port(p, gw, "rs", "rs", fmt.Sprintf("192.168.1.10%d/24", n), fmt.Sprintf("fd05::10%d/64", n))
+		p.port(f.sw, gw, "core", "core", fmt.Sprintf("172.16.0.%d/24", n), fmt.Sprintf("fd16::%d/64", n))
+		p.port(f.sw, gw, "lan", "lan", fmt.Sprintf("10.1.0.10%d/16", n), fmt.Sprintf("fd01::10%d/64", n))
+		p.port(f.sw, gw, "rs", "rs", fmt.Sprintf("192.168.1.10%d/24", n), fmt.Sprintf("fd05::10%d/64", n))
 		p.route(gw, "lan", "fd01::8000:0:0:0/65", "fd01::2")
 		p.route(gw, "core", "0.0.0.0/0", "172.16.0.254")
 		p.route(gw, "core", "::/0", "fd16::fe")
-		forwards(p, gw)
+		p.forwards(gw)
 	}
 	for i, rs := range f.RS {
-		f.port(p, rs, "eth0", "rs", fmt.Sprintf("192.168.1.%d/24", i+1), fmt.Sprintf("fd05::%d/64", i+1))
+		p.port(f.sw, rs, "eth0", "rs", fmt.Sprintf("192.168.1.%d/24", i+1), fmt.Sprintf("fd05::%d/64", i+1))
 		for k := range nodes {
 			p.route(rs, "eth0", fmt.Sprintf("192.168.2.%d/28", 16*k), fmt.Sprintf("192.168.1.10%d", k+1))
 			p.route(rs, "eth0", fmt.Sprintf("fd06:0:0:%d::/64", k+1), fmt.Sprintf("fd05::10%d", k+1))
@@ -174,11 +167,6 @@ func (f *Fleet) inner(p *plan) {
 			return errors.Join(err, f.Inside.nl.RouteAdd(&netlink.Route{Dst: ipNet(to.dst), MultiPath: hops}))
 		})
 	}
-}
-
-func forwards(p *plan, h *Host) {
-	p.sysctl(h, "net/ipv4/ip_forward", "1")
-	p.sysctl(h, "net/ipv6/conf/all/forwarding", "1")
 }
 
 // spreads has a host choose among equal ways by addresses and ports (ip-sysctl.rst).
@@ -217,29 +205,6 @@ func (f *Fleet) cables(i int, set func(*netlink.Handle, netlink.Link) error) err
 	return nil
 }
 
-// Via returns the numbers of the gateways that the router sends a prefix to, in order; none: it has no route.
-func (f *Fleet) Via(prefix string) ([]int, error) {
-	family := netlink.FAMILY_V4
-	if netip.MustParsePrefix(prefix).Addr().Is6() {
-		family = netlink.FAMILY_V6
-	}
-	routes, err := f.Router.nl.RouteListFiltered(family, &netlink.Route{Dst: ipNet(prefix)}, netlink.RT_FILTER_DST)
-	var out []int
-	for _, r := range routes {
-		hops := r.MultiPath
-		if len(hops) == 0 {
-			hops = []*netlink.NexthopInfo{{Gw: r.Gw}}
-		}
-		for _, h := range hops {
-			if n := len(h.Gw); n > 0 && h.Gw[n-1] >= 1 && h.Gw[n-1] <= nodes {
-				out = append(out, int(h.Gw[n-1])-1)
-			}
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out), err
-}
-
 // Close ends all that runs in the fleet, and removes it.
 func (f *Fleet) Close() {
 	if f.resilient != nil {
@@ -253,13 +218,4 @@ func (f *Fleet) Close() {
 	if f.ownDir {
 		_ = os.RemoveAll(f.Dir)
 	}
-}
-
-// Birdc asks the BIRD of a gateway, or of the router where i is negative, and returns its answer.
-func (f *Fleet) Birdc(ctx context.Context, i int, words ...string) (string, error) {
-	h, dir := f.Router, filepath.Join(f.Dir, "router")
-	if i >= 0 {
-		h, dir = f.Gateways[i], f.Files(i)
-	}
-	return h.Output(ctx, "birdc", append([]string{"-s", filepath.Join(dir, "bird.ctl")}, words...)...)
 }

@@ -94,7 +94,7 @@ func (w *Pair) build() (err error) {
 		p.port(w.sw, gw, "rs", "rs", fmt.Sprintf("192.168.1.10%d/24", n), fmt.Sprintf("fd05::10%d/64", n))
 		p.port(w.sw, gw, "sync", "sync", fmt.Sprintf("172.31.0.%d/30", n))
 		p.route(gw, "wan", "2001:db8:c:0:8000::/65", "2001:db8:c::2")
-		forwards(p, gw)
+		p.forwards(gw)
 	}
 	return p.err
 }

@@ -121,6 +121,12 @@ func (p *plan) sysctl(h *Host, key, value string) {
 	p.do(h.Name+" sysctl "+key, func() error { return h.Sysctl(key, value) })
 }
 
+// forwards makes a host a router.
+func (p *plan) forwards(h *Host) {
+	p.sysctl(h, "net/ipv4/ip_forward", "1")
+	p.sysctl(h, "net/ipv6/conf/all/forwarding", "1")
+}
+
 // AddAddr gives a link an address with its prefix length.
 func (h *Host) AddAddr(link, prefix string) error {
 	l, err := h.nl.LinkByName(link)

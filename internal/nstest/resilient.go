@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
 	"sync"
 	"time"
@@ -116,14 +115,7 @@ func (r *resilient) carry(ctx context.Context) {
 
 // members returns the numbers of a route's next hops, each behind a slash, and adds those that are new.
 func (r *resilient) members(script *strings.Builder, t netlink.Route) (out string) {
-	hops := []net.IP{t.Gw}
-	if len(t.MultiPath) > 0 {
-		hops = nil
-		for _, h := range t.MultiPath {
-			hops = append(hops, h.Gw)
-		}
-	}
-	for _, gw := range hops {
+	for _, gw := range hopsOf(t) {
 		if gw == nil {
 			continue
 		}

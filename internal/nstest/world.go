@@ -148,10 +148,8 @@ func (w *World) outside(p *plan, uplinks [2]string) {
 	p.route(w.Outside, "wan1", "2001:db8:81::/64", "")
 	// ICMPv6 errors come from addresses in the plain sense only.
 	p.addr(w.Outside, "lo", "2001:db8:8::8/128", "2001:db8:9::9/128")
-	p.sysctl(w.Outside, "net/ipv4/ip_forward", "1")
-	p.sysctl(w.Outside, "net/ipv6/conf/all/forwarding", "1")
-	p.sysctl(w.Gateway, "net/ipv4/ip_forward", "1")
-	p.sysctl(w.Gateway, "net/ipv6/conf/all/forwarding", "1")
+	p.forwards(w.Outside)
+	p.forwards(w.Gateway)
 }
 
 // Hosts returns all hosts of the world, gateway first.

@@ -6,8 +6,8 @@ import (
 	"github.com/snatctl/snatctl/agent/balance"
 )
 
-// turnsAway tells whether a service takes its new connections by real servers.
-func turnsAway(r balance.Result) bool { return r.Sorry || r.Closed }
+// turnsAway tells whether a service sends no new connections to its real servers.
+func turnsAway(r *balance.Result) bool { return r.Sorry || r.Closed }
 
 // announces tells whether the policy in force has routers told of VIPs and laddrs.
 func (a *Agent) announces() bool { return a.force.Policy.Announce.BIRD != "" }

@@ -97,7 +97,7 @@ func (t *tended) stateNow() policy.ServiceState {
 	out := policy.ServiceState{Sorry: r.Sorry, Closed: r.Closed}
 	for i, rs := range t.service.RealServers {
 		weight := r.Weights[i]
-		if r.Down[i] || r.Sorry || r.Closed {
+		if r.Down[i] || turnsAway(r) {
 			weight = r.Admin[i]
 		}
 		if weight == rs.Weight && !r.Down[i] {

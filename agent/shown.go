@@ -100,7 +100,7 @@ func (a *Agent) show(t *tended) *Service {
 	s := &Service{Name: t.service.Name, Quorum: Quorum{r.Need, r.Up, r.Met}, Sorry: r.Sorry, Closed: r.Closed, Panic: r.Panic, Servers: make([]Server, len(t.input.Servers))}
 	for i, in := range t.input.Servers {
 		o := Server{Address: in.Key, Weight: in.Weight, Admin: r.Admin[i], Share: r.Weights[i], Out: r.Down[i], Health: Disabled}
-		if r.Sorry || r.Closed {
+		if turnsAway(r) {
 			o.Share = 0
 		}
 		if t.service.HealthCheck != nil {

@@ -90,7 +90,7 @@ func (a *Agent) rebalance(ctx context.Context, touched []*tended, now time.Time)
 			changes = append(changes, gateway.ServiceChange{Service: t.service.Name, State: t.state})
 		}
 		a.tellResult(t, was)
-		turned = turned || turnsAway(was) != turnsAway(t.result)
+		turned = turned || turnsAway(&was) != turnsAway(&t.result)
 		for i, down := range t.result.Down {
 			if down && (i >= len(was.Down) || !was.Down[i]) {
 				gone = true

@@ -39,10 +39,17 @@ type drainFleet struct {
 	t *testing.T
 }
 
+// newDrainFleet has real servers that answer, and gateways without a policy.
 func newDrainFleet(t *testing.T) drainFleet {
 	f := drainFleet{nstest.NewFleet(t, nstest.FleetOptions{Resilient: true}), t}
 	must(t, f.RS[0].ServeTCP(":80"))
 	must(t, f.RS[1].ServeTCP(":80"))
+	return f
+}
+
+// startDrainFleet is newDrainFleet whose gateways all work.
+func startDrainFleet(t *testing.T) drainFleet {
+	f := newDrainFleet(t)
 	for i := range f.Gateways {
 		f.apply(i, "active")
 		f.announce(i, true)
@@ -145,7 +152,7 @@ func perNode(calls []fleetCall) (of [3]int) {
 // While a node drains, the others send it the packets of its connections: none of 200 is lost, and new ones go
 // to the others.
 func TestDrainNode(t *testing.T) {
-	f := newDrainFleet(t)
+	f := startDrainFleet(t)
 	calls := f.calls(200, 0)
 	had := perNode(calls)
 	if slices.Min(had[:]) < 20 {
@@ -184,7 +191,7 @@ func TestDrainNode(t *testing.T) {
 
 // Without a second chance a node that withdraws its VIPs loses all of its connections at once.
 func TestWithdrawNode(t *testing.T) {
-	f := newDrainFleet(t)
+	f := startDrainFleet(t)
 	calls := f.calls(60, 0)
 	had := perNode(calls)
 	f.announce(2, false)

@@ -8,11 +8,13 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"sync"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 )
 
 // Host is one network namespace.
@@ -36,6 +38,9 @@ func newHost(name string) (*Host, error) {
 			return err
 		}
 		h.ns = ns
+		if err := forgetRoles(ns); err != nil {
+			return err
+		}
 		if h.nl, err = netlink.NewHandleAt(ns); err != nil {
 			return err
 		}
@@ -64,6 +69,20 @@ func newHost(name string) (*Host, error) {
 		return nil, fmt.Errorf("host %s: %w", name, err)
 	}
 	return h, nil
+}
+
+// forgetRoles removes the roles that snatctl keeps of gateways of a new namespace. The kernel gives the number of one
+// that is gone to the next, so they are of gateways of earlier tests.
+func forgetRoles(ns netns.NsHandle) error {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(ns), &st); err != nil {
+		return err
+	}
+	left, err := filepath.Glob(fmt.Sprintf("/run/snatctl/%d-%d-*.role", st.Dev, st.Ino))
+	for _, path := range left {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
 }
 
 // onThread runs f on an OS thread of its own choice of namespace, and puts the thread

@@ -32,8 +32,8 @@ func haNotifyCommand() *cobra.Command {
 
 A backup, and a node with a fault, closes the gate: it forwards nothing that belongs to no flow that it
 knows. A primary has conntrackd enter the other node's flows, and persistent services remember their
-clients; then it opens the gate (also if that failed, or took longer than --commit-limit each), ends the flows that contradict the policy in force here, and tells the other
-node what stands.
+clients; then it opens the gate (also if that failed, or took longer than --commit-limit each), ends the
+flows that contradict the policy in force here, and tells the other node what stands.
 
 Exit status: 0 done, or overtaken by another change; 1 the gate is not as the role wants it, 2 usage,
 4 some other step failed (snatctl ha status tells which).`,

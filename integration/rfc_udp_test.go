@@ -69,10 +69,11 @@ func TestMapsAreEndpointIndependent(t *testing.T) {
 // A port that must change stays a well-known one, or none (RFC 4787 REQ-3a).
 func TestPortsKeepTheirClass(t *testing.T) {
 	b := startBetween(t, onePool+"  - {name: random, from: 10.2.0.0/16, laddrs: random}\nladdrs: {random: {addresses: 198.51.100.2, random: true}}\n")
-	for _, port := range []uint16{400, 700, 1023, 1024, 5000} {
+	for n, port := range []uint16{400, 700, 1023, 1024, 5000} {
+		to := fmt.Sprintf("8.8.8.8:%d", 53+n) // where nobody has a port yet
 		for i := 1; i <= 5; i++ {
 			for zone := 1; zone <= 2; zone++ {
-				h := b.pass(lan, datagram(fmt.Sprintf("10.%d.0.%d:%d", zone, i, port), "8.8.8.8:53"))
+				h := b.pass(lan, datagram(fmt.Sprintf("10.%d.0.%d:%d", zone, i, port), to))
 				if got := h.From.Port(); (got < 1024) != (port < 1024) || zone == 1 && (i == 1) != (got == port) {
 					t.Errorf("port %d of source %d leaves as %d", port, i, got)
 				}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Diff returns what turns the live ruleset into the wanted one. A nil live ruleset means
@@ -12,7 +13,8 @@ import (
 // Rules are compared by their Form: a live rule without one differs from all that are wanted.
 // Elements that are equal stay untouched, and so do a chain's rules up to the first that
 // differs. A set or a base chain whose declaration differs cannot be changed in place: then
-// the whole table is made anew.
+// the whole table is made anew. A set without room for what it shall hold is made anew alone, with
+// the rules that use it.
 func Diff(live *Ruleset, formed Formed) Plan {
 	want := formed.Ruleset()
 	switch {
@@ -30,8 +32,8 @@ func Diff(live *Ruleset, formed Formed) Plan {
 	}
 	var d differ
 	anew := d.objects(live.Objects, want.Objects)
-	d.sets(live, want, anew)
-	d.chains(live, want, anew)
+	full := d.sets(live, want, anew)
+	d.chains(live, want, anew, full)
 	d.flowtable(live.Flowtable, want.Flowtable)
 	p.Ops = d.ordered()
 	return p
@@ -57,8 +59,15 @@ func irreconcilable(live, want *Ruleset) string {
 	return ""
 }
 
+// sameDeclaration tells whether two sets are declared alike. The size of one that rules do not enter
+// elements into only has to be large enough, which roomy tells.
 func sameDeclaration(a, b *Set) bool {
-	return slices.Equal(a.Key, b.Key) && a.Data == b.Data && a.Objects == b.Objects && a.Interval == b.Interval && a.Counter == b.Counter && a.Dynamic == b.Dynamic && a.Counting == b.Counting && a.holds() == b.holds()
+	return slices.Equal(a.Key, b.Key) && a.Data == b.Data && a.Objects == b.Objects && a.Interval == b.Interval && a.Counter == b.Counter && a.Dynamic == b.Dynamic && a.Counting == b.Counting && (!a.Dynamic || a.holds() == b.holds())
+}
+
+// roomy tells whether a set holds that many elements.
+func (s *Set) roomy(elements int) bool {
+	return s.Dynamic || s.Size == 0 || elements <= int(s.Size)
 }
 
 func sameHook(a, b *Hook) bool {
@@ -75,7 +84,7 @@ func whole(w Whole, reason string, formed Formed) Plan {
 	empty := &Ruleset{}
 	d.objects(nil, want.Objects)
 	d.sets(empty, want, nil)
-	d.chains(empty, want, nil)
+	d.chains(empty, want, nil, nil)
 	d.flowtable(nil, want.Flowtable)
 	p.Ops = d.ordered()
 	return p
@@ -97,11 +106,20 @@ func (d *differ) ordered() []Op {
 	return slices.Concat(d.delElems, d.delRules, d.delSets, d.delChains, d.delFlowtable, d.delObjects, d.addObjects, d.addSets, d.addFlowtable, d.addChains, d.addRules, d.change, d.addElems)
 }
 
-func (d *differ) sets(live, want *Ruleset, anew map[Ref]bool) {
+// sets compares the sets, and returns the names of those that are made anew because they are full.
+func (d *differ) sets(live, want *Ruleset, anew map[Ref]bool) (full map[string]bool) {
 	old := index(live.Sets, func(s *Set) string { return s.Name })
 	for _, w := range want.Sets {
 		l := old[w.Name]
-		delete(old, w.Name)
+		switch {
+		case l != nil && !l.roomy(len(w.Elements)):
+			if full == nil {
+				full = make(map[string]bool)
+			}
+			full[w.Name], l = true, nil // it stays among the old ones, which go
+		default:
+			delete(old, w.Name)
+		}
 		if l == nil {
 			d.addSets = append(d.addSets, Op{Mark: Add, Set: w})
 			if len(w.Elements) > 0 {
@@ -122,6 +140,7 @@ func (d *differ) sets(live, want *Ruleset, anew map[Ref]bool) {
 			d.delSets = append(d.delSets, Op{Mark: Delete, Set: l})
 		}
 	}
+	return full
 }
 
 // elements compares the elements of a set that stays. What a slot has counted belongs to the
@@ -160,7 +179,7 @@ func appendFilled(ops []Op, o Op) []Op {
 	return append(ops, o)
 }
 
-func (d *differ) chains(live, want *Ruleset, anew map[Ref]bool) {
+func (d *differ) chains(live, want *Ruleset, anew map[Ref]bool, full map[string]bool) {
 	old := index(live.Chains, func(c *Chain) string { return c.Name })
 	for _, w := range want.Chains {
 		l := old[w.Name]
@@ -170,7 +189,7 @@ func (d *differ) chains(live, want *Ruleset, anew map[Ref]bool) {
 			l = &Chain{}
 		}
 		same := 0
-		for same < len(l.Rules) && same < len(w.Rules) && l.Rules[same].Form == w.Rules[same].Form && l.Rules[same].Comment == w.Rules[same].Comment && !w.Rules[same].uses(anew) {
+		for same < len(l.Rules) && same < len(w.Rules) && l.Rules[same].Form == w.Rules[same].Form && l.Rules[same].Comment == w.Rules[same].Comment && !w.Rules[same].uses(anew) && !w.Rules[same].looksInto(full) {
 			same++
 		}
 		if same < len(l.Rules) {
@@ -198,6 +217,21 @@ func (r Rule) uses(objects map[Ref]bool) bool {
 	for _, s := range r.Stmts {
 		if u, ok := s.(Use); ok && objects[u.Object] {
 			return true
+		}
+	}
+	return false
+}
+
+// looksInto tells whether a rule uses one of some sets.
+func (r Rule) looksInto(sets map[string]bool) bool {
+	if len(sets) == 0 {
+		return false
+	}
+	for _, s := range r.Stmts {
+		for word := range strings.FieldsSeq(s.String()) {
+			if set, ok := strings.CutPrefix(word, "@"); ok && sets[set] {
+				return true
+			}
 		}
 	}
 	return false

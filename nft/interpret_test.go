@@ -125,8 +125,11 @@ func (k *kernel) element(op nft.Op, e nft.Element) error {
 		s.Elements = slices.Delete(slices.Clone(s.Elements), at, at+1)
 		return nil
 	}
-	if at >= 0 {
+	switch {
+	case at >= 0:
 		return fmt.Errorf("it exists")
+	case !s.Dynamic && s.Size > 0 && len(s.Elements) == int(s.Size):
+		return fmt.Errorf("the set is full")
 	}
 	if s.Data == nft.ObjectData && k.table.Object(nft.Ref{Kind: s.Objects, Name: e.Data}) == nil {
 		return fmt.Errorf("its object does not exist")

@@ -132,9 +132,9 @@ func (o Op) format(w io.Writer) {
 	case o.Flowtable != nil:
 		fmt.Fprintf(w, "%c flowtable %s\n", o.Mark, o.Flowtable)
 	case o.Set != nil && o.Elements == nil && o.Set.Data == NoData:
-		fmt.Fprintf(w, "%c set %s { %s }\n", o.Mark, o.Set.Name, o.Set.header())
+		fmt.Fprintf(w, "%c set %s { %s%s }\n", o.Mark, o.Set.Name, o.Set.header(), o.Set.limit())
 	case o.Set != nil && o.Elements == nil:
-		fmt.Fprintf(w, "%c map %s { %s }\n", o.Mark, o.Set.Name, o.Set.header())
+		fmt.Fprintf(w, "%c map %s { %s%s }\n", o.Mark, o.Set.Name, o.Set.header(), o.Set.limit())
 	case o.Mark == Change:
 		for i, e := range o.Elements {
 			was, is := o.Set.ElementString(o.Was[i]), o.Set.ElementString(e)

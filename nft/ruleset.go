@@ -31,7 +31,7 @@ type Set struct {
 	Counter  bool       // every element counts what hits it
 	Dynamic  bool       // rules enter elements, which time out; what they entered is no part of a diff
 	Counting bool       // of Dynamic: elements stay as long as they count connections, and don't time out
-	Size     uint32     // of Dynamic: how many elements it holds at most; 0: DynamicSize
+	Size     uint32     // how many elements it holds at most; 0: as many as there are, or of Dynamic: DynamicSize
 	Elements []Element
 }
 

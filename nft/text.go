@@ -73,12 +73,20 @@ func (s *Set) writeElements(w *bufio.Writer, es []Element, indent string) {
 // DynamicSize is how many elements a dynamic map can hold that says nothing else. More are not entered.
 const DynamicSize = 1 << 20
 
-// holds returns how many elements a dynamic set can hold; 0 where there is no such bound.
+// holds returns how many elements a set can hold; 0 where there is no such bound.
 func (s *Set) holds() uint32 {
 	if s.Dynamic && s.Size == 0 {
 		return DynamicSize
 	}
 	return s.Size
+}
+
+// limit returns the size behind the header, where it is not that of every set of its kind.
+func (s *Set) limit() string {
+	if s.Size == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; size %d", s.Size)
 }
 
 // header returns the words behind `type` or `typeof` in the set's declaration.
@@ -115,12 +123,15 @@ func (s *Set) write(w *bufio.Writer) {
 	if s.Interval {
 		w.WriteString("\t\tflags interval\n")
 	}
+	if size := s.holds(); size > 0 {
+		fmt.Fprintf(w, "\t\tsize %d\n", size)
+	}
 	if s.Dynamic {
 		flags := "dynamic,timeout"
 		if s.Counting {
 			flags = "dynamic"
 		}
-		fmt.Fprintf(w, "\t\tsize %d\n\t\tflags %s\n", s.holds(), flags)
+		fmt.Fprintf(w, "\t\tflags %s\n", flags)
 	}
 	if s.Counter {
 		w.WriteString("\t\tcounter\n")

@@ -108,8 +108,8 @@ func TestRefusalsOverrun(t *testing.T) {
 	})
 }
 
-// A map that somebody limited refuses what it has no room for. Apply does not run into that:
-// another size is another declaration, and the table is made anew.
+// A map that somebody limited refuses what it has no room for. Apply does not run into that: it makes
+// the map anew.
 func TestFullSet(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t)
@@ -130,10 +130,54 @@ func TestFullSet(t *testing.T) {
 			return g.conn.Apply(t.Context(), plan, 0)
 		})
 	})
-	if plan := g.apply(want); plan.Whole != nft.Replace || !strings.Contains(plan.Reason, "services4 is declared differently") {
-		t.Errorf("the plan is %d (%s), want to make the table anew", plan.Whole, plan.Reason)
+	if plan := g.apply(want); plan.Whole != nft.Keep {
+		t.Errorf("the table is made anew: %s", plan.Reason)
 	}
 	g.holds(want)
+}
+
+// A map that compile gave a size, and that a policy outgrows, is made anew, with the rules that look into
+// it. The rest of the table stays: the clients of persistent services are still known. One that has room
+// stays itself, though a smaller policy would have it smaller.
+func TestOutgrown(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t)
+	services := func(n int) *nft.Ruleset {
+		return mustCompile(t, string(sample.Services(n, 4))+"  - {name: kept, vip: 203.0.113.3, ports: udp/80, mode: nat, persistence: 300s, real_servers: [192.168.1.1, 192.168.1.2]}\n")
+	}
+	few, many := services(1100), services(3500)
+	if few.Set("services4").Size == 0 || len(many.Set("services4").Elements) <= int(few.Set("services4").Size) {
+		t.Fatalf("services4 has size %d, which is large enough for all", few.Set("services4").Size)
+	}
+	g.apply(few)
+	g.holds(few)
+	if live, _ := g.read(few.Table); live.Set("services4").Size != few.Set("services4").Size {
+		t.Errorf("services4 is read with size %d, want %d", live.Set("services4").Size, few.Set("services4").Size)
+	}
+	g.nft("add element inet " + few.Table + " sticky4 { 10.0.0.1 . 203.0.113.3 . udp . 80 : 192.168.1.1 . 80 }")
+	sticky := func() {
+		t.Helper()
+		if out := g.output("list", "map", "inet", few.Table, "sticky4"); !strings.Contains(out, "10.0.0.1 ") {
+			t.Errorf("the client of a persistent service is forgotten:\n%s", out)
+		}
+	}
+
+	plan := g.apply(many)
+	if text := formatted(plan); plan.Whole != nft.Keep || !strings.Contains(text, "- map services4 {") || !strings.Contains(text, "+ map services4 {") {
+		t.Errorf("services4 is not made anew: %s", plan.Reason)
+	}
+	g.holds(many)
+	sticky()
+
+	for _, op := range g.apply(few).Ops {
+		if op.Set != nil && op.Elements == nil && op.Set.Name == "services4" {
+			t.Errorf("services4 has room, and is made anew: %c", op.Mark)
+		}
+	}
+	if plan := g.apply(few); !plan.Empty() {
+		t.Errorf("what is read differs from what was wanted:\n%s", formatted(plan))
+	}
+	sticky()
 }
 
 // A kernel without conntrack or NAT. The one that runs the tests may have them built in, so it

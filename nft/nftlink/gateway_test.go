@@ -90,7 +90,8 @@ func (g *gateway) apply(want *nft.Ruleset) nft.Plan {
 	return plan
 }
 
-// holds fails unless the kernel's table is the wanted ruleset: as a value, and for Diff.
+// holds fails unless the kernel's table is the wanted ruleset: as a value, and for Diff. A set that has room
+// may have more of it than is wanted.
 func (g *gateway) holds(want *nft.Ruleset) {
 	g.t.Helper()
 	live, _ := g.read(want.Table)
@@ -99,6 +100,11 @@ func (g *gateway) holds(want *nft.Ruleset) {
 	}
 	if plan := diff(live, want); !plan.Empty() {
 		g.t.Errorf("what is read differs from what was wanted:\n%s", formatted(plan))
+	}
+	for _, s := range live.Sets {
+		if w := want.Set(s.Name); w != nil && !s.Dynamic && (s.Size == 0 || len(w.Elements) <= int(s.Size)) {
+			s.Size = w.Size
+		}
 	}
 	if diff := gocmp.Diff(asRead(want), asRead(live)); diff != "" {
 		g.t.Errorf("what is read is another value (-want +got):\n%s", diff)

@@ -125,13 +125,17 @@ func appendSet(b []byte, s *nft.Set, id uint32) []byte {
 		b = nfnl.AppendU32(b, setDataType, typeNumber(s.Data.Members()))
 		b = nfnl.AppendU32(b, setDataLen, uint32(s.Data.Width()))
 	}
+	size := s.Size
+	if s.Dynamic {
+		size = cmp.Or(size, nft.DynamicSize)
+	}
 	switch {
 	case flagsOf(s)&setConcat != 0:
 		b = appendFields(b, s.Key)
-	case s.Dynamic:
+	case size > 0:
 		var at int
 		b, at = nfnl.OpenNest(b, setDesc)
-		b = nfnl.AppendU32(b, descSize, cmp.Or(s.Size, nft.DynamicSize))
+		b = nfnl.AppendU32(b, descSize, size)
 		nfnl.CloseNest(b, at)
 	}
 	if s.Counter {
@@ -200,12 +204,12 @@ func DecodeSet(b []byte) (s *nft.Set, anonymous bool) {
 	s.Key = membersOf(keyType)
 	if s.Dynamic {
 		s.Counting = flags&unix.NFT_SET_TIMEOUT == 0
-		if size != nft.DynamicSize {
-			s.Size = size
+		if size == nft.DynamicSize {
+			size = 0
 		}
-		size = 0
 	}
-	if other || uint32(s.Objects) != objects || objects != 0 && !s.Objects.HasMaps() || size != 0 || uint32(s.KeyWidth()) != keyLen || flagsOf(s) != flags {
+	s.Size = size
+	if other || uint32(s.Objects) != objects || objects != 0 && !s.Objects.HasMaps() || size != 0 && s.Interval || uint32(s.KeyWidth()) != keyLen || flagsOf(s) != flags {
 		s.Key = nil
 	}
 	return s, flags&unix.NFT_SET_ANONYMOUS != 0

@@ -151,6 +151,11 @@ func (b *builder) fail(pos policy.Pos, code, object, msg, hint string) {
 func (b *builder) ruleset() *nft.Ruleset {
 	r := &nft.Ruleset{Table: b.policy.Gateway.Table, Comment: layout.TableComment, Objects: append(sortedObjects(b.objects), b.timeoutObjects()...)}
 	r.Sets = inOrder(b.sets, func(s *nft.Set) string { return s.Name })
+	for _, s := range r.Sets {
+		if !s.Dynamic && !s.Interval {
+			s.Size = sizeFor(len(s.Elements))
+		}
+	}
 	r.Chains = inOrder(b.chains, func(c *nft.Chain) string { return c.Name })
 	return r
 }

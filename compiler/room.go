@@ -1,6 +1,7 @@
 package compiler
 
 import (
+	"math/bits"
 	"net/netip"
 
 	"github.com/snatctl/snatctl/compiler/layout"
@@ -28,6 +29,21 @@ func (a *Arrangement) measure() (r room) {
 		}
 	}
 	return r
+}
+
+// sizedFrom is from how many elements on a set is declared with a size.
+const sizedFrom = 1024
+
+// sizeFor returns the size that a set is declared with; 0: none. With a size the kernel takes a hash that
+// never grows (nft_hash_init). Without one it takes one that has to grow while elements enter, and cannot: the
+// work is queued for the processor that is busy entering them (rhashtable_insert_rehash), so that each looks
+// into all the hashes that wait to be merged. The size leaves room for half as many again at least. It is
+// three quarters of a power of two, which is how many buckets the kernel then makes (nft_hash_buckets).
+func sizeFor(elements int) uint32 {
+	if elements < sizedFrom {
+		return 0
+	}
+	return 3 << (bits.Len(uint(2*elements-1)) - 2)
 }
 
 func count[T any](list []T, is func(*T) bool) (n int) {

@@ -9,9 +9,43 @@ import (
 
 // Carry returns a plan whose new slots begin with what their real servers have counted in the
 // slots that go: a real server that drains moves others to other slots, and its own count to where
-// its weight is. Without it the count of new connections would begin anew. Packets between
-// the reading of the table and the commit are not counted.
+// its weight is. What else counts goes on where its set is made anew. Without it the count of new
+// connections would begin anew. Packets between the reading of the table and the commit are not counted.
 func Carry(plan nft.Plan) nft.Plan {
+	return carryServers(carryKeys(plan))
+}
+
+// carryKeys has the elements of a set that is made anew, but for those that count for real servers, go on
+// from what they have counted.
+func carryKeys(plan nft.Plan) nft.Plan {
+	lost := make(map[string][]nft.Element)
+	for _, o := range plan.Ops {
+		if o.Mark == nft.Delete && o.Set != nil && o.Elements == nil && o.Set.Counter && !counts(o.Set) {
+			lost[o.Set.Name] = o.Set.Elements
+		}
+	}
+	for i, o := range plan.Ops {
+		if o.Mark != nft.Add || o.Set == nil || o.Elements == nil || lost[o.Set.Name] == nil {
+			continue
+		}
+		was := make(map[string]*nft.Element, len(lost[o.Set.Name]))
+		for n := range lost[o.Set.Name] {
+			e := &lost[o.Set.Name][n]
+			was[e.Key] = e
+		}
+		elements := slices.Clone(o.Elements)
+		for n := range elements {
+			if e := was[elements[n].Key]; e != nil && e.KeyEnd == elements[n].KeyEnd {
+				elements[n].Packets, elements[n].Bytes = e.Packets, e.Bytes
+			}
+		}
+		plan.Ops = slices.Clone(plan.Ops)
+		plan.Ops[i].Elements = elements
+	}
+	return plan
+}
+
+func carryServers(plan nft.Plan) nft.Plan {
 	lost := make(map[string]count)
 	for i := range plan.Ops {
 		o := &plan.Ops[i]

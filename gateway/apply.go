@@ -193,7 +193,8 @@ func (c *Change) clean() {
 func Unchanged(err error) error {
 	var routes *routelink.UndoError
 	var programs *toalink.UndoError
-	if errors.As(err, &routes) || errors.As(err, &programs) {
+	var routers *UnannounceError
+	if errors.As(err, &routes) || errors.As(err, &programs) || errors.As(err, &routers) {
 		return err
 	}
 	if errors.Is(err, nftlink.ErrUnknown) {

@@ -109,7 +109,8 @@ func (a *announcing) before() error {
 // untold begins what is said where BIRD announces nothing of a file.
 const untold = "routers are not told of VIPs and laddrs: "
 
-// after has BIRD use the files. After an error they are as they were: the next apply finds them so.
+// after has BIRD use the files. After an error they are as they were, so that the next apply finds them so, or it
+// is an UnannounceError.
 func (a *announcing) after() error {
 	if a.empty() {
 		return nil
@@ -129,7 +130,18 @@ func (a *announcing) after() error {
 	return nil
 }
 
-// undo puts the files back, and has BIRD use them if it used others.
+// UnannounceError says that what BIRD announces could not be taken back.
+type UnannounceError struct{ Err error }
+
+// Error says so.
+func (e *UnannounceError) Error() string {
+	return fmt.Sprintf("what BIRD announces COULD NOT BE TAKEN BACK: %v; apply again", e.Err)
+}
+
+// Unwrap returns the reason.
+func (e *UnannounceError) Unwrap() error { return e.Err }
+
+// undo puts the files back, and has BIRD use them if it used others. The error is an UnannounceError.
 func (a *announcing) undo() (err error) {
 	if a.empty() || len(a.written) == 0 {
 		return nil
@@ -141,12 +153,12 @@ func (a *announcing) undo() (err error) {
 		err = errors.Join(err, a.ask((*birdlink.Conn).Configure))
 	}
 	if err != nil {
-		return fmt.Errorf("what BIRD announces could not be taken back: %w; apply again", err)
+		return &UnannounceError{err}
 	}
 	return nil
 }
 
-// carryOut does all of it at once. After an error nothing has changed.
+// carryOut does all of it at once. After an error nothing has changed, unless it is an UnannounceError.
 func (a *announcing) carryOut() error {
 	err := a.before()
 	if err == nil {
@@ -201,7 +213,7 @@ func (g *Gateway) unannounced(p *policy.Policy) []ct.Problem {
 }
 
 // Announce has routers hear what a policy with its state says: VIPs whose services lost their quorum, or have it again. It
-// returns what that changed. After an error nothing has changed.
+// returns what that changed. After an error nothing has changed, unless it is an UnannounceError.
 func (g *Gateway) Announce(p *policy.Policy) ([]announce.Change, error) {
 	if g.lock == nil {
 		return nil, ErrNotHeld

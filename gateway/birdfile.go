@@ -33,7 +33,14 @@ func (f birdFile) write(text string) error {
 			return err
 		}
 	}
-	return renameio.WriteFile(f.path, []byte(text), 0o644, renameio.IgnoreUmask()) // BIRD is another user
+	err := renameio.WriteFile(f.path, []byte(text), 0o644, renameio.IgnoreUmask()) // BIRD is another user
+	if aside := (*fs.PathError)(nil); errors.As(err, &aside) {
+		err = aside.Err // its path is that of the temporary file
+	}
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", f.path, err)
+	}
+	return nil
 }
 
 // readBird reads the file of a policy.

@@ -154,7 +154,11 @@ func TestOutgrown(t *testing.T) {
 	if live, _ := g.read(few.Table); live.Set("services4").Size != few.Set("services4").Size {
 		t.Errorf("services4 is read with size %d, want %d", live.Set("services4").Size, few.Set("services4").Size)
 	}
-	g.nft("add element inet " + few.Table + " sticky4 { 10.0.0.1 . 203.0.113.3 . udp . 80 : 192.168.1.1 . 80 }")
+	client := nft.Op{Mark: nft.Add, Set: few.Set("sticky4"), Elements: []nft.Element{ // nft 0.9.8 cannot add it
+		{Key: "\x0a\x00\x00\x01\xcb\x00\x71\x03\x11\x00\x00\x00\x00\x50\x00\x00", Data: "\xc0\xa8\x01\x01\x00\x50\x00\x00"}}}
+	if err := g.conn.Apply(t.Context(), nft.Plan{Want: formed(few), Ops: []nft.Op{client}}, 0); err != nil {
+		t.Fatal(err)
+	}
 	sticky := func() {
 		t.Helper()
 		if out := g.output("list", "map", "inet", few.Table, "sticky4"); !strings.Contains(out, "10.0.0.1 ") {

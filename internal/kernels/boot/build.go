@@ -19,7 +19,7 @@ var packages = []string{"nft/nftlink", "ct/ctlink", "route/routelink", "toa/toal
 
 // quick are tests of these that touch what kernels differ in: every statement and map that
 // there is, acknowledgements and refusals, and packets of each kind of service and zone.
-const quick = "TestRefusedObjects|TestStaleGeneration|TestUnchangedSendsNothing|" +
+const quick = "TestRefusedObjects|TestOutgrown|TestStaleGeneration|TestUnchangedSendsNothing|" +
 	"TestDelete$|TestDeleteInZone|TestFlowsAreConntracks|TestEventsAreConntracks|TestStats|TestKernelScript|" +
 	"TestOracle/testdata/valid|TestApplyTwice|TestServiceModes|TestServiceSCTP|" +
 	"TestZonesFirstMatch|TestZoneActions|TestPersistence|TestCleanupRemovedServer|TestFlowtable|TestOffload$|TestOffloadCleanup|TestAddressesModes|TestConfirm$|TestConfirmTimeout|TestConfirmRefused|TestApplyAndRead|TestWays$|TestSynProxy|TestBytes|TestPackets$|TestClientAddress$"

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/snatctl/snatctl/compiler/readback"
@@ -85,11 +87,8 @@ func findStale(ctx context.Context, table flowTable, stale verdict, was []*nft.R
 	}
 	var ways routelink.Ways
 	defer ways.Close()
-	after := ct.NewIndex(readback.Bindings(will), local).WithWays(ways.Of)
-	var before []*ct.Index
-	for _, r := range was {
-		before = append(before, ct.NewIndex(readback.Bindings(r), local))
-	}
+	after, before := indexes(was, will, local)
+	after = after.WithWays(ways.Of)
 	places := make(map[staleKey]int)
 	for f, err := range table.Flows(ctx) {
 		if err != nil {
@@ -109,6 +108,18 @@ func findStale(ctx context.Context, table flowTable, stale verdict, was []*nft.R
 		}
 	}
 	return s.sorted(), zoned, ways.Err()
+}
+
+// indexes returns the indexes of the table to be, and of those that were. They are made beside each other.
+func indexes(was []*nft.Ruleset, will *nft.Ruleset, local []netip.Addr) (after *ct.Index, before []*ct.Index) {
+	var all sync.WaitGroup
+	all.Go(func() { after = ct.NewIndex(readback.Bindings(will), local) })
+	before = make([]*ct.Index, len(was))
+	for i, r := range was {
+		all.Go(func() { before[i] = ct.NewIndex(readback.Bindings(r), local) })
+	}
+	all.Wait()
+	return after, before
 }
 
 // end ends the flows. What cannot be ended is told and does not stop the rest.

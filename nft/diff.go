@@ -3,8 +3,11 @@ package nft
 import (
 	"cmp"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
 
 // Diff returns what turns the live ruleset into the wanted one. A nil live ruleset means
@@ -109,6 +112,7 @@ func (d *differ) ordered() []Op {
 // sets compares the sets, and returns the names of those that are made anew because they are full.
 func (d *differ) sets(live, want *Ruleset, anew map[Ref]bool) (full map[string]bool) {
 	old := index(live.Sets, func(s *Set) string { return s.Name })
+	var stay []comparison
 	for _, w := range want.Sets {
 		l := old[w.Name]
 		switch {
@@ -127,10 +131,13 @@ func (d *differ) sets(live, want *Ruleset, anew map[Ref]bool) (full map[string]b
 			}
 			continue
 		}
-		if w.Dynamic {
-			continue
+		if !w.Dynamic {
+			stay = append(stay, comparison{set: w, live: l.Elements})
 		}
-		d.elements(w, l.Elements, anew)
+	}
+	compare(stay, anew)
+	for _, c := range stay {
+		d.delElems, d.addElems, d.change = appendFilled(d.delElems, c.del), appendFilled(d.addElems, c.add), appendFilled(d.change, c.change)
 	}
 	for _, l := range live.Sets {
 		if old[l.Name] != nil {
@@ -143,10 +150,43 @@ func (d *differ) sets(live, want *Ruleset, anew map[Ref]bool) (full map[string]b
 	return full
 }
 
-// elements compares the elements of a set that stays. What a slot has counted belongs to the
+// comparison is that of the elements of a set that stays, and its result.
+type comparison struct {
+	set              *Set
+	live             []Element
+	del, add, change Op
+}
+
+// aside is from how many elements on sets are compared beside each other.
+const aside = 10_000
+
+// compare compares the elements of sets.
+func compare(stay []comparison, anew map[Ref]bool) {
+	elements := 0
+	for i := range stay {
+		elements += len(stay[i].live)
+	}
+	workers := 1
+	if elements >= aside {
+		workers = min(len(stay), runtime.GOMAXPROCS(0))
+	}
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range workers {
+		all.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(stay); i = int(next.Add(1)) - 1 {
+				stay[i].elements(anew)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// elements compares the elements. What a slot has counted belongs to the
 // real server or laddr that is in it: with another one it begins anew. An element whose
 // object is made anew changes, too, though it looks the same.
-func (d *differ) elements(s *Set, live []Element, anew map[Ref]bool) {
+func (c *comparison) elements(anew map[Ref]bool) {
+	s, live := c.set, c.live
 	del, add, change := Op{Mark: Delete, Set: s}, Op{Mark: Add, Set: s}, Op{Mark: Change, Set: s}
 	old := indexKeys(live) // ranges in one set never start at the same key
 	kept := make([]bool, len(live))
@@ -168,7 +208,7 @@ func (d *differ) elements(s *Set, live []Element, anew map[Ref]bool) {
 		}
 	}
 	slices.SortFunc(del.Elements, func(a, b Element) int { return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.KeyEnd, b.KeyEnd)) })
-	d.delElems, d.addElems, d.change = appendFilled(d.delElems, del), appendFilled(d.addElems, add), appendFilled(d.change, change)
+	c.del, c.add, c.change = del, add, change
 }
 
 // appendFilled appends an operation if it has elements.

@@ -200,6 +200,7 @@ func (a *Agent) update(ctx context.Context) {
 		a.learn(func(s *Snapshot) { s.Policy.Newest = l.wanted.Hash(); s.Policy.readAt(l.modified) })
 		a.log.Info("policy_unchanged", "policy", l.wanted.Hash())
 	default:
+		a.learn(func(s *Snapshot) { s.Policy.Newest = l.wanted.Hash() }) // who reads it meanwhile must not take it for another
 		a.apply(ctx, l, Request{Command: "agent", User: a.o.User})
 	}
 }

@@ -72,8 +72,9 @@ func newSite(t testing.TB, o nstest.Options) *site {
 var object = regexp.MustCompile(`(?ms)^\t(?:set|map|chain|ct timeout|ct helper|synproxy|limit|counter) .*?^\t\}\n\n?`)
 
 // sortObjects orders the objects, sets, maps and chains of a listing, which the kernel keeps in the
-// order in which they were made. Rules stay in their order.
+// order in which they were made. Rules stay in their order. Sizes are left out.
 func sortObjects(listing string) string {
+	listing = nstest.Unsized(listing)
 	objects := object.FindAllString(listing, -1)
 	for i := range objects {
 		objects[i] = strings.TrimSpace(objects[i])

@@ -3,11 +3,11 @@ package nftlink_test
 import (
 	"maps"
 	"math/rand/v2"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/snatctl/snatctl/internal/nstest"
 	"github.com/snatctl/snatctl/nft"
 )
 
@@ -60,7 +60,7 @@ func TestWalk(t *testing.T) {
 		c.want.Table = "walk" // one table, whatever the policy calls it
 		fresh.clear()
 		fresh.apply(c.want)
-		wanted[i] = blocks(unsized(fresh.list("walk")))
+		wanted[i] = blocks(nstest.Unsized(fresh.list("walk")))
 	}
 	random := rand.New(rand.NewPCG(1, 2)) // the same order every time
 	last := "nothing"
@@ -71,7 +71,7 @@ func TestWalk(t *testing.T) {
 			t.Errorf("from %s to %s the table is made anew: %s", last, c.name, plan.Reason)
 		}
 		walker.holds(c.want)
-		if got := blocks(unsized(walker.list("walk"))); got != wanted[i] {
+		if got := blocks(nstest.Unsized(walker.list("walk"))); got != wanted[i] {
 			t.Fatalf("from %s to %s leads to\n%s\nwant\n%s", last, c.name, got, wanted[i])
 		}
 		last = c.name
@@ -92,18 +92,6 @@ func sortElements(block string) string {
 	}
 	slices.Sort(elements)
 	return head + "elements = { " + strings.Join(elements, ",\n") + " }\n" + tail
-}
-
-var sizes = regexp.MustCompile(`(?m)^\t\tsize [0-9]+\n(\t\tflags .*dynamic)?`)
-
-// unsized leaves out the sizes of sets that rules enter nothing into: one that was large stays large.
-func unsized(listing string) string {
-	return sizes.ReplaceAllStringFunc(listing, func(s string) string {
-		if strings.Contains(s, "dynamic") {
-			return s
-		}
-		return ""
-	})
 }
 
 // blocks sorts the sets, maps and chains of a listing: they come in the order in which they

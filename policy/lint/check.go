@@ -2,7 +2,10 @@ package lint
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/snatctl/snatctl/policy"
 )
@@ -14,15 +17,26 @@ func Check(p *policy.Policy) policy.Diagnostics { return check(p, false) }
 // CheckStrict is Check with the rules that a policy need not keep before it is finished (T01).
 func CheckStrict(p *policy.Policy) policy.Diagnostics { return check(p, true) }
 
-func check(p *policy.Policy, strict bool) policy.Diagnostics {
-	r := newRun(p)
-	for _, r.rule = range Rules() {
-		if r.rule.check != nil && (strict || !r.rule.Strict) {
-			r.rule.check(r)
-		}
+// check applies the rules beside each other: each only reads the policy.
+func check(p *policy.Policy, strict bool) (found policy.Diagnostics) {
+	rules := slices.DeleteFunc(Rules(), func(r Rule) bool { return r.check == nil || r.Strict && !strict })
+	by := make([]policy.Diagnostics, len(rules))
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range min(len(rules), runtime.GOMAXPROCS(0)) {
+		all.Go(func() {
+			r := newRun(p)
+			for i := int(next.Add(1)) - 1; i < len(rules); i = int(next.Add(1)) - 1 {
+				r.rule, r.found = rules[i], nil
+				r.rule.check(r)
+				by[i] = r.found
+			}
+		})
 	}
-	r.found.Sort()
-	return r.found
+	all.Wait()
+	found = slices.Concat(by...)
+	found.Sort()
+	return found
 }
 
 // Beside returns what of Check's findings is news beside the errors of the policy: that a

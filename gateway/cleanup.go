@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
-	"sync"
 	"time"
 
+	"github.com/snatctl/snatctl/beside"
 	"github.com/snatctl/snatctl/compiler/readback"
 	"github.com/snatctl/snatctl/ct"
 	"github.com/snatctl/snatctl/ct/ctlink"
@@ -112,14 +112,10 @@ func findStale(ctx context.Context, table flowTable, stale verdict, was []*nft.R
 
 // indexes returns the indexes of the table to be, and of those that were. They are made beside each other.
 func indexes(was []*nft.Ruleset, will *nft.Ruleset, local []netip.Addr) (after *ct.Index, before []*ct.Index) {
-	var all sync.WaitGroup
-	all.Go(func() { after = ct.NewIndex(readback.Bindings(will), local) })
-	before = make([]*ct.Index, len(was))
-	for i, r := range was {
-		all.Go(func() { before[i] = ct.NewIndex(readback.Bindings(r), local) })
-	}
-	all.Wait()
-	return after, before
+	of := append([]*nft.Ruleset{will}, was...)
+	made := make([]*ct.Index, len(of))
+	beside.Each(len(of), func(i int) { made[i] = ct.NewIndex(readback.Bindings(of[i]), local) })
+	return made[0], made[1:]
 }
 
 // end ends the flows. What cannot be ended is told and does not stop the rest.

@@ -3,11 +3,10 @@ package nft
 import (
 	"cmp"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
+
+	"github.com/snatctl/snatctl/beside"
 )
 
 // Diff returns what turns the live ruleset into the wanted one. A nil live ruleset means
@@ -112,7 +111,7 @@ func (d *differ) ordered() []Op {
 // sets compares the sets, and returns the names of those that are made anew because they are full.
 func (d *differ) sets(live, want *Ruleset, anew map[Ref]bool) (full map[string]bool) {
 	old := index(live.Sets, func(s *Set) string { return s.Name })
-	var stay []comparison
+	var all []comparison
 	for _, w := range want.Sets {
 		l := old[w.Name]
 		switch {
@@ -126,17 +125,15 @@ func (d *differ) sets(live, want *Ruleset, anew map[Ref]bool) (full map[string]b
 		}
 		if l == nil {
 			d.addSets = append(d.addSets, Op{Mark: Add, Set: w})
-			if len(w.Elements) > 0 {
-				d.addElems = append(d.addElems, Op{Mark: Add, Set: w, Elements: w.Elements})
-			}
+			all = append(all, comparison{set: w, add: Op{Mark: Add, Set: w, Elements: w.Elements}})
 			continue
 		}
 		if !w.Dynamic {
-			stay = append(stay, comparison{set: w, live: l.Elements})
+			all = append(all, comparison{set: w, live: l})
 		}
 	}
-	compare(stay, anew)
-	for _, c := range stay {
+	compare(all, anew)
+	for _, c := range all {
 		d.delElems, d.addElems, d.change = appendFilled(d.delElems, c.del), appendFilled(d.addElems, c.add), appendFilled(d.change, c.change)
 	}
 	for _, l := range live.Sets {
@@ -150,10 +147,10 @@ func (d *differ) sets(live, want *Ruleset, anew map[Ref]bool) (full map[string]b
 	return full
 }
 
-// comparison is that of the elements of a set that stays, and its result.
+// comparison is that of the elements of a set, and its result.
 type comparison struct {
 	set              *Set
-	live             []Element
+	live             *Set // nil: the set is new
 	del, add, change Op
 }
 
@@ -161,32 +158,30 @@ type comparison struct {
 const aside = 10_000
 
 // compare compares the elements of sets.
-func compare(stay []comparison, anew map[Ref]bool) {
+func compare(sets []comparison, anew map[Ref]bool) {
 	elements := 0
-	for i := range stay {
-		elements += len(stay[i].live)
+	for i := range sets {
+		if sets[i].live != nil {
+			elements += len(sets[i].live.Elements)
+		}
 	}
-	workers := 1
 	if elements >= aside {
-		workers = min(len(stay), runtime.GOMAXPROCS(0))
+		beside.Each(len(sets), func(i int) { sets[i].elements(anew) })
+		return
 	}
-	var next atomic.Int64
-	var all sync.WaitGroup
-	for range workers {
-		all.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(stay); i = int(next.Add(1)) - 1 {
-				stay[i].elements(anew)
-			}
-		})
+	for i := range sets {
+		sets[i].elements(anew)
 	}
-	all.Wait()
 }
 
 // elements compares the elements. What a slot has counted belongs to the
 // real server or laddr that is in it: with another one it begins anew. An element whose
 // object is made anew changes, too, though it looks the same.
 func (c *comparison) elements(anew map[Ref]bool) {
-	s, live := c.set, c.live
+	if c.live == nil {
+		return
+	}
+	s, live := c.set, c.live.Elements
 	del, add, change := Op{Mark: Delete, Set: s}, Op{Mark: Add, Set: s}, Op{Mark: Change, Set: s}
 	old := indexKeys(live) // ranges in one set never start at the same key
 	kept := make([]bool, len(live))

@@ -2,11 +2,9 @@ package lint
 
 import (
 	"fmt"
-	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 
+	"github.com/snatctl/snatctl/beside"
 	"github.com/snatctl/snatctl/policy"
 )
 
@@ -21,19 +19,14 @@ func CheckStrict(p *policy.Policy) policy.Diagnostics { return check(p, true) }
 func check(p *policy.Policy, strict bool) (found policy.Diagnostics) {
 	rules := slices.DeleteFunc(Rules(), func(r Rule) bool { return r.check == nil || r.Strict && !strict })
 	by := make([]policy.Diagnostics, len(rules))
-	var next atomic.Int64
-	var all sync.WaitGroup
-	for range min(len(rules), runtime.GOMAXPROCS(0)) {
-		all.Go(func() {
-			r := newRun(p)
-			for i := int(next.Add(1)) - 1; i < len(rules); i = int(next.Add(1)) - 1 {
-				r.rule, r.found = rules[i], nil
-				r.rule.check(r)
-				by[i] = r.found
-			}
-		})
-	}
-	all.Wait()
+	beside.Workers(len(rules), func() func(int) {
+		r := newRun(p)
+		return func(i int) {
+			r.rule, r.found = rules[i], nil
+			r.rule.check(r)
+			by[i] = r.found
+		}
+	})
 	found = slices.Concat(by...)
 	found.Sort()
 	return found

@@ -77,6 +77,10 @@ func here() (p history.Place) {
 	if b, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil && unix.Stat("/proc/thread-self/ns/net", &ns) == nil {
 		p.Boot, p.NetNS = strings.TrimSpace(string(b)), fmt.Sprintf("%d-%d", ns.Dev, ns.Ino)
 	}
+	if fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err == nil {
+		p.Cookie, _ = unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE) // 0 if the kernel has none
+		unix.Close(fd)
+	}
 	return p
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/snatctl/snatctl/gateway/history"
 	"github.com/snatctl/snatctl/ha"
 )
 
@@ -192,11 +193,21 @@ func (p *Pair) stick(ctx context.Context) (*int, error) {
 	return &n, err
 }
 
+// keptRole is a change of role as its file has it.
+type keptRole struct {
+	RoleChange
+	Place history.Place `json:"place"` // the file's name has the number of a namespace, which may be another's by now
+}
+
 // write keeps what is known of a change of role. Packets do not need it.
-func (p *Pair) write(base string, c RoleChange) {
-	if b, err := json.Marshal(c); err == nil {
-		_ = replaceFile(base+".role", b)
+func (p *Pair) write(base string, c RoleChange) { _ = writeRole(base, keptRole{c, here()}) }
+
+func writeRole(base string, kept keptRole) error {
+	b, err := json.Marshal(kept)
+	if err != nil {
+		return err
 	}
+	return replaceFile(base+".role", b)
 }
 
 // LastRole reads how this node took its role; nil if nobody told it one since it was started.
@@ -212,14 +223,17 @@ func LastRole(table string) (*RoleChange, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	c := new(RoleChange)
+	var kept keptRole
 	if err == nil {
-		err = json.Unmarshal(b, c)
+		err = json.Unmarshal(b, &kept)
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("read the role of this node: %w", err)
+	case kept.Place.Elsewhere(here()):
+		return nil, nil
 	}
-	return c, nil
+	return &kept.RoleChange, nil
 }
 
 // takeTurn locks a file once nobody else has it locked.

@@ -77,12 +77,14 @@ type Announced struct {
 // Place is where a policy was applied. The zero value is not known: of older entries.
 type Place struct {
 	Boot  string `json:"boot,omitempty"`  // of the machine, as /proc/sys/kernel/random/boot_id has it
-	NetNS string `json:"netns,omitempty"` // by the numbers that namespaces(7) gives it until the machine stops
+	NetNS string `json:"netns,omitempty"` // by the numbers that namespaces(7) gives it, which another may have after it
+
+	Cookie uint64 `json:"netns_cookie,omitempty"` // of the namespace, which no other has until the machine stops (SO_NETNS_COOKIE, Linux 5.14); 0: not known
 }
 
 // Elsewhere tells whether two policies surely stood in different network namespaces.
 func (p Place) Elsewhere(q Place) bool {
-	return p.Boot != "" && p.Boot == q.Boot && p.NetNS != q.NetNS
+	return p.Boot != "" && p.Boot == q.Boot && (p.NetNS != q.NetNS || p.Cookie != q.Cookie && p.Cookie != 0 && q.Cookie != 0)
 }
 
 // Before tells whether the machine has surely started anew since.

@@ -302,3 +302,57 @@ func BenchmarkVerdict(b *testing.B) {
 		}, back)
 	}
 }
+
+// Weights that need more slots than a map has room for are refused by the kernel, and nothing changes. A Commit of the
+// policy in that state makes the map anew, and what stands then is known again.
+func TestForceOutgrowsAMap(t *testing.T) {
+	h, g := holding(t)
+	var b strings.Builder
+	b.WriteString("version: 1\nservices:\n")
+	const services = 600
+	for i := range services {
+		fmt.Fprintf(&b, "  - {name: s%d, vip: 203.0.%d.%d, ports: udp/80, mode: nat, real_servers: [192.168.1.1, 192.168.1.2]}\n", i, 113+i/250, 1+i%250)
+	}
+	p := compiled.Policy(t, []byte(b.String()))
+	f := force(t, h, g, p)
+	size := func() uint32 {
+		t.Helper()
+		live, _, err := g.conn.Read(t.Context(), g.table)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return live.Set("turns4").Size
+	}
+	before := size()
+	if before < 2*services || before >= 10*services {
+		t.Fatalf("the map for %d slots has size %d", 2*services, before)
+	}
+	state := policy.State{Services: make(map[string]policy.ServiceState)}
+	for i := range p.Services {
+		s := &p.Services[i]
+		state.Services[s.Name] = policy.ServiceState{Servers: map[netip.AddrPort]policy.ServerState{s.RealServers[0].Key(): {Weight: 9}, s.RealServers[1].Key(): {Weight: 1}}}
+	}
+	if err := f.Evict(t.Context(), changesOf(state.Services)); err != nil {
+		t.Fatal(err)
+	}
+	generation := f.Generation()
+	if err := f.Reshape(t.Context()); !errors.Is(err, unix.ENFILE) || !strings.Contains(err.Error(), "turns4 is full") {
+		t.Fatalf("%d slots in a map of size %d: %v", 10*services, before, err)
+	}
+	if now, err := g.conn.Generation(t.Context()); err != nil || now != generation {
+		t.Errorf("the refused change moved the table: %v, %v, %v", generation, now, err)
+	}
+	f = force(t, h, g, p.With(state))
+	if after := size(); after < 10*services {
+		t.Errorf("the map is of size %d, for %d slots", after, 10*services)
+	}
+	if plan := differs(t, g, p.With(state)); !plan.Empty() {
+		t.Errorf("the table differs:\n%s", text(plan))
+	}
+	if err := f.Evict(t.Context(), changesOf(downState(p.With(state), 0, 3))); err != nil {
+		t.Error(err)
+	}
+	if err := f.Reshape(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

@@ -22,7 +22,11 @@ type RefusedError struct {
 
 // Error names the object, what it is, and the kernel's reason.
 func (e *RefusedError) Error() string {
-	s := "the kernel refused " + e.Object + ": " + e.Errno.Error()
+	why := e.Errno.Error()
+	if e.Errno == unix.ENFILE && e.Op.Set != nil { // the number's own text speaks of files
+		why = e.Op.Set.Name + " is full"
+	}
+	s := "the kernel refused " + e.Object + ": " + why
 	if e.Msg != "" {
 		s += " (" + e.Msg + ")"
 	}

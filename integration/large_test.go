@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,8 +11,10 @@ import (
 )
 
 // A policy of some thousand objects spans many netlink messages. The table must still be
-// the one that nft makes, a small change a small difference, and packets find their way.
+// the one that nft makes, a small change a small difference, and packets find their way. It outgrows its maps,
+// which goes unnoticed: connections live, and services go on counting.
 func TestLargePolicy(t *testing.T) {
+	services := 3000
 	policy := func(lastServer int) string {
 		var b strings.Builder
 		b.WriteString("version: 1\ngateway: {uplinks: [wan0, wan1]}\nzones:\n")
@@ -19,7 +22,7 @@ func TestLargePolicy(t *testing.T) {
 			fmt.Fprintf(&b, "  - {name: z%d, from: [10.%d.%d.0/24, \"fd01:%x::/64\"], laddrs: [198.51.%d.%d, \"2001:db8:99::%x\"]}\n", i, 1+i/250, i%250, i, i/250, i%250+1, i)
 		}
 		b.WriteString("services:\n")
-		for i := range 3000 {
+		for i := range services {
 			last := 2
 			if i == 2999 {
 				last = lastServer
@@ -51,4 +54,41 @@ func TestLargePolicy(t *testing.T) {
 		packet{s.Office, "tcp 203.0.11.249:80", "rs1 sees 10.1.5.9 | rs2 sees 10.1.5.9"},
 		packet{s.Office, "tcp [2001:db8:1::bb7]:80", "rs1 sees fd01::9"},
 	)
+	counted := func() (n uint64) {
+		t.Helper()
+		var status struct {
+			Services []struct {
+				Name string
+				New  uint64 `json:"new_connections"`
+			}
+		}
+		must(t, json.Unmarshal([]byte(prints(t, s.Gateway, "status", "--format", "json")), &status))
+		for _, of := range status.Services {
+			if of.Name == "s2999" {
+				n = of.New
+			}
+		}
+		return n
+	}
+	if n := counted(); n != 2 {
+		t.Errorf("service s2999 has had 2 new connections, and counts %d", n)
+	}
+	held, err := s.Office.Hold("10.1.5.9:0", "203.0.11.250:80")
+	must(t, err)
+	services = 7000
+	front := func() string {
+		t.Helper()
+		return output(t, s.Gateway, "nft", "-t", "list", "map", "inet", "snatctl", "services4")
+	}
+	before := front()
+	apply(t, s.Gateway, policy(3))
+	wantDiff(t, s.Gateway, policy(3), 0)
+	if after := front(); !strings.Contains(before, "size 6144\n") || !strings.Contains(after, "size 12288\n") {
+		t.Errorf("services4 has not been outgrown:\n%s\n%s", before, after)
+	}
+	must(t, held.Alive(nstest.Patience))
+	if n := counted(); n != 3 {
+		t.Errorf("service s2999 has had 3 new connections, and counts %d", n)
+	}
+	s.check(t, packet{s.Office, "tcp 203.0.27.250:80", "rs1 sees 10.1.5.9 | rs2 sees 10.1.5.9"})
 }

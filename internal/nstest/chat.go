@@ -66,11 +66,12 @@ func (c *Chat) talk() {
 		if c.gap = max(c.gap, now.Sub(last)); err == nil {
 			c.words++
 		}
-		c.err = err
-		c.mu.Unlock()
 		if err != nil {
+			c.err = fmt.Errorf("at %s: %w", now.Format("15:04:05.000"), err)
+			c.mu.Unlock()
 			return
 		}
+		c.mu.Unlock()
 		last = now
 	}
 }

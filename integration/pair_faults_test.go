@@ -69,6 +69,7 @@ func TestPairSplitBrain(t *testing.T) {
 	p := startPair(t, pairPolicy, true)
 	all := p.talk(t, 5)
 	p.synced(t, 1, 20)
+	p.announced(t, 0)
 	p.deaf(t)
 	p.becomes(t, 1, "primary")
 	all.survive(t, "split brain")

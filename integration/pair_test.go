@@ -151,6 +151,13 @@ func (p *pair) status(t testing.TB, i int) (s haStatus) {
 	return s
 }
 
+// announced waits until a gateway that became primary has said so twice: keepalived does it again after 5 s
+// (vrrp_garp_master_delay), and moves the clients of another one that is primary by then.
+func (p *pair) announced(t *testing.T, i int) {
+	t.Helper()
+	time.Sleep(time.Until(p.status(t, i).Since.Add(6 * time.Second)))
+}
+
 // becomes waits for a gateway to have taken a role.
 func (p *pair) becomes(t *testing.T, i int, role string) haStatus {
 	t.Helper()

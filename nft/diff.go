@@ -64,7 +64,7 @@ func irreconcilable(live, want *Ruleset) string {
 // sameDeclaration tells whether two sets are declared alike. The size of one that rules do not enter
 // elements into only has to be large enough, which roomy tells.
 func sameDeclaration(a, b *Set) bool {
-	return slices.Equal(a.Key, b.Key) && a.Data == b.Data && a.Objects == b.Objects && a.Interval == b.Interval && a.Counter == b.Counter && a.Dynamic == b.Dynamic && a.Counting == b.Counting && (!a.Dynamic || a.holds() == b.holds())
+	return slices.Equal(a.Key, b.Key) && a.Data == b.Data && a.Objects == b.Objects && a.Interval == b.Interval && a.Counter == b.Counter && a.Dynamic == b.Dynamic && a.Counting == b.Counting && (!a.Dynamic || a.Holds() == b.Holds())
 }
 
 // roomy tells whether a set holds that many elements.
@@ -111,16 +111,13 @@ func (d *differ) ordered() []Op {
 // sets compares the sets, and returns the names of those that are made anew because they are full.
 func (d *differ) sets(live, want *Ruleset, anew map[Ref]bool) (full map[string]bool) {
 	old := index(live.Sets, func(s *Set) string { return s.Name })
+	full = make(map[string]bool)
 	var all []comparison
 	for _, w := range want.Sets {
 		l := old[w.Name]
-		switch {
-		case l != nil && !l.roomy(len(w.Elements)):
-			if full == nil {
-				full = make(map[string]bool)
-			}
+		if l != nil && !l.roomy(len(w.Elements)) {
 			full[w.Name], l = true, nil // it stays among the old ones, which go
-		default:
+		} else {
 			delete(old, w.Name)
 		}
 		if l == nil {

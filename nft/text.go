@@ -73,8 +73,8 @@ func (s *Set) writeElements(w *bufio.Writer, es []Element, indent string) {
 // DynamicSize is how many elements a dynamic map can hold that says nothing else. More are not entered.
 const DynamicSize = 1 << 20
 
-// holds returns how many elements a set can hold; 0 where there is no such bound.
-func (s *Set) holds() uint32 {
+// Holds returns how many elements a set can hold; 0 where there is no such bound.
+func (s *Set) Holds() uint32 {
 	if s.Dynamic && s.Size == 0 {
 		return DynamicSize
 	}
@@ -123,7 +123,7 @@ func (s *Set) write(w *bufio.Writer) {
 	if s.Interval {
 		w.WriteString("\t\tflags interval\n")
 	}
-	if size := s.holds(); size > 0 {
+	if size := s.Holds(); size > 0 {
 		fmt.Fprintf(w, "\t\tsize %d\n", size)
 	}
 	if s.Dynamic {

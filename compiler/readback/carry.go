@@ -24,6 +24,10 @@ func carryKeys(plan nft.Plan) nft.Plan {
 			lost[o.Set.Name] = o.Set.Elements
 		}
 	}
+	if len(lost) == 0 {
+		return plan
+	}
+	plan.Ops = slices.Clone(plan.Ops)
 	for i, o := range plan.Ops {
 		if o.Mark != nft.Add || o.Set == nil || o.Elements == nil || lost[o.Set.Name] == nil {
 			continue
@@ -39,7 +43,6 @@ func carryKeys(plan nft.Plan) nft.Plan {
 				elements[n].Packets, elements[n].Bytes = e.Packets, e.Bytes
 			}
 		}
-		plan.Ops = slices.Clone(plan.Ops)
 		plan.Ops[i].Elements = elements
 	}
 	return plan

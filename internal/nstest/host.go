@@ -72,7 +72,7 @@ func newHost(name string) (*Host, error) {
 }
 
 // forgetRoles removes the roles that snatctl keeps of gateways of a new namespace. The kernel gives the number of one
-// that is gone to the next, so they are of gateways of earlier tests.
+// that is gone to the next, so they are of gateways of earlier tests. Before Linux 5.14 snatctl cannot tell (SO_NETNS_COOKIE).
 func forgetRoles(ns netns.NsHandle) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(ns), &st); err != nil {

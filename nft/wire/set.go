@@ -1,8 +1,6 @@
 package wire
 
 import (
-	"cmp"
-
 	"golang.org/x/sys/unix"
 
 	"github.com/snatctl/snatctl/nfnl"
@@ -125,11 +123,7 @@ func appendSet(b []byte, s *nft.Set, id uint32) []byte {
 		b = nfnl.AppendU32(b, setDataType, typeNumber(s.Data.Members()))
 		b = nfnl.AppendU32(b, setDataLen, uint32(s.Data.Width()))
 	}
-	size := s.Size
-	if s.Dynamic {
-		size = cmp.Or(size, nft.DynamicSize)
-	}
-	switch {
+	switch size := s.Holds(); {
 	case flagsOf(s)&setConcat != 0:
 		b = appendFields(b, s.Key)
 	case size > 0:
